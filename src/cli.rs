@@ -1,0 +1,168 @@
+//! The command line. One struct a command; `commands/` has a file of the same name for each.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand};
+use pep508_rs::PackageName;
+
+use crate::spec::{ImageName, IndexOverride};
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 ok, 1 failed, 2 usage, 3 lock stale, 4 unsatisfiable, 5 network, 6 integrity,
+7 build, 8 registry, 9 config edit refused.";
+
+/// Pin PyTorch, PyG, Ray and marimo into one lock, build the images by digest, move config.yaml to
+/// them and back.
+#[derive(Debug, Parser)]
+#[command(name = "envlock", version, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What is common to all commands.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The project folder, with envlock.toml, env.lock and config.yaml
+    #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
+    pub project: Utf8PathBuf,
+    /// Write the result as JSON to stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Only warnings, errors and results
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// No progress bars
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// Show what is asked of servers and engines (repeat for more)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Choose a matching set of versions and write env.lock
+    Resolve(Resolve),
+    /// Build the images of env.lock; with --push, to the registry, then rewrite config.yaml
+    Build(Build),
+    /// Put an earlier release's digests back into config.yaml
+    Rollback(Rollback),
+    /// What config.yaml runs now, and how it differs from the last release
+    Status(Status),
+    /// The releases so far
+    History(History),
+    /// Write envlock.toml with every key and its default
+    Init(Init),
+    /// Check this machine: indexes, registry, engine, files
+    Doctor(Doctor),
+    /// Write a completion script for a shell
+    Completions(Completions),
+}
+
+/// `envlock resolve`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Resolve {
+    /// Take a group's packages from another source, by name or URL (repeatable)
+    #[arg(long, value_name = "GROUP=NAME|URL")]
+    pub index: Vec<IndexOverride>,
+    /// Leave out a package the spec asks for (repeatable)
+    #[arg(long, value_name = "PKG")]
+    pub without: Vec<PackageName>,
+    /// Where the lock is
+    #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
+    pub lock: Utf8PathBuf,
+    /// Show what would change, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only tell whether the lock matches the spec (exit 3 when not); no network
+    #[arg(long, conflicts_with_all = ["dry_run"])]
+    pub check: bool,
+}
+
+/// `envlock build`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Build {
+    /// The images to build; all of the spec's when none is named
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<ImageName>,
+    /// Push by digest, rewrite config.yaml, record the release
+    #[arg(long)]
+    pub push: bool,
+    /// Where images go
+    #[arg(long, value_name = "HOST[/PREFIX]")]
+    pub registry: Option<String>,
+    /// Which buildx builder builds (any driver: docker-container, remote, kubernetes, …)
+    #[arg(long, value_name = "NAME", env = "BUILDX_BUILDER")]
+    pub builder: Option<String>,
+    /// Plain http to a registry that is not on loopback
+    #[arg(long)]
+    pub insecure: bool,
+    /// Push without touching config.yaml or the release record
+    #[arg(long, requires = "push")]
+    pub no_config: bool,
+    /// Where the lock is
+    #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
+    pub lock: Utf8PathBuf,
+    /// The address of a source for this run: NAME=URL (repeatable)
+    #[arg(long, value_name = "NAME=URL")]
+    pub index: Vec<IndexOverride>,
+    /// Print the plan: images, build args, layers, sizes, config diff
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `envlock rollback`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Rollback {
+    /// The release to go back to; the one before the current when absent
+    #[arg(long, value_name = "N")]
+    pub to: Option<u64>,
+    /// Restore that release's env.lock too
+    #[arg(long)]
+    pub lock: bool,
+    /// Show the change, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Overwrite an image that someone changed by hand since the last release
+    #[arg(long)]
+    pub force: bool,
+    /// Plain http to a registry that is not on loopback
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// `envlock status`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Status {
+    /// Also ask the registry whether each image is there
+    #[arg(long)]
+    pub registry: bool,
+}
+
+/// `envlock history`
+#[derive(Debug, Clone, Default, Args)]
+pub struct History {}
+
+/// `envlock init`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Init {}
+
+/// `envlock doctor`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Doctor {
+    /// Where images go
+    #[arg(long, value_name = "HOST[/PREFIX]")]
+    pub registry: Option<String>,
+}
+
+/// `envlock completions`
+#[derive(Debug, Clone, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}

@@ -1,0 +1,32 @@
+//! What every command is given.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::lock::{self, Lock};
+use crate::ui::Ui;
+
+/// The project folder and the voice of this run.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Where envlock.toml, env.lock and config.yaml are.
+    pub folder: Utf8PathBuf,
+    /// The only way to print.
+    pub ui: Ui,
+}
+
+impl Context {
+    /// A path in the project folder.
+    pub fn path(&self, relative: impl AsRef<Utf8Path>) -> Utf8PathBuf {
+        self.folder.join(relative)
+    }
+
+    /// The lock and its bytes as they are on disk.
+    pub fn read_lock(&self, relative: &Utf8Path) -> Result<(Lock, String), lock::Error> {
+        let path = self.path(relative);
+        let text = fs_err::read_to_string(&path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => lock::Error::Missing { path: path.clone() },
+            _ => lock::Error::Unreadable { path: path.clone(), source },
+        })?;
+        Ok((lock::parse(&text)?, text))
+    }
+}

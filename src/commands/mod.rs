@@ -1,0 +1,14 @@
+//! One file a verb: gather facts, call pure code, act, report.
+pub mod build;
+pub mod completions;
+mod context;
+pub mod doctor;
+pub mod history;
+pub mod init;
+pub mod resolve;
+pub mod rollback;
+mod run;
+pub mod status;
+
+pub use context::Context;
+pub use run::run;

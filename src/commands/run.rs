@@ -1,0 +1,54 @@
+//! From parsed arguments to an exit code.
+
+use tracing_subscriber::EnvFilter;
+
+use super::{Context, build, completions, doctor, history, init, resolve, rollback, status};
+use crate::cli::{Cli, Command};
+use crate::exit::{CommandResult, Exit};
+use crate::ui::{Options, Ui};
+
+/// Runs one command to its end and reports a failure on stderr.
+pub fn run(cli: Cli) -> Exit {
+    let global = &cli.global;
+    let ui = Ui::new(Options {
+        quiet: global.quiet,
+        no_progress: global.no_progress,
+        json: global.json,
+    });
+    let level = ["warn", "envlock=info", "envlock=debug"][usize::from(global.verbose.min(2))];
+    let filter = EnvFilter::try_from_env("ENVLOCK_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+    let context = Context { folder: global.project.clone(), ui };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            context
+                .ui
+                .failure(&miette::miette!("the asynchronous runtime does not start: {error}"));
+            return Exit::Failed;
+        }
+    };
+    let result = runtime.block_on(dispatch(cli.command, &context));
+    runtime.shutdown_background();
+    result.unwrap_or_else(|failure| {
+        context.ui.failure(&failure.report);
+        failure.exit
+    })
+}
+
+async fn dispatch(command: Command, context: &Context) -> CommandResult {
+    match command {
+        Command::Resolve(args) => resolve::run(args, context).await,
+        Command::Build(args) => build::run(args, context).await,
+        Command::Rollback(args) => rollback::run(args, context).await,
+        Command::Status(args) => status::run(args, context).await,
+        Command::History(args) => history::run(&args, context),
+        Command::Init(args) => init::run(&args, context),
+        Command::Doctor(args) => doctor::run(args, context).await,
+        Command::Completions(args) => completions::run(&args, context),
+    }
+}

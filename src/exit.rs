@@ -1,0 +1,60 @@
+//! The exit codes, in one table. The README repeats it; scripts and CI rely on it.
+
+use miette::Diagnostic;
+
+/// What the process tells its caller. The numbers are a public promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything asked for was done.
+    Ok = 0,
+    /// Something failed that no other code names (disk, a bug, an interrupted run).
+    Failed = 1,
+    /// The command line, envlock.toml or an input file is wrong.
+    Usage = 2,
+    /// The lock does not match the spec, or is missing a pin.
+    LockStale = 3,
+    /// No set of versions satisfies every wish.
+    Unsatisfiable = 4,
+    /// An index or download could not be reached.
+    Network = 5,
+    /// Bytes differ from the hash that was promised for them.
+    Integrity = 6,
+    /// An engine could not build an image.
+    Build = 7,
+    /// The registry refused, failed, or lacks an image.
+    Registry = 8,
+    /// config.yaml cannot be edited without touching more than the image lines.
+    ConfigRefused = 9,
+}
+
+/// An error that knows its exit code. Every module's error enum implements it.
+pub trait Classified: Diagnostic + Send + Sync + 'static {
+    /// The code the process ends with when this error reaches `main`.
+    fn exit(&self) -> Exit;
+}
+
+/// The end of a command that did not succeed: a code for scripts, a report for people.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What is shown on stderr.
+    pub report: miette::Report,
+}
+
+impl<E: Classified> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure { exit: error.exit(), report: miette::Report::new(error) }
+    }
+}
+
+impl Failure {
+    /// A failure that is only a sentence; use an error enum where the case has a name.
+    pub fn message(exit: Exit, message: impl std::fmt::Display) -> Self {
+        Failure { exit, report: miette::miette!("{message}") }
+    }
+}
+
+/// What every command returns.
+pub type CommandResult = Result<Exit, Failure>;

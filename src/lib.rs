@@ -1,0 +1,25 @@
+//! envlock makes a deep-learning environment reproducible from version choice to running cluster:
+//! spec → lock → images by digest → config.yaml, and back.
+//!
+//! `ARCHITECTURE.md` is the map. The folders `solve`, `lock`, `image`, `config`, `python` and the
+//! parsers of `index` are pure: values in, values out; `tests/it/purity.rs` holds them to it.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod cuda;
+pub mod digest;
+pub mod engine;
+pub mod exit;
+pub mod image;
+pub mod index;
+pub mod lock;
+pub mod net;
+pub mod python;
+pub mod reference;
+pub mod registry;
+pub mod release;
+pub mod solve;
+pub mod spec;
+pub mod store;
+pub mod ui;

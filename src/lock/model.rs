@@ -1,0 +1,223 @@
+//! The lock as values. Identity of a file is its sha256; its locations are only hints.
+
+use pep440_rs::Version;
+use pep508_rs::{ExtraName, PackageName};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+use crate::cuda::{CudaLine, CudaTag};
+use crate::digest::{Digest, Sha256};
+use crate::spec::{GlibcVersion, GroupName, ImageName, PythonSource, SourceName, Spec};
+
+/// Everything a build needs, pinned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Lock {
+    /// The format; see [`super::FORMAT`].
+    pub version: u32,
+    /// The hash of the spec this answers, [`Spec::sha256`].
+    pub spec_sha256: Sha256,
+    /// What the set was chosen for.
+    pub target: Target,
+    /// The interpreter.
+    pub python: PythonPin,
+    /// The base images.
+    pub base: Bases,
+    /// Every distribution, sorted by name.
+    #[serde(rename = "package", default)]
+    pub packages: Vec<Package>,
+}
+
+/// What the set was chosen for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Target {
+    /// `linux/amd64`
+    pub platform: String,
+    /// The oldest C library the wheels may need is at most this.
+    pub glibc: GlibcVersion,
+    /// `cu130`
+    pub cuda_tag: CudaTag,
+    /// `13.0`: every CUDA library in the lock is of this line. Absent for `cpu`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cuda_line: Option<CudaLine>,
+    /// The oldest driver branch that runs it (580 for CUDA 13). Absent for `cpu`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_driver: Option<u32>,
+    /// Seconds since 1970-01-01 UTC: the time stamp of everything a build writes.
+    pub source_date_epoch: i64,
+}
+
+/// The interpreter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PythonPin {
+    /// The full version, `3.14.2`.
+    pub version: Version,
+    /// Where it comes from.
+    pub source: PythonSource,
+    /// The archive, for a standalone interpreter. Absent there: not pinned yet, builds refuse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<PythonArchive>,
+    /// False when the full version is only an assumption, because no source could be asked.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub verified: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
+/// A python-build-standalone archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PythonArchive {
+    /// The release it belongs to, such as `20261103`.
+    pub release: String,
+    /// `cpython-3.14.2+20261103-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz`
+    pub file: String,
+    /// From the release's SHA256SUMS.
+    pub sha256: Sha256,
+}
+
+/// The base images.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Bases {
+    /// Under the runtime images.
+    pub runtime: BasePin,
+    /// Under the devel images.
+    pub devel: BasePin,
+}
+
+/// A base image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BasePin {
+    /// As the spec names it, with its tag.
+    pub reference: String,
+    /// What the tag meant. Absent: the registry could not be asked, builds refuse.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub digests: Option<BaseDigests>,
+}
+
+/// What a base image's tag meant when it was resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BaseDigests {
+    /// The digest the tag answered: an image index, or the manifest itself.
+    pub index_digest: Digest,
+    /// The manifest for the target platform.
+    pub platform_digest: Digest,
+}
+
+/// One distribution and the wheel that was chosen for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Package {
+    /// Normalized (PEP 503).
+    pub name: PackageName,
+    /// With its local part where the wheel has one, `2.14.1+cu130`.
+    pub version: Version,
+    /// The group it ships with.
+    pub group: GroupName,
+    /// The wishes that name it, as written; empty for a transitive dependency.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requested: Vec<String>,
+    /// The distributions that need it, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required_by: Vec<PackageName>,
+    /// The extras that are installed, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extras: Vec<ExtraName>,
+    /// The wheel's file name.
+    pub file: String,
+    /// Bytes of the wheel.
+    pub size: u64,
+    /// Bytes of all files in it.
+    pub unpacked_size: u64,
+    /// Of the wheel's bytes.
+    pub sha256: Sha256,
+    /// Where it was found, best first.
+    pub locations: Vec<Location>,
+}
+
+/// `SOURCE:/PATH`: a source's name and the URL path of the file there. Never a host, so that a
+/// mirror does not make a lock stale.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Location {
+    /// A source of the spec.
+    pub source: SourceName,
+    /// An absolute URL path, percent-encoded as the index gave it.
+    pub path: String,
+}
+
+/// Text that is not `SOURCE:/PATH`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a location (SOURCE:/PATH)")]
+pub struct BadLocation(String);
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.source, self.path)
+    }
+}
+
+impl FromStr for Location {
+    type Err = BadLocation;
+    fn from_str(text: &str) -> Result<Self, BadLocation> {
+        let bad = || BadLocation(text.to_owned());
+        let (source, path) = text.split_once(':').ok_or_else(bad)?;
+        if !path.starts_with('/') || path.starts_with("//") {
+            return Err(bad());
+        }
+        Ok(Location { source: source.parse().map_err(|_| bad())?, path: path.to_owned() })
+    }
+}
+
+impl From<Location> for String {
+    fn from(value: Location) -> String {
+        value.to_string()
+    }
+}
+impl TryFrom<String> for Location {
+    type Error = BadLocation;
+    fn try_from(text: String) -> Result<Self, BadLocation> {
+        text.parse()
+    }
+}
+
+impl Lock {
+    /// The distribution of this name.
+    pub fn package(&self, name: &PackageName) -> Option<&Package> {
+        self.packages.binary_search_by(|p| p.name.cmp(name)).ok().map(|i| &self.packages[i])
+    }
+
+    /// What is still missing before a build can be reproducible, a sentence each; empty: nothing.
+    pub fn unpinned(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        if !self.python.verified {
+            missing.push(format!("the patch release of Python {} is assumed", self.python.version));
+        }
+        if self.python.source == PythonSource::Standalone && self.python.archive.is_none() {
+            missing.push(format!("Python {} has no pinned archive", self.python.version));
+        }
+        for base in [&self.base.runtime, &self.base.devel] {
+            if base.digests.is_none() {
+                missing.push(format!("the base image {} has no digest", base.reference));
+            }
+        }
+        missing
+    }
+
+    /// The packages an image adds to the one it is `FROM`, in group order, then by name.
+    pub fn packages_added_by<'a>(&'a self, spec: &'a Spec, image: &ImageName) -> Vec<&'a Package> {
+        let groups = spec.image(image).map(|i| i.groups.as_slice()).unwrap_or_default();
+        groups.iter().flat_map(|g| self.packages.iter().filter(move |p| p.group == *g)).collect()
+    }
+}

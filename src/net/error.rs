@@ -1,0 +1,69 @@
+//! What can go wrong between us and a server.
+
+use miette::Diagnostic;
+use reqwest::StatusCode;
+use thiserror::Error;
+use url::Url;
+
+use crate::exit::{Classified, Exit};
+
+/// A request that did not succeed, after all retries. URLs are shown without credentials.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Error {
+    /// The server answered, and not with what was asked for.
+    #[error("{url} answered {status}")]
+    Status {
+        /// What was asked.
+        url: Url,
+        /// What it answered.
+        status: StatusCode,
+    },
+    /// No answer, or one that broke off.
+    #[error("{url} cannot be reached: {cause}")]
+    #[diagnostic(help(
+        "check the network, the proxy settings (HTTPS_PROXY) and the certificates (SSL_CERT_FILE)"
+    ))]
+    Transport {
+        /// What was asked.
+        url: Url,
+        /// The innermost cause, in words.
+        cause: String,
+    },
+}
+
+impl Error {
+    /// The status, when the server answered one.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Error::Status { status, .. } => Some(*status),
+            Error::Transport { .. } => None,
+        }
+    }
+
+    pub(super) fn transport(url: &Url, error: &dyn std::error::Error) -> Self {
+        let mut innermost = error;
+        while let Some(source) = innermost.source() {
+            innermost = source;
+        }
+        Error::Transport { url: redacted(url), cause: innermost.to_string() }
+    }
+
+    pub(super) fn answer(url: &Url, status: StatusCode) -> Self {
+        Error::Status { url: redacted(url), status }
+    }
+}
+
+impl Classified for Error {
+    fn exit(&self) -> Exit {
+        Exit::Network
+    }
+}
+
+/// The URL without user name and password.
+pub fn redacted(url: &Url) -> Url {
+    let mut url = url.clone();
+    // Both fail only for URLs that cannot have credentials in the first place.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
+}

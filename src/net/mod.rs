@@ -1,0 +1,9 @@
+//! HTTP with manners: retries, Retry-After, errors that name the URL and the cause. `index`,
+//! `store` and `registry` all go through here.
+mod client;
+mod error;
+mod retry;
+
+pub use client::Client;
+pub use error::Error;
+pub use retry::Retry;

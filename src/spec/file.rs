@@ -1,0 +1,476 @@
+//! envlock.toml → [`Spec`]. Unknown keys and wrong values are errors that show their line.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::str::FromStr;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use miette::NamedSource;
+use pep508_rs::{PackageName, Requirement, VerbatimUrl};
+use serde::Deserialize;
+use toml::Spanned;
+use url::Url;
+
+use super::{
+    BaseSpec, ConfigSpec, Error, GlibcVersion, GroupName, GroupSpec, ImageName, ImageSpec,
+    PythonRequest, PythonSource, PythonSpec, RegistrySpec, SourceKind, SourceName, SourceSpec,
+    Spec, TargetSpec, Wish,
+};
+use crate::cuda::CudaTag;
+
+/// The spec's file name in the project folder.
+pub const FILE_NAME: &str = "envlock.toml";
+
+const PYPI: &str = "pypi";
+
+/// `folder/envlock.toml`, or the built-in stack when there is none.
+pub fn load(folder: &Utf8Path) -> Result<Spec, Error> {
+    let path = folder.join(FILE_NAME);
+    match fs_err::read_to_string(&path) {
+        Ok(text) => parse(FILE_NAME, &text),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => super::builtin(),
+        Err(source) => Err(Error::Unreadable { path, source }),
+    }
+}
+
+/// Reads a spec; `name` is shown in errors.
+pub fn parse(name: &str, text: &str) -> Result<Spec, Error> {
+    let place = Place { name, text };
+    let defaults: File = toml::from_str(super::BUILTIN_TEXT).map_err(|e| place.toml(&e))?;
+    let file: File = toml::from_str(text).map_err(|e| place.toml(&e))?;
+    build(file.over(defaults), &place)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    #[serde(default)]
+    python: PythonTable,
+    #[serde(default)]
+    target: TargetTable,
+    #[serde(default)]
+    base: BaseTable,
+    groups: Option<Ordered<GroupTable>>,
+    #[serde(default)]
+    packages: BTreeMap<PackageName, PackageTable>,
+    #[serde(default)]
+    sources: BTreeMap<SourceName, SourceTable>,
+    images: Option<Ordered<ImageTable>>,
+    #[serde(default)]
+    registry: RegistryTable,
+    #[serde(default)]
+    config: ConfigTable,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct PythonTable {
+    version: Option<PythonRequest>,
+    source: Option<PythonSource>,
+    mirror: Option<Url>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct TargetTable {
+    platform: Option<Spanned<String>>,
+    cuda: Option<CudaTag>,
+    glibc: Option<GlibcVersion>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct BaseTable {
+    runtime: Option<Spanned<String>>,
+    devel: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupTable {
+    packages: Vec<Spanned<String>>,
+    index: Option<Vec<Spanned<SourceName>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PackageTable {
+    index: Vec<Spanned<SourceName>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceTable {
+    kind: Option<SourceKind>,
+    url: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImageTable {
+    from: Option<Spanned<ImageName>>,
+    groups: Vec<Spanned<GroupName>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RegistryTable {
+    destination: Option<String>,
+    insecure: Option<bool>,
+    #[serde(default)]
+    mirrors: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct ConfigTable {
+    path: Option<Utf8PathBuf>,
+    #[serde(default)]
+    roles: BTreeMap<String, ImageName>,
+}
+
+/// A table whose key order matters: groups and images are layered in the order they are written.
+struct Ordered<T>(Vec<(String, T)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
+            type Value = Ordered<T>;
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("a table")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Ordered(entries))
+            }
+        }
+        deserializer.deserialize_map(Visitor(std::marker::PhantomData))
+    }
+}
+
+impl File {
+    /// This file's keys where it has them, else `defaults`'.
+    fn over(self, defaults: File) -> File {
+        let mut packages = defaults.packages;
+        packages.extend(self.packages);
+        let mut sources = defaults.sources;
+        sources.extend(self.sources);
+        // The built-in images, as far as the file's own groups make them up.
+        let mut images = defaults.images;
+        if let (Some(images), Some(groups)) = (&mut images, &self.groups) {
+            for (_, image) in &mut images.0 {
+                image
+                    .groups
+                    .retain(|g| groups.0.iter().any(|(name, _)| name == g.get_ref().as_str()));
+            }
+            images.0.retain(|(_, image)| !image.groups.is_empty());
+        }
+        File {
+            python: PythonTable {
+                version: self.python.version.or(defaults.python.version),
+                source: self.python.source.or(defaults.python.source),
+                mirror: self.python.mirror.or(defaults.python.mirror),
+            },
+            target: TargetTable {
+                platform: self.target.platform.or(defaults.target.platform),
+                cuda: self.target.cuda.or(defaults.target.cuda),
+                glibc: self.target.glibc.or(defaults.target.glibc),
+            },
+            base: BaseTable {
+                runtime: self.base.runtime.or(defaults.base.runtime),
+                devel: self.base.devel.or(defaults.base.devel),
+            },
+            groups: self.groups.or(defaults.groups),
+            packages,
+            sources,
+            images: self.images.or(images),
+            registry: self.registry,
+            config: ConfigTable {
+                path: self.config.path.or(defaults.config.path),
+                roles: self.config.roles,
+            },
+        }
+    }
+}
+
+/// The text being read, to point into.
+struct Place<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl Place<'_> {
+    fn at(&self, span: Range<usize>, message: impl ToString, help: impl ToString) -> Error {
+        // A span that came from the defaults does not fit this text; then only the words are shown.
+        let span = (span.end <= self.text.len()).then(|| span.into());
+        Error::File {
+            message: message.to_string(),
+            help: help.to_string(),
+            text: NamedSource::new(self.name, self.text.to_owned()).with_language("TOML"),
+            span,
+        }
+    }
+
+    fn toml(&self, error: &toml::de::Error) -> Error {
+        let help = format!("every key is described in the README, section {FILE_NAME}");
+        self.at(error.span().unwrap_or(0..0), error.message(), help)
+    }
+
+    fn name<T: FromStr>(&self, text: &str, what: &str) -> Result<T, Error>
+    where
+        T::Err: ToString,
+    {
+        let start = self.text.find(text).unwrap_or(0);
+        text.parse().map_err(|e: T::Err| {
+            self.at(start..start + text.len(), e.to_string(), format!("rename this {what}"))
+        })
+    }
+}
+
+fn build(file: File, place: &Place) -> Result<Spec, Error> {
+    let missing = |key: &str| Error::Override(format!("{key} has no value"));
+    let cuda = file.target.cuda.ok_or_else(|| missing("target.cuda"))?;
+    let platform = file.target.platform.ok_or_else(|| missing("target.platform"))?;
+    if platform.get_ref() != "linux/amd64" {
+        let message = format!("the platform `{}` is not supported", platform.get_ref());
+        return Err(place.at(platform.span(), message, "use \"linux/amd64\""));
+    }
+    let sources = sources(file.sources, cuda, place)?;
+    let groups =
+        groups(file.groups.ok_or_else(|| missing("groups"))?, &file.packages, &sources, place)?;
+    let images = images(file.images.ok_or_else(|| missing("images"))?, &groups, place)?;
+    if let Some(group) = groups.iter().find(|g| !images.iter().any(|i| i.groups.contains(&g.name)))
+    {
+        let start = place.text.find(group.name.as_str()).unwrap_or(0);
+        let message = format!("the group `{}` is in no image", group.name);
+        let help = format!("add it to the groups of one of the [images.*] ({})", FILE_NAME);
+        return Err(place.at(start..start + group.name.as_str().len(), message, help));
+    }
+    for (role, image) in &file.config.roles {
+        if !images.iter().any(|i| i.name == *image) {
+            let start = place.text.find(role.as_str()).unwrap_or(0);
+            let message =
+                format!("the role `{role}` names the image `{image}`, which is not defined");
+            return Err(place.at(start..start + role.len(), message, "name one of the [images.*]"));
+        }
+    }
+    Ok(Spec {
+        python: PythonSpec {
+            version: file.python.version.ok_or_else(|| missing("python.version"))?,
+            source: file.python.source.ok_or_else(|| missing("python.source"))?,
+            mirror: file.python.mirror,
+        },
+        target: TargetSpec { platform: platform.into_inner(), glibc: file.target.glibc, cuda },
+        base: BaseSpec {
+            runtime: image_reference(
+                file.base.runtime.ok_or_else(|| missing("base.runtime"))?,
+                place,
+            )?,
+            devel: image_reference(file.base.devel.ok_or_else(|| missing("base.devel"))?, place)?,
+        },
+        groups,
+        sources,
+        images,
+        registry: RegistrySpec {
+            destination: file.registry.destination,
+            insecure: file.registry.insecure.unwrap_or(false),
+            mirrors: file.registry.mirrors,
+        },
+        config: ConfigSpec {
+            path: file.config.path.ok_or_else(|| missing("config.path"))?,
+            roles: file.config.roles,
+        },
+    })
+}
+
+fn image_reference(text: Spanned<String>, place: &Place) -> Result<String, Error> {
+    crate::reference::parse(text.get_ref())
+        .map(|_| text.get_ref().clone())
+        .map_err(|e| place.at(text.span(), e, "write HOST/NAME:TAG or HOST/NAME@sha256:…"))
+}
+
+fn sources(
+    tables: BTreeMap<SourceName, SourceTable>,
+    cuda: CudaTag,
+    place: &Place,
+) -> Result<BTreeMap<SourceName, SourceSpec>, Error> {
+    let source = |(name, table): (SourceName, SourceTable)| {
+        let url = match table.url {
+            None if name.as_str() == PYPI => None,
+            None => {
+                let start = place.text.find(name.as_str()).unwrap_or(0);
+                let message = format!("the source `{name}` has no url");
+                return Err(place.at(
+                    start..start + name.as_str().len(),
+                    message,
+                    "add url = \"https://…\"",
+                ));
+            }
+            Some(text) => {
+                let full = text.get_ref().replace("{cuda}", &cuda.to_string());
+                let url = Url::parse(&full).map_err(|e| {
+                    place.at(
+                        text.span(),
+                        format!("`{full}` is not a URL: {e}"),
+                        "write https://HOST/PATH/",
+                    )
+                })?;
+                Some(url)
+            }
+        };
+        Ok((name, SourceSpec { kind: table.kind.unwrap_or(SourceKind::Simple), url }))
+    };
+    tables.into_iter().map(source).collect()
+}
+
+fn groups(
+    tables: Ordered<GroupTable>,
+    packages: &BTreeMap<PackageName, PackageTable>,
+    known: &BTreeMap<SourceName, SourceSpec>,
+    place: &Place,
+) -> Result<Vec<GroupSpec>, Error> {
+    let check = |list: &[Spanned<SourceName>]| -> Result<Vec<SourceName>, Error> {
+        list.iter()
+            .map(|name| {
+                if known.contains_key(name.get_ref()) {
+                    return Ok(name.get_ref().clone());
+                }
+                let message = format!("the source `{}` is not defined", name.get_ref());
+                Err(place.at(
+                    name.span(),
+                    message,
+                    format!("add [sources.{}] with its url", name.get_ref()),
+                ))
+            })
+            .collect()
+    };
+    let pypi: SourceName = place.name(PYPI, "source")?;
+    let mut groups = Vec::new();
+    for (name, table) in tables.0 {
+        let default = table.index.as_deref().map_or_else(|| Ok(vec![pypi.clone()]), check)?;
+        let mut requirements = Vec::new();
+        for text in table.packages {
+            let requirement =
+                Requirement::<VerbatimUrl>::from_str(text.get_ref()).map_err(|e| {
+                    place.at(
+                        text.span(),
+                        format!("`{}` is not a requirement: {}", text.get_ref(), e.message),
+                        "write it as in requirements.txt, for example \"ray[default]>=2.60\"",
+                    )
+                })?;
+            let sources = match packages.get(&requirement.name) {
+                Some(package) => check(&package.index)?,
+                None => default.clone(),
+            };
+            requirements.push(Wish { requirement, sources });
+        }
+        groups.push(GroupSpec { name: place.name(&name, "group")?, requirements });
+    }
+    Ok(groups)
+}
+
+fn images(
+    tables: Ordered<ImageTable>,
+    groups: &[GroupSpec],
+    place: &Place,
+) -> Result<Vec<ImageSpec>, Error> {
+    let mut images: Vec<ImageSpec> = Vec::new();
+    for (name, table) in tables.0 {
+        if let Some(from) = &table.from
+            && !images.iter().any(|i| i.name == *from.get_ref())
+        {
+            let message = format!("the image `{}` is not defined before `{name}`", from.get_ref());
+            return Err(place.at(from.span(), message, "define it above, with its own groups"));
+        }
+        for group in &table.groups {
+            if !groups.iter().any(|g| g.name == *group.get_ref()) {
+                let message = format!("the group `{}` is not defined", group.get_ref());
+                return Err(place.at(
+                    group.span(),
+                    message,
+                    format!("add [groups.{}] with its packages", group.get_ref()),
+                ));
+            }
+        }
+        images.push(ImageSpec {
+            name: place.name(&name, "image")?,
+            from: table.from.map(Spanned::into_inner),
+            groups: table.groups.into_iter().map(Spanned::into_inner).collect(),
+        });
+    }
+    Ok(images)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        let report = miette::Report::new(parse(FILE_NAME, text).unwrap_err());
+        let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none())
+            .with_width(100);
+        let mut out = String::new();
+        handler.render_report(&mut out, report.as_ref()).unwrap();
+        out
+    }
+
+    #[test]
+    fn an_empty_file_is_the_built_in_stack() {
+        let spec = parse(FILE_NAME, "").unwrap();
+        assert_eq!(spec, super::super::builtin().unwrap());
+        let groups: Vec<_> = spec.groups.iter().map(|g| g.name.as_str()).collect();
+        assert_eq!(groups, ["python", "torch", "pyg", "ray", "marimo"]);
+        assert_eq!(
+            spec.sources["pytorch".parse::<SourceName>().as_ref().unwrap()]
+                .url
+                .as_ref()
+                .unwrap()
+                .as_str(),
+            "https://download.pytorch.org/whl/cu130/"
+        );
+        let (_, lib) =
+            spec.wishes().find(|(_, w)| w.requirement.name.as_ref() == "pyg-lib").unwrap();
+        assert_eq!(lib.sources[0].as_str(), "pyg");
+    }
+
+    #[test]
+    fn a_wrong_key_is_shown_with_its_line() {
+        let text = "[python]\nversion = \"3.14\"\nsauce = \"base\"\n";
+        insta::assert_snapshot!(shown(text));
+    }
+
+    #[test]
+    fn an_unknown_source_is_shown_with_its_line() {
+        let text = "[groups.torch]\npackages = [\"torch\"]\nindex = [\"corp\"]\n";
+        insta::assert_snapshot!(shown(text));
+    }
+
+    #[test]
+    fn a_broken_requirement_is_shown_with_its_line() {
+        insta::assert_snapshot!(shown("[groups.ray]\npackages = [\"ray[default\"]\n"));
+    }
+
+    #[test]
+    fn own_groups_shrink_the_built_in_images() {
+        let spec = parse(FILE_NAME, "[groups.ray]\npackages = [\"ray\"]\n").unwrap();
+        let names: Vec<_> = spec.images.iter().map(|i| (i.name.as_str(), i.groups.len())).collect();
+        assert_eq!(names, [("ray-runtime", 1)]);
+        insta::assert_snapshot!(shown("[groups.extra]\npackages = [\"numpy\"]\n"));
+    }
+
+    #[test]
+    fn where_images_go_is_not_part_of_the_identity() {
+        let one = parse(FILE_NAME, "[registry]\ndestination = \"ghcr.io/a\"\n").unwrap();
+        let two = parse(FILE_NAME, "").unwrap();
+        let three = parse(FILE_NAME, "[target]\ncuda = \"cu128\"\n").unwrap();
+        assert_eq!(one.sha256(), two.sha256());
+        assert_ne!(two.sha256(), three.sha256());
+    }
+}

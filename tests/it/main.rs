@@ -1,0 +1,6 @@
+//! Runs the binary against real servers on loopback; one file a command.
+#![allow(missing_docs)]
+
+mod cli;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,4 @@
+//! What the integration tests share: one file a server or tool.
+mod envlock;
+
+pub use envlock::Envlock;
