@@ -31,6 +31,10 @@ pub(super) fn held_back(
                 && allows(&wish.requirement, &c.version)
         });
         let Some(newest) = newest else { continue };
+        // Staying with the lock is a choice, not an obstacle.
+        if provider.kept.get(name) == Some(&chosen.candidate.version) {
+            continue;
+        }
         let why = reason(provider, settled, newest);
         let sentence =
             format!("{name} {} instead of {}: {why}", chosen.candidate.version, newest.version);

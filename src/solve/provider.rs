@@ -34,6 +34,8 @@ pub struct Provider<'a> {
     order: HashMap<PackageName, usize>,
     /// Distributions for which some requirement names a pre-release.
     prereleases: RefCell<BTreeSet<PackageName>>,
+    /// Versions to keep where they still fit.
+    pub(super) kept: &'a BTreeMap<PackageName, Version>,
     /// Why a version, or (without one) a whole distribution, could not be used.
     pub(super) refused: RefCell<BTreeMap<(PackageName, Option<Version>), String>>,
 }
@@ -43,6 +45,7 @@ impl<'a> Provider<'a> {
         spec: &'a Spec,
         environment: &'a MarkerEnvironment,
         catalog: &'a dyn Catalog,
+        kept: &'a BTreeMap<PackageName, Version>,
     ) -> Self {
         let mut wishes: Vec<&Wish> = spec.wishes().map(|(_, wish)| wish).collect();
         // torch first, always: the set is built around the newest torch that everything else allows.
@@ -58,6 +61,7 @@ impl<'a> Provider<'a> {
             order,
             prereleases: RefCell::new(prereleases),
             refused: RefCell::default(),
+            kept,
             wishes,
         }
     }
@@ -199,10 +203,15 @@ impl<'a> Provider<'a> {
         Ok(intersected(all))
     }
 
-    /// The newest candidate in `versions`, finals before pre-releases; yanked ones only when exactly
+    /// The kept version if it is in `versions`, else the newest candidate, finals before pre-releases; yanked ones only when exactly
     /// that version is asked for.
     fn best<'p>(&self, project: &'p Project, versions: &Ranges<Version>) -> Option<&'p Candidate> {
         let is_pre = |c: &Candidate| c.version.any_prerelease();
+        if let Some(kept) = self.kept.get(&project.name).filter(|v| versions.contains(*v))
+            && let Some(candidate) = project.candidates.iter().find(|c| c.version == *kept)
+        {
+            return Some(candidate);
+        }
         let usable = |c: &&Candidate| {
             versions.contains(&c.version) && (!c.yanked || versions.subset_of(&exactly(&c.version)))
         };

@@ -72,13 +72,15 @@ pub(super) struct Settled {
 }
 
 /// Chooses the newest versions that fit together: wishes in their order first (torch before all),
-/// then what they need. The same catalog gives the same answer.
+/// then what they need. A version in `kept` (an earlier lock's) is not left while it fits. The same
+/// catalog gives the same answer.
 pub fn solve(
     spec: &Spec,
     environment: &MarkerEnvironment,
     catalog: &dyn Catalog,
+    kept: &BTreeMap<PackageName, Version>,
 ) -> Result<Solution, Error> {
-    let provider = Provider::new(spec, environment, catalog);
+    let provider = Provider::new(spec, environment, catalog, kept);
     let nodes: BTreeMap<Node, Version> =
         match pubgrub::resolve(&provider, Node::Root, root_version()) {
             Ok(selected) => selected.into_iter().collect(),
@@ -155,7 +157,9 @@ mod tests {
         numpy 2.4.0:";
 
     fn chosen(groups: &str, catalog: &str) -> (String, Vec<String>) {
-        let solution = solve(&spec(groups), &environment(), &MapCatalog::new(catalog)).unwrap();
+        let solution =
+            solve(&spec(groups), &environment(), &MapCatalog::new(catalog), &BTreeMap::new())
+                .unwrap();
         let lines = solution
             .chosen
             .iter()
@@ -164,7 +168,9 @@ mod tests {
     }
 
     fn conflict(groups: &str, catalog: &str) -> String {
-        let error = solve(&spec(groups), &environment(), &MapCatalog::new(catalog)).unwrap_err();
+        let error =
+            solve(&spec(groups), &environment(), &MapCatalog::new(catalog), &BTreeMap::new())
+                .unwrap_err();
         assert_eq!(error.exit(), Exit::Unsatisfiable);
         error.to_string()
     }
@@ -245,6 +251,19 @@ mod tests {
             c 1.0b1:";
         assert_eq!(chosen("g: a; b; c", catalog).0, "g a 1.0\ng b 2.0\ng c 1.0b2");
         assert_eq!(chosen("g: a==2.0; b>=3.0rc0", catalog).0, "g a 2.0\ng b 3.0rc1");
+    }
+
+    #[test]
+    fn a_kept_version_stays_while_it_fits() {
+        let catalog = MapCatalog::new("a 2.0: c>=2\na 1.0: c>=1\nc 2.0:\nc 1.0:");
+        let kept = |pins: &[(&str, &str)]| {
+            let kept = pins.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
+            let solution = solve(&spec("g: a"), &environment(), &catalog, &kept).unwrap();
+            solution.chosen.iter().map(|c| c.candidate.version.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&[]), ["2.0", "2.0"]);
+        assert_eq!(kept(&[("a", "1.0"), ("c", "1.0")]), ["1.0", "1.0"]);
+        assert_eq!(kept(&[("c", "1.0")]), ["2.0", "2.0"], "what no longer fits is left");
     }
 
     #[test]
