@@ -8,7 +8,7 @@ use url::Url;
 use crate::exit::{Classified, Exit};
 
 /// A request that did not succeed, after all retries. URLs are shown without credentials.
-#[derive(Debug, Error, Diagnostic)]
+#[derive(Debug, Clone, Error, Diagnostic)]
 pub enum Error {
     /// The server answered, and not with what was asked for.
     #[error("{url} answered {status}")]
