@@ -64,7 +64,7 @@ impl Client {
                     tracing::debug!(%url, attempt, ?wait, "trying again");
                     tokio::time::sleep(wait).await;
                 }
-                None => return result.map_err(|e| Error::transport(url, &e)),
+                None => return result.map_err(|e| Error::broken(url, &e)),
             }
         }
     }
@@ -84,7 +84,7 @@ impl Client {
                 Err(error) => {
                     attempt += 1;
                     let Some(wait) = self.retry.wait(attempt, None) else {
-                        return Err(Error::transport(url, &error));
+                        return Err(Error::broken(url, &error));
                     };
                     tracing::debug!(%url, attempt, %error, "the body broke off, trying again");
                     tokio::time::sleep(wait).await;

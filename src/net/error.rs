@@ -40,7 +40,8 @@ impl Error {
         }
     }
 
-    pub(super) fn transport(url: &Url, error: &dyn std::error::Error) -> Self {
+    /// No answer, or a body that broke off; the innermost cause is told.
+    pub(crate) fn broken(url: &Url, error: &dyn std::error::Error) -> Self {
         let mut innermost = error;
         while let Some(source) = innermost.source() {
             innermost = source;
@@ -48,7 +49,8 @@ impl Error {
         Error::Transport { url: redacted(url), cause: innermost.to_string() }
     }
 
-    pub(super) fn answer(url: &Url, status: StatusCode) -> Self {
+    /// An answer that is not a success.
+    pub(crate) fn answer(url: &Url, status: StatusCode) -> Self {
         Error::Status { url: redacted(url), status }
     }
 }

@@ -5,5 +5,5 @@ mod error;
 mod retry;
 
 pub use client::Client;
-pub use error::Error;
+pub use error::{Error, redacted};
 pub use retry::Retry;
