@@ -212,8 +212,13 @@ impl Answers {
         same_size(candidate.size.unwrap_or(wheel.size), wheel.size)?;
         let sha256 = match (candidate.sha256, wheel.sha256) {
             (Some(expected), Some(found)) if expected != found => {
-                let promised_by = "the index page".to_owned();
-                return Err(Error::Hash { url: redacted(url), promised_by, expected, found });
+                let promised_by = "the index page";
+                return Err(Error::Hash {
+                    url: redacted(url).into(),
+                    promised_by,
+                    expected,
+                    found,
+                });
             }
             (Some(hash), _) | (None, Some(hash)) => hash,
             (None, None) => {

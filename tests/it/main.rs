@@ -1,6 +1,7 @@
 //! Runs the binary against real servers on loopback; one file a command.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod cli;
+mod index;
 #[path = "../support/mod.rs"]
 mod support;

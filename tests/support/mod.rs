@@ -1,4 +1,8 @@
 //! What the integration tests share: one file a server or tool.
 mod envlock;
+mod index;
+mod wheel;
 
 pub use envlock::Envlock;
+pub use index::{FakeIndex, Fault, Pages};
+pub use wheel::{Wheel, WheelBuilder};
