@@ -1,6 +1,7 @@
 //! Where the index called `pypi` is: the places Python users already keep its address in.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use url::Url;
@@ -31,7 +32,10 @@ const ASK_PIP: &str = "from pip._internal.models.index import PyPI; print(PyPI.s
 impl Surroundings {
     /// Those of this process.
     pub fn of_process(project: impl Into<Utf8PathBuf>) -> Self {
-        Self { variables: std::env::vars().collect(), project: project.into() }
+        let text = |(name, value): (OsString, OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self { variables: std::env::vars_os().filter_map(text).collect(), project: project.into() }
     }
 
     fn variable(&self, name: &str) -> Option<&str> {

@@ -1,8 +1,9 @@
 //! Runs the binary against real servers on loopback; one file a command.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod cli;
 mod registry;
 mod store;
+mod index;
 #[path = "../support/mod.rs"]
 mod support;

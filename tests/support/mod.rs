@@ -6,3 +6,9 @@ mod server;
 pub use envlock::Envlock;
 pub use registry::Registry;
 pub use server::{Reply, Server};
+mod index;
+mod wheel;
+
+pub use envlock::Envlock;
+pub use index::{FakeIndex, Fault, Pages};
+pub use wheel::{Wheel, WheelBuilder};
