@@ -82,7 +82,9 @@ pub fn plan(
             edits.insert(path.clone(), Scalar::Bool(false));
         }
     }
-    if let Some(image) = images.keys().find(|image| !used.contains(image)) {
+    let idle = images.keys().find(|image| !used.contains(image));
+    // Roles that the spec names are the user's whole wish; an image they leave out is only a base.
+    if let Some(image) = idle.filter(|_| spec.roles.is_empty()) {
         let message = format!("no place for the image {image} in this file");
         let help = format!(
             "add services.ray or services.marimo, or say where it goes in envlock.toml:\n\
