@@ -4,5 +4,5 @@ mod registry;
 mod server;
 
 pub use envlock::Envlock;
-pub use registry::Registry;
-pub use server::{Reply, Server};
+pub use registry::{INDEX, Registry};
+pub use server::{Reply, Request, Server};
