@@ -41,6 +41,11 @@ impl Client {
         &self.http
     }
 
+    /// The same client, connections and all, with another patience.
+    pub fn with_retry(self, retry: Retry) -> Self {
+        Client { retry, ..self }
+    }
+
     /// How patient this client is.
     pub fn retry(&self) -> Retry {
         self.retry

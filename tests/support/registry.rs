@@ -122,6 +122,9 @@ impl Registry {
 /// The media type of an image's manifest.
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
+/// The media type of an index.
+pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
 impl Drop for Registry {
     fn drop(&mut self) {
         let _ = self.process.kill();
