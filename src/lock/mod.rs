@@ -4,3 +4,6 @@ mod model;
 
 pub use format::{Error, FILE_NAME, FORMAT, parse, render};
 pub use model::*;
+
+#[cfg(test)]
+pub(crate) use format::tests::sample;
