@@ -7,9 +7,7 @@ use super::{ImagePlan, Plan};
 /// Where the parts of a build are, as `docker` sees them from the folder it is started in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
-    /// The Dockerfile.
-    pub dockerfile: String,
-    /// The folder that holds `docker/`.
+    /// The folder that holds the Dockerfile and `docker/`.
     pub context: String,
     /// The folder with a folder a group.
     pub envlock: String,
@@ -54,7 +52,6 @@ pub fn bake(plan: &Plan, places: &Places, r#use: Use) -> Value {
     let target = |image: &ImagePlan| {
         let mut target = json!({
             "context": places.context,
-            "dockerfile": places.dockerfile,
             "contexts": { "envlock": places.envlock },
             "target": image.name.as_str(),
             "platforms": [plan.platform],
@@ -92,12 +89,8 @@ pub fn build_args(plan: &Plan) -> String {
 
 /// The line that builds `image` by hand.
 pub fn command_line(plan: &Plan, places: &Places, image: &ImagePlan, args_file: &str) -> String {
-    let file = match places.dockerfile.as_str() {
-        "Dockerfile" => String::new(),
-        other => format!("-f {other} "),
-    };
     format!(
-        "docker build --target {name} -t {name}:{tag} --build-context envlock={envlock} $(cat {args_file}) {file}{context}",
+        "docker build --target {name} -t {name}:{tag} --build-context envlock={envlock} $(cat {args_file}) {context}",
         name = image.name,
         tag = plan.tag(),
         envlock = places.envlock,
@@ -111,11 +104,7 @@ mod tests {
     use super::*;
 
     fn places() -> Places {
-        Places {
-            dockerfile: "Dockerfile".to_owned(),
-            context: ".".to_owned(),
-            envlock: ".envlock/context".to_owned(),
-        }
+        Places { context: ".".to_owned(), envlock: ".envlock/context".to_owned() }
     }
 
     #[test]
