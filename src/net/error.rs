@@ -40,15 +40,22 @@ impl Error {
         }
     }
 
-    pub(super) fn transport(url: &Url, error: &dyn std::error::Error) -> Self {
-        let mut innermost = error;
+    /// Whether no answer came at all: the host is away, or the way to it is.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Error::Transport { .. })
+    }
+
+    pub(super) fn transport(url: &Url, error: reqwest::Error) -> Self {
+        // reqwest repeats the URL, credentials included, in its own message.
+        let error = error.without_url();
+        let mut innermost: &dyn std::error::Error = &error;
         while let Some(source) = innermost.source() {
             innermost = source;
         }
         Error::Transport { url: redacted(url), cause: innermost.to_string() }
     }
 
-    pub(super) fn answer(url: &Url, status: StatusCode) -> Self {
+    pub(crate) fn answer(url: &Url, status: StatusCode) -> Self {
         Error::Status { url: redacted(url), status }
     }
 }
@@ -59,11 +66,29 @@ impl Classified for Error {
     }
 }
 
-/// The URL without user name and password.
+/// The URL as it may be shown: without user name, password, and the query, where signed URLs carry
+/// theirs.
 pub fn redacted(url: &Url) -> Url {
     let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
     // Both fail only for URLs that cannot have credentials in the first place.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_error_shows_a_password() {
+        let url = Url::parse("http://user:hidden@127.0.0.1:1/a?sig=hidden#hidden").unwrap();
+        let error = reqwest::get(url.clone()).await.unwrap_err();
+        let error = Error::transport(&url, error);
+        assert!(error.to_string().starts_with("http://127.0.0.1:1/a cannot"), "{error}");
+        assert!(!format!("{error:?} {error}").contains("hidden"));
+        assert!(error.is_unreachable());
+    }
 }

@@ -2,5 +2,7 @@
 #![allow(missing_docs)]
 
 mod cli;
+mod registry;
+mod store;
 #[path = "../support/mod.rs"]
 mod support;
