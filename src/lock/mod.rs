@@ -10,3 +10,6 @@ pub use check::stale;
 pub use diff::{Change, Diff, Entry};
 pub use format::{Error, FILE_NAME, FORMAT, parse, render};
 pub use model::*;
+
+#[cfg(test)]
+pub(crate) use format::tests::sample;
