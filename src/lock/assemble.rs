@@ -12,7 +12,7 @@ pub struct WheelFacts {
     pub size: u64,
     /// Bytes of all files in it.
     pub unpacked_size: u64,
-    /// Of its bytes.
+    /// As its index says; of the bytes themselves where the index does not.
     pub sha256: Sha256,
 }
 

@@ -2,8 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod cli;
+mod index;
 mod registry;
 mod store;
-mod index;
 #[path = "../support/mod.rs"]
 mod support;

@@ -11,6 +11,6 @@ mod wheel;
 
 pub use envlock::Envlock;
 pub use index::{FakeIndex, Fault, Pages};
-pub use wheel::{Wheel, WheelBuilder};
 pub use registry::{INDEX, Registry};
 pub use server::{Reply, Request, Server};
+pub use wheel::{Wheel, WheelBuilder};
