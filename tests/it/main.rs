@@ -4,6 +4,7 @@
 mod cli;
 mod index;
 mod registry;
+mod resolve;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
