@@ -3,6 +3,7 @@
 
 mod cli;
 mod registry;
+mod standalone;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
