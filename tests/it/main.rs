@@ -1,7 +1,8 @@
 //! Runs the binary against real servers on loopback; one file a command.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 mod cli;
+mod doctor;
 mod registry;
 mod standalone;
 mod store;
