@@ -2,5 +2,8 @@
 #![allow(missing_docs)]
 
 mod cli;
+mod config;
+mod rollback;
+mod status;
 #[path = "../support/mod.rs"]
 mod support;
