@@ -38,3 +38,109 @@ pub enum Error {
     Malformed {
         /// The file.
         url: Box<Url>,
+        /// Why not.
+        cause: String,
+    },
+    /// The newest release has no such Python.
+    #[error("the release {release} has no Python {wanted} for x86_64 Linux, only {found}")]
+    #[diagnostic(help(
+        "ask for one of these in envlock.toml ([python] version), or take the base image's own: \
+         [python] source = \"base\""
+    ))]
+    NoSuchPython {
+        /// The release.
+        release: String,
+        /// `3.14` or `3.14.2`
+        wanted: PythonRequest,
+        /// What it has.
+        found: String,
+    },
+}
+
+impl Error {
+    /// Whether nothing answered: the version may exist, and cannot be pinned now.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Error::Net(error) if error.is_unreachable())
+    }
+}
+
+impl Classified for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Error::Net(_) | Error::Malformed { .. } => Exit::Network,
+            Error::NoSuchPython { .. } => Exit::Unsatisfiable,
+        }
+    }
+}
+
+/// The newest patch release of `X.Y`, or exactly `X.Y.Z`, in the newest release: its full version
+/// and its archive with the sha256 of the release's SHA256SUMS.
+pub async fn pin(
+    client: &net::Client,
+    wanted: &PythonRequest,
+    mirror: Option<&Url>,
+) -> Result<(Version, PythonArchive), Error> {
+    let latest_url = below(mirror, LATEST, "latest-release.json");
+    let latest: Latest = serde_json::from_str(&text(client, &latest_url).await?)
+        .map_err(|e| Error::Malformed { url: latest_url.into(), cause: e.to_string() })?;
+    let sums_url = below(mirror, RELEASES, &format!("{}/SHA256SUMS", latest.tag));
+    let sums = text(client, &sums_url).await?;
+    let archives = archives(&sums, &latest.tag);
+    if archives.is_empty() {
+        let cause = format!("it lists no interpreter of the release {}", latest.tag);
+        return Err(Error::Malformed { url: sums_url.into(), cause });
+    }
+    newest(&archives, wanted).cloned().ok_or_else(|| {
+        let versions: Vec<_> = archives.iter().map(|(version, _)| version.to_string()).collect();
+        let (release, found) = (latest.tag, versions.join(", "));
+        Error::NoSuchPython { release, wanted: wanted.clone(), found }
+    })
+}
+
+/// Where a pinned archive is.
+pub fn url(archive: &PythonArchive, mirror: Option<&Url>) -> Url {
+    let mut url = below(mirror, RELEASES, &archive.release);
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.push(&archive.file);
+    }
+    url
+}
+
+async fn text(client: &net::Client, url: &Url) -> Result<String, Error> {
+    let (_, bytes) = client.get(url, &HeaderMap::new()).await.map_err(Error::Net)?;
+    let text = String::from_utf8(bytes.to_vec());
+    text.map_err(|e| Error::Malformed { url: net::redacted(url).into(), cause: e.to_string() })
+}
+
+/// `path` below the mirror, or below the project's own `base`.
+fn below(mirror: Option<&Url>, base: &str, path: &str) -> Url {
+    let own = || Url::parse(base).expect("the project's own address is a URL");
+    let mut url = mirror.cloned().unwrap_or_else(own);
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(path.split('/'));
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Sha256;
+
+    #[test]
+    fn an_archive_has_an_address_at_the_project_and_at_a_mirror() {
+        let archive = PythonArchive {
+            release: "20260203".to_owned(),
+            file: "cpython-3.14.3+20260203-x86.tar.gz".to_owned(),
+            sha256: Sha256::of("x"),
+        };
+        let own = url(&archive, None);
+        assert!(own.as_str().starts_with(RELEASES), "{own}");
+        assert!(own.path().ends_with("/20260203/cpython-3.14.3+20260203-x86.tar.gz"), "{own}");
+        for mirror in ["https://mirror.example/pbs", "https://mirror.example/pbs/"] {
+            let mirror = Url::parse(mirror).unwrap();
+            let file = "https://mirror.example/pbs/20260203/cpython-3.14.3+20260203-x86.tar.gz";
+            assert_eq!(url(&archive, Some(&mirror)).as_str(), file);
+        }
+    }
+}

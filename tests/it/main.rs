@@ -2,11 +2,14 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 mod cli;
+mod config;
 mod doctor;
 mod index;
 mod registry;
 mod resolve;
+mod rollback;
 mod standalone;
+mod status;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;

@@ -41,8 +41,8 @@ fn spec(index: &FakeIndex, base: &str, torch: &str, pyg: &str) -> String {
 }
 
 /// A registry with a base image that says it has Python 3.14.2.
-fn base() -> Option<(Registry, String)> {
-    let registry = Registry::start()?;
+fn base() -> (Registry, String) {
+    let registry = Registry::start();
     let config = serde_json::json!({
         "os": "linux", "architecture": "amd64", "created": "2026-11-01T00:00:00Z",
         "config": { "Env": ["PYTHON_VERSION=3.14.2"] }, "rootfs": { "type": "layers", "diff_ids": [] },
@@ -50,12 +50,12 @@ fn base() -> Option<(Registry, String)> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(registry.push_image("base", "v1", &[], &config));
     let name = format!("{}/base:v1", registry.host());
-    Some((registry, name))
+    (registry, name)
 }
 
 #[test]
 fn torch_goes_back_for_pyg_lib_and_the_lock_is_complete_and_stable() {
-    let Some((_registry, base)) = base() else { return };
+    let (_registry, base) = base();
     let index = stack();
     let envlock = Envlock::new();
     envlock.write(
@@ -86,7 +86,7 @@ fn torch_goes_back_for_pyg_lib_and_the_lock_is_complete_and_stable() {
 
 #[test]
 fn a_fresh_lock_is_answered_without_a_request_and_a_changed_spec_keeps_what_fits() {
-    let Some((_registry, base)) = base() else { return };
+    let (_registry, base) = base();
     let index = stack();
     let envlock = Envlock::new();
     envlock.write("envlock.toml", spec(&index, &base, "[\"torch\"]", "[\"pyg_lib\"]"));
@@ -111,7 +111,7 @@ fn a_fresh_lock_is_answered_without_a_request_and_a_changed_spec_keeps_what_fits
 
 #[test]
 fn scatter_takes_the_set_back_to_the_last_torch_that_has_it() {
-    let Some((_registry, base)) = base() else { return };
+    let (_registry, base) = base();
     let index = stack();
     let envlock = Envlock::new();
     let spec =
@@ -126,7 +126,7 @@ fn scatter_takes_the_set_back_to_the_last_torch_that_has_it() {
 
 #[test]
 fn what_has_no_wheel_is_named_with_the_newest_that_has_one() {
-    let Some((_registry, base)) = base() else { return };
+    let (_registry, base) = base();
     let index = stack();
     index.stub("old-2.0.tar.gz");
     index.wheel("old", "1.0").add();
@@ -142,7 +142,7 @@ fn what_has_no_wheel_is_named_with_the_newest_that_has_one() {
 
 #[test]
 fn a_passing_fault_is_survived_and_a_lasting_one_names_url_and_cause() {
-    let Some((_registry, base)) = base() else { return };
+    let (_registry, base) = base();
     let index = stack();
     index.fail("numpy", Fault::Status(503), 1);
     index.fail("torchvision", Fault::TooMany(0), 1);
@@ -165,7 +165,7 @@ fn a_passing_fault_is_survived_and_a_lasting_one_names_url_and_cause() {
 
 #[test]
 fn json_pages_give_the_same_lock_as_html_pages() {
-    let Some((_registry, base)) = base() else { return };
+    let (_registry, base) = base();
     let lock = |index: FakeIndex| {
         let envlock = Envlock::new();
         envlock.write("envlock.toml", spec(&index, &base, "[\"torch\"]", "[\"pyg_lib\"]"));
