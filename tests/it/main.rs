@@ -2,5 +2,7 @@
 #![allow(missing_docs)]
 
 mod cli;
+mod docs;
+mod purity;
 #[path = "../support/mod.rs"]
 mod support;
