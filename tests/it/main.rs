@@ -3,8 +3,10 @@
 
 mod cli;
 mod config;
+mod docs;
 mod doctor;
 mod index;
+mod purity;
 mod registry;
 mod resolve;
 mod rollback;
