@@ -1,5 +1,6 @@
 //! A reqwest client that tries again.
 
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -55,7 +56,7 @@ impl Client {
                 Ok(answer) => Some(
                     answer.headers().get(RETRY_AFTER).and_then(|v| retry_after(v.to_str().ok()?)),
                 ),
-                Err(error) if error.is_builder() => None,
+                Err(error) if is_lasting(error) => None,
                 Err(_) => Some(None),
             };
             attempt += 1;
@@ -92,4 +93,19 @@ impl Client {
             }
         }
     }
+}
+
+/// Whether trying again cannot help: a bad request, a redirect loop, a certificate that is not
+/// trusted or a server that does not speak TLS (both come as invalid data).
+fn is_lasting(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
+    error.is_builder()
+        || error.is_redirect()
+        || causes.filter_map(|e| e.downcast_ref()).any(is_invalid_data)
+}
+
+/// An `io::Error` inside another one is not among its sources, so it is looked for by hand.
+fn is_invalid_data(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData
+        || error.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(is_invalid_data)
 }
