@@ -1,5 +1,5 @@
 //! Pins CPython from python-build-standalone's releases, or a mirror of them. The edge; what its
-//! files say is read by [`super::standalone_release`].
+//! files say is read by `standalone_release`.
 
 use miette::Diagnostic;
 use pep440_rs::Version;

@@ -363,6 +363,19 @@ async fn an_anonymous_token_is_fetched_once_and_used_for_everything() {
 }
 
 #[tokio::test]
+async fn plain_http_beyond_loopback_is_used_only_when_asked_for() {
+    let image = Served::new();
+    let server = Server::start(move |request| image.answer(request));
+    // A spelling of this machine that is not taken for loopback.
+    let text = format!("{}/base:v1", server.host().replace("127.0.0.1", "127.1"));
+    let net = net::Client::new(Retry { attempts: 1, ..Retry::default() }).unwrap();
+    let client = |insecure| Client::new(net.clone(), &RegistrySpec::default(), insecure);
+    let error = client(false).pin(&text).await.unwrap_err();
+    assert!(error.is_unreachable(), "{error:?}");
+    client(true).pin(&text).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_refusal_says_how_to_log_in() {
     let server = Server::start(|_| Reply::status(401).header("WWW-Authenticate", "Basic realm=x"));
     let error = client().pin(&format!("{}/base:v1", server.host())).await.unwrap_err();
