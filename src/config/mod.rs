@@ -1,1 +1,18 @@
-//! TODO(config)
+//! The file that runs the images: where its image scalars are, and how they change without another
+//! byte changing. Pure: bytes in, bytes out.
+mod diff;
+mod document;
+mod edit;
+mod error;
+mod guard;
+mod path;
+mod roles;
+mod scalar;
+
+pub use diff::unified;
+pub use document::read;
+pub use edit::{Change, Edit, Edited, edit};
+pub use error::Error;
+pub use path::{BadPath, ConfigPath};
+pub use roles::{Role, current, plan};
+pub use scalar::Scalar;

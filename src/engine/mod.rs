@@ -1,1 +1,8 @@
-//! TODO(engine)
+//! What turns a plan into images.
+mod buildx;
+mod context;
+pub mod dockerfile;
+mod error;
+mod progress;
+
+pub use error::Error;

@@ -1,1 +1,14 @@
-//! TODO(image)
+//! Lock → plan: which images, in which layers, from which files. Values in, values out; the engines act on them.
+mod bake;
+mod destination;
+mod error;
+mod plan;
+mod show;
+mod stages;
+
+pub use bake::{Places, Use, bake, build_args, command_line};
+pub use destination::{Destination, Repository};
+pub use error::Error;
+pub use plan::{ContextFile, GroupContext, ImagePlan, LayerPlan, PackagePlan, Plan, Wanted, plan};
+pub use show::show;
+pub use stages::{Stage, Stages};

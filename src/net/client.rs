@@ -4,34 +4,47 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Method, Response};
+use reqwest::{Method, RequestBuilder, Response};
 use url::Url;
 
+use super::pace::{Pace, jitter};
 use super::retry::retry_after;
-use super::{Error, Retry};
+use super::{Budget, Error, Retry, redacted};
 
-/// HTTP/1.1 and HTTP/2, the system's certificates (or SSL_CERT_FILE) and proxies. Cheap to clone.
+/// HTTP/1.1 and HTTP/2, the system's certificates (or SSL_CERT_FILE) and proxies. Cheap to clone;
+/// clones share connections and the pace each host asked for.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
+    // Hashes are of the bytes as they are stored on the server: nothing may be decoded on the way.
+    raw: reqwest::Client,
     retry: Retry,
+    pace: Pace,
 }
 
 impl Client {
     /// A client with this patience.
     pub fn new(retry: Retry) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("envlock/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(20))
-            .read_timeout(Duration::from_secs(60))
-            .build()?;
-        Ok(Client { http, retry })
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("envlock/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(Duration::from_secs(20))
+                .read_timeout(Duration::from_secs(60))
+        };
+        let raw = builder().no_gzip().no_brotli().no_zstd().no_deflate();
+        Ok(Client { http: builder().build()?, raw: raw.build()?, retry, pace: Pace::default() })
     }
 
     /// The client underneath, for requests whose bodies are streams.
     pub fn http(&self) -> &reqwest::Client {
         &self.http
+    }
+
+    /// The same client, connections and all, with another patience.
+    pub fn with_retry(self, retry: Retry) -> Self {
+        Client { retry, ..self }
     }
 
     /// How patient this client is.
@@ -47,49 +60,110 @@ impl Client {
         url: &Url,
         headers: &HeaderMap,
     ) -> Result<Response, Error> {
-        let mut attempt = 1;
-        loop {
-            let request = self.http.request(method.clone(), url.clone()).headers(headers.clone());
-            let result = request.send().await;
-            let asked = match &result {
-                Ok(answer) if !Retry::is_passing(answer.status()) => None,
-                Ok(answer) => Some(
-                    answer.headers().get(RETRY_AFTER).and_then(|v| retry_after(v.to_str().ok()?)),
-                ),
-                Err(error) if is_lasting(error) => None,
-                Err(_) => Some(None),
-            };
-            attempt += 1;
-            match asked.and_then(|after| self.retry.wait(attempt, after)) {
-                Some(wait) => {
-                    tracing::debug!(%url, attempt, ?wait, "trying again");
-                    tokio::time::sleep(wait).await;
-                }
-                None => return result.map_err(|e| Error::broken(url, &e)),
-            }
-        }
+        self.send_within(method, url, headers, &mut self.retry.budget()).await
+    }
+
+    /// As [`Client::send`], spending from the caller's budget.
+    pub async fn send_within(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        budget: &mut Budget,
+    ) -> Result<Response, Error> {
+        let request = self.http.request(method, url.clone()).headers(headers.clone());
+        self.execute(url, request, budget).await
+    }
+
+    /// As [`Client::send`], for bytes that are hashed: the body comes as it is stored, without
+    /// content decoding. Spends from the caller's budget.
+    pub async fn send_raw(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        budget: &mut Budget,
+    ) -> Result<Response, Error> {
+        let request = self.raw.request(method, url.clone()).headers(headers.clone());
+        self.execute(url, request, budget).await
+    }
+
+    /// As [`Client::send`], as a POST of form fields.
+    pub async fn post_form(&self, url: &Url, fields: &[(&str, &str)]) -> Result<Response, Error> {
+        let form =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self
+            .http
+            .post(url.clone())
+            .header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form);
+        self.execute(url, request, &mut self.retry.budget()).await
     }
 
     /// The whole body of a successful GET; a body that breaks off is fetched again.
     /// Errors: [`Error::Status`] for any answer that is not a success.
     pub async fn get(&self, url: &Url, headers: &HeaderMap) -> Result<(HeaderMap, Bytes), Error> {
-        let mut attempt = 1;
+        let mut budget = self.retry.budget();
         loop {
-            let answer = self.send(Method::GET, url, headers).await?;
+            let request = self.http.get(url.clone()).headers(headers.clone());
+            let answer = self.execute(url, request, &mut budget).await?;
             if !answer.status().is_success() {
                 return Err(Error::answer(url, answer.status()));
             }
             let head = answer.headers().clone();
             match answer.bytes().await {
                 Ok(body) => return Ok((head, body)),
-                Err(error) => {
-                    attempt += 1;
-                    let Some(wait) = self.retry.wait(attempt, None) else {
-                        return Err(Error::broken(url, &error));
-                    };
-                    tracing::debug!(%url, attempt, %error, "the body broke off, trying again");
-                    tokio::time::sleep(wait).await;
+                Err(error) => self.pause(url, error, &mut budget).await?,
+            }
+        }
+    }
+
+    /// After a body that broke off: waits as the budget says, or gives the error back.
+    pub async fn pause(
+        &self,
+        url: &Url,
+        error: reqwest::Error,
+        budget: &mut Budget,
+    ) -> Result<(), Error> {
+        let error = Error::transport(url, error);
+        let Some(wait) = budget.spend(None) else { return Err(error) };
+        tracing::debug!(%error, attempt = budget.attempt(), "the body broke off, trying again");
+        tokio::time::sleep(wait + jitter(wait / 2)).await;
+        Ok(())
+    }
+
+    async fn execute(
+        &self,
+        url: &Url,
+        request: RequestBuilder,
+        budget: &mut Budget,
+    ) -> Result<Response, Error> {
+        loop {
+            self.pace.keep(url).await;
+            let again = request.try_clone().expect("no request here has a streamed body");
+            let result = again.send().await;
+            let wait = match &result {
+                Ok(answer) if !Retry::is_passing(answer.status()) => None,
+                Ok(answer) => {
+                    let text = answer.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok());
+                    let asked = text.and_then(|v| retry_after(v, Timestamp::now()));
+                    let wait = budget.spend(asked);
+                    if let (Some(_), Some(wait)) = (asked, wait) {
+                        self.pace.hold(url, wait);
+                    }
+                    wait
                 }
+                Err(error) if is_lasting(error) => None,
+                Err(error) if error.is_connect() => budget.spend_on_connecting(),
+                Err(_) => budget.spend(None),
+            };
+            match wait {
+                Some(wait) => {
+                    let url = redacted(url);
+                    tracing::debug!(%url, attempt = budget.attempt(), ?wait, "trying again");
+                    tokio::time::sleep(wait + jitter(wait / 2)).await;
+                }
+                None => return result.map_err(|e| Error::transport(url, e)),
             }
         }
     }

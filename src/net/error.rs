@@ -40,6 +40,16 @@ impl Error {
         }
     }
 
+    /// Whether no answer came at all: the host is away, or the way to it is.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Error::Transport { .. })
+    }
+
+    pub(super) fn transport(url: &Url, error: reqwest::Error) -> Self {
+        // reqwest repeats the URL, credentials included, in its own message.
+        Self::broken(url, &error.without_url())
+    }
+
     /// No answer, or a body that broke off; the innermost cause is told.
     pub(crate) fn broken(url: &Url, error: &dyn std::error::Error) -> Self {
         let mut innermost = error;
@@ -61,11 +71,29 @@ impl Classified for Error {
     }
 }
 
-/// The URL without user name and password.
+/// The URL as it may be shown: without user name, password, and the query, where signed URLs carry
+/// theirs.
 pub fn redacted(url: &Url) -> Url {
     let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
     // Both fail only for URLs that cannot have credentials in the first place.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_error_shows_a_password() {
+        let url = Url::parse("http://user:hidden@127.0.0.1:1/a?sig=hidden#hidden").unwrap();
+        let error = reqwest::get(url.clone()).await.unwrap_err();
+        let error = Error::transport(&url, error);
+        assert!(error.to_string().starts_with("http://127.0.0.1:1/a cannot"), "{error}");
+        assert!(!format!("{error:?} {error}").contains("hidden"));
+        assert!(error.is_unreachable());
+    }
 }

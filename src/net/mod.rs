@@ -2,8 +2,11 @@
 //! `store` and `registry` all go through here.
 mod client;
 mod error;
+mod pace;
+mod part;
 mod retry;
 
 pub use client::Client;
 pub use error::{Error, redacted};
-pub use retry::Retry;
+pub use part::Part;
+pub use retry::{Budget, Retry};

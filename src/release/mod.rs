@@ -1,1 +1,25 @@
-//! TODO(release)
+//! What was released, when and by whom; and the change of several files together or not at all.
+mod check;
+mod error;
+mod git;
+mod history;
+mod kept_locks;
+mod model;
+mod publish;
+mod rollback;
+mod state;
+mod transaction;
+
+pub use check::{ImageCheck, RegistryCheck};
+pub use error::Error;
+pub use git::GitFacts;
+pub use history::{FILE_NAME, History, Torn};
+pub use kept_locks::find as find_lock;
+pub use model::{FORMAT, FileEdit, Kind, Record};
+pub use publish::{
+    Publication, Published, preview, preview_rollback, publish, read_config, read_history,
+    roll_back,
+};
+pub use rollback::{Conflict, Plan, decide};
+pub use state::{Place, State};
+pub use transaction::{FileChange, ProjectLock, Recovered};

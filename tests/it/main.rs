@@ -3,5 +3,7 @@
 
 mod cli;
 mod index;
+mod registry;
+mod store;
 #[path = "../support/mod.rs"]
 mod support;

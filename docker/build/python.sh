@@ -1,0 +1,29 @@
+# Makes /opt/conda/envs/py: the locked archive, or a virtual environment of the base image's own interpreter.
+# The interpreter's full version must be the locked one. Runs as ray, without network.
+. /mnt/settle.sh
+export PYTHONDONTWRITEBYTECODE=1
+env=/opt/conda/envs/py
+
+case $PYTHON_SOURCE in
+standalone)
+    set -- /media/*.tar.gz
+    [ -f "$1" ] && [ $# -eq 1 ] || fail "the envlock build context has no Python archive: run \`envlock build --prepare\`"
+    echo "$PYTHON_ARCHIVE_SHA256  $1" | sha256sum --check --quiet || fail "$1 is not the locked archive"
+    tar -xzf "$1" -C "$env" --strip-components=1 --no-same-owner
+    # Only what the lock names: the archive brings a pip of its own.
+    rm -rf "$env"/lib/python3*/site-packages/* "$env"/bin/pip*
+    ;;
+base)
+    python="python${PYTHON_VERSION%.*}"
+    command -v "$python" >/dev/null ||
+        fail "the base image has no $python: use one that has it, or python.source = \"standalone\""
+    "$python" -m venv --without-pip "$env"
+    ;;
+*) fail "PYTHON_SOURCE is '$PYTHON_SOURCE': standalone or base" ;;
+esac
+
+found=$("$env/bin/python" -c 'import platform; print(platform.python_version())')
+[ "$found" = "$PYTHON_VERSION" ] ||
+    fail "the interpreter is Python $found, the lock says $PYTHON_VERSION: run \`envlock resolve\`"
+find "$env" -name __pycache__ -prune -exec rm -rf {} +
+settle "$env"

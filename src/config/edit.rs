@@ -1,0 +1,530 @@
+//! Changes scalars in YAML and not one byte more: values are spliced in at their exact place, then
+//! a second parser proves that the document differs only there. What cannot be done so is refused.
+
+use std::ops::Range;
+
+use super::document::{Document, Entry, Kind, Node, lookup};
+use super::scalar::{Quotes, is_plain, render};
+use super::{ConfigPath, Error, Scalar, guard};
+
+/// One wish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Where.
+    pub path: ConfigPath,
+    /// What is to be there; `None` takes the key away.
+    pub value: Option<Scalar>,
+}
+
+/// What an edit changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Where.
+    pub path: ConfigPath,
+    /// What was there; `None`: the key was not.
+    pub before: Option<Scalar>,
+    /// What is there now; `None`: the key is gone.
+    pub after: Option<Scalar>,
+}
+
+/// The new file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited {
+    /// Its bytes: the old ones where nothing was to be changed.
+    pub bytes: Vec<u8>,
+    /// In the order of the edits; values that were there already are no change.
+    pub changes: Vec<Change>,
+}
+
+/// A piece of text that takes the place of a range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Splice {
+    pub range: Range<usize>,
+    pub text: String,
+}
+
+/// Makes these edits in a YAML file. All other bytes stay: comments, quotes, line endings, byte
+/// order mark. Errors: [`Error`] when the file is not one YAML document, a parent of a path is not
+/// there, or an edit cannot be made without changing something else. Then nothing is changed.
+pub fn edit(bytes: &[u8], edits: &[Edit]) -> Result<Edited, Error> {
+    let document = Document::parse(bytes)?;
+    let mut changes = Vec::new();
+    let mut wanted: Vec<&Edit> = Vec::new();
+    for edit in edits {
+        let found = lookup(&document.value, edit.path.keys());
+        let before = found.and_then(Scalar::from_value);
+        if before == edit.value && found.is_some() == before.is_some() || wanted.contains(&edit) {
+            continue;
+        }
+        changes.push(Change { path: edit.path.clone(), before, after: edit.value.clone() });
+        wanted.push(edit);
+    }
+    if wanted.is_empty() {
+        return Ok(Edited { bytes: bytes.to_vec(), changes });
+    }
+    let editor = Editor { document: &document };
+    let mut splices = Vec::new();
+    let mut aliases = Vec::new();
+    for edit in &wanted {
+        let splice = editor.splice(edit)?;
+        match editor.aliased(edit) {
+            Some(target) => aliases.push((target, splice, *edit)),
+            None => push(&editor, &mut splices, splice, edit)?,
+        }
+    }
+    // An alias whose anchor gets the same value follows by itself and stays an alias.
+    for (target, splice, edit) in aliases {
+        let anchored =
+            |(anchor, other): &(Splice, &Edit)| anchor.range == target && other.value == edit.value;
+        if !splices.iter().any(anchored) {
+            push(&editor, &mut splices, splice, edit)?;
+        }
+    }
+    let mut splices: Vec<Splice> = splices.into_iter().map(|(splice, _)| splice).collect();
+    splices.sort_by_key(|s| (s.range.start, s.range.end));
+    if let Some(pair) = splices.windows(2).find(|w| w[0].range.end > w[1].range.start) {
+        return Err(editor.refused(pair[1].range.clone(), "two edits meet in the same place"));
+    }
+    let text = document.text;
+    let mut after = String::with_capacity(text.len() + 256);
+    let mut from = 0;
+    for splice in &splices {
+        after.push_str(&text[from..splice.range.start]);
+        after.push_str(&splice.text);
+        from = splice.range.end;
+    }
+    after.push_str(&text[from..]);
+    guard::check(&document.value, text, &after, &wanted, &splices)?;
+    let mut out = bytes[..document.mark].to_vec();
+    out.extend_from_slice(after.as_bytes());
+    Ok(Edited { bytes: out, changes })
+}
+
+/// Two paths may lead to one place (an anchor), as long as they want the same there.
+fn push<'e>(
+    editor: &Editor<'_>,
+    splices: &mut Vec<(Splice, &'e Edit)>,
+    new: Splice,
+    edit: &'e Edit,
+) -> Result<(), Error> {
+    let same = |s: &&(Splice, &Edit)| !new.range.is_empty() && s.0.range == new.range;
+    match splices.iter().find(same) {
+        Some((old, _)) if old.text == new.text => Ok(()),
+        Some((old, other)) => Err(editor.refused(
+            old.range.clone(),
+            format!("{} and {} are one value here and cannot differ", other.path, edit.path),
+        )),
+        None => {
+            splices.push((new, edit));
+            Ok(())
+        }
+    }
+}
+
+struct Editor<'d> {
+    document: &'d Document<'d>,
+}
+
+impl Editor<'_> {
+    fn text(&self) -> &str {
+        self.document.text
+    }
+
+    fn refused(&self, at: Range<usize>, message: impl Into<String>) -> Error {
+        let help = "nothing was changed; write the value out in a simpler form, then run again";
+        Error::refused(self.text(), Some(at), message, help)
+    }
+
+    fn splice(&self, edit: &Edit) -> Result<Splice, Error> {
+        let (key, parents) = edit.path.keys().split_last().expect("a path is never empty");
+        let mut node = &self.document.root;
+        for (depth, parent) in parents.iter().enumerate() {
+            node = self.document.resolve(node);
+            node = self.child(node, parent).ok_or_else(|| {
+                let missing = parents[..=depth].join(".");
+                let reason = match lookup(&self.document.value, &parents[..=depth]) {
+                    Some(_) => "comes from a merge key (<<): changing it would change others too",
+                    None => "is not there",
+                };
+                let message = format!("{} cannot be set: {missing} {reason}", edit.path);
+                let help =
+                    format!("write {missing} out in the file, or set the roles in envlock.toml");
+                Error::refused(self.text(), Some(node.range.start..node.range.start), message, help)
+            })?;
+        }
+        let parent = self.document.resolve(node);
+        match (&parent.kind, &edit.value) {
+            (Kind::Mapping { flow, entries }, value) => {
+                let at = entries.iter().position(|e| e.key.as_deref() == Some(key.as_str()));
+                match (at, value) {
+                    (Some(at), Some(value)) => self.replace(&entries[at], *flow, value, edit),
+                    (Some(at), None) => self.remove(entries, at, *flow, edit),
+                    (None, Some(value)) => self.insert(parent, entries, *flow, key, value, edit),
+                    (None, None) => Err(self.refused(
+                        parent.range.clone(),
+                        format!(
+                            "{} comes from a merge key (<<) and cannot be taken away",
+                            edit.path
+                        ),
+                    )),
+                }
+            }
+            (Kind::Sequence(items), Some(value)) => {
+                let item = key.parse::<usize>().ok().and_then(|at| items.get(at));
+                match item.map(|item| (item, &item.kind)) {
+                    Some((item, Kind::Scalar(quotes))) => {
+                        Ok(Splice { range: item.range.clone(), text: render(value, *quotes) })
+                    }
+                    _ => Err(self.no_scalar(parent, edit)),
+                }
+            }
+            _ => Err(self.no_scalar(parent, edit)),
+        }
+    }
+
+    fn no_scalar(&self, node: &Node, edit: &Edit) -> Error {
+        let parent =
+            edit.path.parent().map_or_else(|| "the document".to_owned(), |p| p.to_string());
+        self.refused(
+            node.range.clone(),
+            format!("{} cannot be set: {parent} has no keys", edit.path),
+        )
+    }
+
+    fn child<'n>(&self, node: &'n Node, key: &str) -> Option<&'n Node> {
+        match &node.kind {
+            Kind::Mapping { entries, .. } => {
+                entries.iter().find(|e| e.key.as_deref() == Some(key)).map(|e| &e.value)
+            }
+            Kind::Sequence(items) => items.get(key.parse::<usize>().ok()?),
+            _ => None,
+        }
+    }
+
+    /// The range of the anchored value, where the edit's own value is an alias.
+    fn aliased(&self, edit: &Edit) -> Option<Range<usize>> {
+        let node = edit.path.keys().iter().try_fold(&self.document.root, |node, key| {
+            self.child(self.document.resolve(node), key)
+        })?;
+        let target = self.document.resolve(node);
+        (!std::ptr::eq(node, target)).then(|| target.range.clone())
+    }
+
+    fn replace(
+        &self,
+        entry: &Entry,
+        flow: bool,
+        new: &Scalar,
+        edit: &Edit,
+    ) -> Result<Splice, Error> {
+        let range = entry.value.range.clone();
+        let refused = |what: &str| self.refused(range.clone(), format!("{} {what}", edit.path));
+        let quotes = match &entry.value.kind {
+            Kind::Scalar(quotes) => *quotes,
+            // Only this use is written out; the anchor and its other uses stay.
+            Kind::Alias(_) => Quotes::Double,
+            Kind::Empty if entry.value.decorated => {
+                return Err(refused("has an anchor or tag and no value"));
+            }
+            Kind::Empty => {
+                let at = self.colon(entry).ok_or_else(|| refused("has no colon to write after"))?;
+                return Ok(Splice {
+                    range: at..at,
+                    text: format!(" {}", render(new, Quotes::Double)),
+                });
+            }
+            Kind::Block => return Err(refused("is a block of lines, not a value on one line")),
+            Kind::Mapping { .. } | Kind::Sequence(_) => {
+                return Err(refused("holds more than one value"));
+            }
+        };
+        if *new == Scalar::Null && !flow && !entry.value.decorated {
+            // The reverse of filling an empty value: the blank goes with the value.
+            let blank = self.colon(entry).filter(|at| self.text()[*at..range.start] == *" ");
+            let start = blank.unwrap_or(range.start);
+            return Ok(Splice { range: start..range.end, text: String::new() });
+        }
+        Ok(Splice { range, text: render(new, quotes) })
+    }
+
+    /// The position after the colon of an entry.
+    fn colon(&self, entry: &Entry) -> Option<usize> {
+        let rest = &self.text()[entry.key_range.end..];
+        let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+        rest[blank..].starts_with(':').then_some(entry.key_range.end + blank + 1)
+    }
+
+    fn insert(
+        &self,
+        parent: &Node,
+        entries: &[Entry],
+        flow: bool,
+        key: &str,
+        value: &Scalar,
+        edit: &Edit,
+    ) -> Result<Splice, Error> {
+        let key = if is_plain(key) {
+            key.to_owned()
+        } else {
+            render(&Scalar::String(key.to_owned()), Quotes::Double)
+        };
+        let entry = format!("{key}: {}", render(value, Quotes::Double));
+        let nowhere = || {
+            self.refused(
+                parent.range.clone(),
+                format!("no simple place for the new key {}", edit.path),
+            )
+        };
+        // `{k:, new: 1}` is no YAML to every reader: a flow map goes on after a value.
+        let ends = |e: &&Entry| !(flow && matches!(e.value.kind, Kind::Empty));
+        let after = entries.iter().rev().filter(ends).find_map(|e| self.end(e));
+        if flow {
+            let (at, text) = match after {
+                Some(at) => (at, format!(", {entry}")),
+                None if entries.is_empty() => (parent.range.end - 1, entry),
+                None => return Err(nowhere()),
+            };
+            return Ok(Splice { range: at..at, text });
+        }
+        let at = after.ok_or_else(nowhere)?;
+        let line_end = self.line_end(at);
+        let tail = self.text()[at..line_end].trim_start();
+        if !(tail.is_empty() || tail.starts_with('#')) {
+            return Err(nowhere());
+        }
+        let first = entries.first().ok_or_else(nowhere)?;
+        let column = self.text()[self.line_start(first.key_range.start)..first.key_range.start]
+            .chars()
+            .count();
+        let text = format!("{}{}{entry}", self.line_break(line_end), " ".repeat(column));
+        Ok(Splice { range: line_end..line_end, text })
+    }
+
+    fn remove(
+        &self,
+        entries: &[Entry],
+        at: usize,
+        flow: bool,
+        edit: &Edit,
+    ) -> Result<Splice, Error> {
+        let entry = &entries[at];
+        let start = entry.key_range.start;
+        let refused = |why: &str| {
+            self.refused(
+                start..entry.value.range.end.max(start),
+                format!("{} cannot be taken away: {why}", edit.path),
+            )
+        };
+        if !matches!(entry.value.kind, Kind::Scalar(_) | Kind::Empty) || entry.value.decorated {
+            return Err(refused("it is not a plain value"));
+        }
+        let end = self.end(entry).ok_or_else(|| refused("its end is not clear"))?;
+        let range = if flow {
+            match (
+                at.checked_sub(1).and_then(|before| self.end(&entries[before])),
+                entries.get(at + 1),
+            ) {
+                (Some(before), _) => before..end,
+                (None, Some(next)) => start..next.key_range.start,
+                (None, None) => start..end,
+            }
+        } else {
+            let (line, line_end) = (self.line_start(start), self.line_end(end));
+            let alone = self.text()[line..start].trim().is_empty()
+                && self.text()[end..line_end].trim().is_empty();
+            if !alone || self.text()[start..end].contains('\n') {
+                return Err(refused("something else stands on its line"));
+            }
+            if entries.len() == 1 {
+                return Err(refused("it is the only key there"));
+            }
+            match self.text()[..line].strip_suffix('\n') {
+                Some(before) => before.strip_suffix('\r').unwrap_or(before).len()..line_end,
+                None => line..self.text()[line..].find('\n').map_or(line_end, |n| line + n + 1),
+            }
+        };
+        Ok(Splice { range, text: String::new() })
+    }
+
+    /// Where an entry ends, without the comment; `None` after a block of lines.
+    fn end(&self, entry: &Entry) -> Option<usize> {
+        match &entry.value.kind {
+            Kind::Empty if entry.value.decorated => Some(entry.value.range.end),
+            Kind::Empty => self.colon(entry),
+            Kind::Scalar(_) | Kind::Alias(_) => Some(entry.value.range.end),
+            Kind::Block => None,
+            Kind::Mapping { flow: false, entries } => self.end(entries.last()?),
+            Kind::Mapping { flow: true, .. } => Some(entry.value.range.end),
+            Kind::Sequence(_) if self.text()[..entry.value.range.end].ends_with(']') => {
+                Some(entry.value.range.end)
+            }
+            Kind::Sequence(items) => match &items.last()?.kind {
+                Kind::Scalar(_) | Kind::Alias(_) => Some(items.last()?.range.end),
+                Kind::Mapping { flow: false, entries } => self.end(entries.last()?),
+                _ => None,
+            },
+        }
+    }
+
+    fn line_start(&self, at: usize) -> usize {
+        self.text()[..at].rfind('\n').map_or(0, |n| n + 1)
+    }
+
+    /// Where the line's content ends, before `\r\n` or `\n`.
+    fn line_end(&self, at: usize) -> usize {
+        let end = self.text()[at..].find('\n').map_or(self.text().len(), |n| at + n);
+        if end > at && self.text()[..end].ends_with('\r') { end - 1 } else { end }
+    }
+
+    /// The line ending in use: that of this line, or of the file's first where this one has none.
+    fn line_break(&self, line_end: usize) -> &'static str {
+        let rest = &self.text()[line_end..];
+        let first = self.text().split_inclusive('\n').next().unwrap_or_default();
+        let crlf = if rest.is_empty() { first.ends_with("\r\n") } else { rest.starts_with('\r') };
+        if crlf { "\r\n" } else { "\n" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(path: &str, value: &str) -> Edit {
+        Edit { path: path.parse().unwrap(), value: Some(Scalar::String(value.to_owned())) }
+    }
+    fn flag(path: &str, value: bool) -> Edit {
+        Edit { path: path.parse().unwrap(), value: Some(Scalar::Bool(value)) }
+    }
+    fn run(yaml: &str, edits: &[Edit]) -> Result<String, Error> {
+        edit(yaml.as_bytes(), edits).map(|e| String::from_utf8(e.bytes).unwrap())
+    }
+    const PIN: &str = "127.0.0.1:5000/t/ray@sha256:0f";
+
+    #[test]
+    fn only_the_value_changes_in_its_own_quotes() {
+        for (before, after) in [
+            ("a: x", "a: PIN"),
+            ("a: 'x' # 日本語 'c'\n", "a: 'PIN' # 日本語 'c'\n"),
+            (
+                "\u{feff}# 先頭\r\na:   \"x\"\t# c\r\nb: 1\r\n",
+                "\u{feff}# 先頭\r\na:   \"PIN\"\t# c\r\nb: 1\r\n",
+            ),
+            ("{a: x, b: [1,2]}\n", "{a: PIN, b: [1,2]}\n"),
+            ("{\"a\":\"x\"}", "{\"a\":\"PIN\"}"),
+            ("a: # none\nb: 1\n", "a: \"PIN\" # none\nb: 1\n"),
+            ("a:", "a: \"PIN\""),
+            ("a: null\n", "a: PIN\n"),
+            ("a: !!str x\n", "a: !!str PIN\n"),
+            ("a: &n x\n", "a: &n PIN\n"),
+            ("b: &n x\na: *n # c\n", "b: &n x\na: \"PIN\" # c\n"),
+            ("a: one\n  two\nb: 1\n", "a: PIN\nb: 1\n"),
+            ("---\na:\n  \"x\"\n...\n", "---\na:\n  \"PIN\"\n...\n"),
+            ("b: 1\n", "b: 1\na: \"PIN\"\n"),
+            ("b: &m {a: y}\n<<: *m\n", "b: &m {a: y}\n<<: *m\na: \"PIN\"\n"),
+        ] {
+            let expected = after.replace("PIN", PIN);
+            assert_eq!(run(before, &[set("a", PIN)]).unwrap(), expected, "{before}");
+        }
+    }
+
+    #[test]
+    fn a_missing_key_goes_after_its_siblings_and_comes_out_again_without_a_trace() {
+        for (before, after) in [
+            (
+                "s:\n  r:\n    p: 1 # ポート\n    # end\nz: 1\n",
+                "s:\n  r:\n    p: 1 # ポート\n    k: \"v\"\n    # end\nz: 1\n",
+            ),
+            (
+                "s:\r\n    r:\r\n        p:\r\n            q: 1\r\nz: 1",
+                "s:\r\n    r:\r\n        p:\r\n            q: 1\r\n        k: \"v\"\r\nz: 1",
+            ),
+            ("s:\r\n  r:\r\n    p: 日", "s:\r\n  r:\r\n    p: 日\r\n    k: \"v\""),
+            ("s: {r: {p: 1}}\n", "s: {r: {p: 1, k: \"v\"}}\n"),
+            ("s: {r: {}}\n", "s: {r: {k: \"v\"}}\n"),
+            (
+                "s:\n  r:\n    l:\n    - a\n    - b: 1\n      c: [1]\n\nz: 1\n",
+                "s:\n  r:\n    l:\n    - a\n    - b: 1\n      c: [1]\n    k: \"v\"\n\nz: 1\n",
+            ),
+            ("s:\n  r:\n    p:\n", "s:\n  r:\n    p:\n    k: \"v\"\n"),
+        ] {
+            let edited = edit(before.as_bytes(), &[set("s.r.k", "v")]).unwrap();
+            assert_eq!(String::from_utf8(edited.bytes).unwrap(), after);
+            assert_eq!(edited.changes[0].before, None);
+            let back = Edit { path: "s.r.k".parse().unwrap(), value: None };
+            assert_eq!(run(after, &[back]).unwrap(), before);
+        }
+    }
+
+    #[test]
+    fn every_change_can_be_reversed_byte_for_byte() {
+        let before = "s:\n  a: 'old'\n  b: &x true\n  c:   # none\n  d: TRUE\n  e: {f: 1}\n";
+        let edits = [set("s.a", "n"), flag("s.b", false), set("s.c", "n"), set("s.e.g", "n")];
+        let edited = edit(before.as_bytes(), &edits).unwrap();
+        let back: Vec<_> = edited
+            .changes
+            .iter()
+            .map(|c| Edit { path: c.path.clone(), value: c.before.clone() })
+            .collect();
+        assert_eq!(edit(&edited.bytes, &back).unwrap().bytes, before.as_bytes());
+    }
+
+    #[test]
+    fn the_same_value_is_no_change_at_all() {
+        let yaml = "a: 'v'\nb: false\n";
+        let edited = edit(yaml.as_bytes(), &[set("a", "v"), flag("b", false)]).unwrap();
+        assert_eq!((edited.bytes.as_slice(), edited.changes.len()), (yaml.as_bytes(), 0));
+    }
+
+    #[test]
+    fn shared_values_change_only_when_all_their_uses_are_meant() {
+        let yaml = "x: &r {image: old, n: 1}\ncpu: *r\ngpu: *r\n";
+        let Err(Error::Spills { paths, .. }) = run(yaml, &[set("cpu.image", PIN)]) else {
+            panic!("not refused")
+        };
+        assert_eq!(paths, ["x.image", "gpu.image"]);
+        let all = ["x.image", "cpu.image", "gpu.image"].map(|p| set(p, PIN));
+        assert_eq!(run(yaml, &all).unwrap(), yaml.replace("old", PIN));
+        let anchored = "cpu: &i old\ngpu: *i\n";
+        let edits = [set("cpu", PIN), set("gpu", PIN)];
+        assert_eq!(run(anchored, &edits).unwrap(), anchored.replace("old", PIN));
+        assert!(run(anchored, &[set("cpu", PIN)]).is_err());
+        assert!(
+            run(anchored, &[set("cpu", PIN), set("gpu", "other")])
+                .unwrap()
+                .contains("gpu: \"other\"")
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_done_in_place_is_refused_with_a_reason() {
+        for (yaml, path, reason) in [
+            ("a: |\n  x\n", "a", "block of lines"),
+            ("a: {b: 1}\n", "a", "more than one value"),
+            ("a: 1\n", "s.a", "s is not there"),
+            ("s:\n", "s.a", "s has no keys"),
+            ("m: &m {s: {t: 1}}\nx:\n  <<: *m\n", "x.s.t", "x.s comes from a merge key"),
+            ("a: &n\nb: 1\n", "a", "no value"),
+            ("s: {n}\n", "s.n", "no colon"),
+            ("s: {n: }\n", "s.a", "no simple place"),
+            ("s:\n  k: |\n    x\n", "s.a", "no simple place"),
+            ("a: 1\n---\na: 2\n", "a", "more than one"),
+            ("a: !env x\n", "a", "more than asked"),
+            ("- a\n", "a", "no keys"),
+            ("a: 1\na: 2\n", "a", "duplicate"),
+        ] {
+            let message = run(yaml, &[set(path, "v")]).unwrap_err().to_string();
+            assert!(message.contains(reason), "{yaml:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_comment_beside_it_is_not_taken_away() {
+        let gone = |path: &str| Edit { path: path.parse().unwrap(), value: None };
+        for yaml in ["s:\n  k: v # mine\n  b: 1\n", "s:\n  k: v\n", "s:\n- k: v\n  b: 1\n"] {
+            let path = if yaml.contains('-') { "s.0.k" } else { "s.k" };
+            assert!(run(yaml, &[gone(path)]).is_err(), "{yaml}");
+        }
+        assert_eq!(run("k: v\nb: 1\n", &[gone("k")]).unwrap(), "b: 1\n");
+        assert_eq!(run("{k: v, b: 1}", &[gone("k")]).unwrap(), "{b: 1}");
+    }
+}

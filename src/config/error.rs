@@ -1,0 +1,82 @@
+//! Why a file is not edited.
+
+use miette::{Diagnostic, NamedSource, SourceSpan};
+use thiserror::Error;
+
+use crate::exit::{Classified, Exit};
+
+/// An edit that was refused; the file is as it was.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Error {
+    /// Bytes that are not UTF-8.
+    #[error("{name} is not UTF-8 text (byte {offset})")]
+    #[diagnostic(help("save it as UTF-8"))]
+    NotText {
+        /// The file.
+        name: String,
+        /// Where the first wrong byte is, counted from 0.
+        offset: usize,
+    },
+    /// A value that cannot be read or changed on its own, shown at its place.
+    #[error("{message}")]
+    #[diagnostic(help("{help}"))]
+    Refused {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: String,
+        /// The file's text.
+        #[source_code]
+        text: NamedSource<String>,
+        /// Where.
+        #[label("here")]
+        span: Option<SourceSpan>,
+    },
+    /// The edit would have changed more than it was asked to.
+    #[error("changing {name} would change more than asked for: {}", paths.join(", "))]
+    #[diagnostic(help(
+        "an anchor, alias or merge key shares these values: write them out, or give each its own"
+    ))]
+    Spills {
+        /// The file.
+        name: String,
+        /// The values that would have changed with it.
+        paths: Vec<String>,
+    },
+}
+
+impl Error {
+    pub(super) fn refused(
+        text: &str,
+        at: Option<std::ops::Range<usize>>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Error::Refused {
+            message: message.into(),
+            help: help.into(),
+            text: NamedSource::new("config.yaml", text.to_owned()),
+            span: at.map(SourceSpan::from),
+        }
+    }
+
+    /// The same error, about the file of this name.
+    pub fn in_file(self, file: &str) -> Self {
+        match self {
+            Error::NotText { offset, .. } => Error::NotText { name: file.to_owned(), offset },
+            Error::Spills { paths, .. } => Error::Spills { name: file.to_owned(), paths },
+            Error::Refused { message, help, text, span } => Error::Refused {
+                message,
+                help,
+                text: NamedSource::new(file, text.inner().clone()),
+                span,
+            },
+        }
+    }
+}
+
+impl Classified for Error {
+    fn exit(&self) -> Exit {
+        Exit::ConfigRefused
+    }
+}

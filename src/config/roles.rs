@@ -1,0 +1,257 @@
+//! Which values name images, and which `build.enabled` must be off beside them.
+//!
+//! An image by digest cannot be the tag of a build: where the platform would build as well,
+//! `build.enabled` becomes `false`. Absent means off. `services.ray.cpu` and `.gpu` without an image
+//! or build of their own take those of `services.ray`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use yaml_serde::Value;
+
+use super::document::{Document, lookup};
+use super::{ConfigPath, Edit, Error, Scalar};
+use crate::reference::PinnedReference;
+use crate::spec::{ConfigSpec, ImageName};
+
+/// One place that names an image, as the file is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// Where.
+    pub path: ConfigPath,
+    /// The image that belongs there.
+    pub image: ImageName,
+    /// What is there: a reference, or nothing.
+    pub value: Option<String>,
+    /// Where a service with this image says whether it is built, and whether it is.
+    pub builds: BTreeMap<ConfigPath, bool>,
+}
+
+/// A service: where its image comes from, and what says whether it is built.
+struct Service {
+    role: ConfigPath,
+    image: ImageName,
+    build: Option<(ConfigPath, bool)>,
+}
+
+/// The roles of a file, sorted by path.
+/// Errors: [`Error`] when the file cannot be read, or a role of the spec is no dotted path.
+pub fn current(text: &[u8], spec: &ConfigSpec) -> Result<Vec<Role>, Error> {
+    let document = Document::parse(text)?;
+    let mut roles: BTreeMap<ConfigPath, Role> = BTreeMap::new();
+    for service in services(&document, spec)? {
+        let role = roles.entry(service.role.clone()).or_insert_with(|| Role {
+            value: text_at(&document.value, &service.role),
+            path: service.role,
+            image: service.image,
+            builds: BTreeMap::new(),
+        });
+        role.builds.extend(service.build);
+    }
+    Ok(roles.into_values().collect())
+}
+
+/// The edits that put these images in their roles. A role whose image is not among them is left alone.
+/// Errors: [`Error`] when the file cannot be read, an image has no role in it, or services that keep
+/// building share their `build` with one that must not.
+pub fn plan(
+    text: &[u8],
+    spec: &ConfigSpec,
+    images: &BTreeMap<ImageName, PinnedReference>,
+) -> Result<Vec<Edit>, Error> {
+    let document = Document::parse(text)?;
+    let services = services(&document, spec)?;
+    let mut edits = BTreeMap::new();
+    let mut used = BTreeSet::new();
+    for service in &services {
+        let Some(reference) = images.get(&service.image) else { continue };
+        used.insert(&service.image);
+        edits.insert(service.role.clone(), Scalar::String(reference.to_string()));
+        if let Some((path, true)) = &service.build {
+            let keeps = services.iter().find(|other| {
+                !images.contains_key(&other.image)
+                    && other.build.as_ref().is_some_and(|(p, _)| p == path)
+            });
+            if let Some(other) = keeps {
+                let message = format!(
+                    "{path} must be false for {}, and {} is built by it too",
+                    service.role, other.role
+                );
+                let help = "give each service a `build` of its own, then run again";
+                return Err(Error::refused(document.text, None, message, help));
+            }
+            edits.insert(path.clone(), Scalar::Bool(false));
+        }
+    }
+    let idle = images.keys().find(|image| !used.contains(image));
+    // Roles that the spec names are the user's whole wish; an image they leave out is only a base.
+    if let Some(image) = idle.filter(|_| spec.roles.is_empty()) {
+        let message = format!("no place for the image {image} in this file");
+        let help = format!(
+            "add services.ray or services.marimo, or say where it goes in envlock.toml:\n\
+             [config.roles]\n\"services.NAME.image\" = \"{image}\""
+        );
+        return Err(Error::refused(document.text, None, message, help));
+    }
+    Ok(edits.into_iter().map(|(path, value)| Edit { path, value: Some(value) }).collect())
+}
+
+fn services(document: &Document<'_>, spec: &ConfigSpec) -> Result<Vec<Service>, Error> {
+    let value = &document.value;
+    if spec.roles.is_empty() {
+        return Ok(platform(value));
+    }
+    spec.roles
+        .iter()
+        .map(|(role, image)| {
+            let role: ConfigPath = role.parse().map_err(|e| {
+                let help = "write the keys down to the value, with dots between them";
+                Error::refused(document.text, None, format!("config.roles: {e}"), help)
+            })?;
+            let build = role.parent().and_then(|service| build_of(value, &service));
+            Ok(Service { role, image: image.clone(), build })
+        })
+        .collect()
+}
+
+/// The services of the platform's own schema that are in the file.
+fn platform(value: &Value) -> Vec<Service> {
+    let path = |text: &str| text.parse::<ConfigPath>().expect("a dotted path");
+    let image = |text: &str| text.parse::<ImageName>().expect("a name");
+    let is_there = |path: &ConfigPath| lookup(value, path.keys()).is_some();
+    let mut found = Vec::new();
+    let ray = path("services.ray");
+    let kinds: Vec<_> = ["cpu", "gpu"].iter().map(|k| ray.join(k)).filter(is_there).collect();
+    let shared = ray.join("image");
+    // Where nobody names an image yet, the shared place serves all.
+    let inherits = is_there(&shared) || !kinds.iter().any(|kind| is_there(&kind.join("image")));
+    for kind in &kinds {
+        let own = kind.join("image");
+        let role = if is_there(&own) || !inherits { own } else { shared.clone() };
+        let build = if is_there(&kind.join("build")) { kind } else { &ray };
+        found.push(Service { role, image: image("ray-runtime"), build: build_of(value, build) });
+    }
+    if kinds.is_empty() && is_there(&ray) {
+        let build = build_of(value, &ray);
+        found.push(Service { role: shared, image: image("ray-runtime"), build });
+    }
+    let marimo = path("services.marimo");
+    if is_there(&marimo) {
+        let build = build_of(value, &marimo);
+        found.push(Service { role: marimo.join("image"), image: image("marimo-runtime"), build });
+    }
+    found
+}
+
+fn build_of(value: &Value, service: &ConfigPath) -> Option<(ConfigPath, bool)> {
+    let path = service.join("build").join("enabled");
+    let enabled = Scalar::from_value(lookup(value, path.keys())?)?;
+    Some((path, enabled.is_true()))
+}
+
+fn text_at(value: &Value, path: &ConfigPath) -> Option<String> {
+    match Scalar::from_value(lookup(value, path.keys())?)? {
+        Scalar::String(text) => Some(text),
+        Scalar::Null | Scalar::Bool(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+
+    const PLATFORM: &str = include_str!("../../config.yaml");
+
+    fn spec(roles: &[(&str, &str)]) -> ConfigSpec {
+        ConfigSpec {
+            path: "config.yaml".into(),
+            roles: roles.iter().map(|(p, i)| ((*p).to_owned(), i.parse().unwrap())).collect(),
+        }
+    }
+    fn images(names: &[&str]) -> BTreeMap<ImageName, PinnedReference> {
+        let pin = |n: &str| PinnedReference::new("r.example", n, Digest::of(n));
+        names.iter().map(|n| (n.parse().unwrap(), pin(n))).collect()
+    }
+    fn planned(yaml: &str, roles: &[(&str, &str)], names: &[&str]) -> Vec<String> {
+        let edits = plan(yaml.as_bytes(), &spec(roles), &images(names)).unwrap();
+        let short = |e: &Edit| match &e.value {
+            Some(Scalar::Bool(b)) => format!("{}={b}", e.path),
+            Some(Scalar::String(s)) => {
+                format!("{}={}", e.path, s.split(['/', '@']).nth(1).unwrap())
+            }
+            other => panic!("{other:?}"),
+        };
+        edits.iter().map(short).collect()
+    }
+    const BOTH: &[&str] = &["ray-runtime", "marimo-runtime"];
+
+    #[test]
+    fn the_platforms_file_gets_three_images_and_no_builds() {
+        let expected = [
+            "services.marimo.build.enabled=false",
+            "services.marimo.image=marimo-runtime",
+            "services.ray.cpu.build.enabled=false",
+            "services.ray.cpu.image=ray-runtime",
+            "services.ray.gpu.build.enabled=false",
+            "services.ray.gpu.image=ray-runtime",
+        ];
+        assert_eq!(planned(PLATFORM, &[], BOTH), expected);
+    }
+
+    #[test]
+    fn cpu_and_gpu_take_image_and_build_from_ray_where_they_have_none() {
+        let ray = &["ray-runtime"];
+        for (yaml, expected) in [
+            (
+                "image: a, build: {enabled: true}, cpu: {n: 1}, gpu: {n: 1}",
+                "ray.build.enabled=false ray.image=ray-runtime",
+            ),
+            (
+                "image: a, build: {enabled: false}, cpu: {image: b}, gpu: ~",
+                "ray.cpu.image=ray-runtime ray.image=ray-runtime",
+            ),
+            (
+                "cpu: {image: b, build: {enabled: yes}}",
+                "ray.cpu.build.enabled=false ray.cpu.image=ray-runtime",
+            ),
+            ("cpu: {image: b}, gpu: {n: 1}", "ray.cpu.image=ray-runtime ray.gpu.image=ray-runtime"),
+            (
+                "image: a, cpu: {build: {enabled: true}}",
+                "ray.cpu.build.enabled=false ray.image=ray-runtime",
+            ),
+            ("image: a, build: {enabled: true}", "ray.build.enabled=false ray.image=ray-runtime"),
+            (
+                "image: a, build: {enabled: true}, cpu: {build: {target: x}}",
+                "ray.image=ray-runtime",
+            ),
+            ("cpu: {n: 1}, gpu: {n: 1}", "ray.image=ray-runtime"),
+        ] {
+            let found = planned(&format!("services: {{ray: {{{yaml}}}}}"), &[], ray).join(" ");
+            assert_eq!(found.replace("services.", ""), expected, "{yaml}");
+        }
+    }
+
+    #[test]
+    fn roles_of_the_spec_take_the_place_of_the_built_in_ones() {
+        let yaml = "a: {image: x, build: {enabled: true}}\nb: {tag: y}\n";
+        let roles = &[("a.image", "ray-runtime"), ("b.tag", "marimo-runtime")];
+        let expected = ["a.build.enabled=false", "a.image=ray-runtime", "b.tag=marimo-runtime"];
+        assert_eq!(planned(yaml, roles, BOTH), expected);
+        assert_eq!(planned(yaml, roles, &["marimo-runtime"]), ["b.tag=marimo-runtime"]);
+    }
+
+    #[test]
+    fn an_image_without_a_place_is_an_error_that_says_how_to_give_it_one() {
+        let error = plan(b"services: {ray: {image: a}}", &spec(&[]), &images(BOTH)).unwrap_err();
+        assert!(error.to_string().contains("marimo-runtime"), "{error}");
+        assert!(plan(b"x: 1", &spec(&[("a..b", "ray-runtime")]), &images(BOTH)).is_err());
+    }
+
+    #[test]
+    fn the_roles_of_a_file_are_told_as_they_are() {
+        let roles = current(PLATFORM.as_bytes(), &spec(&[])).unwrap();
+        assert_eq!(roles.len(), 3);
+        assert_eq!(roles[1].value.as_deref(), Some("cslr-exp-platform:ray-runtime"));
+        assert_eq!(roles[1].builds.values().collect::<Vec<_>>(), [&true]);
+    }
+}

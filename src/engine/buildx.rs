@@ -1,0 +1,197 @@
+//! The `docker buildx` program: is it there, can its builder do what is asked, run it.
+
+use std::collections::BTreeMap;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use camino::Utf8Path;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Error;
+use super::progress::Progress;
+use crate::digest::Digest;
+use crate::ui::{Ui, Unit};
+
+/// How long a build may take to end by itself once it was interrupted.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A builder that answered.
+#[derive(Debug, Clone)]
+pub(super) struct Buildx {
+    builder: Option<String>,
+    driver: String,
+}
+
+impl Buildx {
+    /// The builder of this name, or docker's current one. Errors name what is missing: docker, buildx, the
+    /// builder.
+    pub(super) async fn find(builder: Option<&str>) -> Result<Self, Error> {
+        let version = docker(&["buildx", "version"]).await?;
+        if !version.status.success() {
+            return Err(Error::NoBuildx { detail: said(&version) });
+        }
+        let mut args = vec!["buildx", "inspect", "--bootstrap"];
+        args.extend(builder);
+        let inspected = docker(&args).await?;
+        let text = String::from_utf8_lossy(&inspected.stdout).into_owned();
+        let driver = text.lines().find_map(|line| line.strip_prefix("Driver:")).map(str::trim);
+        match driver {
+            Some(driver) if inspected.status.success() => {
+                Ok(Self { builder: builder.map(str::to_owned), driver: driver.to_owned() })
+            }
+            _ => Err(Error::NoBuilder { builder: spoken(builder), detail: said(&inspected) }),
+        }
+    }
+
+    /// Errors when this builder's driver can only push tags.
+    pub(super) fn can_push_by_digest(&self) -> Result<(), Error> {
+        match self.driver.as_str() {
+            "docker" => Err(Error::NoPushByDigest { builder: spoken(self.builder.as_deref()) }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs a bake file in `folder`. Returns each target's digest.
+    pub(super) async fn bake(
+        &self,
+        folder: &Utf8Path,
+        file: &Value,
+        ui: &Ui,
+    ) -> Result<BTreeMap<String, Digest>, Error> {
+        let report = folder.join(".envlock/metadata.json");
+        let _ = fs_err::remove_file(&report);
+        let mut command = Command::new("docker");
+        command.args(["buildx", "bake", "-f", "-", "--progress=rawjson", "--metadata-file"]);
+        command.arg(".envlock/metadata.json");
+        if let Some(builder) = &self.builder {
+            command.args(["--builder", builder]);
+        }
+        command.current_dir(folder).kill_on_drop(true);
+        // Provenance belongs beside an image: for the report, buildx would only repeat what the lock says.
+        command.env("BUILDX_METADATA_PROVENANCE", "disabled");
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(Error::file("starting", "docker"))?;
+        let mut progress = Progress::default();
+        let text = file.to_string();
+        tokio::select! {
+            ended = follow(&mut child, &text, &mut progress, ui) => {
+                if !ended.map_err(Error::file("running", "docker buildx bake"))? {
+                    return Err(progress.failure());
+                }
+            }
+            () = interrupted() => {
+                // On a terminal the child got the signal too and ends by itself.
+                let _ = tokio::time::timeout(PATIENCE, child.wait()).await;
+                let _ = child.kill().await;
+                return Err(Error::Interrupted);
+            }
+        }
+        let text = fs_err::read_to_string(&report).map_err(Error::file("reading", &report))?;
+        let _ = fs_err::remove_file(&report);
+        digests(&text, file)
+    }
+}
+
+/// Writes the bake file to the child and reads its progress to the end; whether it succeeded.
+async fn follow(
+    child: &mut Child,
+    file: &str,
+    progress: &mut Progress,
+    ui: &Ui,
+) -> std::io::Result<bool> {
+    if let Some(mut stdin) = child.stdin.take() {
+        // A child that ended before it read has said why on its stderr.
+        let _ = stdin.write_all(file.as_bytes()).await;
+    }
+    let bar = ui.bar("build", Some(0), Unit::Items);
+    let (mut done, mut known) = (0, 0);
+    if let Some(stderr) = child.stderr.take() {
+        let mut lines = BufReader::new(stderr).lines();
+        while let Some(line) = lines.next_line().await? {
+            tracing::debug!(target: "envlock::buildkit", "{line}");
+            progress.feed(&line);
+            let (now_done, now_known) = progress.counts();
+            bar.inc_length(now_known.saturating_sub(known));
+            bar.inc(now_done.saturating_sub(done));
+            (done, known) = (done.max(now_done), known.max(now_known));
+            bar.message(progress.now());
+        }
+    }
+    bar.finish();
+    Ok(child.wait().await?.success())
+}
+
+/// Until Ctrl-C or a termination signal.
+async fn interrupted() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+/// The digests in the report of `bake --metadata-file`, one for each target of `file`.
+fn digests(report: &str, file: &Value) -> Result<BTreeMap<String, Digest>, Error> {
+    #[derive(Deserialize)]
+    struct Target {
+        #[serde(rename = "containerimage.digest")]
+        digest: Option<Digest>,
+    }
+    let missing = |image: &str| Error::NoDigest { image: image.to_owned() };
+    let report: BTreeMap<String, Value> = serde_json::from_str(report).unwrap_or_default();
+    let targets = file["target"].as_object().into_iter().flatten();
+    let digest = |(name, _): (&String, &Value)| {
+        let target = report.get(name).and_then(|v| Target::deserialize(v).ok());
+        let digest = target.and_then(|t| t.digest).ok_or_else(|| missing(name))?;
+        Ok((name.clone(), digest))
+    };
+    targets.map(digest).collect()
+}
+
+async fn docker(args: &[&str]) -> Result<Output, Error> {
+    let output = Command::new("docker").args(args).stdin(Stdio::null()).kill_on_drop(true).output();
+    output.await.map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::NoDocker,
+        _ => Error::File { action: "starting", path: "docker".into(), source },
+    })
+}
+
+/// The first line of what a failed command said.
+fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let line = text.lines().find(|l| !l.trim().is_empty()).unwrap_or("it said nothing");
+    line.trim_start_matches("ERROR: ").to_owned()
+}
+
+fn spoken(builder: Option<&str>) -> String {
+    builder.map_or_else(|| "that docker uses now".to_owned(), |name| format!("`{name}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_target_must_have_a_digest_in_the_report() {
+        let file = json!({ "target": { "a": {}, "b": {} } });
+        let digest = Digest::of("a");
+        let full = json!({ "a": { "containerimage.digest": digest }, "b": { "containerimage.digest": digest } });
+        assert_eq!(digests(&full.to_string(), &file).unwrap()["b"], digest);
+        let half = json!({ "a": { "containerimage.digest": digest }, "b": {} });
+        let error = digests(&half.to_string(), &file).unwrap_err();
+        assert!(matches!(error, Error::NoDigest { image } if image == "b"));
+        assert!(digests("", &file).is_err());
+    }
+}

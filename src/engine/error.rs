@@ -1,0 +1,123 @@
+//! What can go wrong while images are built.
+
+use camino::Utf8PathBuf;
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::exit::{Classified, Exit};
+
+/// A build that did not happen or did not end well.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Error {
+    /// There is no `docker`.
+    #[error(
+        "there is no `docker` on the PATH: the images are built by BuildKit through `docker buildx`"
+    )]
+    #[diagnostic(help(
+        "install the Docker command line with its buildx plugin (Debian and Ubuntu: docker-cli and docker-buildx, \
+         or docker-ce-cli and docker-buildx-plugin), and a BuildKit for it: a local Docker engine, or a builder \
+         elsewhere with `docker buildx create`"
+    ))]
+    NoDocker,
+    /// `docker` has no buildx.
+    #[error("`docker` has no buildx plugin: {detail}")]
+    #[diagnostic(help("install it (Debian and Ubuntu: docker-buildx or docker-buildx-plugin)"))]
+    NoBuildx {
+        /// What docker said.
+        detail: String,
+    },
+    /// The builder is unknown or does not answer.
+    #[error("the builder {builder} cannot be used: {detail}")]
+    #[diagnostic(help(
+        "start the Docker engine, or name another builder with --builder (`docker buildx ls` shows them)"
+    ))]
+    NoBuilder {
+        /// Which builder, as people say it.
+        builder: String,
+        /// What buildx said.
+        detail: String,
+    },
+    /// The `docker` driver pushes tags only.
+    #[error("the builder {builder} has the driver `docker`, which cannot push by digest")]
+    #[diagnostic(help(
+        "make one that can: `docker buildx create --name envlock --driver docker-container --driver-opt network=host`, \
+         then `envlock build --push --builder envlock` (network=host lets it reach a registry on 127.0.0.1)"
+    ))]
+    NoPushByDigest {
+        /// Which builder, as people say it.
+        builder: String,
+    },
+    /// A step of the Dockerfile failed.
+    #[error("the build failed at {step}: {message}{}", shown(.log))]
+    Step {
+        /// The step, without its options.
+        step: String,
+        /// What BuildKit said.
+        message: String,
+        /// The last lines the step printed.
+        log: Vec<String>,
+    },
+    /// BuildKit failed before or between steps.
+    #[error("the build failed: {message}")]
+    Build {
+        /// What buildx said last.
+        message: String,
+    },
+    /// The registry did not take an image, or does not have the base image.
+    #[error("{message}")]
+    #[diagnostic(help("nothing was published; run it again: what arrived is not sent again"))]
+    Registry {
+        /// What BuildKit said.
+        message: String,
+    },
+    /// BuildKit ended well and did not say what it made.
+    #[error("buildx did not report the digest of {image}")]
+    NoDigest {
+        /// The image.
+        image: String,
+    },
+    /// Ctrl-C, or a termination signal.
+    #[error("interrupted: the build was stopped, nothing was published")]
+    Interrupted,
+    /// A file of the build.
+    #[error("{action} {path}")]
+    File {
+        /// What was being done, "writing".
+        action: &'static str,
+        /// To which file.
+        path: Utf8PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+fn shown(log: &[String]) -> String {
+    log.iter().map(|line| format!("\n    {line}")).collect()
+}
+
+impl Error {
+    pub(super) fn file(
+        action: &'static str,
+        path: impl Into<Utf8PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Error::File { action, path, source }
+    }
+}
+
+impl Classified for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Error::NoDocker
+            | Error::NoBuildx { .. }
+            | Error::NoBuilder { .. }
+            | Error::NoPushByDigest { .. }
+            | Error::Step { .. }
+            | Error::Build { .. }
+            | Error::NoDigest { .. } => Exit::Build,
+            Error::Registry { .. } => Exit::Registry,
+            Error::Interrupted | Error::File { .. } => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A download that can begin in the middle: Range and If-Range, and what the server made of them.
+
+use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE};
+use reqwest::{Method, Response, StatusCode};
+use url::Url;
+
+use super::{Budget, Client, Error};
+
+/// The body of a file from `offset` on, as it is served (no content decoding).
+#[derive(Debug)]
+pub struct Part {
+    /// Where the body begins: what was asked for, or 0 when the server sends the whole file.
+    pub offset: u64,
+    /// Bytes of the whole file, when the server says so.
+    pub total: Option<u64>,
+    /// The rest; `chunk()` until `None`.
+    pub response: Response,
+}
+
+impl Part {
+    /// A strong validator: only with it do two answers certainly speak of the same bytes.
+    pub fn validator(&self) -> Option<HeaderValue> {
+        let tag = self.response.headers().get(ETAG)?;
+        (!tag.as_bytes().starts_with(b"W/")).then(|| tag.clone())
+    }
+}
+
+impl Client {
+    /// GETs `url` from `offset` on. With `if_range`, a file that changed since comes whole. A
+    /// server without ranges, or a range it cannot serve (416), gives the whole file too.
+    pub async fn open(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+        offset: u64,
+        if_range: Option<&HeaderValue>,
+        budget: &mut Budget,
+    ) -> Result<Part, Error> {
+        let mut ranged = headers.clone();
+        if offset > 0 {
+            let range = HeaderValue::try_from(format!("bytes={offset}-"));
+            ranged.insert(RANGE, range.expect("digits are a header value"));
+            if let Some(validator) = if_range {
+                ranged.insert(IF_RANGE, validator.clone());
+            }
+        }
+        let response = self.send_raw(Method::GET, url, &ranged, budget).await?;
+        if response.status() == StatusCode::PARTIAL_CONTENT {
+            let range = response.headers().get(CONTENT_RANGE).and_then(|v| v.to_str().ok());
+            match range.and_then(content_range) {
+                Some((start, total)) if start == offset => {
+                    return Ok(Part { offset, total, response });
+                }
+                _ => return self.whole(url, headers, budget).await,
+            }
+        }
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && offset > 0 {
+            return self.whole(url, headers, budget).await;
+        }
+        whole_of(url, response)
+    }
+
+    async fn whole(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+        budget: &mut Budget,
+    ) -> Result<Part, Error> {
+        whole_of(url, self.send_raw(Method::GET, url, headers, budget).await?)
+    }
+}
+
+fn whole_of(url: &Url, response: Response) -> Result<Part, Error> {
+    if response.status() != StatusCode::OK {
+        return Err(Error::answer(url, response.status()));
+    }
+    Ok(Part { offset: 0, total: response.content_length(), response })
+}
+
+/// `bytes FIRST-LAST/TOTAL` → FIRST and TOTAL.
+fn content_range(value: &str) -> Option<(u64, Option<u64>)> {
+    let (range, total) = value.trim().strip_prefix("bytes")?.trim_start().split_once('/')?;
+    let (first, _last) = range.split_once('-')?;
+    Some((first.trim().parse().ok()?, total.trim().parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_ranges_are_read() {
+        assert_eq!(content_range("bytes 5-9/10"), Some((5, Some(10))));
+        assert_eq!(content_range("bytes 5-9/*"), Some((5, None)));
+        assert_eq!(content_range("bytes */10"), None);
+        assert_eq!(content_range("items 5-9/10"), None);
+    }
+}

@@ -1,0 +1,155 @@
+//! What can go wrong between us and a registry. Every message names the reference and the host.
+
+use miette::Diagnostic;
+use reqwest::StatusCode;
+use thiserror::Error;
+
+use crate::digest::Digest;
+use crate::exit::{Classified, Exit};
+use crate::reference::BadReference;
+use crate::{net, store};
+
+/// A registry that did not do what was asked.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Error {
+    /// Text that is no image reference.
+    #[error(transparent)]
+    #[diagnostic(help("write it as HOST/NAME:TAG, for example docker.io/library/ubuntu:24.04"))]
+    Reference(#[from] BadReference),
+    /// No answer at all.
+    #[error("{reference}: the registry {host} cannot be reached")]
+    #[diagnostic(help(
+        "check the network, the proxy settings (HTTPS_PROXY) and the certificates (SSL_CERT_FILE); \
+         a mirror can be named in envlock.toml: [registry] mirrors = {{ \"{host}\" = \"HOST\" }}"
+    ))]
+    Unreachable {
+        /// What was asked for.
+        reference: String,
+        /// Which host was asked.
+        host: String,
+        /// Why there was no answer.
+        #[source]
+        source: net::Error,
+    },
+    /// 401 or 403.
+    #[error("{reference}: {host} refuses access ({status}) {with}")]
+    #[diagnostic(help(
+        "run `docker login {host}`, and check that the repository exists and this account may use it"
+    ))]
+    Unauthorized {
+        /// What was asked for.
+        reference: String,
+        /// Which host was asked.
+        host: String,
+        /// What it answered.
+        status: StatusCode,
+        /// "without credentials", or where they came from.
+        with: String,
+    },
+    /// The docker config or a credential helper does not work.
+    #[error("the credentials for {host} cannot be read: {cause}")]
+    #[diagnostic(help("run `docker login {host}` again, or repair config.json in ~/.docker"))]
+    Credentials {
+        /// Whose.
+        host: String,
+        /// Why, without any secret.
+        cause: String,
+    },
+    /// No such tag, digest or repository.
+    #[error("{reference} is not in the registry {host}")]
+    #[diagnostic(help("check the name and the tag; a retention job may have deleted it"))]
+    NotFound {
+        /// What was asked for.
+        reference: String,
+        /// Which host was asked.
+        host: String,
+    },
+    /// A manifest whose blob is gone.
+    #[error("{reference}: {host} has the manifest, and not its blob {digest}")]
+    #[diagnostic(help("the image cannot be pulled any more; push it again"))]
+    MissingBlob {
+        /// The image.
+        reference: String,
+        /// Which host was asked.
+        host: String,
+        /// The config or layer.
+        digest: Digest,
+    },
+    /// Any other answer.
+    #[error("{reference}: {host} answered {status}{detail}")]
+    #[diagnostic(help("try again later; `envlock doctor` checks the registry"))]
+    Status {
+        /// What was asked for.
+        reference: String,
+        /// Which host was asked.
+        host: String,
+        /// What it answered.
+        status: StatusCode,
+        /// What the registry said about it, after a colon; may be empty.
+        detail: String,
+    },
+    /// The image exists, and not for the platform.
+    #[error("{reference} has no image for {wanted}, only for {found}")]
+    #[diagnostic(help("name another base image in envlock.toml"))]
+    NoPlatform {
+        /// The image.
+        reference: String,
+        /// `linux/amd64`
+        wanted: &'static str,
+        /// What there is.
+        found: String,
+    },
+    /// Bytes or headers that contradict a digest or size.
+    #[error("{reference}: {what} from {host} is {got}, expected {expected}")]
+    #[diagnostic(help(
+        "do not use this image; push it again, or ask who runs the registry or mirror"
+    ))]
+    Integrity {
+        /// The image.
+        reference: String,
+        /// Which host answered.
+        host: String,
+        /// "the manifest", "the layer sha256:…".
+        what: String,
+        /// The digest or size promised.
+        expected: String,
+        /// The digest or size found.
+        got: String,
+    },
+    /// An answer that cannot be understood.
+    #[error("{reference}: {what} from {host} cannot be read: {cause}")]
+    #[diagnostic(help("only OCI and Docker schema 2 images are understood"))]
+    Malformed {
+        /// The image.
+        reference: String,
+        /// Which host answered.
+        host: String,
+        /// "the manifest", "the layer sha256:…".
+        what: String,
+        /// Why.
+        cause: String,
+    },
+    /// What was learned cannot be kept.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    /// Whether the registry gave no answer at all, so that nothing is known about the image.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Error::Unreachable { .. })
+    }
+}
+
+impl Classified for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Error::Reference(_) => Exit::Usage,
+            Error::Unreachable { .. } => Exit::Network,
+            Error::Integrity { .. } => Exit::Integrity,
+            Error::Store(error) => error.exit(),
+            _ => Exit::Registry,
+        }
+    }
+}

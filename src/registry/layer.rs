@@ -1,0 +1,123 @@
+//! Streams a layer from the registry through its hash into [`super::contents`], nothing on disk.
+
+use std::io::Read;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use super::address::Address;
+use super::contents::{self, Contents};
+use super::{Client, Descriptor, Error};
+use crate::digest::{Digest, Hasher, Sha256};
+use crate::ui::Bar;
+
+/// Chunks between the network and the reader: bounds the memory.
+const WAITING: usize = 32;
+
+impl Client {
+    /// What a layer holds. All of it is read and hashed: nothing is believed of a layer whose
+    /// digest is not right.
+    pub(super) async fn contents(
+        &self,
+        address: &Address,
+        layer: &Descriptor,
+        bar: &Bar,
+    ) -> Result<Contents, Error> {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let reading = spawn_blocking(move || {
+            let mut reader = HashingReader::new(receiver);
+            let contents = contents::read(&mut reader);
+            (contents, reader.finish())
+        });
+        let sent = self.send_layer(address, layer, &sender, bar).await;
+        drop(sender);
+        let (contents, got) =
+            reading.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
+        sent?;
+        let what = format!("the layer {}", layer.digest);
+        if got != layer.digest {
+            return Err(address.contradiction(what, layer.digest, got));
+        }
+        contents.map_err(|error| address.malformed(&what, error))
+    }
+
+    /// Sends the layer's bytes, resuming where the connection broke.
+    async fn send_layer(
+        &self,
+        address: &Address,
+        layer: &Descriptor,
+        sender: &mpsc::Sender<Bytes>,
+        bar: &Bar,
+    ) -> Result<(), Error> {
+        let path = format!("blobs/{}", layer.digest);
+        let mut budget = self.budget();
+        let mut sent = 0;
+        loop {
+            let part = self.blob(address, &path, sent, &mut budget).await;
+            let mut part = match part {
+                Err(Error::Status { status, .. }) if status == 404 => {
+                    return Err(address.missing(layer.digest));
+                }
+                part => part?,
+            };
+            // A server without ranges begins again: what was sent already is passed over.
+            let mut behind = sent - part.offset;
+            let error = loop {
+                let mut chunk = match part.response.chunk().await {
+                    Ok(Some(chunk)) => chunk,
+                    Ok(None) => return Ok(()),
+                    Err(error) => break error,
+                };
+                let known = behind.min(chunk.len() as u64);
+                behind -= known;
+                let chunk = chunk.split_off(usize::try_from(known).unwrap_or(chunk.len()));
+                sent += chunk.len() as u64;
+                bar.inc(chunk.len() as u64);
+                if sent > layer.size {
+                    let (expected, got) = (layer.size, format!("more than {} bytes", layer.size));
+                    let what = format!("the layer {}", layer.digest);
+                    return Err(address.contradiction(what, format!("{expected} bytes"), got));
+                }
+                if sender.send(chunk).await.is_err() {
+                    return Ok(());
+                }
+            };
+            self.pause(address, &part, error, &mut budget).await?;
+        }
+    }
+}
+
+/// Chunks from a channel as a reader that hashes what passes.
+struct HashingReader {
+    chunks: mpsc::Receiver<Bytes>,
+    current: Bytes,
+    hasher: Hasher,
+}
+
+impl HashingReader {
+    fn new(chunks: mpsc::Receiver<Bytes>) -> Self {
+        HashingReader { chunks, current: Bytes::new(), hasher: Hasher::default() }
+    }
+
+    /// Reads what is left and gives the digest of everything.
+    fn finish(mut self) -> Digest {
+        while let Some(chunk) = self.chunks.blocking_recv() {
+            sha2::Digest::update(&mut self.hasher, &chunk);
+        }
+        Digest(Sha256::finish(&mut self.hasher))
+    }
+}
+
+impl Read for HashingReader {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.current.is_empty() {
+            let Some(chunk) = self.chunks.blocking_recv() else { return Ok(0) };
+            sha2::Digest::update(&mut self.hasher, &chunk);
+            self.current = chunk;
+        }
+        let length = buffer.len().min(self.current.len());
+        buffer[..length].copy_from_slice(&self.current.split_to(length));
+        Ok(length)
+    }
+}

@@ -1,0 +1,152 @@
+//! What can go wrong with releases.
+
+use camino::Utf8PathBuf;
+use miette::Diagnostic;
+use thiserror::Error;
+
+use super::history::FILE_NAME;
+use crate::config;
+use crate::digest::Sha256;
+use crate::exit::{Classified, Exit};
+
+/// A release that was not written, or a history that cannot be used. All files are as they were.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Error {
+    /// A file or folder that cannot be read or written.
+    #[error("{path} cannot be {action}: {source}")]
+    #[diagnostic(help("nothing was changed; see to the file, its folder and the free space"))]
+    File {
+        /// The file.
+        path: Utf8PathBuf,
+        /// "read", "written", …
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file that may not be replaced.
+    #[error("{path} is read-only")]
+    #[diagnostic(help("nothing was changed; make it writable (chmod u+w) and run again"))]
+    ReadOnly {
+        /// The file.
+        path: Utf8PathBuf,
+    },
+    /// A file that someone else wrote to in the meantime.
+    #[error("{path} was changed by someone else while envlock was at work")]
+    #[diagnostic(help("nothing was changed; run again"))]
+    ChangedMeanwhile {
+        /// The file.
+        path: Utf8PathBuf,
+    },
+    /// An interrupted change that can be neither finished nor undone.
+    #[error("an interrupted change to {path} can be neither finished nor undone: {reason}")]
+    #[diagnostic(help(
+        "bring the file back by hand (git shows the last state), then delete .envlock/transaction"
+    ))]
+    Stuck {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// config.yaml cannot be edited.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Config(#[from] config::Error),
+    /// A newer envlock wrote the history.
+    #[error("{FILE_NAME} line {line} has format {found}; this envlock reads up to format {known}", known = super::FORMAT)]
+    #[diagnostic(help("install a newer envlock"))]
+    Newer {
+        /// The line, from 1.
+        line: usize,
+        /// Its format.
+        found: u32,
+    },
+    /// A line that is no release.
+    #[error("{FILE_NAME} line {line} is not a release: {reason}")]
+    #[diagnostic(help("restore the file from git; nothing was changed"))]
+    Broken {
+        /// The line, from 1.
+        line: usize,
+        /// Why.
+        reason: String,
+    },
+    /// A last line that was not written to its end.
+    #[error("the last line of {FILE_NAME} ({line}) is cut off: {text}")]
+    #[diagnostic(help("restore the file from git, or delete that line, then run again"))]
+    TornLine {
+        /// The line, from 1.
+        line: usize,
+        /// Its beginning.
+        text: String,
+    },
+    /// A release that is not in the history.
+    #[error("there is no release {number}")]
+    #[diagnostic(help("{known}"))]
+    NoRelease {
+        /// The number asked for.
+        number: u64,
+        /// Which there are.
+        known: String,
+    },
+    /// Nothing to go back to.
+    #[error("there is no earlier release to go back to: {0}")]
+    #[diagnostic(help("`envlock history` shows the releases; choose one with --to N"))]
+    NoEarlier(String),
+    /// Values that someone changed by hand.
+    #[error("changed by hand since the last release: {0}")]
+    #[diagnostic(help("nothing was changed; --force overwrites these values"))]
+    ChangedByHand(String),
+    /// Images that the registry does not have any more.
+    #[error("not in the registry any more: {0}")]
+    #[diagnostic(help(
+        "nothing was changed; choose another release with --to N, or build it again from its lock"
+    ))]
+    ImagesGone(String),
+    /// A registry that does not say whether it has an image.
+    #[error("whether {image} still exists cannot be found out: {reason}")]
+    #[diagnostic(help("nothing was changed; see to the registry and the login, then run again"))]
+    RegistrySilent {
+        /// The image.
+        image: String,
+        /// Why.
+        reason: String,
+    },
+    /// A lock that is nowhere to be found.
+    #[error("the {FILE} with sha256 {sha256} is neither in .envlock/locks nor in git's history", FILE = crate::lock::FILE_NAME)]
+    #[diagnostic(help("roll back without --lock, or restore it by hand; nothing was changed"))]
+    LockLost {
+        /// The lock's hash.
+        sha256: Sha256,
+    },
+}
+
+impl Error {
+    pub(super) fn file(
+        path: &camino::Utf8Path,
+        action: &'static str,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Error::File { path, action, source }
+    }
+}
+
+impl Classified for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Error::Config(error) => error.exit(),
+            Error::ChangedByHand(_) => Exit::ConfigRefused,
+            Error::ImagesGone(_) | Error::RegistrySilent { .. } => Exit::Registry,
+            Error::Newer { .. }
+            | Error::Broken { .. }
+            | Error::TornLine { .. }
+            | Error::NoRelease { .. }
+            | Error::NoEarlier(_) => Exit::Usage,
+            Error::File { .. }
+            | Error::ReadOnly { .. }
+            | Error::ChangedMeanwhile { .. }
+            | Error::Stuck { .. }
+            | Error::LockLost { .. } => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What git knows about the project folder. Without git or a repository: nothing, and that is fine.
+
+use std::process::Command;
+
+use camino::Utf8Path;
+
+use crate::digest::Sha256;
+
+/// Who and where, for a release record.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GitFacts {
+    /// The commit that is checked out.
+    pub commit: Option<String>,
+    /// git's user name, else the login name.
+    pub by: Option<String>,
+}
+
+impl GitFacts {
+    /// Asks git in `folder`, and the environment for the login name.
+    pub fn of(folder: &Utf8Path) -> Self {
+        let line = |args: &[&str]| {
+            let text = String::from_utf8(ask(folder, args)?).ok()?;
+            Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+        };
+        let login = || ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+        GitFacts {
+            commit: line(&["rev-parse", "--verify", "--quiet", "HEAD"]),
+            by: line(&["config", "user.name"]).or_else(login).filter(|name| !name.is_empty()),
+        }
+    }
+}
+
+/// The bytes of `file` (relative to `folder`) with this hash, from any commit of any branch.
+pub(super) fn find_version(folder: &Utf8Path, file: &Utf8Path, sha256: Sha256) -> Option<Vec<u8>> {
+    let commits = ask(folder, &["log", "--all", "--format=%H", "--", file.as_str()])?;
+    String::from_utf8(commits).ok()?.lines().find_map(|commit| {
+        let bytes = ask(folder, &["cat-file", "blob", &format!("{commit}:./{file}")])?;
+        (Sha256::of(&bytes) == sha256).then_some(bytes)
+    })
+}
+
+fn ask(folder: &Utf8Path, args: &[&str]) -> Option<Vec<u8>> {
+    let output = Command::new("git").arg("-C").arg(folder).args(args).output().ok()?;
+    output.status.success().then_some(output.stdout)
+}

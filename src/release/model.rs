@@ -1,0 +1,123 @@
+//! A release as a line of env.releases.jsonl.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::config::{ConfigPath, Scalar};
+use crate::digest::Sha256;
+use crate::reference::PinnedReference;
+use crate::spec::ImageName;
+
+/// The format this envlock writes, and the newest it reads.
+pub const FORMAT: u32 = 1;
+
+/// One successful `build --push` or `rollback`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The format; see [`FORMAT`].
+    pub v: u32,
+    /// 1, 2, 3, …
+    pub number: u64,
+    /// When, in UTC.
+    pub time: Timestamp,
+    /// What made it.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// The hash of env.lock's bytes; absent for the state before the first release.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lock: Option<Sha256>,
+    /// The engine that built the images.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub engine: Option<String>,
+    /// Every image that runs since then.
+    pub images: BTreeMap<ImageName, PinnedReference>,
+    /// What changed in which file.
+    pub edits: Vec<FileEdit>,
+    /// The commit that was checked out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub commit: Option<String>,
+    /// Who ran envlock.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<String>,
+    /// The version of envlock.
+    pub envlock: String,
+}
+
+/// What made a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Kind {
+    /// `build --push`
+    Build,
+    /// `rollback`
+    Rollback {
+        /// The release whose state was put back; 0: what was there before the first.
+        to: u64,
+    },
+}
+
+/// A value that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEdit {
+    /// The file, relative to the project folder.
+    pub file: Utf8PathBuf,
+    /// Where in it.
+    pub path: ConfigPath,
+    /// What was there; absent: the key was not.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub before: Option<Scalar>,
+    /// What is there now; absent: the key is gone.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub after: Option<Scalar>,
+}
+
+/// `null` is a value here; only an absent key is `None`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Scalar>, D::Error> {
+    Scalar::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::digest::Digest;
+
+    /// A build that set `path` of config.yaml, for other modules' tests.
+    pub fn record(number: u64, kind: Kind, edits: &[(&str, Option<&str>, Option<&str>)]) -> Record {
+        let scalar = |text: &Option<&str>| text.map(|t| Scalar::String(t.to_owned()));
+        let pin = PinnedReference::new("r.example", "ray-runtime", Digest::of(number.to_string()));
+        Record {
+            v: FORMAT,
+            number,
+            time: "2026-11-23T10:00:00Z".parse().unwrap(),
+            kind,
+            lock: Some(Sha256::of(number.to_string())),
+            engine: Some("dockerfile".to_owned()),
+            images: BTreeMap::from([("ray-runtime".parse().unwrap(), pin)]),
+            edits: edits
+                .iter()
+                .map(|(path, before, after)| FileEdit {
+                    file: "config.yaml".into(),
+                    path: path.parse().unwrap(),
+                    before: scalar(before),
+                    after: scalar(after),
+                })
+                .collect(),
+            commit: None,
+            by: Some("花子".to_owned()),
+            envlock: "0.1.0".to_owned(),
+        }
+    }
+
+    #[test]
+    fn absent_null_and_text_stay_apart_on_disk() {
+        let mut before = record(1, Kind::Rollback { to: 0 }, &[("a", None, Some("x"))]);
+        before.edits[0].after = Some(Scalar::Null);
+        let text = serde_json::to_string(&before).unwrap();
+        assert!(text.contains(r#""kind":"rollback","to":0"#), "{text}");
+        assert!(text.contains(r#"{"file":"config.yaml","path":"a","after":null}"#), "{text}");
+        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), before);
+    }
+}

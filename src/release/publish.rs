@@ -1,0 +1,295 @@
+//! Writes a release: config.yaml, env.releases.jsonl and whatever belongs to them, in one transaction.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+
+use super::history::FILE_NAME;
+use super::{
+    Error, FORMAT, FileChange, FileEdit, GitFacts, History, Kind, Plan, ProjectLock, Record,
+    kept_locks,
+};
+use crate::config::{self, Edit};
+use crate::digest::Sha256;
+use crate::lock;
+use crate::reference::PinnedReference;
+use crate::spec::{ConfigSpec, ImageName};
+
+/// What a build made, to be put to use.
+#[derive(Debug, Clone, Copy)]
+pub struct Publication<'a> {
+    /// Which file runs the images, and where in it.
+    pub config: &'a ConfigSpec,
+    /// The images that were pushed and read back.
+    pub images: &'a BTreeMap<ImageName, PinnedReference>,
+    /// env.lock, byte for byte as it was built from.
+    pub lock_text: &'a str,
+    /// The engine's name.
+    pub engine: &'a str,
+}
+
+/// A release that is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The new line of the history; `None`: config.yaml and the last release already say the same,
+    /// and nothing was written.
+    pub record: Option<Record>,
+    /// What changed in the files, as a unified diff; empty when no file had to change.
+    pub diff: String,
+}
+
+/// The diff that [`publish`] would make.
+/// Errors: those of `publish` that come before writing.
+pub fn preview(folder: &Utf8Path, publication: &Publication<'_>) -> Result<String, Error> {
+    Ok(prepare(folder, &edits(folder, publication)?)?.diff)
+}
+
+/// Points config.yaml at the images, switches off the builds beside them, and records the release:
+/// both files or neither. An image of an earlier release that is not among these keeps its place in
+/// the record. Errors: [`Error`]; then nothing was changed.
+pub fn publish(project: &ProjectLock, publication: &Publication<'_>) -> Result<Published, Error> {
+    let folder = project.folder();
+    let (before, history) = read_history(folder)?;
+    let prepared = prepare(folder, &edits(folder, publication)?)?;
+    let current = history.current()?;
+    let mut images = current.images;
+    images.extend(publication.images.iter().map(|(name, image)| (name.clone(), image.clone())));
+    if prepared.edits.is_empty() && history.current()?.images == images {
+        return Ok(Published { record: None, diff: prepared.diff });
+    }
+    let sha256 = kept_locks::keep(folder, publication.lock_text)?;
+    let engine = Some(publication.engine.to_owned());
+    let record = record(folder, &history, Kind::Build, &prepared, images, Some(sha256), engine);
+    write(project, before, &history, &record, prepared.changes)?;
+    Ok(Published { record: Some(record), diff: prepared.diff })
+}
+
+/// The diff that [`roll_back`] would make, env.lock left out.
+pub fn preview_rollback(folder: &Utf8Path, plan: &Plan) -> Result<String, Error> {
+    Ok(prepare(folder, &plan.edits)?.diff)
+}
+
+/// Carries out a rollback that was decided on under the same lock, with `lock_bytes` as the new
+/// env.lock when given. Errors: [`Error`]; then nothing was changed.
+pub fn roll_back(
+    project: &ProjectLock,
+    plan: &Plan,
+    lock_bytes: Option<Vec<u8>>,
+) -> Result<Published, Error> {
+    let folder = project.folder();
+    let (before, history) = read_history(folder)?;
+    let mut prepared = prepare(folder, &plan.edits)?;
+    if let Some(after) = lock_bytes {
+        let file = Utf8PathBuf::from(lock::FILE_NAME);
+        let before = read_file(&folder.join(&file))?;
+        if before.as_deref() != Some(&*after) {
+            prepared.changes.push(FileChange { file, before, after });
+        }
+    }
+    let same = history.current()?.release == plan.target.release;
+    if prepared.changes.is_empty() && same {
+        return Ok(Published { record: None, diff: prepared.diff });
+    }
+    let target = &plan.target;
+    let kind = Kind::Rollback { to: target.release };
+    let (images, engine) = (target.images.clone(), target.engine.clone());
+    let record = record(folder, &history, kind, &prepared, images, target.lock, engine);
+    write(project, before, &history, &record, prepared.changes)?;
+    Ok(Published { record: Some(record), diff: prepared.diff })
+}
+
+/// The history's bytes, if there is such a file, and what they say.
+pub fn read_history(folder: &Utf8Path) -> Result<(Option<Vec<u8>>, History), Error> {
+    let bytes = read_file(&folder.join(FILE_NAME))?;
+    let history = History::parse(bytes.as_deref().unwrap_or_default())?;
+    Ok((bytes, history))
+}
+
+struct Prepared {
+    changes: Vec<FileChange>,
+    edits: Vec<FileEdit>,
+    diff: String,
+}
+
+fn edits(
+    folder: &Utf8Path,
+    publication: &Publication<'_>,
+) -> Result<BTreeMap<Utf8PathBuf, Vec<Edit>>, Error> {
+    let file = &publication.config.path;
+    let bytes = read_config(folder, file)?;
+    let edits = config::plan(&bytes, publication.config, publication.images)
+        .map_err(|e| e.in_file(file.as_str()))?;
+    Ok(BTreeMap::from([(file.clone(), edits)]))
+}
+
+fn prepare(folder: &Utf8Path, edits: &BTreeMap<Utf8PathBuf, Vec<Edit>>) -> Result<Prepared, Error> {
+    let mut prepared = Prepared { changes: vec![], edits: vec![], diff: String::new() };
+    for (file, edits) in edits {
+        let before = read_config(folder, file)?;
+        let edited = config::edit(&before, edits).map_err(|e| e.in_file(file.as_str()))?;
+        if edited.changes.is_empty() {
+            continue;
+        }
+        prepared.diff += &config::unified(file.as_str(), &before, &edited.bytes);
+        prepared.edits.extend(edited.changes.into_iter().map(|change| FileEdit {
+            file: file.clone(),
+            path: change.path,
+            before: change.before,
+            after: change.after,
+        }));
+        let (file, before) = (file.clone(), Some(before));
+        prepared.changes.push(FileChange { file, before, after: edited.bytes });
+    }
+    Ok(prepared)
+}
+
+fn record(
+    folder: &Utf8Path,
+    history: &History,
+    kind: Kind,
+    prepared: &Prepared,
+    images: BTreeMap<ImageName, PinnedReference>,
+    lock: Option<Sha256>,
+    engine: Option<String>,
+) -> Record {
+    let GitFacts { commit, by } = GitFacts::of(folder);
+    // Whole seconds: nobody releases more often, and the line stays readable.
+    let time = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
+    Record {
+        v: FORMAT,
+        number: history.next_number(),
+        time,
+        kind,
+        lock,
+        engine,
+        images,
+        edits: prepared.edits.clone(),
+        commit,
+        by,
+        envlock: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+fn write(
+    project: &ProjectLock,
+    before: Option<Vec<u8>>,
+    history: &History,
+    record: &Record,
+    mut changes: Vec<FileChange>,
+) -> Result<(), Error> {
+    let after = history.with(record)?;
+    changes.push(FileChange { file: FILE_NAME.into(), before, after });
+    project.commit(&changes)
+}
+
+/// A file that roles are in. Errors: [`Error::File`] also when it does not exist.
+pub fn read_config(folder: &Utf8Path, file: &Utf8Path) -> Result<Vec<u8>, Error> {
+    let path = folder.join(file);
+    fs_err::read(&path).map_err(Error::file(&path, "read"))
+}
+
+fn read_file(path: &Utf8Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs_err::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file(path, "read")(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+
+    const CONFIG: &str = include_str!("../../config.yaml");
+
+    struct Project(tempfile::TempDir);
+
+    impl Project {
+        fn new() -> Self {
+            let project = Project(tempfile::TempDir::new().unwrap());
+            fs_err::write(project.folder().join("config.yaml"), CONFIG).unwrap();
+            project
+        }
+        fn folder(&self) -> &Utf8Path {
+            Utf8Path::from_path(self.0.path()).unwrap()
+        }
+        fn config(&self) -> String {
+            fs_err::read_to_string(self.folder().join("config.yaml")).unwrap()
+        }
+        fn publish(&self, seed: &str) -> Result<Published, Error> {
+            let lock = ProjectLock::acquire(self.folder(), || {})?;
+            let spec = ConfigSpec { path: "config.yaml".into(), roles: BTreeMap::new() };
+            let images = ["ray-runtime", "marimo-runtime"].map(|name| {
+                let digest = Digest::of(format!("{name} {seed}"));
+                (name.parse().unwrap(), PinnedReference::new("127.0.0.1:1", name, digest))
+            });
+            let images = BTreeMap::from(images);
+            let lock_text = format!("lock {seed}");
+            let publication = Publication {
+                config: &spec,
+                images: &images,
+                lock_text: &lock_text,
+                engine: "dockerfile",
+            };
+            publish(&lock, &publication)
+        }
+        fn back(&self, to: Option<u64>) -> Published {
+            let lock = ProjectLock::acquire(self.folder(), || {}).unwrap();
+            let (_, history) = read_history(self.folder()).unwrap();
+            let read = |file: &Utf8Path| read_config(self.folder(), file);
+            let plan = super::super::decide(&history, to, read).unwrap();
+            assert_eq!(plan.conflicts, []);
+            roll_back(&lock, &plan, None).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_release_changes_six_lines_and_every_rollback_is_byte_exact() {
+        let project = Project::new();
+        let first = project.publish("one").unwrap();
+        let changed = first.diff.lines().filter(|l| l.starts_with('+') && !l.starts_with("+++"));
+        assert_eq!(changed.count(), 6, "{}", first.diff);
+        let one = project.config();
+        let second = project.publish("two").unwrap().record.unwrap();
+        assert_eq!((second.number, second.edits.len()), (2, 3));
+        assert_eq!(project.back(None).record.unwrap().kind, Kind::Rollback { to: 1 });
+        assert_eq!(project.config(), one);
+        assert_eq!(project.back(None).record.unwrap().kind, Kind::Rollback { to: 0 });
+        assert_eq!(project.config(), CONFIG);
+        assert_eq!(project.back(Some(2)).record.unwrap().images, second.images);
+    }
+
+    #[test]
+    fn the_same_images_again_write_nothing() {
+        let project = Project::new();
+        project.publish("one").unwrap();
+        let history = fs_err::read(project.folder().join(FILE_NAME)).unwrap();
+        let again = project.publish("one").unwrap();
+        assert_eq!(again, Published { record: None, diff: String::new() });
+        assert_eq!(fs_err::read(project.folder().join(FILE_NAME)).unwrap(), history);
+        assert_eq!(project.back(Some(1)).record, None);
+    }
+
+    #[test]
+    fn a_released_lock_is_found_again_by_its_hash() {
+        let project = Project::new();
+        let sha256 = project.publish("one").unwrap().record.unwrap().lock.unwrap();
+        assert_eq!(kept_locks::find(project.folder(), sha256).unwrap(), b"lock one");
+        let lost = kept_locks::find(project.folder(), Sha256::of("other"));
+        assert!(matches!(lost, Err(Error::LockLost { .. })));
+    }
+
+    #[test]
+    fn a_torn_history_or_a_refused_edit_leaves_config_as_it_was() {
+        let project = Project::new();
+        fs_err::write(project.folder().join(FILE_NAME), "{\"v\":1,\"num").unwrap();
+        assert!(matches!(project.publish("one"), Err(Error::TornLine { .. })));
+        assert_eq!(project.config(), CONFIG);
+        fs_err::remove_file(project.folder().join(FILE_NAME)).unwrap();
+        fs_err::write(project.folder().join("config.yaml"), "services: [").unwrap();
+        assert!(matches!(project.publish("one"), Err(Error::Config(_))));
+        assert!(!project.folder().join(FILE_NAME).exists());
+    }
+}

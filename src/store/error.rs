@@ -1,0 +1,110 @@
+//! What can go wrong with files, on the way here or in the store.
+
+use camino::Utf8PathBuf;
+use miette::Diagnostic;
+use thiserror::Error;
+use url::Url;
+
+use crate::digest::Sha256;
+use crate::exit::{Classified, Exit};
+use crate::net;
+
+/// A file that could not be had, or is not what it should be.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Error {
+    /// The download failed after all retries.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Net(#[from] net::Error),
+    /// The bytes are not the promised ones.
+    #[error("{url} has sha256 {got}, expected {expected}")]
+    #[diagnostic(help(
+        "the bytes were thrown away. If the index replaced the file on purpose, run `envlock resolve` \
+         to lock it anew; else do not trust this source"
+    ))]
+    Hash {
+        /// Where they came from.
+        url: Url,
+        /// What the lock or index promised.
+        expected: Sha256,
+        /// What they are.
+        got: Sha256,
+    },
+    /// Already the length is wrong.
+    #[error("{url} has {got} bytes, expected {expected}")]
+    #[diagnostic(help(
+        "the bytes were thrown away. If the index replaced the file on purpose, run `envlock resolve` \
+         to lock it anew; else do not trust this source"
+    ))]
+    Size {
+        /// Where they came from.
+        url: Url,
+        /// Bytes promised.
+        expected: u64,
+        /// Bytes offered, or received when that is already more.
+        got: u64,
+    },
+    /// A stored file changed since it was verified.
+    #[error("{path} has sha256 {got}: it changed after it was stored")]
+    #[diagnostic(help(
+        "it was moved to {moved} and will be downloaded again by the next run; check the disk"
+    ))]
+    Changed {
+        /// The stored file.
+        path: Utf8PathBuf,
+        /// What it hashes to now.
+        got: Sha256,
+        /// Where it is now, to be looked at.
+        moved: Utf8PathBuf,
+    },
+    /// Asked for by hash, and not there.
+    #[error("the store has no file with sha256 {0}")]
+    Missing(Sha256),
+    /// Nothing says where the file could be fetched.
+    #[error("no address is known for {0}")]
+    #[diagnostic(help("its source is not in the spec any more; run `envlock resolve`"))]
+    NoAddress(String),
+    /// No place for the store.
+    #[error("there is no home folder to keep the store in")]
+    #[diagnostic(help("set ENVLOCK_STORE to a folder"))]
+    NoHome,
+    /// The disk.
+    #[error("{what} {path} failed")]
+    #[diagnostic(help("check free space and permissions, or set ENVLOCK_STORE to another folder"))]
+    Io {
+        /// What was being done, as in "writing".
+        what: &'static str,
+        /// To which file.
+        path: Utf8PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// The shape `map_err` wants.
+    pub(super) fn io(
+        what: &'static str,
+        path: impl Into<Utf8PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Error::Io { what, path, source }
+    }
+
+    /// Whether another address may still have the file: it could not be fetched from this one.
+    pub fn is_about_this_address(&self) -> bool {
+        matches!(self, Error::Net(_))
+    }
+}
+
+impl Classified for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Error::Net(error) => error.exit(),
+            Error::Hash { .. } | Error::Size { .. } | Error::Changed { .. } => Exit::Integrity,
+            Error::NoAddress(_) => Exit::LockStale,
+            Error::Missing(_) | Error::NoHome | Error::Io { .. } => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Small things that were learned once and stay true: facts about what a digest names.
+
+use camino::Utf8PathBuf;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::folder::{make_folder, write_atomically};
+use super::{Error, Store};
+use crate::digest::Sha256;
+
+impl Store {
+    /// What was remembered of `key`. A fact that cannot be read is a fact not known: it is learned
+    /// again.
+    pub fn recall<T: DeserializeOwned>(&self, kind: &str, key: &Sha256) -> Option<T> {
+        let bytes = fs_err::read(self.fact(kind, key)).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Remembers something that is true for ever of the bytes with this hash. `kind` names the
+    /// question and the version of its answer, such as `base-1`.
+    pub fn remember<T: Serialize>(&self, kind: &str, key: &Sha256, fact: &T) -> Result<(), Error> {
+        let path = self.fact(kind, key);
+        make_folder(&self.root().join("facts").join(kind))?;
+        let text = serde_json::to_vec(fact).map_err(std::io::Error::other);
+        write_atomically(&path, &text.map_err(Error::io("writing", &path))?)
+    }
+
+    fn fact(&self, kind: &str, key: &Sha256) -> Utf8PathBuf {
+        self.root().join("facts").join(kind).join(format!("{key}.json"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_kept_by_kind_and_key_and_broken_ones_are_unknown() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+        let (store, key) = (Store::at(&root).unwrap(), Sha256::of("key"));
+        store.remember("base-1", &key, &vec![1, 2]).unwrap();
+        assert_eq!(store.recall::<Vec<u8>>("base-1", &key), Some(vec![1, 2]));
+        assert_eq!(store.recall::<Vec<u8>>("base-2", &key), None);
+        fs_err::write(store.fact("base-1", &key), "{").unwrap();
+        assert_eq!(store.recall::<Vec<u8>>("base-1", &key), None);
+    }
+}

@@ -1,0 +1,220 @@
+//! Downloads into the store: resumed where they broke off, hashed on the way, kept only when the
+//! hash is right.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::header::{HeaderMap, HeaderValue};
+use url::Url;
+
+use super::sink::{Sink, blocking};
+use super::{Error, Store, Verified};
+use crate::digest::Sha256;
+use crate::net::{Client, redacted};
+use crate::ui::Bar;
+
+/// A connection that moved this many bytes before it broke was worth having: its failure does not
+/// count against the retries.
+const PROGRESS: u64 = 256 * 1024;
+
+/// A file that the store should have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// What to call it in messages.
+    pub name: String,
+    /// Its identity.
+    pub sha256: Sha256,
+    /// Bytes, when known.
+    pub size: Option<u64>,
+    /// Where it may be, best first.
+    pub urls: Vec<Url>,
+}
+
+impl Store {
+    /// The file with this hash: from the store, hashed again, or downloaded. An interrupted
+    /// download goes on where it stopped, in this run and the next. `bar` counts its bytes.
+    ///
+    /// Errors: [`Error::Hash`] and [`Error::Size`] when the bytes are not the promised ones,
+    /// [`Error::Changed`] when the stored file changed, [`Error::Net`].
+    pub async fn fetch(
+        &self,
+        client: &Client,
+        url: &Url,
+        sha256: Sha256,
+        size: Option<u64>,
+        bar: &Bar,
+    ) -> Result<Verified, Error> {
+        if let Some(stored) = self.stored(sha256, bar).await? {
+            return Ok(stored);
+        }
+        let mut sink = Sink::open(self, &sha256).await?;
+        // Another process may have finished the same file while we waited for its part.
+        if let Some(stored) = self.stored(sha256, bar).await? {
+            sink.discard()?;
+            return Ok(stored);
+        }
+        let mut left_over = sink.length > 0;
+        loop {
+            if size.is_some_and(|size| sink.length > size) {
+                sink.restart()?;
+            }
+            bar.inc(sink.length);
+            if size != Some(sink.length) {
+                sink = receive(client, url, sink, size, Trust::Hash, bar).await?;
+            }
+            let got = sink.hash();
+            if got == sha256 {
+                return sink.keep(self).await;
+            }
+            if !left_over {
+                sink.discard()?;
+                return Err(Error::Hash { url: redacted(url), expected: sha256, got });
+            }
+            // What an earlier run left may have come from elsewhere: once more, from the start.
+            left_over = false;
+            sink.restart()?;
+        }
+    }
+
+    /// A file whose hash nobody states: downloaded, hashed, stored under the hash it has.
+    pub async fn fetch_and_hash(
+        &self,
+        client: &Client,
+        url: &Url,
+        size: Option<u64>,
+        bar: &Bar,
+    ) -> Result<Verified, Error> {
+        let mut sink = Sink::open(self, &Sha256::of(url.as_str())).await?;
+        // Without a hash nothing proves that an earlier run's bytes belong to today's file.
+        sink.restart()?;
+        let sink = receive(client, url, sink, size, Trust::Validator, bar).await?;
+        sink.keep(self).await
+    }
+
+    /// As [`Store::fetch`], from the first address that answers. Wrong bytes are not an answer to
+    /// pass over: they end it.
+    pub async fn fetch_any(
+        &self,
+        client: &Client,
+        wanted: &Wanted,
+        bar: &Bar,
+    ) -> Result<Verified, Error> {
+        let mut last = Error::NoAddress(wanted.name.clone());
+        if let Some(stored) = self.stored(wanted.sha256, bar).await? {
+            return Ok(stored);
+        }
+        for url in &wanted.urls {
+            match self.fetch(client, url, wanted.sha256, wanted.size, bar).await {
+                Err(error) if error.is_about_this_address() => {
+                    tracing::debug!(%error, name = wanted.name, "trying the next address");
+                    last = error;
+                }
+                result => return result,
+            }
+        }
+        Err(last)
+    }
+
+    /// Every file, `concurrency` at a time, in the order they were asked for. The first error ends
+    /// it; what arrived stays in the store.
+    pub async fn fetch_all(
+        &self,
+        client: &Client,
+        wanted: Vec<Wanted>,
+        concurrency: usize,
+        bar: &Bar,
+    ) -> Result<Vec<Verified>, Error> {
+        stream::iter(wanted)
+            .map(|wanted| async move {
+                bar.message(&wanted.name);
+                self.fetch_any(client, &wanted, bar).await
+            })
+            .buffered(concurrency.max(1))
+            .try_collect()
+            .await
+    }
+
+    async fn stored(&self, sha256: Sha256, bar: &Bar) -> Result<Option<Verified>, Error> {
+        if self.get(&sha256).is_none() {
+            return Ok(None);
+        }
+        let store = self.clone();
+        let stored = blocking(move || store.verify(&sha256)).await?;
+        bar.inc(stored.size());
+        Ok(Some(stored))
+    }
+}
+
+/// What proves, in the end, that a resumed download is one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// The hash that is known before.
+    Hash,
+    /// Only the server's strong validator; without one a cut download starts again.
+    Validator,
+}
+
+/// Everything from where `sink` stands to the end of the file.
+async fn receive(
+    client: &Client,
+    url: &Url,
+    mut sink: Sink,
+    size: Option<u64>,
+    trust: Trust,
+    bar: &Bar,
+) -> Result<Sink, Error> {
+    let mut budget = client.retry().budget();
+    let mut validator: Option<HeaderValue> = None;
+    // A server without ranges sends the same bytes again and again: only new ones are progress.
+    let mut furthest = sink.length;
+    loop {
+        if trust == Trust::Validator && validator.is_none() && sink.length > 0 {
+            sink.restart()?;
+        }
+        let headers = HeaderMap::new();
+        let mut part =
+            client.open(url, &headers, sink.length, validator.as_ref(), &mut budget).await?;
+        if part.offset != sink.length {
+            sink.restart()?;
+        }
+        if let (Some(total), Some(size)) = (part.total, size)
+            && total != size
+        {
+            sink.discard()?;
+            return Err(Error::Size { url: redacted(url), expected: size, got: total });
+        }
+        validator = part.validator();
+        let total = part.total.or(size);
+        let mut length = sink.length;
+        let (sender, draining) = sink.drain();
+        let broken = loop {
+            match part.response.chunk().await {
+                Ok(Some(chunk)) => {
+                    length += chunk.len() as u64;
+                    bar.inc(chunk.len() as u64);
+                    // A closed channel is a full disk: `done` says so. Too many bytes end it too.
+                    if sender.send(chunk).await.is_err() || total.is_some_and(|t| length > t) {
+                        break None;
+                    }
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        drop(sender);
+        sink = draining.done().await?;
+        match (broken, size) {
+            (Some(error), _) => {
+                if sink.length >= furthest + PROGRESS {
+                    furthest = sink.length;
+                    budget.renew();
+                }
+                client.pause(url, error, &mut budget).await?;
+            }
+            (None, Some(size)) if sink.length != size => {
+                let got = sink.length;
+                sink.discard()?;
+                return Err(Error::Size { url: redacted(url), expected: size, got });
+            }
+            (None, _) => return Ok(sink),
+        }
+    }
+}
