@@ -6,9 +6,8 @@ use std::time::Duration;
 use envlock::exit::{Classified, Exit};
 use envlock::index::{
     Candidate, Error, Fetcher, LiveCatalog, Locator, Project, Skip, Sources, Surroundings, Target,
-    WheelFacts,
 };
-use envlock::lock::Package;
+use envlock::lock::{Package, WheelFacts};
 use envlock::net::{Client, Retry};
 use envlock::python::CoreMetadata;
 use envlock::solve::{Catalog, Problem};

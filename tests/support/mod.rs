@@ -1,12 +1,9 @@
 //! What the integration tests share: one file a server or tool.
 mod envlock;
-mod registry;
-mod server;
-
-pub use envlock::Envlock;
-pub use registry::Registry;
-pub use server::{Reply, Server};
 mod index;
+mod registry;
+pub mod release;
+mod server;
 mod wheel;
 
 pub use envlock::Envlock;
