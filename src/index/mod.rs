@@ -1,4 +1,29 @@
-//! Pages of wheels → candidates. The parsers are pure; `client`, `cache` and `catalog` are edges.
+//! Pages of wheels → candidates. The parsers (`link`, `html`, `json`, `page`, `zip`) are pure; the
+//! other parts are edges.
+pub mod address;
+mod answers;
 pub mod candidate;
+mod catalog;
+mod crawl;
+pub mod error;
+pub mod fetch;
+pub mod html;
+pub mod json;
+pub mod link;
+mod locate;
+mod memo;
+pub mod page;
+pub mod range;
+mod sources;
+pub mod target;
+pub mod zip;
 
+pub use address::{Address, Surroundings};
+pub use answers::WheelFacts;
 pub use candidate::{Candidate, Project, Sidecar, Skip, Skipped};
+pub use catalog::LiveCatalog;
+pub use error::Error;
+pub use fetch::{Fetcher, Piece};
+pub use locate::Locator;
+pub use sources::{Place, Sources};
+pub use target::Target;

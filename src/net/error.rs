@@ -8,7 +8,7 @@ use url::Url;
 use crate::exit::{Classified, Exit};
 
 /// A request that did not succeed, after all retries. URLs are shown without credentials.
-#[derive(Debug, Error, Diagnostic)]
+#[derive(Debug, Clone, Error, Diagnostic)]
 pub enum Error {
     /// The server answered, and not with what was asked for.
     #[error("{url} answered {status}")]
@@ -47,14 +47,19 @@ impl Error {
 
     pub(super) fn transport(url: &Url, error: reqwest::Error) -> Self {
         // reqwest repeats the URL, credentials included, in its own message.
-        let error = error.without_url();
-        let mut innermost: &dyn std::error::Error = &error;
+        Self::broken(url, &error.without_url())
+    }
+
+    /// No answer, or a body that broke off; the innermost cause is told.
+    pub(crate) fn broken(url: &Url, error: &dyn std::error::Error) -> Self {
+        let mut innermost = error;
         while let Some(source) = innermost.source() {
             innermost = source;
         }
         Error::Transport { url: redacted(url), cause: innermost.to_string() }
     }
 
+    /// An answer that is not a success.
     pub(crate) fn answer(url: &Url, status: StatusCode) -> Self {
         Error::Status { url: redacted(url), status }
     }

@@ -1,4 +1,14 @@
 //! Python packaging standards: wheel names, tags, metadata, markers. Thin over libraries, pure.
+mod lenient;
+mod markers;
 mod metadata;
+mod tags;
+mod version_py;
+mod wheel_name;
 
-pub use metadata::CoreMetadata;
+pub use lenient::{requirement, specifiers};
+pub use markers::marker_environment;
+pub use metadata::{BadMetadata, CoreMetadata};
+pub use tags::{Rank, TargetTags};
+pub use version_py::cuda_build;
+pub use wheel_name::{BadWheelName, WheelName, same_project, sdist_version};

@@ -1,0 +1,237 @@
+//! Where the index called `pypi` is: the places Python users already keep its address in.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use url::Url;
+
+use super::Error;
+
+/// What the address is looked for in, as a value.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Environment variables.
+    pub variables: BTreeMap<String, String>,
+    /// The project folder.
+    pub project: Utf8PathBuf,
+}
+
+/// An address and the place that said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Ends with `/`.
+    pub url: Url,
+    /// A variable, a file, …
+    pub from: String,
+}
+
+const VARIABLES: [&str; 3] = ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"];
+const ASK_PIP: &str = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)";
+
+impl Surroundings {
+    /// Those of this process.
+    pub fn of_process(project: impl Into<Utf8PathBuf>) -> Self {
+        let text = |(name, value): (OsString, OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self { variables: std::env::vars_os().filter_map(text).collect(), project: project.into() }
+    }
+
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|v| !v.trim().is_empty())
+    }
+
+    /// The address of `pypi`. Order: uv's and pip's variables, uv.toml (project, user, system),
+    /// pip's settings (PIP_CONFIG_FILE, user, system), the address this program was built with,
+    /// the default of the installed pip. Errors: none of them has one, or one cannot be read.
+    pub async fn pypi(&self) -> Result<Address, Error> {
+        for name in VARIABLES {
+            if let Some(value) = self.variable(name) {
+                return address(value, name);
+            }
+        }
+        for (path, read) in self.files() {
+            let text = match fs_err::read_to_string(&path) {
+                Ok(text) => text,
+                Err(error) if is_absent(&error) => continue,
+                Err(error) => {
+                    return Err(Error::Setting { place: path.to_string(), why: error.to_string() });
+                }
+            };
+            let found =
+                read(&text).map_err(|why| Error::Setting { place: path.to_string(), why })?;
+            if let Some(value) = found {
+                return address(&value, path.as_str());
+            }
+        }
+        if let Some(value) = option_env!("ENVLOCK_DEFAULT_INDEX") {
+            return address(value, "ENVLOCK_DEFAULT_INDEX at build time");
+        }
+        if let Some(value) = self.installed_pip().await {
+            return address(&value, "the installed pip");
+        }
+        let looked_at = "UV_DEFAULT_INDEX, UV_INDEX_URL, PIP_INDEX_URL, uv.toml, pip.conf and the \
+            pip of python3";
+        Err(Error::NoAddress { looked_at: looked_at.to_owned() })
+    }
+
+    fn files(&self) -> Vec<(Utf8PathBuf, Reader)> {
+        let home = self.variable("HOME").map(Utf8Path::new);
+        let xdg = self.variable("XDG_CONFIG_HOME").map(Utf8PathBuf::from);
+        let config = xdg.or_else(|| home.map(|h| h.join(".config")));
+        let mut files: Vec<(Utf8PathBuf, Reader)> = Vec::new();
+        files.push((self.project.join("uv.toml"), uv_toml));
+        files.extend(config.iter().map(|c| (c.join("uv/uv.toml"), uv_toml as Reader)));
+        files.push(("/etc/uv/uv.toml".into(), uv_toml));
+        match self.variable("PIP_CONFIG_FILE") {
+            // pip's way to say: no settings at all.
+            Some("/dev/null") => return files,
+            Some(file) => files.push((file.into(), pip_conf)),
+            None => {}
+        }
+        files.extend(config.iter().map(|c| (c.join("pip/pip.conf"), pip_conf as Reader)));
+        files.extend(home.iter().map(|h| (h.join(".pip/pip.conf"), pip_conf as Reader)));
+        files.push(("/etc/xdg/pip/pip.conf".into(), pip_conf));
+        files.push(("/etc/pip.conf".into(), pip_conf));
+        files
+    }
+
+    async fn installed_pip(&self) -> Option<String> {
+        let mut python = tokio::process::Command::new("python3");
+        python.env_clear().envs(&self.variables).args(["-c", ASK_PIP]);
+        let output = python.kill_on_drop(true).output().await.ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
+    }
+}
+
+/// Finds the address in a file's text; an error when the text is not such a file.
+type Reader = fn(&str) -> Result<Option<String>, String>;
+
+fn is_absent(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
+}
+
+fn address(text: &str, from: &str) -> Result<Address, Error> {
+    let bad = |why: String| Error::Setting { place: from.to_owned(), why };
+    // uv lets an index be named: `NAME=URL`.
+    let text = match text.trim().split_once('=') {
+        Some((name, url)) if !name.contains(':') && url.contains("://") => url,
+        _ => text.trim(),
+    };
+    let mut url: Url = text.parse().map_err(|e| bad(format!("the index address: {e}")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(bad(format!("the index address has the scheme `{}`", url.scheme())));
+    }
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Ok(Address { url, from: from.to_owned() })
+}
+
+fn uv_toml(text: &str) -> Result<Option<String>, String> {
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| e.message().to_owned())?;
+    let text_of = |value: Option<&toml::Value>| value?.as_str().map(str::to_owned);
+    let default = table.get("index").and_then(toml::Value::as_array).and_then(|indexes| {
+        let is_default =
+            |i: &&toml::Value| i.get("default").and_then(toml::Value::as_bool) == Some(true);
+        text_of(indexes.iter().find(is_default)?.get("url"))
+    });
+    let of_pip = || text_of(table.get("pip")?.get("index-url"));
+    Ok(default
+        .or_else(|| text_of(table.get("default-index")))
+        .or_else(|| text_of(table.get("index-url")))
+        .or_else(of_pip))
+}
+
+/// `index-url` under `[install]`, which pip prefers, or `[global]`.
+fn pip_conf(text: &str) -> Result<Option<String>, String> {
+    let (mut section, mut global, mut install) = (String::new(), None, None);
+    for line in text.lines().map(str::trim) {
+        if line.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            section = name.trim().to_ascii_lowercase();
+        } else if let Some((key, value)) = line.split_once(['=', ':'])
+            && key.trim().replace('_', "-").eq_ignore_ascii_case("index-url")
+        {
+            match section.as_str() {
+                "global" => global = Some(value.trim().to_owned()),
+                "install" => install = Some(value.trim().to_owned()),
+                _ => {}
+            }
+        }
+    }
+    Ok(install.or(global).filter(|v| !v.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn surroundings(folder: &tempfile::TempDir, variables: &[(&str, &str)]) -> Surroundings {
+        let project = Utf8Path::from_path(folder.path()).unwrap().to_owned();
+        let mut all = BTreeMap::from([("HOME".to_owned(), project.join("home").into_string())]);
+        all.extend(variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        Surroundings { variables: all, project }
+    }
+
+    #[tokio::test]
+    async fn places_are_asked_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        };
+        let url = async |variables: &[(&str, &str)]| {
+            surroundings(&folder, variables).pypi().await.unwrap().url.to_string()
+        };
+        write("home/.config/pip/pip.conf", "# x\n[global]\nindex-url = https://g.example/s\n");
+        assert_eq!(url(&[]).await, "https://g.example/s/");
+        write(
+            "home/.config/pip/pip.conf",
+            "[global]\nindex_url: https://g.example/s\n[install]\nindex-url=https://i.example/s/\n",
+        );
+        assert_eq!(url(&[]).await, "https://i.example/s/");
+        write("other.conf", "[global]\nindex-url = https://o.example/\n");
+        let other = folder.path().join("other.conf");
+        assert_eq!(
+            url(&[("PIP_CONFIG_FILE", other.to_str().unwrap())]).await,
+            "https://o.example/"
+        );
+        write(
+            "uv.toml",
+            "[[index]]\nname = 'a'\nurl = 'https://a.example/'\n[[index]]\nurl = 'https://u.example/'\ndefault = true\n",
+        );
+        assert_eq!(url(&[]).await, "https://u.example/");
+        assert_eq!(url(&[("PIP_INDEX_URL", "https://p.example")]).await, "https://p.example/");
+        let both = [
+            ("PIP_INDEX_URL", "https://p.example"),
+            ("UV_DEFAULT_INDEX", "corp=https://d.example/x"),
+        ];
+        assert_eq!(url(&both).await, "https://d.example/x/");
+    }
+
+    #[tokio::test]
+    async fn wrong_settings_and_none_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = surroundings(&folder, &[("UV_INDEX_URL", "ftp://x.example")]).pypi().await;
+        assert!(error.unwrap_err().to_string().contains("UV_INDEX_URL"));
+        // Without a PATH there is no python3 to ask.
+        let none =
+            surroundings(&folder, &[("PATH", "/nonexistent"), ("PIP_CONFIG_FILE", "/dev/null")]);
+        if option_env!("ENVLOCK_DEFAULT_INDEX").is_none() {
+            assert!(matches!(none.pypi().await, Err(Error::NoAddress { .. })));
+        }
+        fs_err::write(folder.path().join("uv.toml"), "index-url = [").unwrap();
+        let error = none.pypi().await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Setting { place, .. } if place.ends_with("uv.toml")),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! Asks for what the solver is going to ask for, ahead of it: the newest fitting wheel of every wish,
+//! what that requires, and so on. Only a hint; wrong guesses cost a request, never a choice.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use pep440_rs::{Version, VersionSpecifiers};
+use pep508_rs::{
+    ExtraName, MarkerEnvironment, PackageName, Requirement, VerbatimUrl, VersionOrUrl,
+};
+use tokio::task::JoinSet;
+
+use super::answers::Answers;
+use super::{Candidate, Error, Project};
+use crate::python::{CoreMetadata, marker_environment};
+
+/// Wheels of these say which CUDA they were built for; others of the family are of no use.
+const TORCH_FAMILY: [&str; 3] = ["torch", "torchvision", "torchaudio"];
+
+/// A wheel that was looked into, with the extras it was looked into for.
+type Visit = (Vec<ExtraName>, Arc<CoreMetadata>);
+
+/// Goes on until the closure of the wishes is known. Failures end a branch; the solver meets them
+/// again if they matter.
+pub(super) async fn crawl(answers: Arc<Answers>, wishes: Vec<Requirement<VerbatimUrl>>) {
+    let environment = marker_environment(&answers.target.python);
+    let mut crawl = Crawl { answers, environment, asked: HashMap::new(), done: HashSet::new() };
+    let mut visits = JoinSet::new();
+    for wish in wishes {
+        crawl.follow(&wish, &[], &mut visits);
+    }
+    while let Some(visit) = visits.join_next().await {
+        let Ok(Ok(Some((extras, metadata)))) = visit else { continue };
+        let key = (metadata.name.clone(), metadata.version.clone(), extras.clone());
+        if crawl.done.insert(key) {
+            for requirement in &metadata.requires {
+                crawl.follow(requirement, &extras, &mut visits);
+            }
+        }
+    }
+}
+
+struct Crawl {
+    answers: Arc<Answers>,
+    environment: MarkerEnvironment,
+    /// Every specifier met so far: the newest wheel that fits all is the best guess.
+    asked: HashMap<PackageName, Asked>,
+    done: HashSet<(PackageName, Version, Vec<ExtraName>)>,
+}
+
+#[derive(Default)]
+struct Asked {
+    specifiers: Vec<VersionSpecifiers>,
+    extras: BTreeSet<ExtraName>,
+    visited: bool,
+}
+
+impl Crawl {
+    fn follow(
+        &mut self,
+        requirement: &Requirement<VerbatimUrl>,
+        extras: &[ExtraName],
+        visits: &mut JoinSet<Result<Option<Visit>, Error>>,
+    ) {
+        if !requirement.evaluate_markers(&self.environment, extras) {
+            return;
+        }
+        let asked = self.asked.entry(requirement.name.clone()).or_default();
+        let mut news = !asked.visited;
+        match &requirement.version_or_url {
+            Some(VersionOrUrl::VersionSpecifier(specifiers)) => {
+                if !specifiers.is_empty() && !asked.specifiers.contains(specifiers) {
+                    asked.specifiers.push(specifiers.clone());
+                    news = true;
+                }
+            }
+            Some(VersionOrUrl::Url(_)) => return,
+            None => {}
+        }
+        for extra in &requirement.extras {
+            news |= asked.extras.insert(extra.clone());
+        }
+        if news {
+            asked.visited = true;
+            let extras: Vec<_> = asked.extras.iter().cloned().collect();
+            let (name, specifiers) = (requirement.name.clone(), asked.specifiers.clone());
+            visits.spawn(visit(Arc::clone(&self.answers), name, specifiers, extras));
+        }
+    }
+}
+
+async fn visit(
+    answers: Arc<Answers>,
+    name: PackageName,
+    specifiers: Vec<VersionSpecifiers>,
+    extras: Vec<ExtraName>,
+) -> Result<Option<Visit>, Error> {
+    let project = answers.project(&name).await?;
+    for candidate in likely(&project, &specifiers) {
+        if TORCH_FAMILY.contains(&name.as_ref()) {
+            let build = answers.cuda_build(candidate).await?;
+            if build.is_some_and(|build| build != answers.target.cuda) {
+                continue;
+            }
+        }
+        return Ok(Some((extras, answers.metadata(candidate).await?)));
+    }
+    Ok(None)
+}
+
+/// Candidates that fit, newest first, as PEP 440 users expect: no yanked ones, pre-releases only
+/// when asked for or when there is nothing else.
+fn likely<'a>(
+    project: &'a Project,
+    specifiers: &'a [VersionSpecifiers],
+) -> impl Iterator<Item = &'a Candidate> {
+    let fits = |c: &&Candidate| !c.yanked && specifiers.iter().all(|s| s.contains(&c.version));
+    let wanted = specifiers.iter().any(|s| s.iter().any(|one| one.version().any_prerelease()));
+    let any_stable = project.candidates.iter().filter(fits).any(|c| !c.version.any_prerelease());
+    let stable = wanted || !any_stable;
+    project.candidates.iter().filter(fits).filter(move |c| stable || !c.version.any_prerelease())
+}

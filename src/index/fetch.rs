@@ -1,0 +1,271 @@
+//! Pages and files over HTTP, with a bound on what is under way at one host.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE,
+};
+use reqwest::{Method, Response, StatusCode};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use url::Url;
+
+use super::Error;
+use super::page::{Format, Page};
+use crate::net::{self, Client};
+
+/// Requests under way at one host; more would only wait in its queue.
+const PER_HOST: usize = 50;
+
+/// JSON where there is a choice (PEP 691).
+const PAGE_FORMATS: &str = "application/vnd.pypi.simple.v1+json, \
+    application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1, */*;q=0.01";
+
+/// A client with manners. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Fetcher {
+    client: Client,
+    hosts: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+}
+
+/// A part of a file, or all of it where the server does not do parts.
+#[derive(Debug)]
+pub enum Part {
+    /// Bytes from `start` of a file of `total` bytes.
+    Range {
+        /// Where the bytes start.
+        start: u64,
+        /// Bytes of the whole file.
+        total: u64,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// The server ignores ranges: the whole file must be read.
+    NoRanges,
+}
+
+impl Fetcher {
+    /// On top of this client.
+    pub fn new(client: Client) -> Self {
+        Self { client, hosts: Arc::default() }
+    }
+
+    async fn turn(&self, url: &Url) -> Option<OwnedSemaphorePermit> {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let semaphore = {
+            let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(hosts.entry(host).or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))))
+        };
+        // The semaphore is never closed, so there is always a turn.
+        semaphore.acquire_owned().await.ok()
+    }
+
+    /// A page of links. `None`: it is not there, which some indexes say with 403.
+    pub async fn page(&self, url: &Url) -> Result<Option<Page>, Error> {
+        let _turn = self.turn(url).await;
+        let (answer, body) = self.body(url, &header(ACCEPT, PAGE_FORMATS)).await?;
+        match answer.status {
+            status if status.is_success() => {}
+            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN | StatusCode::GONE => return Ok(None),
+            status => return Err(net::Error::answer(url, status).into()),
+        }
+        let kind = answer.content_type.as_ref().and_then(|v| v.to_str().ok());
+        let kind = kind.unwrap_or_default().to_ascii_lowercase();
+        let text = String::from_utf8(body.into())
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        let first = text.trim_start_matches('\u{feff}').trim_start().chars().next();
+        let format = if kind.contains("json") {
+            Format::Json
+        } else if kind.contains("html") || matches!(first, None | Some('<')) {
+            Format::Html
+        } else {
+            let why = format!("its content type is `{kind}`");
+            return Err(Error::NotAPage { url: net::redacted(url), why });
+        };
+        Ok(Some(Page { url: answer.url, format, text }))
+    }
+
+    /// A small file, whole. `None`: 404 or 403.
+    pub async fn small(&self, url: &Url) -> Result<Option<Bytes>, Error> {
+        let _turn = self.turn(url).await;
+        let (answer, body) = self.body(url, &HeaderMap::new()).await?;
+        match answer.status {
+            status if status.is_success() => Ok(Some(body)),
+            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => Ok(None),
+            status => Err(net::Error::answer(url, status).into()),
+        }
+    }
+
+    /// A part of a file: `bytes=-65536` is its tail, `bytes=10-19` ten bytes.
+    pub async fn range(&self, url: &Url, range: &str) -> Result<Part, Error> {
+        let _turn = self.turn(url).await;
+        let headers = header(RANGE, range);
+        let mut attempt = 1;
+        loop {
+            let response = self.client.send(Method::GET, url, &headers).await?;
+            match response.status() {
+                StatusCode::PARTIAL_CONTENT => {}
+                // Servers that do not know suffix ranges say so in several ways.
+                StatusCode::OK
+                | StatusCode::RANGE_NOT_SATISFIABLE
+                | StatusCode::NOT_IMPLEMENTED
+                | StatusCode::BAD_REQUEST => return Ok(Part::NoRanges),
+                status => return Err(net::Error::answer(url, status).into()),
+            }
+            let (start, end, total) = content_range(response.headers())
+                .ok_or_else(|| Error::answer(url, "206 without a usable Content-Range"))?;
+            match response.bytes().await {
+                Ok(bytes) if bytes.len() as u64 == end - start => {
+                    return Ok(Part::Range { start, total, bytes });
+                }
+                Ok(_) => return Err(Error::answer(url, "not the bytes of its Content-Range")),
+                Err(error) => self.again(&mut attempt, net::Error::broken(url, &error)).await?,
+            }
+        }
+    }
+
+    /// The whole file, piece by piece. A connection that breaks is taken up where it broke; when the
+    /// server cannot do that, `take` is told [`Piece::Restart`]. Returns the number of bytes.
+    pub async fn stream(
+        &self,
+        url: &Url,
+        mut take: impl FnMut(Piece<'_>) -> io::Result<()>,
+    ) -> Result<u64, Error> {
+        let _turn = self.turn(url).await;
+        let (mut got, mut total, mut attempt) = (0_u64, None::<u64>, 1);
+        loop {
+            let mut headers = header(ACCEPT_ENCODING, "identity");
+            if got > 0 {
+                headers.extend(header(RANGE, &format!("bytes={got}-")));
+            }
+            let response = self.client.send(Method::GET, url, &headers).await?;
+            let resumed = response.status() == StatusCode::PARTIAL_CONTENT
+                && content_range(response.headers())
+                    .is_some_and(|(start, _, all)| start == got && total.is_none_or(|t| t == all));
+            if !resumed {
+                if response.status() != StatusCode::OK {
+                    return Err(net::Error::answer(url, response.status()).into());
+                }
+                if got > 0 {
+                    take(Piece::Restart).map_err(|e| Error::disk(url, &e))?;
+                }
+                (got, total) = (0, response.content_length());
+            }
+            let before = got;
+            let cause = match pour(response, &mut got, &mut take).await {
+                Ok(()) if total.is_none_or(|total| got == total) => return Ok(got),
+                Ok(()) => net::Error::broken(url, &io::Error::other("the body broke off")),
+                Err(Broken::Disk(error)) => return Err(Error::disk(url, &error)),
+                Err(Broken::Body(error)) => net::Error::broken(url, &error),
+            };
+            // As long as it moves on, the patience starts anew.
+            if resumed && got > before {
+                attempt = 1;
+            }
+            self.again(&mut attempt, cause).await?;
+        }
+    }
+
+    /// Waits before the next attempt, or gives up with this error.
+    async fn again(&self, attempt: &mut u32, error: net::Error) -> Result<(), Error> {
+        *attempt += 1;
+        let wait = self.client.retry().wait(*attempt, None).ok_or_else(|| error.clone())?;
+        tracing::debug!(%error, attempt = *attempt, "trying again");
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    async fn body(&self, url: &Url, headers: &HeaderMap) -> Result<(Answer, Bytes), Error> {
+        let mut attempt = 1;
+        loop {
+            let response = self.client.send(Method::GET, url, headers).await?;
+            let answer = Answer {
+                status: response.status(),
+                content_type: response.headers().get(CONTENT_TYPE).cloned(),
+                url: with_credentials_of(url, response.url()),
+            };
+            match response.bytes().await {
+                Ok(body) => return Ok((answer, body)),
+                Err(error) => self.again(&mut attempt, net::Error::broken(url, &error)).await?,
+            }
+        }
+    }
+}
+
+/// What [`Fetcher::stream`] hands over.
+#[derive(Debug)]
+pub enum Piece<'a> {
+    /// The next bytes.
+    Bytes(&'a [u8]),
+    /// Forget what came so far; the file starts again.
+    Restart,
+}
+
+struct Answer {
+    status: StatusCode,
+    content_type: Option<HeaderValue>,
+    url: Url,
+}
+
+enum Broken {
+    Disk(io::Error),
+    Body(reqwest::Error),
+}
+
+async fn pour(
+    response: Response,
+    got: &mut u64,
+    take: &mut impl FnMut(Piece<'_>) -> io::Result<()>,
+) -> Result<(), Broken> {
+    let mut body = response.bytes_stream();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(Broken::Body)?;
+        take(Piece::Bytes(&chunk)).map_err(Broken::Disk)?;
+        *got += chunk.len() as u64;
+    }
+    Ok(())
+}
+
+/// The address after redirects; credentials, which the client takes out, stay with their origin.
+fn with_credentials_of(asked: &Url, answered: &Url) -> Url {
+    let mut url = answered.clone();
+    if url.origin() == asked.origin() {
+        // Both fail only for URLs that cannot have credentials.
+        let _ = url.set_username(asked.username());
+        let _ = url.set_password(asked.password());
+    }
+    url
+}
+
+fn header(name: HeaderName, value: &str) -> HeaderMap {
+    HeaderValue::from_str(value).map(|value| (name, value)).into_iter().collect()
+}
+
+/// `bytes 10-19/100` → 10, 20, 100.
+fn content_range(headers: &HeaderMap) -> Option<(u64, u64, u64)> {
+    let value = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
+    let (range, total) = value.split_once('/')?;
+    let (start, last) = range.split_once('-')?;
+    let (start, last, total) =
+        (start.parse().ok()?, last.parse::<u64>().ok()?, total.parse().ok()?);
+    (start <= last && last < total).then_some((start, last + 1, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_range_inside_its_file_is_believed() {
+        let read = |value| content_range(&header(CONTENT_RANGE, value));
+        assert_eq!(read("bytes 10-19/100"), Some((10, 20, 100)));
+        for value in
+            ["bytes 10-9/100", "bytes 0-100/100", "bytes 0-1/*", "items 0-1/2", "bytes */5"]
+        {
+            assert_eq!(read(value), None, "{value}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Links of a JSON page (PEP 691, with the fields of PEP 700, 658 and 714), streamed: a file that is
+//! dropped costs no allocation.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::link::Link;
+
+/// Calls `each` for every file. Errors: text that is not such a page, with its place.
+pub fn scan<'a>(page: &'a str, each: impl FnMut(Link<'a>)) -> Result<(), serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_str(page);
+    Page(each).deserialize(&mut json)?;
+    json.end()
+}
+
+struct Page<F>(F);
+struct Files<F>(F);
+
+impl<'a, F: FnMut(Link<'a>)> DeserializeSeed<'a> for Page<F> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'a, F: FnMut(Link<'a>)> Visitor<'a> for Page<F> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a PEP 691 project page")
+    }
+    fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
+        let mut has_files = false;
+        while let Some(key) = map.next_key::<Text>()? {
+            if key.0 == "files" {
+                has_files = true;
+                map.next_value_seed(Files(&mut self.0))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        if has_files { Ok(()) } else { Err(serde::de::Error::missing_field("files")) }
+    }
+}
+
+impl<'a, F: FnMut(Link<'a>)> DeserializeSeed<'a> for Files<F> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'a, F: FnMut(Link<'a>)> Visitor<'a> for Files<F> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list of files")
+    }
+    fn visit_seq<A: SeqAccess<'a>>(mut self, mut files: A) -> Result<(), A::Error> {
+        while let Some(file) = files.next_element::<File>()? {
+            (self.0)(file.into());
+        }
+        Ok(())
+    }
+}
+
+/// Text that stays in the page unless an escape makes a copy necessary.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct File<'a> {
+    #[serde(borrow)]
+    filename: Cow<'a, str>,
+    #[serde(borrow)]
+    url: Cow<'a, str>,
+    #[serde(borrow, default)]
+    hashes: Hashes<'a>,
+    #[serde(borrow)]
+    requires_python: Option<Text<'a>>,
+    #[serde(default)]
+    yanked: Yanked,
+    #[serde(borrow)]
+    core_metadata: Option<Metadata<'a>>,
+    #[serde(borrow)]
+    dist_info_metadata: Option<Metadata<'a>>,
+    size: Option<u64>,
+    #[serde(borrow)]
+    upload_time: Option<Text<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Hashes<'a> {
+    #[serde(borrow)]
+    sha256: Option<Text<'a>>,
+}
+
+/// `false`, `true`, or the reason as text.
+#[derive(Default)]
+struct Yanked(bool);
+
+impl<'de> Deserialize<'de> for Yanked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form<'a> {
+            Flag(bool),
+            Reason(#[serde(borrow)] Text<'a>),
+            Null(()),
+        }
+        Ok(match Form::deserialize(deserializer)? {
+            Form::Flag(flag) => Yanked(flag),
+            Form::Reason(reason) => {
+                // PEP 592 knows an empty reason; it yanks all the same.
+                drop(reason);
+                Yanked(true)
+            }
+            Form::Null(()) => Yanked(false),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Metadata<'a> {
+    Flag(bool),
+    Hashed(#[serde(borrow)] Hashes<'a>),
+}
+
+impl<'a> From<File<'a>> for Link<'a> {
+    fn from(file: File<'a>) -> Self {
+        let metadata = match file.core_metadata.or(file.dist_info_metadata) {
+            None | Some(Metadata::Flag(false)) => None,
+            Some(Metadata::Flag(true) | Metadata::Hashed(Hashes { sha256: None })) => {
+                Some(Cow::Borrowed("true"))
+            }
+            Some(Metadata::Hashed(Hashes { sha256: Some(hash) })) => {
+                Some(Cow::Owned(format!("sha256={}", hash.0)))
+            }
+        };
+        let href = match file.url.find('#') {
+            Some(at) => Cow::Owned(file.url[..at].to_owned()),
+            None => file.url,
+        };
+        Link {
+            file: file.filename,
+            href,
+            sha256: file.hashes.sha256.map(|h| h.0),
+            size: file.size,
+            requires_python: file.requires_python.map(|r| r.0).filter(|r| !r.trim().is_empty()),
+            yanked: file.yanked.0,
+            metadata,
+            uploaded: file.upload_time.map(|t| t.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_fields_are_read_and_unknown_ones_pass() {
+        let page = r#"{"meta": {"api-version": "1.1"}, "name": "a", "versions": ["1"], "files": [
+            {"filename": "a-1+cu130-py3-none-any.whl", "url": "../a-1%2Bcu130.whl#x", "hashes": {"md5": "1", "sha256": "ab"},
+             "requires-python": ">=3.9", "yanked": "it was \"bad\"", "core-metadata": {"sha256": "cd"},
+             "size": 12, "upload-time": "2026-01-02T03:04:05.678Z", "provenance": null, "gpg-sig": false},
+            {"filename": "a-2.tar.gz", "url": "https://f.example/a-2.tar.gz", "hashes": {}, "yanked": false,
+             "requires-python": null, "core-metadata": false, "data-x": [1, {"y": 2}]},
+            {"filename": "a-3-py3-none-any.whl", "url": "a-3.whl", "hashes": {}, "dist-info-metadata": true}]}"#;
+        let mut links = Vec::new();
+        scan(page, |link| links.push(link)).unwrap();
+        assert_eq!(links[0].href, "../a-1%2Bcu130.whl");
+        assert_eq!(links[0].sha256.as_deref(), Some("ab"));
+        assert_eq!(links[0].metadata.as_deref(), Some("sha256=cd"));
+        assert_eq!((links[0].size, links[0].yanked), (Some(12), true));
+        assert_eq!(links[0].requires_python.as_deref(), Some(">=3.9"));
+        assert_eq!((links[1].metadata.as_deref(), links[1].yanked), (None, false));
+        assert_eq!(links[2].metadata.as_deref(), Some("true"));
+        assert!(matches!(links[1].file, Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn other_json_is_an_error() {
+        for page in ["", "[]", "{}", "{\"files\": 1}", "{\"files\": [{}]}", "{\"files\": []} x"] {
+            assert!(scan(page, |_| ()).is_err(), "{page}");
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! The links of a page → what can be chosen of a project.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+
+use pep440_rs::{Version, VersionSpecifiers};
+use pep508_rs::PackageName;
+use url::Url;
+
+use super::link::Link;
+use super::target::{Target, build_of};
+use super::{Candidate, Project, Skip, Skipped, html, json};
+use crate::lock::Location;
+use crate::python::{Rank, WheelName, same_project, sdist_version, specifiers};
+use crate::spec::SourceName;
+
+/// A page as it was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Where it was in the end, after redirects.
+    pub url: Url,
+    /// How it is written.
+    pub format: Format,
+    /// Its text.
+    pub text: String,
+}
+
+/// How a page is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// PEP 503, or any page with links.
+    Html,
+    /// PEP 691.
+    Json,
+}
+
+/// A page that says it is JSON and is not what PEP 691 describes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadPage(String);
+
+impl Page {
+    /// Calls `each` for every link; returns the address links are relative to.
+    fn scan<'a>(&'a self, each: impl FnMut(Link<'a>)) -> Result<Cow<'a, Url>, BadPage> {
+        match self.format {
+            Format::Json => {
+                json::scan(&self.text, each).map_err(|e| BadPage(e.to_string()))?;
+                Ok(Cow::Borrowed(&self.url))
+            }
+            Format::Html => {
+                let base = html::scan(&self.text, each).and_then(|b| self.url.join(&b).ok());
+                Ok(base.map_or(Cow::Borrowed(&self.url), Cow::Owned))
+            }
+        }
+    }
+
+    /// What the page offers of `name` for the target; files of other projects are passed over.
+    pub fn project(
+        &self,
+        name: &PackageName,
+        source: &SourceName,
+        target: &Target,
+    ) -> Result<Project, BadPage> {
+        let mut collector = Collector::new(name, source, target);
+        let base = self.scan(|link| collector.add(link))?;
+        Ok(collector.finish(&base))
+    }
+
+    /// The link to one file: its address and the sha256 the page states.
+    pub fn find(&self, file: &str) -> Result<Option<(Url, Option<String>)>, BadPage> {
+        let mut found = None;
+        let base = self.scan(|link| {
+            if found.is_none() && link.file == file {
+                found = Some(link);
+            }
+        })?;
+        let address = |link: Link| {
+            let url = absolute(&base, &self.url, &link.href)?;
+            Some((url, link.sha256.map(Cow::into_owned)))
+        };
+        Ok(found.and_then(address))
+    }
+}
+
+/// One project from several pages of one source: the first page that has a version wins.
+pub fn merged(projects: impl IntoIterator<Item = Project>) -> Option<Project> {
+    projects.into_iter().reduce(|mut all, more| {
+        all.candidates.extend(more.candidates);
+        all.skipped.extend(more.skipped);
+        all.candidates.sort_by(|a, b| b.version.cmp(&a.version));
+        all.candidates.dedup_by(|later, first| later.version == first.version);
+        all.skipped.sort_by(|a, b| b.version.cmp(&a.version));
+        all.skipped.dedup_by(|later, first| later.version == first.version);
+        let candidates = &all.candidates;
+        all.skipped.retain(|s| !candidates.iter().any(|c| c.version == s.version));
+        all
+    })
+}
+
+/// An absolute address; a link within the page's own host keeps the page's credentials.
+fn absolute(base: &Url, page: &Url, href: &str) -> Option<Url> {
+    let mut url = base.join(href).ok()?;
+    if url.username().is_empty() && url.origin() == page.origin() {
+        // Both fail only for URLs that cannot have credentials.
+        let _ = url.set_username(page.username());
+        let _ = url.set_password(page.password());
+    }
+    matches!(url.scheme(), "http" | "https").then_some(url)
+}
+
+/// What is known of one version while the page is read.
+#[derive(Default)]
+struct Versioned<'a> {
+    best: Option<Fit<'a>>,
+    /// Wheels that do not run on the target.
+    foreign: Vec<Cow<'a, str>>,
+    excluded: Option<VersionSpecifiers>,
+    unreadable: Option<String>,
+}
+
+struct Fit<'a> {
+    rank: Rank,
+    link: Link<'a>,
+    requires_python: Option<VersionSpecifiers>,
+}
+
+impl Fit<'_> {
+    fn order(&self) -> (Rank, (Option<u64>, &str)) {
+        let build = WheelName::parse(&self.link.file).map(|w| w.build_order());
+        (self.rank, build.unwrap_or_default())
+    }
+}
+
+struct Collector<'a, 't> {
+    name: &'t PackageName,
+    source: &'t SourceName,
+    target: &'t Target,
+    versions: HashMap<String, Versioned<'a>>,
+    sdists: Vec<Cow<'a, str>>,
+    /// Requires-Python texts repeat on a page.
+    requires: HashMap<String, Result<VersionSpecifiers, String>>,
+}
+
+impl<'a, 't> Collector<'a, 't> {
+    fn new(name: &'t PackageName, source: &'t SourceName, target: &'t Target) -> Self {
+        Self {
+            name,
+            source,
+            target,
+            versions: HashMap::new(),
+            sdists: Vec::new(),
+            requires: HashMap::new(),
+        }
+    }
+
+    fn add(&mut self, link: Link<'a>) {
+        let Ok(wheel) = WheelName::parse(&link.file) else {
+            if sdist_version(&link.file, self.name).is_some() {
+                self.sdists.push(link.file);
+            }
+            return;
+        };
+        if !same_project(wheel.distribution, self.name) {
+            return;
+        }
+        let rank = self.target.tags.rank(&wheel);
+        if !self.versions.contains_key(wheel.version) {
+            self.versions.insert(wheel.version.to_owned(), Versioned::default());
+        }
+        let requires_python = match (&rank, link.requires_python.as_deref()) {
+            (Some(_), Some(text)) => Some(self.requires_python(text)),
+            _ => None,
+        };
+        let Some(version) = self.versions.get_mut(wheel.version) else { return };
+        let Some(rank) = rank else {
+            version.foreign.push(link.file);
+            return;
+        };
+        let requires_python = match requires_python.transpose() {
+            Ok(requires) => requires,
+            Err(why) => {
+                version.unreadable = Some(format!("{}: Requires-Python: {why}", link.file));
+                return;
+            }
+        };
+        if let Some(requires) = &requires_python
+            && !requires.contains(&self.target.python)
+        {
+            version.excluded = requires_python;
+            return;
+        }
+        let fit = Fit { rank, link, requires_python };
+        // Of equals the first stays: indexes list the preferred host first.
+        if version.best.as_ref().is_none_or(|best| fit.order() > best.order()) {
+            version.best = Some(fit);
+        }
+    }
+
+    fn requires_python(&mut self, text: &str) -> Result<VersionSpecifiers, String> {
+        if let Some(known) = self.requires.get(text) {
+            return known.clone();
+        }
+        let read = specifiers(text);
+        self.requires.insert(text.to_owned(), read.clone());
+        read
+    }
+
+    fn finish(self, base: &Url) -> Project {
+        let Self { name, source, target, versions, sdists, .. } = self;
+        let (mut candidates, mut skipped) = (Vec::new(), Vec::new());
+        let mut skip = |version: Version, why: Skip| skipped.push(Skipped { version, why });
+        for (text, found) in versions {
+            let Ok(version) = text.parse::<Version>() else { continue };
+            if !target.accepts_local(&version) {
+                skip(
+                    version.clone(),
+                    Skip::NoMatchingWheel(build_of(&version).into_iter().collect()),
+                );
+                continue;
+            }
+            let page = base;
+            let candidate = found.best.map(|fit| candidate(name, source, &version, page, fit));
+            match (candidate, found.excluded, found.unreadable) {
+                (Some(Ok(candidate)), ..) => candidates.push(candidate),
+                (Some(Err(why)), ..) => skip(version, Skip::Unreadable(why)),
+                (None, Some(requires), _) => skip(version, Skip::RequiresPython(requires)),
+                (None, None, Some(why)) => skip(version, Skip::Unreadable(why)),
+                (None, None, None) => {
+                    skip(version, Skip::NoMatchingWheel(foreign(&found.foreign, target)))
+                }
+            }
+        }
+        // The same version in two spellings, `1.0` and `1.0.0`, must not be a matter of luck.
+        let newest = |c: &Candidate| std::cmp::Reverse(c.version.clone());
+        candidates.sort_by(|a, b| newest(a).cmp(&newest(b)).then_with(|| a.file.cmp(&b.file)));
+        candidates.dedup_by(|later, first| later.version == first.version);
+        let mut known: BTreeSet<Version> = candidates.iter().map(|c| c.version.clone()).collect();
+        skipped.retain(|s| known.insert(s.version.clone()));
+        for file in &sdists {
+            if let Some(Ok(version)) = sdist_version(file, name).map(str::parse::<Version>)
+                && known.insert(version.clone())
+            {
+                skipped.push(Skipped { version, why: Skip::NoWheel });
+            }
+        }
+        skipped.sort_by(|a, b| b.version.cmp(&a.version));
+        Project { name: name.clone(), source: source.clone(), candidates, skipped }
+    }
+}
+
+fn candidate(
+    name: &PackageName,
+    source: &SourceName,
+    version: &Version,
+    base: &Url,
+    fit: Fit,
+) -> Result<Candidate, String> {
+    let link = fit.link;
+    let unreadable = || format!("{}: its address `{}` cannot be used", link.file, link.href);
+    let url = absolute(base, base, &link.href).ok_or_else(unreadable)?;
+    let location = Location { source: source.clone(), path: url.path().to_owned() };
+    Ok(Candidate {
+        name: name.clone(),
+        version: version.clone(),
+        location,
+        sha256: link.sha256.as_deref().and_then(|hex| hex.parse().ok()),
+        size: link.size,
+        requires_python: fit.requires_python,
+        yanked: link.yanked,
+        uploaded: link.uploaded.as_deref().and_then(|time| time.parse().ok()),
+        sidecar: link.sidecar(),
+        file: link.file.into_owned(),
+        url,
+    })
+}
+
+/// What wheels there are instead: the Pythons that have one for this platform, or else the platforms.
+fn foreign(files: &[Cow<str>], target: &Target) -> Vec<String> {
+    let wheels: Vec<_> = files.iter().filter_map(|f| WheelName::parse(f).ok()).collect();
+    let here: BTreeSet<&str> = wheels
+        .iter()
+        .filter(|w| target.tags.has_platform(w))
+        .map(|w| if w.abi == "none" || w.abi == "abi3" { w.python } else { w.abi })
+        .collect();
+    let there = || wheels.iter().map(|w| w.platform).collect::<BTreeSet<_>>();
+    let tags = if here.is_empty() { there() } else { here };
+    tags.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::GlibcVersion;
+
+    fn project(page: &str, name: &str, cuda: &str) -> Project {
+        let target = Target::new(
+            "3.14.1".parse().unwrap(),
+            GlibcVersion { major: 2, minor: 39 },
+            cuda.parse().unwrap(),
+        );
+        let page = Page {
+            url: "https://index.example/whl/cu130/x/".parse().unwrap(),
+            format: Format::Html,
+            text: page.to_owned(),
+        };
+        page.project(&name.parse().unwrap(), &"main".parse().unwrap(), &target).unwrap()
+    }
+
+    fn versions(project: &Project) -> Vec<String> {
+        project.candidates.iter().map(|c| c.version.to_string()).collect()
+    }
+
+    #[test]
+    fn the_best_wheel_of_each_version_is_kept_newest_first() {
+        let page = "<a href=a-1.9-py3-none-any.whl>1</a><a href=a-1.10-py3-none-any.whl>2</a>\
+            <a href=a-1.10-cp314-cp314-manylinux_2_17_x86_64.manylinux2014_x86_64.whl>3</a>\
+            <a href=a-1.10-1-cp314-cp314-manylinux2014_x86_64.manylinux_2_17_x86_64.whl>4</a>\
+            <a href=a-1.10-cp314-cp314t-manylinux_2_17_x86_64.whl>5</a><a href=b-3-py3-none-any.whl>6</a>";
+        let project = project(page, "a", "cu130");
+        assert_eq!(versions(&project), ["1.10", "1.9"]);
+        assert!(project.candidates[0].file.starts_with("a-1.10-1-"));
+        assert_eq!(
+            project.candidates[1].url.as_str(),
+            "https://index.example/whl/cu130/x/a-1.9-py3-none-any.whl"
+        );
+        assert_eq!(project.candidates[1].location.path, "/whl/cu130/x/a-1.9-py3-none-any.whl");
+    }
+
+    #[test]
+    fn only_builds_for_the_targets_cuda_are_candidates() {
+        let wheel = |version: &str| {
+            format!(
+                "<a href='https://r2.example/whl/torch-{}-cp314-cp314-manylinux_2_28_x86_64.whl'>x</a>",
+                version.replace('+', "%2B")
+            )
+        };
+        let page: String = ["2.14.0+cu130", "2.14.0+cu132", "2.14.0+cpu", "2.13.0", "2.12.0+cu130"]
+            .map(wheel)
+            .concat();
+        assert_eq!(
+            versions(&project(&page, "torch", "cu130")),
+            ["2.14.0+cu130", "2.13.0", "2.12.0+cu130"]
+        );
+        assert_eq!(versions(&project(&page, "torch", "cpu")), ["2.14.0+cpu", "2.13.0"]);
+        let other = project(&page, "torch", "cu130").skipped;
+        assert_eq!(other[0].why, Skip::NoMatchingWheel(vec!["cu132".into()]));
+        let pyg = "<a href='t/pyg_lib-0.9.0%2Bpt214cu130-cp310-abi3-linux_x86_64.whl'>x</a>\
+            <a href='t/pyg_lib-0.9.0%2Bpt214cu128-cp310-abi3-linux_x86_64.whl'>x</a>";
+        assert_eq!(versions(&project(pyg, "pyg-lib", "cu130")), ["0.9.0+pt214cu130"]);
+    }
+
+    #[test]
+    fn versions_that_cannot_be_used_say_why() {
+        let page = "<a href=a-5.tar.gz>x</a><a href=a-4-cp313-cp313-manylinux_2_17_x86_64.whl>x</a>\
+            <a href=a-4-cp314-cp314t-manylinux_2_17_x86_64.whl>x</a><a href=a-4.tar.gz>x</a>\
+            <a href=a-3-py3-none-any.whl data-requires-python='!=3.14.1,&gt;=3.10'>x</a>\
+            <a href=a-2-py3-none-any.whl data-requires-python='about three'>x</a>\
+            <a href=a-1-cp314-cp314-win_amd64.whl>x</a><a href=a-0-py3-none-any.whl data-yanked=x>x</a>";
+        let project = project(page, "a", "cu130");
+        assert_eq!(versions(&project), ["0"]);
+        assert!(project.candidates[0].yanked);
+        let why: Vec<_> = project.skipped.iter().map(|s| (s.version.to_string(), &s.why)).collect();
+        assert_eq!(why[0], ("5".into(), &Skip::NoWheel));
+        assert_eq!(why[1].1, &Skip::NoMatchingWheel(vec!["cp313".into(), "cp314t".into()]));
+        assert!(matches!(why[2].1, Skip::RequiresPython(_)));
+        assert!(matches!(why[3].1, Skip::Unreadable(text) if text.contains("about three")));
+        assert_eq!(why[4].1, &Skip::NoMatchingWheel(vec!["win_amd64".into()]));
+        assert_eq!(why.len(), 5);
+    }
+
+    #[test]
+    fn links_on_the_pages_own_host_keep_its_credentials() {
+        let page: Url = "https://me:secret@index.example/simple/a/".parse().unwrap();
+        let url = |href| absolute(&page, &page, href).map(|u| u.to_string());
+        assert_eq!(url("/f/a.whl").unwrap(), "https://me:secret@index.example/f/a.whl");
+        assert_eq!(
+            url("https://index.example/a.whl").unwrap(),
+            "https://me:secret@index.example/a.whl"
+        );
+        assert_eq!(url("https://other.example/a.whl").unwrap(), "https://other.example/a.whl");
+        assert_eq!(url("file:///etc/passwd"), None);
+    }
+}

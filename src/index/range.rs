@@ -1,0 +1,239 @@
+//! A wheel read from afar: its tail, its directory and single members, without the rest.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use url::Url;
+
+use super::fetch::{Fetcher, Part, Piece};
+use super::zip::{BadZip, Directory, Find, LOCAL_HEADER, Member, find_directory};
+use super::{Error, Sidecar};
+use crate::digest::{Hasher, Sha256};
+use crate::python::same_project;
+use pep508_rs::PackageName;
+
+/// Bytes of the first request: METADATA and the directory of most wheels are within.
+const TAIL: u64 = 32 * 1024;
+/// No METADATA or version.py is larger.
+const MEMBER_LIMIT: u64 = 32 << 20;
+
+/// A wheel whose directory is known.
+#[derive(Debug)]
+pub struct RemoteWheel {
+    url: Url,
+    /// Bytes of the whole file, as the server says.
+    pub size: u64,
+    /// Of the whole file; only where the server does not do ranges and all of it was read.
+    pub sha256: Option<Sha256>,
+    directory: Directory,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    /// The last bytes of the file; the rest is asked for.
+    Tail(Bytes),
+    /// The whole file, in a temporary file without a name.
+    Whole(Mutex<File>),
+}
+
+impl RemoteWheel {
+    /// Reads the tail and the directory of the wheel at `url`.
+    pub async fn open(fetcher: &Fetcher, url: &Url) -> Result<Self, Error> {
+        let (mut tail, total) = match fetcher.range(url, &format!("bytes=-{TAIL}")).await? {
+            Part::Range { start, total, bytes } if start + bytes.len() as u64 == total => {
+                (bytes, total)
+            }
+            Part::Range { .. } => return Err(Error::answer(url, "not the tail it was asked for")),
+            Part::NoRanges => return Self::download(fetcher, url).await,
+        };
+        let bad = |bad| Error::zip(url, &bad);
+        let (start, length) = loop {
+            match find_directory(&tail, total).map_err(bad)? {
+                Find::At { start, length } => break (start, length),
+                Find::NeedFrom(at) => tail = extended(fetcher, url, tail, total, at).await?,
+            }
+        };
+        if start < total - tail.len() as u64 {
+            tail = extended(fetcher, url, tail, total, start).await?;
+        }
+        let first = (start + tail.len() as u64).checked_sub(total);
+        let entries = first.and_then(|first| slice(&tail, first, length));
+        let entries = entries.ok_or_else(|| bad(BadZip::Directory))?;
+        let directory = Directory::new(entries, start).map_err(bad)?;
+        Ok(Self { url: url.clone(), size: total, sha256: None, directory, body: Body::Tail(tail) })
+    }
+
+    /// For servers without ranges: everything goes to a temporary file, and is hashed on the way.
+    async fn download(fetcher: &Fetcher, url: &Url) -> Result<Self, Error> {
+        let disk = |error: std::io::Error| Error::disk(url, &error);
+        let mut file = tempfile::tempfile().map_err(disk)?;
+        let mut hasher = Hasher::default();
+        let mut out = &file;
+        let size = fetcher
+            .stream(url, |piece| match piece {
+                Piece::Bytes(bytes) => {
+                    sha2::Digest::update(&mut hasher, bytes);
+                    out.write_all(bytes)
+                }
+                Piece::Restart => {
+                    hasher = Hasher::default();
+                    out.set_len(0)?;
+                    out.seek(SeekFrom::Start(0)).map(drop)
+                }
+            })
+            .await?;
+        let bad = |bad| Error::zip(url, &bad);
+        let mut from = size.saturating_sub(128 * 1024);
+        let (start, length) = loop {
+            let tail = read_at(&mut file, from, size - from).map_err(disk)?;
+            match find_directory(&tail, size).map_err(bad)? {
+                Find::At { start, length } => break (start, length),
+                Find::NeedFrom(at) => from = at,
+            }
+        };
+        let entries = read_at(&mut file, start, length).map_err(disk)?;
+        let directory = Directory::new(entries.into(), start).map_err(bad)?;
+        let sha256 = Some(Sha256::finish(&mut hasher));
+        Ok(Self { url: url.clone(), size, sha256, directory, body: Body::Whole(file.into()) })
+    }
+
+    /// Bytes of all files in it, unpacked.
+    pub fn unpacked_size(&self) -> u64 {
+        self.directory.unpacked_size()
+    }
+
+    /// The METADATA of the wheel of `name`.
+    pub async fn metadata(&self, fetcher: &Fetcher, name: &PackageName) -> Result<Vec<u8>, Error> {
+        let is_metadata = |member: &Member| {
+            let folder = member.name.strip_suffix(".dist-info/METADATA");
+            let project = folder.filter(|f| !f.contains('/')).and_then(|f| f.split('-').next());
+            project.is_some_and(|p| same_project(p, name))
+        };
+        let member = self.directory.members().find(is_metadata).ok_or_else(|| {
+            Error::zip(&self.url, &BadZip::NoMember(format!("METADATA of {name}")))
+        })?;
+        self.read(fetcher, &member).await
+    }
+
+    /// A file in the wheel; `None`: there is no such file.
+    pub async fn file(&self, fetcher: &Fetcher, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self.directory.member(path) {
+            Some(member) => self.read(fetcher, &member).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn read(&self, fetcher: &Fetcher, member: &Member) -> Result<Vec<u8>, Error> {
+        let bad = |bad| Error::zip(&self.url, &bad);
+        if member.packed > MEMBER_LIMIT {
+            return Err(bad(BadZip::Member(member.name.clone(), "too large")));
+        }
+        // The local header's extra field may differ from the directory's: ask for a little more.
+        let guess = LOCAL_HEADER + member.name.len() as u64 + 64 + member.packed;
+        let local = self.bytes(fetcher, member.offset, guess).await?;
+        let data = member.data_offset(&local).map_err(bad)?;
+        let packed = match slice(&local, data, member.packed) {
+            Some(packed) => packed,
+            None => self.bytes(fetcher, member.offset + data, member.packed).await?,
+        };
+        if (packed.len() as u64) < member.packed {
+            return Err(bad(BadZip::Directory));
+        }
+        member.unpack(&packed, MEMBER_LIMIT).map_err(bad)
+    }
+
+    /// Bytes from `start`, `length` of them or up to the directory.
+    async fn bytes(&self, fetcher: &Fetcher, start: u64, length: u64) -> Result<Bytes, Error> {
+        let end = start.saturating_add(length).min(self.directory.start);
+        let length = end.saturating_sub(start);
+        match &self.body {
+            Body::Whole(file) => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                let read = read_at(&mut file, start, length);
+                Ok(read.map_err(|e| Error::disk(&self.url, &e))?.into())
+            }
+            Body::Tail(tail) => {
+                let tail_start = self.size - tail.len() as u64;
+                if let Some(at) = start.checked_sub(tail_start) {
+                    return slice(tail, at, length)
+                        .ok_or_else(|| Error::zip(&self.url, &BadZip::Directory));
+                }
+                part(fetcher, &self.url, start, end, self.size).await
+            }
+        }
+    }
+}
+
+/// The `.metadata` file beside a wheel, if there is one; its hash is checked when the page has it.
+pub async fn sidecar(
+    fetcher: &Fetcher,
+    wheel: &Url,
+    sidecar: Sidecar,
+) -> Result<Option<Bytes>, Error> {
+    let expected = match sidecar {
+        Sidecar::None => return Ok(None),
+        Sidecar::Unhashed => None,
+        Sidecar::Hashed(hash) => Some(hash),
+    };
+    let mut url = wheel.clone();
+    url.set_path(&format!("{}.metadata", wheel.path()));
+    let Some(bytes) = fetcher.small(&url).await? else { return Ok(None) };
+    let found = Sha256::of(&bytes);
+    match expected {
+        Some(expected) if expected != found => Err(Error::Hash {
+            url: crate::net::redacted(&url),
+            promised_by: "the index page".to_owned(),
+            expected,
+            found,
+        }),
+        _ => Ok(Some(bytes)),
+    }
+}
+
+/// The tail, reaching back to `from`.
+async fn extended(
+    fetcher: &Fetcher,
+    url: &Url,
+    tail: Bytes,
+    total: u64,
+    from: u64,
+) -> Result<Bytes, Error> {
+    let tail_start = total - tail.len() as u64;
+    let more = part(fetcher, url, from, tail_start, total).await?;
+    Ok([more, tail].concat().into())
+}
+
+/// Bytes `start..end` of a file that must still have `total`.
+async fn part(
+    fetcher: &Fetcher,
+    url: &Url,
+    start: u64,
+    end: u64,
+    total: u64,
+) -> Result<Bytes, Error> {
+    match fetcher.range(url, &format!("bytes={start}-{}", end.saturating_sub(1))).await? {
+        Part::Range { start: from, total: now, bytes }
+            if from == start && now == total && bytes.len() as u64 == end - start =>
+        {
+            Ok(bytes)
+        }
+        Part::Range { .. } => Err(Error::answer(url, "the file changed while it was read")),
+        Part::NoRanges => Err(Error::answer(url, "ranges worked once, and then not any more")),
+    }
+}
+
+fn slice(bytes: &Bytes, at: u64, length: u64) -> Option<Bytes> {
+    let at = usize::try_from(at).ok()?;
+    let end = at.checked_add(usize::try_from(length).ok()?)?;
+    (end <= bytes.len()).then(|| bytes.slice(at..end))
+}
+
+fn read_at(file: &mut File, start: u64, length: u64) -> std::io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    Read::by_ref(file).take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,123 @@
+//! Which source has which project, and where the sources are.
+
+use std::collections::BTreeMap;
+
+use pep508_rs::PackageName;
+use url::Url;
+
+use super::address::Surroundings;
+use super::{Address, Error};
+use crate::spec::{SourceKind, SourceName, Spec};
+
+/// The sources of a spec with their addresses.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    places: BTreeMap<SourceName, Place>,
+    routes: BTreeMap<PackageName, Vec<SourceName>>,
+    default: Vec<SourceName>,
+}
+
+/// A source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// How it is laid out.
+    pub kind: SourceKind,
+    /// Its address; a folder's ends with `/`.
+    pub url: Url,
+}
+
+impl Sources {
+    /// Takes addresses from the spec, and pypi's from the surroundings when the spec has none.
+    pub async fn find(spec: &Spec, surroundings: &Surroundings) -> Result<Self, Error> {
+        let mut places = BTreeMap::new();
+        for (name, source) in &spec.sources {
+            let url = match &source.url {
+                Some(url) => url.clone(),
+                None => {
+                    let Address { url, from } = surroundings.pypi().await?;
+                    tracing::debug!(%from, "the address of the source {name}");
+                    url
+                }
+            };
+            let url = if source.kind == SourceKind::FindLinks { url } else { folder(url) };
+            places.insert(name.clone(), Place { kind: source.kind, url });
+        }
+        let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (_, wish) in spec.wishes() {
+            let name = wish.requirement.name.clone();
+            routes.entry(name).or_insert_with(|| wish.sources.clone());
+        }
+        let default = "pypi".parse().into_iter().collect();
+        Ok(Self { places, routes, default })
+    }
+
+    /// Where a project is looked for, in order: as its wish says, else `pypi`.
+    pub fn of(&self, name: &PackageName) -> &[SourceName] {
+        self.routes.get(name).unwrap_or(&self.default)
+    }
+
+    /// A source by name.
+    pub fn place(&self, name: &SourceName) -> Option<&Place> {
+        self.places.get(name)
+    }
+}
+
+impl Place {
+    /// The page of a project, for [`SourceKind::Simple`]; the page itself for find-links.
+    pub fn page(&self, name: &PackageName) -> Url {
+        match self.kind {
+            SourceKind::FindLinks => self.url.clone(),
+            SourceKind::Simple | SourceKind::Pyg => below(&self.url, &format!("{name}/")),
+        }
+    }
+
+    /// The pages that may have the wheels for a torch release, in the order to try: PyG aliases
+    /// patch releases to X.Y.0 by hand, and not always.
+    pub fn pyg_pages(&self, torch: &[u64], cuda: impl std::fmt::Display) -> Vec<Url> {
+        let part = |at: usize| torch.get(at).copied().unwrap_or_default();
+        let page = |patch: u64| {
+            below(&self.url, &format!("torch-{}.{}.{patch}+{cuda}.html", part(0), part(1)))
+        };
+        match part(2) {
+            0 => vec![page(0)],
+            patch => vec![page(patch), page(0)],
+        }
+    }
+}
+
+fn folder(mut url: Url) -> Url {
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    url
+}
+
+fn below(url: &Url, name: &str) -> Url {
+    let mut page = url.clone();
+    page.set_path(&format!("{}{name}", url.path()));
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_below_their_source() {
+        let place = |kind, url: &str| Place { kind, url: url.parse().unwrap() };
+        let simple = place(SourceKind::Simple, "https://i.example/simple/?key=1");
+        assert_eq!(
+            simple.page(&"a-b".parse().unwrap()).as_str(),
+            "https://i.example/simple/a-b/?key=1"
+        );
+        let pyg = place(SourceKind::Pyg, "https://pyg.example/whl/");
+        let pages = |torch: &[u64]| -> Vec<String> {
+            pyg.pyg_pages(torch, "cu130").iter().map(|u| u.path().to_owned()).collect()
+        };
+        assert_eq!(
+            pages(&[2, 14, 1]),
+            ["/whl/torch-2.14.1+cu130.html", "/whl/torch-2.14.0+cu130.html"]
+        );
+        assert_eq!(pages(&[2, 12]), ["/whl/torch-2.12.0+cu130.html"]);
+    }
+}
