@@ -79,8 +79,12 @@ pub struct Resolve {
     /// Show what would change, write nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Move these packages to their newest fitting versions (all, when none is named); without it,
+    /// whatever is locked and still fits stays
+    #[arg(short = 'U', long, value_name = "PKG", num_args = 0..)]
+    pub upgrade: Option<Vec<PackageName>>,
     /// Only tell whether the lock matches the spec (exit 3 when not); no network
-    #[arg(long, conflicts_with_all = ["dry_run"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "upgrade"])]
     pub check: bool,
 }
 

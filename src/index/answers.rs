@@ -15,21 +15,11 @@ use super::target::build_of;
 use super::{Candidate, Error, Project, Sources, Target};
 use crate::cuda::CudaTag;
 use crate::digest::{Hasher, Sha256};
+use crate::lock::WheelFacts;
 use crate::net::redacted;
 use crate::python::{CoreMetadata, cuda_build};
 use crate::spec::{SourceKind, SourceName, Spec};
 use crate::ui::Bar;
-
-/// What is known of a wheel's bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WheelFacts {
-    /// Bytes of the wheel, as its server has it.
-    pub size: u64,
-    /// Bytes of all files in it.
-    pub unpacked_size: u64,
-    /// As its index says; of the bytes themselves where the index does not.
-    pub sha256: Sha256,
-}
 
 /// Everything asked so far.
 pub(super) struct Answers {
@@ -212,8 +202,13 @@ impl Answers {
         same_size(candidate.size.unwrap_or(wheel.size), wheel.size)?;
         let sha256 = match (candidate.sha256, wheel.sha256) {
             (Some(expected), Some(found)) if expected != found => {
-                let promised_by = "the index page".to_owned();
-                return Err(Error::Hash { url: redacted(url), promised_by, expected, found });
+                let promised_by = "the index page";
+                return Err(Error::Hash {
+                    url: redacted(url).into(),
+                    promised_by,
+                    expected,
+                    found,
+                });
             }
             (Some(hash), _) | (None, Some(hash)) => hash,
             (None, None) => {

@@ -8,10 +8,11 @@ use pep508_rs::PackageName;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use super::answers::{Answers, WheelFacts};
+use super::answers::Answers;
 use super::crawl::crawl;
 use super::{Candidate, Error, Fetcher, Project, Sources, Target};
 use crate::cuda::CudaTag;
+use crate::lock::WheelFacts;
 use crate::python::CoreMetadata;
 use crate::solve::{Catalog, Problem};
 use crate::spec::Spec;

@@ -17,6 +17,9 @@ use crate::python::{CoreMetadata, marker_environment};
 /// Wheels of these say which CUDA they were built for; others of the family are of no use.
 const TORCH_FAMILY: [&str; 3] = ["torch", "torchvision", "torchaudio"];
 
+/// Wheels to look into before a guess is given up.
+const GUESSES: usize = 6;
+
 /// A wheel that was looked into, with the extras it was looked into for.
 type Visit = (Vec<ExtraName>, Arc<CoreMetadata>);
 
@@ -68,14 +71,14 @@ impl Crawl {
         let asked = self.asked.entry(requirement.name.clone()).or_default();
         let mut news = !asked.visited;
         match &requirement.version_or_url {
-            Some(VersionOrUrl::VersionSpecifier(specifiers)) => {
-                if !specifiers.is_empty() && !asked.specifiers.contains(specifiers) {
-                    asked.specifiers.push(specifiers.clone());
-                    news = true;
-                }
+            Some(VersionOrUrl::VersionSpecifier(specifiers))
+                if !specifiers.is_empty() && !asked.specifiers.contains(specifiers) =>
+            {
+                asked.specifiers.push(specifiers.clone());
+                news = true;
             }
             Some(VersionOrUrl::Url(_)) => return,
-            None => {}
+            _ => {}
         }
         for extra in &requirement.extras {
             news |= asked.extras.insert(extra.clone());
@@ -96,7 +99,7 @@ async fn visit(
     extras: Vec<ExtraName>,
 ) -> Result<Option<Visit>, Error> {
     let project = answers.project(&name).await?;
-    for candidate in likely(&project, &specifiers) {
+    for candidate in likely(&project, &specifiers).take(GUESSES) {
         if TORCH_FAMILY.contains(&name.as_ref()) {
             let build = answers.cuda_build(candidate).await?;
             if build.is_some_and(|build| build != answers.target.cuda) {

@@ -66,9 +66,9 @@ pub enum Error {
     ))]
     Hash {
         /// The file.
-        url: Url,
+        url: Box<Url>,
         /// Who promised.
-        promised_by: String,
+        promised_by: &'static str,
         /// What was promised.
         expected: Sha256,
         /// What the bytes, or the other statement, have.

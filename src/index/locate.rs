@@ -43,8 +43,8 @@ impl Locator {
                 return match stated.filter(|stated| *stated != package.sha256) {
                     None => Ok(address),
                     Some(found) => Err(Error::Hash {
-                        url: redacted(&address),
-                        promised_by: "the lock".to_owned(),
+                        url: redacted(&address).into(),
+                        promised_by: "the lock",
                         expected: package.sha256,
                         found,
                     }),

@@ -15,11 +15,12 @@ mod memo;
 pub mod page;
 pub mod range;
 mod sources;
+pub mod standalone;
+mod standalone_release;
 pub mod target;
 pub mod zip;
 
 pub use address::{Address, Surroundings};
-pub use answers::WheelFacts;
 pub use candidate::{Candidate, Project, Sidecar, Skip, Skipped};
 pub use catalog::LiveCatalog;
 pub use error::Error;

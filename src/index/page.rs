@@ -258,7 +258,9 @@ fn candidate(
     let link = fit.link;
     let unreadable = || format!("{}: its address `{}` cannot be used", link.file, link.href);
     let url = absolute(base, base, &link.href).ok_or_else(unreadable)?;
-    let location = Location { source: source.clone(), path: url.path().to_owned() };
+    // A lock's location has one slash in front; `//` would read as a host.
+    let path = format!("/{}", url.path().trim_start_matches('/'));
+    let location = Location { source: source.clone(), path };
     Ok(Candidate {
         name: name.clone(),
         version: version.clone(),

@@ -184,8 +184,8 @@ pub async fn sidecar(
     let found = Sha256::of(&bytes);
     match expected {
         Some(expected) if expected != found => Err(Error::Hash {
-            url: crate::net::redacted(&url),
-            promised_by: "the index page".to_owned(),
+            url: crate::net::redacted(&url).into(),
+            promised_by: "the index page",
             expected,
             found,
         }),

@@ -1,7 +1,13 @@
 //! `env.lock`: what was chosen, with a hash for every byte of it.
+mod assemble;
+mod check;
+mod diff;
 mod format;
 mod model;
 
+pub use assemble::{Pins, WheelFacts, assemble};
+pub use check::stale;
+pub use diff::{Change, Diff, Entry};
 pub use format::{Error, FILE_NAME, FORMAT, parse, render};
 pub use model::*;
 

@@ -1,4 +1,17 @@
 //! Candidates → the chosen set. Pure: what the solver needs it asks of a [`Catalog`].
+pub mod abi;
 mod catalog;
+mod explain;
+#[cfg(test)]
+mod fixture;
+mod grouping;
+mod held_back;
+mod node;
+mod provider;
+mod range;
+mod solution;
 
 pub use catalog::{Catalog, Problem};
+pub use explain::Conflict;
+pub use range::range;
+pub use solution::{Chosen, Error, Solution, solve};

@@ -1,7 +1,8 @@
 //! Runs the binary against real servers on loopback; one file a command.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod cli;
+mod index;
 mod registry;
 mod store;
 #[path = "../support/mod.rs"]

@@ -4,5 +4,13 @@ mod registry;
 mod server;
 
 pub use envlock::Envlock;
+pub use registry::Registry;
+pub use server::{Reply, Server};
+mod index;
+mod wheel;
+
+pub use envlock::Envlock;
+pub use index::{FakeIndex, Fault, Pages};
 pub use registry::{INDEX, Registry};
 pub use server::{Reply, Request, Server};
+pub use wheel::{Wheel, WheelBuilder};

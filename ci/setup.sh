@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# ci/setup.sh: sourced by the scripts beside it. Installs commands that are missing, talks, measures.
+
+CI=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(cd "$CI/.." && pwd)
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { printf 'error: %s\n' "$1" >&2; shift; for line in "$@"; do printf '       %s\n' "$line" >&2; done; exit 1; }
+
+TIMES=()
+STEP=''
+
+# step "what it does" COMMAND…: runs it, prints the seconds; a failing step ends the script and is named.
+# The command is not part of a condition: `set -e` must hold inside functions.
+step() {
+  local from=$SECONDS
+  STEP=$1; shift
+  say ""
+  say "=== $STEP"
+  "$@"
+  TIMES+=("$(printf '%5d s  %s' $((SECONDS - from)) "$STEP")")
+  say "--- $((SECONDS - from)) s"
+  STEP=''
+}
+
+ended() {
+  local status=$?
+  [ -n "$STEP" ] || return 0
+  say ""
+  say "FAILED: $STEP"
+  times_of_steps
+  exit $((status == 0 ? 1 : status))
+}
+trap ended EXIT
+
+times_of_steps() {
+  say ""
+  printf '%s\n' "${TIMES[@]}" >&2
+  printf '%5d s  in all\n' "$SECONDS" >&2
+}
+
+# need COMMAND[=PACKAGE]…: installs by apt what is missing, as root or with sudo, and says so.
+need() {
+  local item missing=()
+  for item in "$@"; do
+    case $item in
+      /*) [ -e "${item%%=*}" ] || missing+=("${item#*=}") ;;
+      *) PATH=$PATH:/usr/sbin:/sbin command -v "${item%%=*}" >/dev/null || missing+=("${item#*=}") ;;
+    esac
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  command -v apt-get >/dev/null || fail "these are missing, and there is no apt-get here: ${missing[*]}"
+  local as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || fail "these are missing: ${missing[*]}" "apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  say "installing with apt: ${missing[*]}"
+  "${as_root[@]}" apt-get -qq update
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# What compiling envlock needs.
+need_toolchain() {
+  need curl git cc=gcc /usr/include/stdlib.h=libc6-dev pkg-config python3
+  command -v cargo >/dev/null || fail "Rust is missing" "install it with rustup, version $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml") or newer"
+}
+
+# Starts or takes an engine and a registry, and uses them from here on.
+need_engine() {
+  # Containers of a private engine get out through iptables; debootstrap makes the stand-in base image.
+  need curl python3 ip=iproute2 iptables debootstrap
+  "$CI/engine.sh" up
+  # shellcheck disable=SC1090
+  . <("$CI/engine.sh" env)
+}
+
+# Whether a server answers at all; 401 and 403 are answers.
+reaches() { curl -sS -m 15 --retry 1 -o /dev/null "$1" 2>/dev/null; }

@@ -1,0 +1,5 @@
+//! `envlock resolve`: spec → env.lock.
+mod command;
+mod target;
+
+pub use command::run;

@@ -1,0 +1,280 @@
+//! What the set is chosen for: the interpreter's full version, the base images' digests, the C
+//! library. Where a server cannot be reached the old lock's pins stay, or the lock says that there
+//! is no pin; both are said aloud, and a build refuses what is not pinned.
+
+use pep440_rs::Version;
+
+use crate::exit::{Exit, Failure};
+use crate::index::standalone;
+use crate::lock::{BaseDigests, BasePin, Bases, Lock, Pins, PythonPin};
+use crate::registry::{self, Ask, BaseFacts};
+use crate::spec::{GlibcVersion, PythonSource, Spec};
+use crate::store::Store;
+use crate::ui::{Ui, Unit};
+use crate::{net, reference};
+
+/// The earliest time a zip entry can have, 1980-01-01 UTC: the stamp when nothing better is known.
+const ZIP_EPOCH: i64 = 315_532_800;
+
+/// Asks the registries and python-build-standalone, all at once.
+pub async fn pins(
+    spec: &Spec,
+    old: Option<&Lock>,
+    client: &net::Client,
+    store: &Store,
+    ui: &Ui,
+) -> Result<Pins, Failure> {
+    let registry = registry::Client::new(client.clone(), &spec.registry, spec.registry.insecure);
+    let (runtime, devel, archive) = tokio::join!(
+        base(&registry, &spec.base.runtime, old.map(|o| &o.base.runtime), ui),
+        base(&registry, &spec.base.devel, old.map(|o| &o.base.devel), ui),
+        standalone_python(spec, old, client, ui),
+    );
+    let (runtime, devel) = (runtime?, devel?);
+    let facts = match runtime.digests {
+        Some(digests) => {
+            facts(&registry, spec, &runtime.reference, digests, old, store, ui).await?
+        }
+        None => None,
+    };
+    let python = match archive? {
+        Some(pin) => pin,
+        None => base_python(spec, facts.as_ref(), old, ui)?,
+    };
+    let glibc = glibc(spec, facts.as_ref(), old, ui)?;
+    let created = facts
+        .as_ref()
+        .and_then(|f| f.created)
+        .map(|t| t.as_second())
+        .or(old.map(|o| o.target.source_date_epoch));
+    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
+    Ok(Pins {
+        python,
+        base: Bases { runtime, devel },
+        glibc,
+        source_date_epoch: epoch.or(created).unwrap_or(ZIP_EPOCH),
+    })
+}
+
+async fn base(
+    registry: &registry::Client,
+    name: &str,
+    old: Option<&BasePin>,
+    ui: &Ui,
+) -> Result<BasePin, Failure> {
+    let old = old.filter(|pin| pin.reference == name).and_then(|pin| pin.digests);
+    let digests = match registry.pin(name).await {
+        Ok(digests) => Some(digests),
+        Err(error) if error.is_unreachable() => {
+            match old {
+                Some(_) => {
+                    ui.warn(format!("{error}; the base image keeps the digest of the present lock"))
+                }
+                None => ui.warn(format!(
+                    "{error}; the base image {name} is NOT pinned and builds will refuse the lock"
+                )),
+            }
+            old
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(BasePin { reference: name.to_owned(), digests })
+}
+
+/// The base image's own account of itself; `None` when its registry fell silent after the pin.
+async fn facts(
+    registry: &registry::Client,
+    spec: &Spec,
+    name: &str,
+    digests: BaseDigests,
+    old: Option<&Lock>,
+    store: &Store,
+    ui: &Ui,
+) -> Result<Option<BaseFacts>, Failure> {
+    let ask = Ask {
+        glibc: true,
+        python: (spec.python.source == PythonSource::Base).then(|| spec.python.version.clone()),
+    };
+    let bar = ui.bar("base image", None, Unit::Bytes);
+    match registry.base_facts(store, name, digests, &ask, &bar).await {
+        Ok(facts) => Ok(Some(facts)),
+        Err(error)
+            if error.is_unreachable()
+                && old.is_some_and(|o| o.base.runtime.digests == Some(digests)) =>
+        {
+            ui.warn(format!("{error}; glibc and Python are taken from the present lock"));
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn standalone_python(
+    spec: &Spec,
+    old: Option<&Lock>,
+    client: &net::Client,
+    ui: &Ui,
+) -> Result<Option<PythonPin>, Failure> {
+    let wanted = &spec.python;
+    if wanted.source != PythonSource::Standalone {
+        return Ok(None);
+    }
+    match standalone::pin(client, &wanted.version, wanted.mirror.as_ref()).await {
+        Ok((version, archive)) => Ok(Some(PythonPin {
+            version,
+            source: PythonSource::Standalone,
+            archive: Some(archive),
+            verified: true,
+        })),
+        Err(error) if error.is_unreachable() => {
+            if let Some(pin) =
+                old.map(|o| &o.python).filter(|p| p.archive.is_some() && matches(spec, &p.version))
+            {
+                ui.warn(format!(
+                    "{error}; Python {} stays as the present lock has it",
+                    pin.version
+                ));
+                return Ok(Some(pin.clone()));
+            }
+            // The patch release only matters to markers; 0 is the one every X.Y has.
+            let patch = wanted.version.patch.unwrap_or(0);
+            let version = Version::new([wanted.version.major, wanted.version.minor, patch]);
+            ui.warn(format!(
+                "{error}; Python is NOT pinned (markers are evaluated for {version}) and builds will refuse the lock. \
+                 Set python.mirror, or python.source = \"base\" for a base image that has Python"
+            ));
+            Ok(Some(PythonPin {
+                version,
+                source: PythonSource::Standalone,
+                archive: None,
+                verified: wanted.version.patch.is_some(),
+            }))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn base_python(
+    spec: &Spec,
+    facts: Option<&BaseFacts>,
+    old: Option<&Lock>,
+    ui: &Ui,
+) -> Result<PythonPin, Failure> {
+    let pin = |version, verified| PythonPin {
+        version,
+        source: PythonSource::Base,
+        archive: None,
+        verified,
+    };
+    let wanted = &spec.python.version;
+    let base = &spec.base.runtime;
+    match facts {
+        Some(BaseFacts { python: Ok(found), .. }) if matches(spec, found) => {
+            Ok(pin(found.clone(), true))
+        }
+        Some(BaseFacts { python: Ok(found), .. }) => {
+            let message =
+                format!("the base image {base} has Python {found}, and the spec asks for {wanted}");
+            Err(Failure::message(Exit::Unsatisfiable, message))
+        }
+        Some(BaseFacts { python: Err(unknown), .. }) => match wanted.patch {
+            // The build asserts the interpreter's version, so a stated one is safe to believe here.
+            Some(patch) => Ok(pin(Version::new([wanted.major, wanted.minor, patch]), true)),
+            None => Err(Failure::message(
+                Exit::Unsatisfiable,
+                format!(
+                    "no Python {wanted} was found in the base image {base} ({unknown}); state it in full (python.version = \"{wanted}.Z\"), \
+                     or use python.source = \"standalone\""
+                ),
+            )),
+        },
+        None => {
+            if let Some(pin) = old
+                .map(|o| &o.python)
+                .filter(|p| p.source == PythonSource::Base && matches(spec, &p.version))
+            {
+                return Ok(pin.clone());
+            }
+            let version = Version::new([wanted.major, wanted.minor, wanted.patch.unwrap_or(0)]);
+            ui.warn(format!("the base image's Python could not be read; {version} is assumed"));
+            Ok(pin(version, wanted.patch.is_some()))
+        }
+    }
+}
+
+fn matches(spec: &Spec, version: &Version) -> bool {
+    let wanted = &spec.python.version;
+    let &[major, minor, patch] = version.release() else { return false };
+    (major, minor) == (wanted.major, wanted.minor) && wanted.patch.is_none_or(|p| p == patch)
+}
+
+fn glibc(
+    spec: &Spec,
+    facts: Option<&BaseFacts>,
+    old: Option<&Lock>,
+    ui: &Ui,
+) -> Result<GlibcVersion, Failure> {
+    if let (Some(stated), Some(BaseFacts { glibc: Ok(found), .. })) = (spec.target.glibc, facts)
+        && stated > *found
+    {
+        let message = format!(
+            "target.glibc is {stated}, and the base image {} has only {found}",
+            spec.base.runtime
+        );
+        return Err(Failure::message(Exit::Unsatisfiable, message));
+    }
+    if let Some(version) = spec.target.glibc.or(facts.and_then(|f| f.glibc.as_ref().ok().copied()))
+    {
+        return Ok(version);
+    }
+    if let Some(old) =
+        old.filter(|o| facts.is_none() && o.base.runtime.reference == spec.base.runtime)
+    {
+        return Ok(old.target.glibc);
+    }
+    match release_glibc(&spec.base.runtime) {
+        Some(version) => {
+            ui.warn(format!("glibc {version} is assumed from the tag of {}", spec.base.runtime));
+            Ok(version)
+        }
+        None => Err(Failure::message(
+            Exit::Usage,
+            format!(
+                "the C library of {} is not known; set target.glibc, for example \"2.39\"",
+                spec.base.runtime
+            ),
+        )),
+    }
+}
+
+/// The C library of the distribution release that an image's tag names.
+fn release_glibc(image: &str) -> Option<GlibcVersion> {
+    const RELEASES: [(&str, u16); 8] = [
+        ("ubuntu20.04", 31),
+        ("ubuntu22.04", 35),
+        ("ubuntu24.04", 39),
+        ("bullseye", 31),
+        ("bookworm", 36),
+        ("trixie", 41),
+        ("ubi8", 28),
+        ("ubi9", 34),
+    ];
+    let reference = reference::parse(image).ok()?;
+    let name = format!("{}{}", reference.repository().rsplit('/').next()?, reference.tag()?);
+    let (_, minor) = RELEASES.iter().find(|(release, _)| name.contains(release))?;
+    Some(GlibcVersion { major: 2, minor: *minor })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_names_its_distribution() {
+        let glibc = |image| release_glibc(image).map(|v| v.to_string());
+        assert_eq!(glibc("docker.io/nvidia/cuda:13.1.1-base-ubuntu24.04").as_deref(), Some("2.39"));
+        assert_eq!(glibc("ubuntu:24.04").as_deref(), Some("2.39"));
+        assert_eq!(glibc("debian:trixie-slim").as_deref(), Some("2.41"));
+        assert_eq!(glibc("alpine:3.22"), None);
+    }
+}

@@ -1,0 +1,71 @@
+//! Pins and a solution → a lock.
+
+use super::{Bases, FORMAT, Location, Lock, Package, PythonPin, Target};
+use crate::digest::Sha256;
+use crate::solve::Chosen;
+use crate::spec::{GlibcVersion, Spec};
+
+/// What is known of a chosen wheel's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WheelFacts {
+    /// Bytes of the wheel.
+    pub size: u64,
+    /// Bytes of all files in it.
+    pub unpacked_size: u64,
+    /// As its index says; of the bytes themselves where the index does not.
+    pub sha256: Sha256,
+}
+
+/// The environment the set was chosen for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pins {
+    /// The interpreter.
+    pub python: PythonPin,
+    /// The base images.
+    pub base: Bases,
+    /// Of the runtime base.
+    pub glibc: GlibcVersion,
+    /// Seconds since 1970-01-01 UTC.
+    pub source_date_epoch: i64,
+}
+
+/// The lock that answers `spec` with these pins and wheels.
+pub fn assemble(spec: &Spec, pins: Pins, chosen: Vec<(Chosen, WheelFacts)>) -> Lock {
+    let line = spec.target.cuda.line();
+    let mut packages: Vec<Package> =
+        chosen.into_iter().map(|(chosen, facts)| package(chosen, facts)).collect();
+    packages.sort_by(|a, b| a.name.cmp(&b.name));
+    Lock {
+        version: FORMAT,
+        spec_sha256: spec.sha256(),
+        target: Target {
+            platform: spec.target.platform.clone(),
+            glibc: pins.glibc,
+            cuda_tag: spec.target.cuda,
+            cuda_line: line,
+            min_driver: line.and_then(crate::cuda::CudaLine::min_driver),
+            source_date_epoch: pins.source_date_epoch,
+        },
+        python: pins.python,
+        base: pins.base,
+        packages,
+    }
+}
+
+fn package(chosen: Chosen, facts: WheelFacts) -> Package {
+    let candidate = chosen.candidate;
+    let Location { source, path } = candidate.location;
+    Package {
+        name: candidate.name,
+        version: candidate.version,
+        group: chosen.group,
+        requested: chosen.requested,
+        required_by: chosen.required_by,
+        extras: chosen.extras,
+        file: candidate.file,
+        size: facts.size,
+        unpacked_size: facts.unpacked_size,
+        sha256: facts.sha256,
+        locations: vec![Location { source, path }],
+    }
+}

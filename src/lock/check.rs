@@ -1,0 +1,103 @@
+//! Does a lock still answer the spec? Needs nothing but the two.
+
+use super::Lock;
+use crate::spec::Spec;
+
+/// Why the lock cannot be used for this spec as it is, a sentence each; empty: it can.
+pub fn stale(lock: &Lock, spec: &Spec) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if lock.spec_sha256 != spec.sha256() {
+        reasons.extend(changes(lock, spec));
+        if reasons.is_empty() {
+            reasons.push("the spec changed since the lock was written".to_owned());
+        }
+    }
+    reasons.extend(lock.unpinned());
+    reasons
+}
+
+fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
+    let mut changes = Vec::new();
+    for (group, wish) in spec.wishes() {
+        let name = &wish.requirement.name;
+        let text = wish.requirement.to_string();
+        match lock.package(name) {
+            None => changes.push(format!("{name} is asked for and not locked")),
+            Some(locked) if !locked.requested.contains(&text) => {
+                changes.push(format!(
+                    "{text} is asked for; the lock answers {}",
+                    or_nothing(&locked.requested)
+                ));
+            }
+            Some(locked)
+                if !wish
+                    .sources
+                    .iter()
+                    .any(|s| locked.locations.iter().any(|l| l.source == *s)) =>
+            {
+                changes.push(format!(
+                    "{name} is to come from another source than {}",
+                    locked.locations[0].source
+                ));
+            }
+            Some(locked)
+                if locked.group != *group
+                    && !spec.groups.iter().any(|g| g.name == locked.group) =>
+            {
+                changes.push(format!("the group {} of {name} is gone", locked.group));
+            }
+            Some(_) => {}
+        }
+    }
+    let asked = spec.asked_for();
+    let dropped =
+        lock.packages.iter().filter(|p| !p.requested.is_empty() && !asked.contains(&p.name));
+    changes.extend(dropped.map(|p| format!("{} is locked and no longer asked for", p.name)));
+    let differs = |what: &str, locked: &str, wanted: &str| {
+        (locked != wanted)
+            .then(|| format!("{what} is {wanted} in the spec and {locked} in the lock"))
+    };
+    changes.extend(differs("the runtime base", &lock.base.runtime.reference, &spec.base.runtime));
+    changes.extend(differs("the devel base", &lock.base.devel.reference, &spec.base.devel));
+    changes.extend(differs(
+        "the CUDA tag",
+        &lock.target.cuda_tag.to_string(),
+        &spec.target.cuda.to_string(),
+    ));
+    changes
+}
+
+fn or_nothing(requested: &[String]) -> String {
+    if requested.is_empty() { "nothing of that name".to_owned() } else { requested.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::format::tests::sample;
+    use crate::spec::parse;
+
+    #[test]
+    fn a_lock_is_stale_exactly_when_the_spec_asks_for_something_else() {
+        let text = "[python]\nsource = \"base\"\n[base]\nruntime = \"docker.io/nvidia/cuda:base\"\ndevel = \"docker.io/nvidia/cuda:devel\"\n[groups.python]\npackages = [\"pip\"]\n[groups.torch]\npackages = [\"torch\"]\nindex = [\"pypi\"]\n[groups.ray]\npackages = [\"ray\"]\n[groups.marimo]\npackages = [\"marimo\"]\n";
+        let spec = parse("test", text).unwrap();
+        let mut lock = sample();
+        lock.spec_sha256 = spec.sha256();
+        assert_eq!(stale(&lock, &spec), Vec::<String>::new());
+        let changed = parse(
+            "test",
+            &text.replace("\"ray\"", "\"ray[data]\"").replace("\"marimo\"", "\"numpy\""),
+        )
+        .unwrap();
+        assert_eq!(
+            stale(&lock, &changed),
+            [
+                "ray[data] is asked for; the lock answers ray",
+                "numpy is asked for and not locked",
+                "marimo is locked and no longer asked for",
+            ]
+        );
+        lock.base.runtime.digests = None;
+        assert_eq!(stale(&lock, &spec).len(), 1);
+    }
+}

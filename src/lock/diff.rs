@@ -1,0 +1,145 @@
+//! What changed between two locks.
+
+use pep440_rs::Version;
+use pep508_rs::PackageName;
+use serde::Serialize;
+use std::fmt;
+
+use super::Lock;
+
+/// The difference of one lock to an older one (or to none).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diff {
+    /// In the new one only.
+    pub added: Vec<Entry>,
+    /// In the old one only.
+    pub removed: Vec<Entry>,
+    /// Another version or another file of the same version.
+    pub changed: Vec<Change>,
+    /// Python, base images, target: a sentence each.
+    pub environment: Vec<String>,
+}
+
+/// A distribution that came or went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Its name.
+    pub name: PackageName,
+    /// Its version.
+    pub version: Version,
+    /// Bytes of its wheel.
+    pub size: u64,
+}
+
+/// A distribution that is another one now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Its name.
+    pub name: PackageName,
+    /// The version it had.
+    pub from: Version,
+    /// The version it has.
+    pub to: Version,
+    /// Bytes the wheel had.
+    pub from_size: u64,
+    /// Bytes the wheel has.
+    pub to_size: u64,
+}
+
+impl Diff {
+    /// What is new in `new`.
+    pub fn between(old: Option<&Lock>, new: &Lock) -> Self {
+        let mut diff =
+            Diff { added: vec![], removed: vec![], changed: vec![], environment: vec![] };
+        for package in &new.packages {
+            match old.and_then(|o| o.package(&package.name)) {
+                None => diff.added.push(entry(package)),
+                Some(before) if before.sha256 != package.sha256 => diff.changed.push(Change {
+                    name: package.name.clone(),
+                    from: before.version.clone(),
+                    to: package.version.clone(),
+                    from_size: before.size,
+                    to_size: package.size,
+                }),
+                Some(_) => {}
+            }
+        }
+        let Some(old) = old else { return diff };
+        diff.removed
+            .extend(old.packages.iter().filter(|p| new.package(&p.name).is_none()).map(entry));
+        let mut compare = |what: &str, before: String, after: String| {
+            if before != after {
+                diff.environment.push(format!("{what}: {before} → {after}"));
+            }
+        };
+        compare("Python", old.python.version.to_string(), new.python.version.to_string());
+        compare("CUDA", old.target.cuda_tag.to_string(), new.target.cuda_tag.to_string());
+        compare("glibc", old.target.glibc.to_string(), new.target.glibc.to_string());
+        compare("runtime base", base(&old.base.runtime), base(&new.base.runtime));
+        compare("devel base", base(&old.base.devel), base(&new.base.devel));
+        diff
+    }
+
+    /// Nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty()
+            && self.removed.is_empty()
+            && self.changed.is_empty()
+            && self.environment.is_empty()
+    }
+}
+
+fn entry(package: &super::Package) -> Entry {
+    Entry { name: package.name.clone(), version: package.version.clone(), size: package.size }
+}
+
+fn base(pin: &super::BasePin) -> String {
+    let digest =
+        pin.digests.map_or_else(|| "no digest".to_owned(), |d| d.platform_digest.to_string());
+    format!("{} ({digest})", pin.reference)
+}
+
+impl fmt::Display for Diff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.environment {
+            writeln!(f, "~ {line}")?;
+        }
+        for change in &self.changed {
+            writeln!(f, "~ {} {} → {}", change.name, change.from, change.to)?;
+        }
+        for entry in &self.added {
+            writeln!(f, "+ {} {}", entry.name, entry.version)?;
+        }
+        for entry in &self.removed {
+            writeln!(f, "- {} {}", entry.name, entry.version)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Sha256;
+    use crate::lock::format::tests::sample;
+
+    #[test]
+    fn a_diff_names_what_came_went_and_changed() {
+        let old = sample();
+        let mut new = sample();
+        assert!(Diff::between(Some(&old), &new).is_empty());
+        new.packages.remove(1);
+        new.packages[0].version = "0.26.0".parse().unwrap();
+        new.packages[0].sha256 = Sha256::of("other");
+        let mut extra = new.packages[1].clone();
+        extra.name = "numpy".parse().unwrap();
+        new.packages.insert(1, extra);
+        new.python.version = "3.14.3".parse().unwrap();
+        let shown = Diff::between(Some(&old), &new).to_string();
+        assert_eq!(
+            shown,
+            "~ Python: 3.14.2 → 3.14.3\n~ marimo 0.25.2 → 0.26.0\n+ numpy 2.60.0\n- pip 26.0\n"
+        );
+        assert_eq!(Diff::between(None, &new).added.len(), 4);
+    }
+}

@@ -1,0 +1,157 @@
+//! What must match beyond version numbers: PyG wheels and torch, and one CUDA line for everything.
+//! The wheels of PyG declare no dependency on torch; their local version `+ptMMNcuXXX` is the only
+//! statement of what they were built for. torch on PyPI has no local part; `version.py` inside the
+//! wheel says what it is.
+
+use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
+use pep508_rs::PackageName;
+
+use crate::cuda::{CudaLine, CudaTag};
+
+/// The torch release line and CUDA tag a PyG wheel was built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TorchAbi {
+    /// 2 in 2.14.
+    pub major: u64,
+    /// 14 in 2.14.
+    pub minor: u64,
+    /// `cu130`, `cpu`.
+    pub cuda: CudaTag,
+}
+
+impl TorchAbi {
+    /// Reads `+pt214cu130` or `+pt28cpu`; `None` for any other version.
+    pub fn of(version: &Version) -> Option<Self> {
+        let local = version.local().iter().map(ToString::to_string).collect::<String>();
+        let rest = local.strip_prefix("pt")?;
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (torch, cuda) = rest.split_at(digits);
+        let (major, minor) = torch.split_at_checked(1)?;
+        Some(Self {
+            major: major.parse().ok()?,
+            minor: minor.parse().ok()?,
+            cuda: cuda.parse().ok()?,
+        })
+    }
+
+    /// `==2.14.*`
+    pub fn torch_requirement(&self) -> VersionSpecifiers {
+        let line = Version::new([self.major, self.minor]);
+        VersionSpecifiers::from(VersionSpecifier::equals_star_version(line))
+    }
+}
+
+/// Whether a package's CUDA build is stated by its local version or its `version.py`.
+pub fn states_cuda_build(name: &PackageName) -> bool {
+    matches!(name.as_ref(), "torch" | "torchvision" | "torchaudio")
+}
+
+/// The CUDA tag in a local version, `2.14.1+cu130` → `cu130`.
+pub fn local_cuda(version: &Version) -> Option<CudaTag> {
+    version.local().iter().find_map(|segment| segment.to_string().parse().ok())
+}
+
+/// Why this package, whatever its version, cannot be in an environment of this CUDA tag: its name
+/// says another CUDA major (`nvidia-cublas-cu12`, `cupy-cuda12x`).
+pub fn foreign_name(name: &PackageName, target: CudaTag) -> Option<String> {
+    let wanted = target.line()?.major;
+    let major = name_cuda_major(name.as_ref())?;
+    (major != wanted)
+        .then(|| format!("{name} is for CUDA {major}, and everything here must be for {target}"))
+}
+
+/// Why this version cannot be: the CUDA toolkit's version is its CUDA line.
+pub fn foreign_toolkit(name: &PackageName, version: &Version, target: CudaTag) -> Option<String> {
+    let wanted = target.line()?;
+    let &[major, minor, ..] = version.release() else { return None };
+    let line = CudaLine { major: u16::try_from(major).ok()?, minor: u16::try_from(minor).ok()? };
+    (name.as_ref() == "cuda-toolkit" && line != wanted).then(|| {
+        format!("{name} {version} is CUDA {line}, and everything here must be for {target}")
+    })
+}
+
+/// Why a wheel built for `found` cannot be in an environment for `target`.
+pub fn foreign_build(
+    name: &PackageName,
+    version: &Version,
+    found: Option<CudaTag>,
+    target: CudaTag,
+) -> Option<String> {
+    match found {
+        Some(found) if found == target => None,
+        Some(found) => Some(format!("{name} {version} is built for {found}, not {target}")),
+        None => Some(format!("{name} {version} does not say which CUDA it is built for")),
+    }
+}
+
+fn name_cuda_major(name: &str) -> Option<u16> {
+    name.split('-').find_map(|part| {
+        if let Some(digits) = part.strip_prefix("cuda") {
+            return digits.trim_end_matches('x').parse().ok();
+        }
+        let digits = part.strip_prefix("cu")?;
+        let number: u16 = digits.parse().ok()?;
+        // `cu12`, `cu13`; three digits are a full tag such as `cu130`.
+        Some(if number >= 100 { number / 10 } else { number })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> PackageName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_pyg_wheel_names_its_torch_and_cuda() {
+        let abi = |text: &str| TorchAbi::of(&text.parse().unwrap());
+        let cu130 = "cu130".parse().unwrap();
+        assert_eq!(abi("0.9.0+pt214cu130"), Some(TorchAbi { major: 2, minor: 14, cuda: cu130 }));
+        assert_eq!(abi("2.1.2+pt28cpu"), Some(TorchAbi { major: 2, minor: 8, cuda: CudaTag::Cpu }));
+        assert_eq!(abi("2.1.2+pt28cpu").unwrap().torch_requirement().to_string(), "==2.8.*");
+        for other in ["2.14.1+cu130", "1.0", "1.0+pt", "1.0+pt2cu130", "1.0+pt214rocm6"] {
+            assert_eq!(abi(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn names_of_another_cuda_major_are_foreign() {
+        let cu130 = "cu130".parse().unwrap();
+        for bad in ["nvidia-cublas-cu12", "cupy-cuda12x", "nvidia-cudnn-cu12", "cupy-cuda11x"] {
+            assert!(foreign_name(&name(bad), cu130).is_some(), "{bad}");
+        }
+        for good in [
+            "nvidia-cudnn-cu13",
+            "cupy-cuda13x",
+            "cuda-toolkit",
+            "nvidia-cublas",
+            "cut-cross-entropy",
+            "torch",
+        ] {
+            assert_eq!(foreign_name(&name(good), cu130), None, "{good}");
+        }
+        assert_eq!(foreign_name(&name("cupy-cuda12x"), CudaTag::Cpu), None);
+    }
+
+    #[test]
+    fn the_toolkit_is_its_own_cuda_line() {
+        let cu130 = "cu130".parse().unwrap();
+        let why = |version: &str| {
+            foreign_toolkit(&name("cuda-toolkit"), &version.parse().unwrap(), cu130)
+        };
+        assert_eq!(why("13.0.3.0"), None);
+        assert!(why("13.2.2").unwrap().contains("CUDA 13.2"));
+    }
+
+    #[test]
+    fn a_local_version_states_a_build() {
+        let cu130: CudaTag = "cu130".parse().unwrap();
+        let version: Version = "2.15.0+cu130".parse().unwrap();
+        assert_eq!(local_cuda(&version), Some(cu130));
+        assert_eq!(foreign_build(&name("torch"), &version, Some(cu130), cu130), None);
+        assert!(foreign_build(&name("torch"), &version, "cu132".parse().ok(), cu130).is_some());
+        assert!(foreign_build(&name("torch"), &version, None, cu130).is_some());
+    }
+}

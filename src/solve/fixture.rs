@@ -1,0 +1,132 @@
+//! A catalog from a few lines of text, for the tests of this folder.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, PackageName};
+
+use super::{Catalog, Problem};
+use crate::cuda::CudaTag;
+use crate::index::{Candidate, Project, Sidecar, Skip, Skipped};
+use crate::lock::Location;
+use crate::python::CoreMetadata;
+use crate::spec::{Spec, parse};
+
+/// `NAME VERSION[!yanked][!cuNNN]: REQUIREMENT; REQUIREMENT`, one a line; `NAME VERSION!sdist` has no wheel.
+#[derive(Default)]
+pub struct MapCatalog {
+    projects: BTreeMap<PackageName, Project>,
+    metadata: BTreeMap<(PackageName, String), Arc<CoreMetadata>>,
+    builds: BTreeMap<(PackageName, String), CudaTag>,
+    pub asked: RefCell<Vec<String>>,
+}
+
+impl MapCatalog {
+    pub fn new(text: &str) -> Self {
+        let mut catalog = MapCatalog::default();
+        for line in text.lines().map(str::trim).filter(|l| !l.is_empty()) {
+            let (head, needs) = line.split_once(": ").unwrap_or((line.trim_end_matches(':'), ""));
+            let (name, version) = head.split_once(' ').unwrap();
+            let mut marks = version.split('!');
+            let version = marks.next().unwrap();
+            catalog.add(name, version, &marks.collect::<Vec<_>>(), needs);
+        }
+        catalog
+    }
+
+    fn add(&mut self, name: &str, version: &str, marks: &[&str], needs: &str) {
+        let name: PackageName = name.parse().unwrap();
+        let key = (name.clone(), version.to_owned());
+        let version: pep440_rs::Version = version.parse().unwrap();
+        let project = self.projects.entry(name.clone()).or_insert_with(|| Project {
+            name: name.clone(),
+            source: "pypi".parse().unwrap(),
+            candidates: vec![],
+            skipped: vec![],
+        });
+        if marks.contains(&"sdist") {
+            project.skipped.push(Skipped { version, why: Skip::NoWheel });
+            return;
+        }
+        if let Some(tag) = marks.iter().find_map(|m| m.parse().ok()) {
+            self.builds.insert(key.clone(), tag);
+        }
+        let requires: Vec<_> = needs
+            .split("; ")
+            .filter(|n| !n.is_empty())
+            .map(|n| n.replace(" if ", "; ").parse().unwrap())
+            .collect();
+        self.metadata.insert(
+            key,
+            Arc::new(CoreMetadata {
+                name: name.clone(),
+                version: version.clone(),
+                requires,
+                requires_python: None,
+                extras: vec![],
+            }),
+        );
+        let file = format!("{name}-{version}-py3-none-any.whl");
+        project.candidates.push(Candidate {
+            url: format!("http://127.0.0.1/{file}").parse().unwrap(),
+            location: Location { source: "pypi".parse().unwrap(), path: format!("/{file}") },
+            name,
+            version,
+            file,
+            sha256: None,
+            size: None,
+            requires_python: None,
+            yanked: marks.contains(&"yanked"),
+            uploaded: None,
+            sidecar: Sidecar::None,
+        });
+        project.candidates.sort_by(|a, b| b.version.cmp(&a.version));
+    }
+}
+
+impl Catalog for MapCatalog {
+    fn project(&self, name: &PackageName) -> Result<Arc<Project>, Problem> {
+        self.asked.borrow_mut().push(name.to_string());
+        let project = self.projects.get(name).cloned().map(Arc::new);
+        project.ok_or_else(|| Problem::NotFound(format!("pypi has no project {name}")))
+    }
+    fn metadata(&self, candidate: &Candidate) -> Result<Arc<CoreMetadata>, Problem> {
+        Ok(self.metadata[&(candidate.name.clone(), candidate.version.to_string())].clone())
+    }
+    fn cuda_build(&self, candidate: &Candidate) -> Result<Option<CudaTag>, Problem> {
+        Ok(self.builds.get(&(candidate.name.clone(), candidate.version.to_string())).copied())
+    }
+}
+
+/// A spec with one group for each line `GROUP: REQUIREMENT; REQUIREMENT`.
+pub fn spec(groups: &str) -> Spec {
+    let mut text = String::new();
+    let mut names = vec![];
+    for line in groups.lines().map(str::trim).filter(|l| !l.is_empty()) {
+        let (name, packages) = line.split_once(": ").unwrap();
+        names.push(format!("{name:?}"));
+        let packages: Vec<_> = packages.split("; ").map(|p| format!("{p:?}")).collect();
+        text.push_str(&format!("[groups.{name}]\npackages = [{}]\n", packages.join(", ")));
+    }
+    text.push_str(&format!("[images.all]\ngroups = [{}]\n", names.join(", ")));
+    parse("test", &text).unwrap()
+}
+
+/// CPython 3.14.2 on linux x86_64.
+pub fn environment() -> MarkerEnvironment {
+    MarkerEnvironment::try_from(MarkerEnvironmentBuilder {
+        implementation_name: "cpython",
+        implementation_version: "3.14.2",
+        os_name: "posix",
+        platform_machine: "x86_64",
+        platform_python_implementation: "CPython",
+        platform_release: "",
+        platform_system: "Linux",
+        platform_version: "",
+        python_full_version: "3.14.2",
+        python_version: "3.14",
+        sys_platform: "linux",
+    })
+    .unwrap()
+}

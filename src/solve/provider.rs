@@ -1,0 +1,310 @@
+//! The pubgrub side: which version next, and what does it need.
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use pep440_rs::Version;
+use pep508_rs::{
+    ExtraName, MarkerEnvironment, PackageName, Requirement, VerbatimUrl, VersionOrUrl,
+};
+use pubgrub::{
+    Dependencies, DependencyConstraints, DependencyProvider, PackageResolutionStatistics, Ranges,
+};
+
+use super::abi::{self, TorchAbi};
+use super::node::Node;
+use super::range::{exactly, range};
+use super::{Catalog, Problem};
+use crate::cuda::CudaTag;
+use crate::index::{Candidate, Project};
+use crate::python::CoreMetadata;
+use crate::spec::{Spec, Wish};
+
+type Constraints = DependencyConstraints<Node, Ranges<Version>>;
+
+/// One run's view: the wishes, the target and what was learned on the way.
+pub struct Provider<'a> {
+    pub(super) wishes: Vec<&'a Wish>,
+    pub(super) cuda: CudaTag,
+    pub(super) environment: &'a MarkerEnvironment,
+    pub(super) catalog: &'a dyn Catalog,
+    /// Position of each wish: earlier wishes keep their newest version when two cannot both.
+    order: HashMap<PackageName, usize>,
+    /// Distributions for which some requirement names a pre-release.
+    prereleases: RefCell<BTreeSet<PackageName>>,
+    /// Versions to keep where they still fit.
+    pub(super) kept: &'a BTreeMap<PackageName, Version>,
+    /// Why a version, or (without one) a whole distribution, could not be used.
+    pub(super) refused: RefCell<BTreeMap<(PackageName, Option<Version>), String>>,
+}
+
+impl<'a> Provider<'a> {
+    pub(super) fn new(
+        spec: &'a Spec,
+        environment: &'a MarkerEnvironment,
+        catalog: &'a dyn Catalog,
+        kept: &'a BTreeMap<PackageName, Version>,
+    ) -> Self {
+        let mut wishes: Vec<&Wish> = spec.wishes().map(|(_, wish)| wish).collect();
+        // torch first, always: the set is built around the newest torch that everything else allows.
+        wishes.sort_by_key(|w| w.requirement.name.as_ref() != "torch");
+        let order =
+            wishes.iter().enumerate().rev().map(|(i, w)| (w.requirement.name.clone(), i)).collect();
+        let explicit = wishes.iter().filter(|w| names_prerelease(&w.requirement));
+        let prereleases = explicit.map(|w| w.requirement.name.clone()).collect();
+        Provider {
+            cuda: spec.target.cuda,
+            environment,
+            catalog,
+            order,
+            prereleases: RefCell::new(prereleases),
+            refused: RefCell::default(),
+            kept,
+            wishes,
+        }
+    }
+
+    /// The candidate of this version.
+    pub(super) fn candidate(
+        &self,
+        name: &PackageName,
+        version: &Version,
+    ) -> Result<(Arc<Project>, usize), Problem> {
+        let project = self.catalog.project(name)?;
+        let found = project.candidates.iter().position(|c| c.version == *version);
+        let index = found
+            .ok_or_else(|| Problem::Stop(format!("{name} {version} vanished from its index")))?;
+        Ok((project, index))
+    }
+
+    fn refuse(&self, name: &PackageName, version: Option<&Version>, why: String) -> String {
+        self.refused.borrow_mut().insert((name.clone(), version.cloned()), why.clone());
+        why
+    }
+
+    /// What `requirement`, active for one of `extras`, means for the solver; empty when its marker
+    /// is false here.
+    fn constraints(
+        &self,
+        requirement: &Requirement<VerbatimUrl>,
+        extras: &[ExtraName],
+    ) -> Result<Vec<(Node, Ranges<Version>)>, String> {
+        if !requirement.evaluate_markers(self.environment, extras) {
+            return Ok(vec![]);
+        }
+        let versions = match &requirement.version_or_url {
+            None => Ranges::full(),
+            Some(VersionOrUrl::VersionSpecifier(specifiers)) => range(specifiers),
+            Some(VersionOrUrl::Url(url)) => {
+                return Err(format!("{} comes from a URL ({url})", requirement.name));
+            }
+        };
+        if names_prerelease(requirement) {
+            self.prereleases.borrow_mut().insert(requirement.name.clone());
+        }
+        let mut nodes = vec![(Node::Package(requirement.name.clone()), versions.clone())];
+        let extras =
+            requirement.extras.iter().map(|e| Node::Extra(requirement.name.clone(), e.clone()));
+        nodes.extend(extras.map(|node| (node, versions.clone())));
+        Ok(nodes)
+    }
+
+    fn root_dependencies(&self) -> Result<Constraints, String> {
+        let mut all = Vec::new();
+        for wish in &self.wishes {
+            all.extend(self.constraints(&wish.requirement, &[])?);
+        }
+        Ok(intersected(all))
+    }
+
+    /// Why this wheel cannot be in the set, whatever else is.
+    fn foreign(&self, candidate: &Candidate) -> Result<Option<String>, Problem> {
+        let Candidate { name, version, .. } = candidate;
+        if let Some(why) = abi::foreign_toolkit(name, version, self.cuda) {
+            return Ok(Some(why));
+        }
+        if let Some(abi) = TorchAbi::of(version) {
+            return Ok(abi::foreign_build(name, version, Some(abi.cuda), self.cuda));
+        }
+        if !abi::states_cuda_build(name) {
+            return Ok(None);
+        }
+        let found = match abi::local_cuda(version) {
+            Some(tag) => Some(tag),
+            None => self.catalog.cuda_build(candidate)?,
+        };
+        Ok(abi::foreign_build(name, version, found, self.cuda))
+    }
+
+    fn dependencies(
+        &self,
+        node: &Node,
+        version: &Version,
+    ) -> Result<Result<Constraints, String>, Problem> {
+        let (name, extra) = match node {
+            Node::Root => return Ok(self.root_dependencies()),
+            Node::Package(name) => (name, None),
+            Node::Extra(name, extra) => (name, Some(extra)),
+        };
+        let (project, index) = self.candidate(name, version)?;
+        let candidate = &project.candidates[index];
+        if extra.is_none()
+            && let Some(why) = self.foreign(candidate)?
+        {
+            return Ok(Err(why));
+        }
+        let metadata = match self.catalog.metadata(candidate) {
+            Ok(metadata) => metadata,
+            Err(Problem::Unusable(why) | Problem::NotFound(why)) => return Ok(Err(why)),
+            Err(stop) => return Err(stop),
+        };
+        Ok(self.requirements(node, candidate, &metadata))
+    }
+
+    fn requirements(
+        &self,
+        node: &Node,
+        candidate: &Candidate,
+        metadata: &CoreMetadata,
+    ) -> Result<Constraints, String> {
+        let mut all = Vec::new();
+        let extras: &[ExtraName] = match node {
+            Node::Extra(name, extra) => {
+                all.push((
+                    Node::Package(name.clone()),
+                    Ranges::singleton(candidate.version.clone()),
+                ));
+                std::slice::from_ref(extra)
+            }
+            _ => &[],
+        };
+        if let Some(python) = &metadata.requires_python
+            && !python.contains(self.environment.python_full_version())
+        {
+            let here = self.environment.python_full_version();
+            return Err(format!(
+                "{} {} needs Python {python}, and this is {here}",
+                candidate.name, candidate.version
+            ));
+        }
+        for requirement in &metadata.requires {
+            // An extra's node carries only what the extra adds.
+            if !extras.is_empty() && requirement.evaluate_markers(self.environment, &[]) {
+                continue;
+            }
+            all.extend(self.constraints(requirement, extras)?);
+        }
+        if let Some(abi) = TorchAbi::of(&candidate.version) {
+            let torch: PackageName = "torch".parse().expect("a valid name");
+            all.push((Node::Package(torch), range(&abi.torch_requirement())));
+        }
+        Ok(intersected(all))
+    }
+
+    /// The kept version if it is in `versions`, else the newest candidate, finals before pre-releases; yanked ones only when exactly
+    /// that version is asked for.
+    fn best<'p>(&self, project: &'p Project, versions: &Ranges<Version>) -> Option<&'p Candidate> {
+        let is_pre = |c: &Candidate| c.version.any_prerelease();
+        if let Some(kept) = self.kept.get(&project.name).filter(|v| versions.contains(*v))
+            && let Some(candidate) = project.candidates.iter().find(|c| c.version == *kept)
+        {
+            return Some(candidate);
+        }
+        let usable = |c: &&Candidate| {
+            versions.contains(&c.version) && (!c.yanked || versions.subset_of(&exactly(&c.version)))
+        };
+        let explicit_wish = self
+            .wishes
+            .iter()
+            .any(|w| w.requirement.name == project.name && names_prerelease(&w.requirement));
+        if explicit_wish {
+            return project.candidates.iter().find(usable);
+        }
+        let finals = project.candidates.iter().filter(|c| !is_pre(c));
+        finals.clone().find(usable).or_else(|| {
+            let allowed = finals.count() == 0 || self.prereleases.borrow().contains(&project.name);
+            allowed.then(|| project.candidates.iter().find(usable)).flatten()
+        })
+    }
+}
+
+impl DependencyProvider for Provider<'_> {
+    type P = Node;
+    type V = Version;
+    type VS = Ranges<Version>;
+    type M = String;
+    type Err = Problem;
+    /// Root, then wishes in order, then what conflicts most.
+    type Priority = (Reverse<usize>, u32, Reverse<Node>);
+
+    fn prioritize(
+        &self,
+        node: &Node,
+        _range: &Ranges<Version>,
+        statistics: &PackageResolutionStatistics,
+    ) -> Self::Priority {
+        let place = match node.name() {
+            None => 0,
+            Some(name) => self.order.get(name).map_or(usize::MAX, |i| i + 1),
+        };
+        (Reverse(place), statistics.conflict_count(), Reverse(node.clone()))
+    }
+
+    fn choose_version(
+        &self,
+        node: &Node,
+        versions: &Ranges<Version>,
+    ) -> Result<Option<Version>, Problem> {
+        let Some(name) = node.name() else { return Ok(Some(root_version())) };
+        if let Some(why) = abi::foreign_name(name, self.cuda) {
+            self.refuse(name, None, why);
+            return Ok(None);
+        }
+        match self.catalog.project(name) {
+            Ok(project) => Ok(self.best(&project, versions).map(|c| c.version.clone())),
+            Err(Problem::NotFound(why) | Problem::Unusable(why)) => {
+                self.refuse(name, None, why);
+                Ok(None)
+            }
+            Err(stop) => Err(stop),
+        }
+    }
+
+    fn get_dependencies(
+        &self,
+        node: &Node,
+        version: &Version,
+    ) -> Result<Dependencies<Node, Ranges<Version>, String>, Problem> {
+        Ok(match self.dependencies(node, version)? {
+            Ok(constraints) => Dependencies::Available(constraints),
+            Err(why) => match node.name() {
+                Some(name) => Dependencies::Unavailable(self.refuse(name, Some(version), why)),
+                None => Dependencies::Unavailable(why),
+            },
+        })
+    }
+}
+
+/// The version of the root; there is only one.
+pub fn root_version() -> Version {
+    Version::new([0])
+}
+
+fn names_prerelease(requirement: &Requirement<VerbatimUrl>) -> bool {
+    match &requirement.version_or_url {
+        Some(VersionOrUrl::VersionSpecifier(s)) => s.iter().any(|s| s.version().any_prerelease()),
+        _ => false,
+    }
+}
+
+/// One range a node: requirements may name a distribution more than once.
+fn intersected(all: Vec<(Node, Ranges<Version>)>) -> Constraints {
+    let mut merged: BTreeMap<Node, Ranges<Version>> = BTreeMap::new();
+    for (node, versions) in all {
+        let known = merged.entry(node).or_insert_with(Ranges::full);
+        *known = known.intersection(&versions);
+    }
+    merged.into_iter().collect()
+}

@@ -1,0 +1,102 @@
+//! Version specifiers as ranges, where a version with a local part satisfies what its public part
+//! does: `==2.15.0`, `<=2.15.0` take `2.15.0+cu130`, `!=2.15.0` does not (PEP 440, "Local version
+//! identifiers"). pep440_rs converts the rest.
+
+use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
+use pubgrub::Ranges;
+
+/// The versions that satisfy all `specifiers`.
+pub fn range(specifiers: &VersionSpecifiers) -> Ranges<Version> {
+    specifiers.iter().fold(Ranges::full(), |all, one| all.intersection(&one_range(one)))
+}
+
+/// Exactly this public version, with any local part.
+pub fn exactly(version: &Version) -> Ranges<Version> {
+    Ranges::from_range_bounds(version.clone()..past_locals(version))
+}
+
+fn one_range(specifier: &VersionSpecifier) -> Ranges<Version> {
+    let version = specifier.version();
+    match specifier.operator() {
+        Operator::Equal | Operator::ExactEqual if !version.is_local() => exactly(version),
+        Operator::NotEqual if !version.is_local() => exactly(version).complement(),
+        Operator::LessThanEqual => Ranges::strictly_lower_than(past_locals(version)),
+        _ => Ranges::from(specifier.clone()),
+    }
+}
+
+/// The smallest version that sorts after every `version+local`.
+fn past_locals(version: &Version) -> Version {
+    let public = version.clone().without_local();
+    match (public.dev(), public.post()) {
+        (Some(dev), _) => public.with_dev(Some(dev + 1)),
+        (None, Some(post)) => public.with_post(Some(post + 1)).with_dev(Some(0)),
+        (None, None) => public.with_post(Some(0)).with_dev(Some(0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_agree_with_pep_440_on_every_kind_of_version() {
+        let versions = [
+            "0.9",
+            "1.0.dev1",
+            "1.0a1",
+            "1.0rc1.dev2",
+            "1.0rc1",
+            "1.0",
+            "1.0+cu130",
+            "1.0.post1",
+            "1.0.post1+x",
+            "1.0.1",
+            "1.1.dev0",
+            "1.1",
+            "1.2.0",
+            "2.0",
+            "1!1.0",
+            "13.0.3.0",
+            "13.0.3",
+        ];
+        let specifiers = [
+            "==1.0",
+            "!=1.0",
+            "<=1.0",
+            ">=1.0",
+            ">1.0",
+            "<1.0",
+            "~=1.0",
+            "==1.*",
+            "!=1.0.*",
+            "==1.0+cu130",
+            "<=1.0rc1",
+            ">=1.0rc1",
+            "==1.0.post1",
+            "<=1.0.post1",
+            "==1.0.dev1",
+            "==13.0.3",
+            "<2,>=1.0,!=1.1",
+            "===1.0",
+        ];
+        for text in specifiers {
+            let specifiers: VersionSpecifiers = text.parse().unwrap();
+            let range = range(&specifiers);
+            for version in versions {
+                let version: Version = version.parse().unwrap();
+                // `===` compares strings; pep440_rs documents that it does so exactly.
+                let wanted = if text.starts_with("===") {
+                    version.to_string().starts_with("1.0")
+                        && version.release() == [1, 0]
+                        && !version.is_post()
+                        && !version.is_pre()
+                        && !version.is_dev()
+                } else {
+                    specifiers.contains(&version)
+                };
+                assert_eq!(range.contains(&version), wanted, "{version} in {text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! One run of the solver: spec and catalog in, the chosen set or a conflict out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use miette::Diagnostic;
+use pep440_rs::Version;
+use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
+use pubgrub::PubGrubError;
+use thiserror::Error;
+
+use super::explain::Conflict;
+use super::grouping::Graph;
+use super::held_back::held_back;
+use super::node::Node;
+use super::provider::{Provider, root_version};
+use super::{Catalog, Problem};
+use crate::exit::{Classified, Exit};
+use crate::index::Candidate;
+use crate::python::CoreMetadata;
+use crate::spec::{GroupName, Spec};
+
+/// The chosen set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Solution {
+    /// Sorted by name.
+    pub chosen: Vec<Chosen>,
+    /// For each wish that did not get its newest version: a sentence that says what held it back.
+    pub held_back: Vec<String>,
+}
+
+/// One distribution of the set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chosen {
+    /// Its wheel.
+    pub candidate: Candidate,
+    /// The group it ships with.
+    pub group: GroupName,
+    /// The wishes that name it, as written.
+    pub requested: Vec<String>,
+    /// The distributions that need it, sorted.
+    pub required_by: Vec<PackageName>,
+    /// Its active extras, sorted.
+    pub extras: Vec<ExtraName>,
+}
+
+/// Why there is no set.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Error {
+    /// The wishes contradict each other or what the indexes have.
+    #[error("no set of versions satisfies every wish\n{0}")]
+    Unsatisfiable(Conflict),
+    /// The catalog failed; the edge that feeds it knows the cause.
+    #[error("{0}")]
+    Catalog(String),
+}
+
+impl Classified for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Error::Unsatisfiable(_) => Exit::Unsatisfiable,
+            Error::Catalog(_) => Exit::Network,
+        }
+    }
+}
+
+/// A distribution at the version the solver settled on.
+pub(super) struct Settled {
+    pub candidate: Candidate,
+    pub metadata: Arc<CoreMetadata>,
+    pub extras: Vec<ExtraName>,
+}
+
+/// Chooses the newest versions that fit together: wishes in their order first (torch before all),
+/// then what they need. A version in `kept` (an earlier lock's) is not left while it fits. The same
+/// catalog gives the same answer.
+pub fn solve(
+    spec: &Spec,
+    environment: &MarkerEnvironment,
+    catalog: &dyn Catalog,
+    kept: &BTreeMap<PackageName, Version>,
+) -> Result<Solution, Error> {
+    let provider = Provider::new(spec, environment, catalog, kept);
+    let nodes: BTreeMap<Node, Version> =
+        match pubgrub::resolve(&provider, Node::Root, root_version()) {
+            Ok(selected) => selected.into_iter().collect(),
+            Err(PubGrubError::NoSolution(tree)) => {
+                return Err(Error::Unsatisfiable(Conflict::new(&tree, &provider)));
+            }
+            Err(
+                PubGrubError::ErrorRetrievingDependencies { source, .. }
+                | PubGrubError::ErrorChoosingVersion { source, .. }
+                | PubGrubError::ErrorInShouldCancel(source),
+            ) => return Err(Error::Catalog(source.to_string())),
+        };
+    let settled =
+        settle(&provider, &nodes).map_err(|problem| Error::Catalog(problem.to_string()))?;
+    let graph = Graph::new(spec, environment, &settled);
+    let held_back = held_back(&provider, &settled);
+    let chosen = settled
+        .into_iter()
+        .map(|(name, settled)| {
+            // Every settled distribution is reachable from a wish: pubgrub selects nothing else.
+            let group = graph.groups.get(&name).unwrap_or(&spec.groups[0].name).clone();
+            Chosen {
+                group,
+                requested: graph.requested.get(&name).cloned().unwrap_or_default(),
+                required_by: graph.required_by.get(&name).into_iter().flatten().cloned().collect(),
+                candidate: settled.candidate,
+                extras: settled.extras,
+            }
+        })
+        .collect();
+    Ok(Solution { chosen, held_back })
+}
+
+fn settle(
+    provider: &Provider,
+    nodes: &BTreeMap<Node, Version>,
+) -> Result<BTreeMap<PackageName, Settled>, Problem> {
+    let mut extras: BTreeMap<&PackageName, BTreeSet<&ExtraName>> = BTreeMap::new();
+    for node in nodes.keys() {
+        if let Node::Extra(name, extra) = node {
+            extras.entry(name).or_default().insert(extra);
+        }
+    }
+    let mut settled = BTreeMap::new();
+    for (node, version) in nodes {
+        let Node::Package(name) = node else { continue };
+        let (project, index) = provider.candidate(name, version)?;
+        let candidate = project.candidates[index].clone();
+        let metadata = provider.catalog.metadata(&candidate)?;
+        let extras = extras.remove(name).into_iter().flatten().cloned().collect();
+        settled.insert(name.clone(), Settled { candidate, metadata, extras });
+    }
+    Ok(settled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::solve::fixture::{MapCatalog, environment, spec};
+
+    const TORCH: &str = "
+        torch 2.15.0+cu130: numpy
+        torch 2.14.1+cu130: numpy
+        torch 2.13.0+cu130: numpy
+        torch 2.12.1+cu130: numpy
+        torchvision 0.30.0+cu130: torch==2.15.0
+        torchvision 0.29.1+cu130: torch==2.14.1
+        torchvision 0.27.1+cu130: torch==2.12.1
+        pyg-lib 0.9.0+pt214cu130:
+        pyg-lib 0.8.0+pt213cu130:
+        pyg-lib 0.7.0+pt212cu130:
+        torch-scatter 2.1.2+pt212cu130:
+        torch-scatter 2.1.2+pt211cu130:
+        numpy 2.4.0:";
+
+    fn chosen(groups: &str, catalog: &str) -> (String, Vec<String>) {
+        let solution =
+            solve(&spec(groups), &environment(), &MapCatalog::new(catalog), &BTreeMap::new())
+                .unwrap();
+        let lines = solution
+            .chosen
+            .iter()
+            .map(|c| format!("{} {} {}", c.group, c.candidate.name, c.candidate.version));
+        (lines.collect::<Vec<_>>().join("\n"), solution.held_back)
+    }
+
+    fn conflict(groups: &str, catalog: &str) -> String {
+        let error =
+            solve(&spec(groups), &environment(), &MapCatalog::new(catalog), &BTreeMap::new())
+                .unwrap_err();
+        assert_eq!(error.exit(), Exit::Unsatisfiable);
+        error.to_string()
+    }
+
+    #[test]
+    fn torch_goes_back_to_the_newest_that_pyg_lib_has_a_wheel_for_and_says_so() {
+        let (set, said) = chosen("torch: torch; torchvision\npyg: pyg-lib", TORCH);
+        assert_eq!(
+            set,
+            "torch numpy 2.4.0\npyg pyg-lib 0.9.0+pt214cu130\ntorch torch 2.14.1+cu130\ntorch torchvision 0.29.1+cu130"
+        );
+        assert_eq!(
+            said[0],
+            "torch 2.14.1+cu130 instead of 2.15.0+cu130: pyg-lib has no wheel for torch 2.15 with cu130 yet"
+        );
+    }
+
+    #[test]
+    fn scatter_holds_torch_further_back() {
+        let (set, said) = chosen("torch: torch; torchvision\npyg: pyg-lib; torch-scatter", TORCH);
+        assert!(
+            set.contains("torch torch 2.12.1+cu130") && set.contains("torchvision 0.27.1+cu130"),
+            "{set}"
+        );
+        assert!(
+            set.contains("pyg-lib 0.7.0+pt212cu130")
+                && set.contains("torch-scatter 2.1.2+pt212cu130"),
+            "{set}"
+        );
+        assert!(
+            said.iter().any(|s| s.contains("torch 2.12.1+cu130 instead of 2.15.0+cu130")),
+            "{said:?}"
+        );
+    }
+
+    #[test]
+    fn torch_from_pypi_is_taken_only_when_its_own_version_file_names_the_wanted_line() {
+        let pypi = "
+            torch 2.15.0!cu132:
+            torch 2.14.1!cu130:
+            torchvision 0.29.2!cu132: torch>=2.14.0
+            torchvision 0.29.1!cu130: torch>=2.14.0";
+        let (set, said) = chosen("torch: torch; torchvision", pypi);
+        assert_eq!(set, "torch torch 2.14.1\ntorch torchvision 0.29.1");
+        insta::assert_snapshot!(said.join("\n"), @r"
+        torch 2.14.1 instead of 2.15.0: torch 2.15.0 is built for cu132, not cu130
+        torchvision 0.29.1 instead of 0.29.2: torchvision 0.29.2 is built for cu132, not cu130
+        ");
+    }
+
+    #[test]
+    fn extras_bring_their_dependencies_and_groups_share() {
+        let (set, _) = chosen(
+            "torch: torch\nray: ray[data]\nmarimo: marimo",
+            "
+            torch 1.0: numpy
+            ray 2.0: numpy; pandas if extra == 'data'; cupy if extra == 'all'; old if python_version < '3.10'
+            pandas 3.0: numpy; six
+            marimo 1.0: six; starlette
+            numpy 2.0:
+            six 1.0:
+            starlette 1.0:".replace("torch 1.0:", "torch 1.0!cu130:").as_str(),
+        );
+        assert_eq!(
+            set,
+            "marimo marimo 1.0\ntorch numpy 2.0\nray pandas 3.0\nray ray 2.0\nray six 1.0\nmarimo starlette 1.0\ntorch torch 1.0"
+        );
+    }
+
+    #[test]
+    fn yanked_and_pre_releases_are_taken_only_when_asked_for() {
+        let catalog = "
+            a 2.0!yanked:
+            a 1.0:
+            b 3.0rc1:
+            b 2.0:
+            c 1.0b2:
+            c 1.0b1:";
+        assert_eq!(chosen("g: a; b; c", catalog).0, "g a 1.0\ng b 2.0\ng c 1.0b2");
+        assert_eq!(chosen("g: a==2.0; b>=3.0rc0", catalog).0, "g a 2.0\ng b 3.0rc1");
+    }
+
+    #[test]
+    fn a_kept_version_stays_while_it_fits() {
+        let catalog = MapCatalog::new("a 2.0: c>=2\na 1.0: c>=1\nc 2.0:\nc 1.0:");
+        let kept = |pins: &[(&str, &str)]| {
+            let kept = pins.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
+            let solution = solve(&spec("g: a"), &environment(), &catalog, &kept).unwrap();
+            solution.chosen.iter().map(|c| c.candidate.version.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&[]), ["2.0", "2.0"]);
+        assert_eq!(kept(&[("a", "1.0"), ("c", "1.0")]), ["1.0", "1.0"]);
+        assert_eq!(kept(&[("c", "1.0")]), ["2.0", "2.0"], "what no longer fits is left");
+    }
+
+    #[test]
+    fn the_solver_backtracks_over_dependencies() {
+        let (set, said) = chosen(
+            "g: a; b",
+            "
+            a 2.0: c>=2
+            a 1.0: c>=1
+            b 1.0: c<2
+            c 2.5:
+            c 1.5:",
+        );
+        assert_eq!(set, "g a 1.0\ng b 1.0\ng c 1.5");
+        assert_eq!(said, ["a 1.0 instead of 2.0: it needs c>=2, and c is 1.5"]);
+    }
+
+    #[test]
+    fn an_sdist_is_never_chosen_and_the_newest_wheel_is_named() {
+        insta::assert_snapshot!(conflict("g: a>=2", "a 2.0!sdist\na 1.0:"));
+    }
+
+    #[test]
+    fn clashing_wishes_are_named_with_what_they_clash_through() {
+        insta::assert_snapshot!(conflict(
+            "g: a; b>=2",
+            "a 1.0: c<2\nb 2.0: c>=2\nb 1.0:\nc 2.0:\nc 1.0:"
+        ));
+    }
+
+    #[test]
+    fn another_cuda_major_is_refused_with_the_path_that_brought_it_in() {
+        insta::assert_snapshot!(conflict(
+            "ray: ray[all]",
+            "ray 2.0: cupy-cuda12x if extra == 'all'\ncupy-cuda12x 13.0:"
+        ));
+    }
+
+    #[test]
+    fn a_torch_that_no_pyg_wheel_matches_is_explained() {
+        insta::assert_snapshot!(conflict("torch: torch>=2.15\npyg: pyg-lib", TORCH));
+    }
+
+    #[test]
+    fn a_project_that_no_source_has_is_named() {
+        insta::assert_snapshot!(conflict("g: a", "a 1.0: nowhere>=1"));
+    }
+}
