@@ -3,6 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::lock::{self, Lock};
+use crate::release::{self, ProjectLock};
 use crate::ui::Ui;
 
 /// The project folder and the voice of this run.
@@ -18,6 +19,27 @@ impl Context {
     /// A path in the project folder.
     pub fn path(&self, relative: impl AsRef<Utf8Path>) -> Utf8PathBuf {
         self.folder.join(relative)
+    }
+
+    /// Keeps other envlocks from writing to the project, and finishes or undoes what an
+    /// interrupted one left. Take it before reading what you will change.
+    pub fn lock_project(&self) -> Result<ProjectLock, release::Error> {
+        let waiting = || self.ui.note("waiting for another envlock in this project");
+        let project = ProjectLock::acquire(&self.folder, waiting)?;
+        if let Some(recovered) = project.recover()? {
+            self.ui.warn(recovered.to_string());
+        }
+        Ok(project)
+    }
+
+    /// Says so when an interrupted change waits; for commands that only read.
+    pub fn warn_if_interrupted(&self) {
+        if release::is_interrupted(&self.folder) {
+            self.ui.warn(
+                "an interrupted change waits in .envlock: the next build --push or rollback \
+                 finishes or undoes it",
+            );
+        }
     }
 
     /// The lock and its bytes as they are on disk.

@@ -1,10 +1,55 @@
-//! `envlock history`
+//! `envlock history`: the releases so far, oldest first.
+
+use jiff::tz::TimeZone;
+use serde_json::json;
 
 use super::Context;
 use crate::cli::History;
-use crate::exit::{CommandResult, Exit, Failure};
+use crate::exit::{CommandResult, Exit};
+use crate::release::{self, Kind, Record};
 
 /// Runs `envlock history`.
-pub fn run(_args: &History, _context: &Context) -> CommandResult {
-    Err(Failure::message(Exit::Failed, "not built yet"))
+pub fn run(_args: &History, context: &Context) -> CommandResult {
+    context.warn_if_interrupted();
+    let (_, history) = release::read_history(&context.folder)?;
+    if let Some(torn) = &history.torn {
+        context.ui.warn(format!(
+            "line {} of {} is cut off and not shown: {}",
+            torn.line,
+            release::FILE_NAME,
+            torn.text
+        ));
+    }
+    let current = history.current()?;
+    if context.ui.wants_json() {
+        let releases = &history.records;
+        context.ui.json(&json!({ "v": 1, "current": current.release, "releases": releases }));
+        return Ok(Exit::Ok);
+    }
+    if history.records.is_empty() {
+        context.ui.note("nothing was released yet: run `envlock build --push`");
+        return Ok(Exit::Ok);
+    }
+    let mut text =
+        format!("{:>3}  {:<16}  {:<14}  {:<12}  BY\n", "NO", "TIME (UTC)", "WHAT", "LOCK");
+    for record in &history.records {
+        text += &line(record, record.number == current.release);
+    }
+    context.ui.result(text);
+    Ok(Exit::Ok)
+}
+
+fn line(record: &Record, runs: bool) -> String {
+    let what = match record.kind {
+        Kind::Build => format!("build{}", if runs { " (runs)" } else { "" }),
+        Kind::Rollback { to } => format!("rollback to {to}"),
+    };
+    let time = record.time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M").to_string();
+    let lock = record.lock.map_or_else(|| "-".to_owned(), |sha| sha.to_string()[..12].to_owned());
+    let by = record.by.as_deref().unwrap_or("-");
+    let mut text = format!("{:>3}  {time:<16}  {what:<14}  {lock:<12}  {by}\n", record.number);
+    for (name, image) in &record.images {
+        text += &format!("     {name:<14}  {image}\n");
+    }
+    text
 }

@@ -1,10 +1,88 @@
-//! `envlock rollback`
+//! `envlock rollback`: what an earlier release wrote to config.yaml comes back, once its images are
+//! proven to exist.
+
+use camino::Utf8Path;
+use serde_json::json;
 
 use super::Context;
 use crate::cli::Rollback;
+use crate::config::unified;
 use crate::exit::{CommandResult, Exit, Failure};
+use crate::lock;
+use crate::release::{self, Error, Plan, Published, RegistryCheck};
+use crate::spec;
 
 /// Runs `envlock rollback`.
-pub async fn run(_args: Rollback, _context: &Context) -> CommandResult {
-    Err(Failure::message(Exit::Failed, "not built yet"))
+pub async fn run(args: Rollback, context: &Context) -> CommandResult {
+    let insecure = args.insecure || spec::load(&context.folder)?.registry.insecure;
+    let project = if args.dry_run {
+        context.warn_if_interrupted();
+        None
+    } else {
+        Some(context.lock_project()?)
+    };
+    let (_, history) = release::read_history(&context.folder)?;
+    let plan = release::decide(&history, args.to, |file: &Utf8Path| {
+        release::read_config(&context.folder, file)
+    })?;
+    let lock_bytes = if args.lock { Some(old_lock(&plan, context)?) } else { None };
+    for conflict in &plan.conflicts {
+        context.ui.warn(format!("changed by hand: {conflict}"));
+    }
+    if !plan.conflicts.is_empty() && !args.force && !args.dry_run {
+        let places: Vec<_> = plan.conflicts.iter().map(|c| c.path.to_string()).collect();
+        return Err(Error::ChangedByHand(places.join(", ")).into());
+    }
+    for warning in release::prove(&RegistryCheck::new(insecure), &plan).await? {
+        context.ui.warn(warning);
+    }
+    let Some(project) = project else {
+        let mut diff = release::preview_rollback(&context.folder, &plan)?;
+        if let Some(after) = &lock_bytes {
+            let before = fs_err::read(context.path(lock::FILE_NAME)).unwrap_or_default();
+            diff += &unified(lock::FILE_NAME, &before, after);
+        }
+        return Ok(report(context, &plan, &Published { record: None, diff }, true));
+    };
+    let published = release::roll_back(&project, &plan, lock_bytes)?;
+    Ok(report(context, &plan, &published, false))
+}
+
+fn old_lock(plan: &Plan, context: &Context) -> Result<Vec<u8>, Failure> {
+    match plan.target.lock {
+        Some(sha256) => Ok(release::find_lock(&context.folder, sha256)?),
+        None => {
+            let message = "no env.lock belongs to the state before the first release";
+            Err(Failure::message(Exit::Usage, format!("{message}: leave out --lock")))
+        }
+    }
+}
+
+fn report(context: &Context, plan: &Plan, published: &Published, dry_run: bool) -> Exit {
+    let target = plan.target.release;
+    let name = if target == 0 {
+        "the state before the first release".to_owned()
+    } else {
+        format!("release {target}")
+    };
+    let number = published.record.as_ref().map(|record| record.number);
+    context.ui.note(match number {
+        _ if dry_run => format!("would go back to {name}; nothing was written"),
+        Some(number) => format!("went back to {name}; recorded as release {number}"),
+        None => format!("{name} runs already; nothing was written"),
+    });
+    if context.ui.wants_json() {
+        context.ui.json(&json!({
+            "v": 1,
+            "dry_run": dry_run,
+            "to": target,
+            "release": number,
+            "images": plan.target.images,
+            "conflicts": plan.conflicts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "diff": published.diff,
+        }));
+    } else {
+        context.ui.result(&published.diff);
+    }
+    Exit::Ok
 }

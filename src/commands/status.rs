@@ -1,10 +1,157 @@
-//! `envlock status`
+//! `envlock status`: what config.yaml runs now, and how that differs from the last release.
+
+use serde::Serialize;
 
 use super::Context;
 use crate::cli::Status;
-use crate::exit::{CommandResult, Exit, Failure};
+use crate::config::{self, ConfigPath, Role};
+use crate::digest::Sha256;
+use crate::exit::{CommandResult, Exit};
+use crate::lock;
+use crate::reference;
+use crate::release::{self, History, ImageCheck, RegistryCheck, State};
+use crate::spec::{self, ImageName};
+
+/// The `--json` form; `v` rises when a field changes its meaning.
+#[derive(Debug, Serialize)]
+struct Report {
+    v: u32,
+    /// The build that runs after the last release; 0: none.
+    release: u64,
+    lock: LockState,
+    roles: Vec<RoleReport>,
+}
+
+/// env.lock beside the lock of the release that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum LockState {
+    /// There is no env.lock.
+    Missing,
+    /// There is one and no release.
+    NotReleased,
+    /// They are the same bytes.
+    Released,
+    /// env.lock has changed since.
+    Changed,
+}
+
+#[derive(Debug, Serialize)]
+struct RoleReport {
+    path: ConfigPath,
+    image: ImageName,
+    value: Option<String>,
+    /// The newest release with this very image.
+    release: Option<u64>,
+    /// Whether it is not what the last release left here.
+    drift: bool,
+    /// A build beside an image by digest makes `docker compose build` fail.
+    builds: Vec<ConfigPath>,
+    /// With `--registry`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_registry: Option<Presence>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Presence {
+    There,
+    Gone,
+    Unknown(String),
+}
 
 /// Runs `envlock status`.
-pub async fn run(_args: Status, _context: &Context) -> CommandResult {
-    Err(Failure::message(Exit::Failed, "not built yet"))
+pub async fn run(args: Status, context: &Context) -> CommandResult {
+    context.warn_if_interrupted();
+    let spec = spec::load(&context.folder)?;
+    let (_, history) = release::read_history(&context.folder)?;
+    if let Some(torn) = &history.torn {
+        let file = release::FILE_NAME;
+        context.ui.warn(format!("line {} of {file} is cut off: {}", torn.line, torn.text));
+    }
+    let file = &spec.config.path;
+    let text = release::read_config(&context.folder, file)?;
+    let roles = config::current(&text, &spec.config).map_err(|e| e.in_file(file.as_str()))?;
+    let current = history.current()?;
+    let lock_bytes = fs_err::read(context.path(lock::FILE_NAME)).ok();
+    let mut report = Report {
+        v: 1,
+        release: current.release,
+        lock: lock_state(lock_bytes.as_deref(), &current),
+        roles: roles.into_iter().map(|r| judge(r, &spec.config, &history, &current)).collect(),
+    };
+    if args.registry {
+        let check = RegistryCheck::new(spec.registry.insecure);
+        let ask = report.roles.iter_mut().map(async |role| {
+            let Some(value) = &role.value else { return };
+            let answer = match reference::parse(value) {
+                Ok(image) => check.exists(&image).await,
+                Err(error) => Err(error.to_string()),
+            };
+            role.in_registry = Some(match answer {
+                Ok(true) => Presence::There,
+                Ok(false) => Presence::Gone,
+                Err(reason) => Presence::Unknown(reason),
+            });
+        });
+        futures_util::future::join_all(ask).await;
+    }
+    if context.ui.wants_json() {
+        context.ui.json(&report);
+    } else {
+        context.ui.result(render(&report));
+    }
+    Ok(Exit::Ok)
+}
+
+fn lock_state(bytes: Option<&[u8]>, current: &State) -> LockState {
+    match (bytes.map(Sha256::of), current.lock) {
+        (None, _) => LockState::Missing,
+        (Some(_), None) => LockState::NotReleased,
+        (Some(now), Some(released)) if now == released => LockState::Released,
+        (Some(_), Some(_)) => LockState::Changed,
+    }
+}
+
+fn judge(role: Role, spec: &spec::ConfigSpec, history: &History, current: &State) -> RoleReport {
+    let release = history.records.iter().rev().find_map(|record| {
+        let image = record.images.get(&role.image)?;
+        let is_build = record.kind == release::Kind::Build;
+        (is_build && role.value.as_deref() == Some(&image.to_string())).then_some(record.number)
+    });
+    let place = (spec.path.clone(), role.path.clone());
+    let left = current.values.get(&place);
+    let drift =
+        left.is_some_and(|left| left.as_ref().and_then(|s| s.as_str()) != role.value.as_deref());
+    let builds = role.builds.into_iter().filter_map(|(path, on)| on.then_some(path)).collect();
+    let (path, image, value) = (role.path, role.image, role.value);
+    RoleReport { path, image, value, release, drift, builds, in_registry: None }
+}
+
+fn render(report: &Report) -> String {
+    let mut text = String::new();
+    for role in &report.roles {
+        let value = role.value.as_deref().unwrap_or("(no image)");
+        let mut notes = vec![match role.release {
+            Some(number) => format!("{} of release {number}", role.image),
+            None => format!("{}, of no release", role.image),
+        }];
+        if role.drift {
+            notes.push("changed by hand".to_owned());
+        }
+        notes.extend(role.builds.iter().map(|path| format!("{path} is true")));
+        notes.extend(role.in_registry.as_ref().map(|found| match found {
+            Presence::There => "in the registry".to_owned(),
+            Presence::Gone => "NOT in the registry".to_owned(),
+            Presence::Unknown(reason) => format!("registry: {reason}"),
+        }));
+        text += &format!("{}\n  {value}\n  {}\n", role.path, notes.join("; "));
+    }
+    text += match report.lock {
+        LockState::Missing => "env.lock: there is none; run `envlock resolve`\n",
+        LockState::NotReleased => "env.lock: not released; run `envlock build --push`\n",
+        LockState::Released => "env.lock: the one that runs\n",
+        LockState::Changed => "env.lock: differs from the one that runs\n",
+    };
+    text
 }

@@ -5,6 +5,7 @@ mod git;
 mod history;
 mod kept_locks;
 mod model;
+mod presence;
 mod publish;
 mod rollback;
 mod state;
@@ -16,10 +17,11 @@ pub use git::GitFacts;
 pub use history::{FILE_NAME, History, Torn};
 pub use kept_locks::find as find_lock;
 pub use model::{FORMAT, FileEdit, Kind, Record};
+pub use presence::prove;
 pub use publish::{
     Publication, Published, preview, preview_rollback, publish, read_config, read_history,
     roll_back,
 };
 pub use rollback::{Conflict, Plan, decide};
 pub use state::{Place, State};
-pub use transaction::{FileChange, ProjectLock, Recovered};
+pub use transaction::{FileChange, ProjectLock, Recovered, is_interrupted};

@@ -55,6 +55,11 @@ pub struct ProjectLock {
     _file: File,
 }
 
+/// Whether a change was interrupted and waits for [`ProjectLock::recover`], or is under way.
+pub fn is_interrupted(folder: &Utf8Path) -> bool {
+    Transaction { folder, journal: None }.journal_path().exists()
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Phase {

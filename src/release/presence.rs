@@ -1,0 +1,95 @@
+//! Proves before a rollback that what it goes back to still exists.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+
+use super::{Error, ImageCheck, Plan};
+use crate::config::{ConfigPath, Scalar};
+use crate::reference;
+
+/// Asks about every image of the plan's target at once: those of its record and those its edits
+/// write. Returns warnings about tags whose registry does not answer.
+/// Errors: [`Error::ImagesGone`]; [`Error::RegistrySilent`] for an image by digest.
+pub async fn prove(check: &impl ImageCheck, plan: &Plan) -> Result<Vec<String>, Error> {
+    let questions = questions(plan);
+    let answers = questions.iter().map(async |image| match reference::parse(image) {
+        Ok(parsed) => check.exists(&parsed).await.map(|found| (found, parsed.digest().is_some())),
+        Err(error) => Err(error.to_string()),
+    });
+    let (mut gone, mut warnings) = (Vec::new(), Vec::new());
+    for (image, answer) in questions.iter().zip(join_all(answers).await) {
+        match answer {
+            Ok((true, _)) => {}
+            Ok((false, _)) => gone.push(image.clone()),
+            Err(reason) if image.contains('@') => {
+                return Err(Error::RegistrySilent { image: image.clone(), reason });
+            }
+            // A tag from before the first release was never envlock's to vouch for.
+            Err(reason) => {
+                warnings.push(format!("whether {image} exists cannot be found out: {reason}"));
+            }
+        }
+    }
+    if gone.is_empty() { Ok(warnings) } else { Err(Error::ImagesGone(gone.join(", "))) }
+}
+
+fn questions(plan: &Plan) -> BTreeSet<String> {
+    let recorded = plan.target.images.values().map(ToString::to_string);
+    let edits = plan.edits.iter().flat_map(|(file, edits)| edits.iter().map(move |e| (file, e)));
+    let written = edits.filter_map(|(file, edit)| {
+        let image = edit.value.as_ref()?.as_str()?;
+        let built = edit.path.parent().is_some_and(|service| {
+            let is_on = |service: &ConfigPath| {
+                let place = (file.clone(), service.join("build").join("enabled"));
+                plan.target.values.get(&place).and_then(Option::as_ref).is_some_and(Scalar::is_true)
+            };
+            is_on(&service) || service.parent().is_some_and(|parent| is_on(&parent))
+        });
+        // A tag that is built on the spot is in no registry, and need not be.
+        (!built && edit.path.key() != "enabled").then(|| image.to_owned())
+    });
+    recorded.chain(written).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Edit;
+    use crate::release::State;
+    use oci_client::Reference;
+
+    struct Fake(&'static [(&'static str, bool)]);
+
+    impl ImageCheck for Fake {
+        async fn exists(&self, image: &Reference) -> Result<bool, String> {
+            let known = self.0.iter().find(|(name, _)| image.repository().ends_with(name));
+            known.map(|(_, there)| *there).ok_or_else(|| "no answer".to_owned())
+        }
+    }
+
+    fn plan(image: &str, builds: bool) -> Plan {
+        let path: ConfigPath = "s.image".parse().unwrap();
+        let value = Some(Scalar::String(image.to_owned()));
+        let file = camino::Utf8PathBuf::from("config.yaml");
+        let mut target = State::default();
+        let enabled = (file.clone(), "s.build.enabled".parse().unwrap());
+        target.values.insert(enabled, Some(Scalar::Bool(builds)));
+        let edits = [(file, vec![Edit { path, value }])].into();
+        Plan { target, edits, conflicts: vec![] }
+    }
+
+    #[tokio::test]
+    async fn a_digest_must_be_there_and_a_tag_may_stay_unknown() {
+        let fake = Fake(&[("there", true), ("gone", false)]);
+        let pinned = |name: &str| format!("r.example/{name}@sha256:{}", "0".repeat(64));
+        assert_eq!(prove(&fake, &plan(&pinned("there"), false)).await.unwrap(), [""; 0]);
+        let gone = prove(&fake, &plan(&pinned("gone"), false)).await;
+        assert!(matches!(gone, Err(Error::ImagesGone(_))));
+        let silent = prove(&fake, &plan(&pinned("other"), false)).await;
+        assert!(matches!(silent, Err(Error::RegistrySilent { .. })));
+        assert!(prove(&fake, &plan("r.example/gone:latest", false)).await.is_err());
+        assert_eq!(prove(&fake, &plan("r.example/other:latest", false)).await.unwrap().len(), 1);
+        assert_eq!(prove(&fake, &plan("r.example/gone:latest", true)).await.unwrap(), [""; 0]);
+    }
+}
