@@ -224,16 +224,19 @@ mtu() {
   cat "/sys/class/net/$device/mtu" 2>/dev/null || echo 1500
 }
 
-# firewall -I|-D: three rules of our own that let the bridge's containers out; another Docker's chains
-# are not touched, which a second dockerd that manages the firewall would rebuild.
+# firewall -I|-D: rules of our own for our two networks: containers reach each other, where the machine
+# filters bridges, and the world. The engine itself leaves the firewall alone: a second dockerd that
+# manages it would rebuild the chains of the first.
 firewall() {
-  local bridge network action=$1
-  read -r bridge network _ <"$PLACE/network"
+  local action=$1 bridge network pool
   command -v iptables >/dev/null || return 1
-  rule() { as_root iptables -w "$@" -m comment --comment envlock-ci; }
-  rule -t nat "$action" POSTROUTING -s "$network" ! -o "$bridge" -j MASQUERADE &&
-    rule "$action" FORWARD -i "$bridge" -j ACCEPT &&
-    rule "$action" FORWARD -o "$bridge" -j ACCEPT
+  read -r bridge network pool <"$PLACE/network"
+  rule() { as_root iptables -w "$@" -m comment --comment "$bridge"; }
+  for network in "$network" "$pool"; do
+    rule -t nat "$action" POSTROUTING -s "$network" ! -d "$network" -j MASQUERADE &&
+      rule "$action" FORWARD -s "$network" -j ACCEPT &&
+      rule "$action" FORWARD -d "$network" -j ACCEPT || return 1
+  done
 }
 
 # Docker's layers want overlayfs, which cannot lie on another overlayfs (a container's own root).
@@ -266,7 +269,7 @@ dockerd_up() {
     as_root ip address replace "${NETWORK%0/24}1/24" dev "$BRIDGE"
     as_root ip link set "$BRIDGE" mtu "$(mtu)" up
     while firewall -D 2>/dev/null; do :; done
-    firewall -I 2>/dev/null || say "no iptables that works: containers reach this machine and nothing else"
+    firewall -I 2>/dev/null || say "no iptables that works: containers may reach this machine and nothing else"
     # The containerd namespaces keep us apart even if a containerd of the system is used.
     cat >"$PLACE/daemon.json" <<J
 { "data-root": "$PLACE/docker", "exec-root": "$RUN/exec", "pidfile": "$RUN/docker.pid",

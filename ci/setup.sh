@@ -23,8 +23,11 @@ step() {
   STEP=''
 }
 
+# Scripts that must clean up define it anew.
+at_end() { :; }
 ended() {
   local status=$?
+  at_end
   [ -n "$STEP" ] || return 0
   say ""
   say "FAILED: $STEP"
@@ -77,3 +80,14 @@ need_engine() {
 
 # Whether a server answers at all; 401 and 403 are answers.
 reaches() { curl -sS -m 15 --retry 1 -o /dev/null "$1" 2>/dev/null; }
+
+# release_images FOLDER IMAGE…: where the images of the folder's last build are, a line each.
+release_images() {
+  python3 - "$@" <<'P'
+import json, sys
+folder, *names = sys.argv[1:]
+builds = [r for r in map(json.loads, open(f"{folder}/env.releases.jsonl")) if r["kind"] == "build"]
+for name in names:
+    print(builds[-1]["images"][name])
+P
+}

@@ -243,6 +243,14 @@ mod tests {
         ] {
             links(page);
         }
+        let whole = "<!-- a --><base href='é'><a href=\"a%2B-1.whl#sha256=00\" data-yanked=x>a</a>";
+        for at in (0..whole.len()).filter(|at| whole.is_char_boundary(*at)) {
+            for piece in ["", "<", ">", "\"", "'", "&", "=", "#", "%", "/", " ", "<a", "<!--", "é"]
+            {
+                links(&format!("{}{piece}{}", &whole[..at], &whole[at..]));
+                links(&format!("{}{piece}", &whole[..at]));
+            }
+        }
         assert_eq!(decoded("a&b&amp;&#xZZ;&nope;&"), "a&b&&#xZZ;&nope;&");
     }
 }

@@ -37,6 +37,8 @@ impl<'a, F: FnMut(Link<'a>)> Visitor<'a> for Page<F> {
             if key.0 == "files" {
                 has_files = true;
                 map.next_value_seed(Files(&mut self.0))?;
+            } else if key.0 == "meta" {
+                map.next_value::<Meta>()?.readable()?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -90,6 +92,25 @@ struct File<'a> {
     size: Option<u64>,
     #[serde(borrow)]
     upload_time: Option<Text<'a>>,
+}
+
+/// PEP 629: a page of another major version must not be guessed at.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Meta<'a> {
+    #[serde(borrow)]
+    api_version: Option<Text<'a>>,
+}
+
+impl Meta<'_> {
+    fn readable<E: serde::de::Error>(&self) -> Result<(), E> {
+        match self.api_version.as_ref().map(|version| version.0.as_ref()) {
+            Some(version) if version.split('.').next() != Some("1") => {
+                Err(E::custom(format!("its api-version is {version}, and only 1.x is known")))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -185,7 +206,15 @@ mod tests {
 
     #[test]
     fn other_json_is_an_error() {
-        for page in ["", "[]", "{}", "{\"files\": 1}", "{\"files\": [{}]}", "{\"files\": []} x"] {
+        for page in [
+            "",
+            "[]",
+            "{}",
+            "{\"files\": 1}",
+            "{\"files\": [{}]}",
+            "{\"files\": []} x",
+            r#"{"meta": {"api-version": "2.0"}, "files": []}"#,
+        ] {
             assert!(scan(page, |_| ()).is_err(), "{page}");
         }
     }

@@ -286,7 +286,10 @@ fn foreign(files: &[Cow<str>], target: &Target) -> Vec<String> {
         .collect();
     let there = || wheels.iter().map(|w| w.platform).collect::<BTreeSet<_>>();
     let tags = if here.is_empty() { there() } else { here };
-    tags.into_iter().map(str::to_owned).collect()
+    let mut tags: Vec<_> = tags.into_iter().map(str::to_owned).collect();
+    // `cp39` before `cp310`.
+    tags.sort_by_key(String::len);
+    tags
 }
 
 #[cfg(test)]

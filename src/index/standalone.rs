@@ -1,5 +1,5 @@
 //! Pins CPython from python-build-standalone's releases, or a mirror of them. The edge; what its
-//! files say is read by [`super::standalone_release`].
+//! files say is read by `standalone_release`.
 
 use miette::Diagnostic;
 use pep440_rs::Version;
@@ -37,7 +37,7 @@ pub enum Error {
     ))]
     Malformed {
         /// The file.
-        url: Url,
+        url: Box<Url>,
         /// Why not.
         cause: String,
     },
@@ -82,13 +82,13 @@ pub async fn pin(
 ) -> Result<(Version, PythonArchive), Error> {
     let latest_url = below(mirror, LATEST, "latest-release.json");
     let latest: Latest = serde_json::from_str(&text(client, &latest_url).await?)
-        .map_err(|e| Error::Malformed { url: latest_url, cause: e.to_string() })?;
+        .map_err(|e| Error::Malformed { url: latest_url.into(), cause: e.to_string() })?;
     let sums_url = below(mirror, RELEASES, &format!("{}/SHA256SUMS", latest.tag));
     let sums = text(client, &sums_url).await?;
     let archives = archives(&sums, &latest.tag);
     if archives.is_empty() {
         let cause = format!("it lists no interpreter of the release {}", latest.tag);
-        return Err(Error::Malformed { url: sums_url, cause });
+        return Err(Error::Malformed { url: sums_url.into(), cause });
     }
     newest(&archives, wanted).cloned().ok_or_else(|| {
         let versions: Vec<_> = archives.iter().map(|(version, _)| version.to_string()).collect();
@@ -109,7 +109,7 @@ pub fn url(archive: &PythonArchive, mirror: Option<&Url>) -> Url {
 async fn text(client: &net::Client, url: &Url) -> Result<String, Error> {
     let (_, bytes) = client.get(url, &HeaderMap::new()).await.map_err(Error::Net)?;
     let text = String::from_utf8(bytes.to_vec());
-    text.map_err(|e| Error::Malformed { url: net::redacted(url), cause: e.to_string() })
+    text.map_err(|e| Error::Malformed { url: net::redacted(url).into(), cause: e.to_string() })
 }
 
 /// `path` below the mirror, or below the project's own `base`.

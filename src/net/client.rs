@@ -1,5 +1,6 @@
 //! A reqwest client that tries again.
 
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -141,7 +142,7 @@ impl Client {
                     }
                     wait
                 }
-                Err(error) if error.is_builder() || error.is_redirect() => None,
+                Err(error) if is_lasting(error) => None,
                 Err(error) if error.is_connect() => budget.spend_on_connecting(),
                 Err(_) => budget.spend(None),
             };
@@ -155,4 +156,19 @@ impl Client {
             }
         }
     }
+}
+
+/// Whether trying again cannot help: a bad request, a redirect loop, a certificate that is not
+/// trusted or a server that does not speak TLS (both come as invalid data).
+fn is_lasting(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
+    error.is_builder()
+        || error.is_redirect()
+        || causes.filter_map(|e| e.downcast_ref()).any(is_invalid_data)
+}
+
+/// An `io::Error` inside another one is not among its sources, so it is looked for by hand.
+fn is_invalid_data(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData
+        || error.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(is_invalid_data)
 }

@@ -14,7 +14,7 @@ pub enum Error {
     #[error("{url} answered {status}")]
     Status {
         /// What was asked.
-        url: Url,
+        url: Box<Url>,
         /// What it answered.
         status: StatusCode,
     },
@@ -25,7 +25,7 @@ pub enum Error {
     ))]
     Transport {
         /// What was asked.
-        url: Url,
+        url: Box<Url>,
         /// The innermost cause, in words.
         cause: String,
     },
@@ -56,12 +56,12 @@ impl Error {
         while let Some(source) = innermost.source() {
             innermost = source;
         }
-        Error::Transport { url: redacted(url), cause: innermost.to_string() }
+        Error::Transport { url: redacted(url).into(), cause: innermost.to_string() }
     }
 
     /// An answer that is not a success.
     pub(crate) fn answer(url: &Url, status: StatusCode) -> Self {
-        Error::Status { url: redacted(url), status }
+        Error::Status { url: redacted(url).into(), status }
     }
 }
 

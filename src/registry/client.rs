@@ -293,11 +293,11 @@ impl Address {
         got: impl ToString,
     ) -> Error {
         Error::Integrity {
-            reference: self.reference.clone(),
-            host: self.name.clone(),
-            what: what.to_string(),
-            expected: expected.to_string(),
-            got: got.to_string(),
+            reference: self.reference.as_str().into(),
+            host: self.name.as_str().into(),
+            what: what.to_string().into(),
+            expected: expected.to_string().into(),
+            got: got.to_string().into(),
         }
     }
 }

@@ -106,15 +106,15 @@ pub enum Error {
     ))]
     Integrity {
         /// The image.
-        reference: String,
+        reference: Box<str>,
         /// Which host answered.
-        host: String,
+        host: Box<str>,
         /// "the manifest", "the layer sha256:…".
-        what: String,
+        what: Box<str>,
         /// The digest or size promised.
-        expected: String,
+        expected: Box<str>,
         /// The digest or size found.
-        got: String,
+        got: Box<str>,
     },
     /// An answer that cannot be understood.
     #[error("{reference}: {what} from {host} cannot be read: {cause}")]

@@ -24,7 +24,7 @@ pub enum Error {
     ))]
     Hash {
         /// Where they came from.
-        url: Url,
+        url: Box<Url>,
         /// What the lock or index promised.
         expected: Sha256,
         /// What they are.
@@ -38,7 +38,7 @@ pub enum Error {
     ))]
     Size {
         /// Where they came from.
-        url: Url,
+        url: Box<Url>,
         /// Bytes promised.
         expected: u64,
         /// Bytes offered, or received when that is already more.

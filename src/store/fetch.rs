@@ -66,7 +66,7 @@ impl Store {
             }
             if !left_over {
                 sink.discard()?;
-                return Err(Error::Hash { url: redacted(url), expected: sha256, got });
+                return Err(Error::Hash { url: redacted(url).into(), expected: sha256, got });
             }
             // What an earlier run left may have come from elsewhere: once more, from the start.
             left_over = false;
@@ -179,7 +179,7 @@ async fn receive(
             && total != size
         {
             sink.discard()?;
-            return Err(Error::Size { url: redacted(url), expected: size, got: total });
+            return Err(Error::Size { url: redacted(url).into(), expected: size, got: total });
         }
         validator = part.validator();
         let total = part.total.or(size);
@@ -212,7 +212,7 @@ async fn receive(
             (None, Some(size)) if sink.length != size => {
                 let got = sink.length;
                 sink.discard()?;
-                return Err(Error::Size { url: redacted(url), expected: size, got });
+                return Err(Error::Size { url: redacted(url).into(), expected: size, got });
             }
             (None, _) => return Ok(sink),
         }

@@ -1,7 +1,6 @@
 //! The proof that a file was hashed.
 
-use camino::Utf8Path;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest::Sha256;
 

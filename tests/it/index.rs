@@ -6,9 +6,8 @@ use std::time::Duration;
 use envlock::exit::{Classified, Exit};
 use envlock::index::{
     Candidate, Error, Fetcher, LiveCatalog, Locator, Project, Skip, Sources, Surroundings, Target,
-    WheelFacts,
 };
-use envlock::lock::Package;
+use envlock::lock::{Package, WheelFacts};
 use envlock::net::{Client, Retry};
 use envlock::python::CoreMetadata;
 use envlock::solve::{Catalog, Problem};
@@ -333,4 +332,22 @@ fn a_locked_wheel_is_found_again_and_a_changed_one_refused() {
         matches!(error, Error::Gone { .. }) && error.to_string().contains("/simple/torch/"),
         "{error}"
     );
+}
+
+#[test]
+fn a_server_that_cannot_be_trusted_or_understood_is_not_asked_again() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = std::io::Read::read(&mut stream, &mut [0; 4096]);
+            let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let patient = Retry { first: Duration::from_secs(600), ..Retry::default() };
+    let fetcher = Fetcher::new(Client::new(patient).unwrap());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let page = async { tokio::time::timeout(Duration::from_secs(20), fetcher.page(&url)).await };
+    let error = runtime.block_on(page).expect("it gives up at once").unwrap_err();
+    assert_eq!(error.exit(), Exit::Network);
 }

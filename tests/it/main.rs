@@ -1,9 +1,17 @@
 //! Runs the binary against real servers on loopback; one file a command.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 mod cli;
+mod config;
+mod docs;
+mod doctor;
 mod index;
+mod purity;
 mod registry;
+mod resolve;
+mod rollback;
+mod standalone;
+mod status;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;

@@ -68,7 +68,7 @@ fn python() -> Ask {
 
 #[tokio::test]
 async fn a_tag_of_one_image_has_one_digest() {
-    let Some(registry) = Registry::start() else { return };
+    let registry = Registry::start();
     let digest = registry.push_image("base/one", "v1", &debian(), &config()).await;
     let text = format!("{}/base/one:v1", registry.host());
     let pinned = client().pin(&text).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_tag_of_one_image_has_one_digest() {
 
 #[tokio::test]
 async fn a_tag_of_an_index_has_the_digest_of_our_platform_too() {
-    let Some(registry) = Registry::start() else { return };
+    let registry = Registry::start();
     let digest = registry.push_image("base/multi", "amd64", &debian(), &config()).await;
     let entry = |os: &str, architecture: &str| {
         json!({"mediaType": envlock_manifest(), "digest": digest.to_string(), "size": 1,
@@ -108,7 +108,7 @@ fn envlock_manifest() -> &'static str {
 
 #[tokio::test]
 async fn an_image_of_another_platform_is_refused_by_its_config() {
-    let Some(registry) = Registry::start() else { return };
+    let registry = Registry::start();
     let mut config = config();
     config["architecture"] = json!("arm64");
     registry.push_image("base/arm", "v1", &[], &config).await;
@@ -121,7 +121,7 @@ async fn an_image_of_another_platform_is_refused_by_its_config() {
 
 #[tokio::test]
 async fn what_is_not_there_is_named() {
-    let Some(registry) = Registry::start() else { return };
+    let registry = Registry::start();
     let text = format!("{}/base/none:v1", registry.host());
     let error = client().pin(&text).await.unwrap_err();
     assert_eq!((error.exit(), error.is_unreachable()), (Exit::Registry, false));
@@ -141,7 +141,7 @@ async fn a_registry_that_is_away_is_told_apart_from_one_that_refuses() {
 
 #[tokio::test]
 async fn the_facts_of_a_base_come_from_its_layers_and_are_read_once() {
-    let Some(registry) = Registry::start() else { return };
+    let registry = Registry::start();
     registry.push_image("base/debian", "v1", &debian(), &config()).await;
     let (text, (_folder, store)) = (format!("{}/base/debian:v1", registry.host()), store());
     let client = client();
@@ -162,7 +162,7 @@ async fn the_facts_of_a_base_come_from_its_layers_and_are_read_once() {
 
 #[tokio::test]
 async fn a_python_image_says_its_version_itself() {
-    let Some(registry) = Registry::start() else { return };
+    let registry = Registry::start();
     let mut config = config();
     config["config"]["Env"] = json!(["PYTHON_VERSION=3.14.5"]);
     registry.push_image("base/python", "v1", &debian(), &config).await;
@@ -174,7 +174,7 @@ async fn a_python_image_says_its_version_itself() {
 
 #[tokio::test]
 async fn a_pushed_image_is_read_back_whole_or_its_missing_blob_is_named() {
-    let Some(registry) = Registry::start() else { return };
+    let registry = Registry::start();
     let layers = debian();
     let digest = registry.push_image("team/ray", "v1", &layers, &config()).await;
     let pinned = PinnedReference::new(registry.host(), "team/ray", digest);
@@ -360,6 +360,19 @@ async fn an_anonymous_token_is_fetched_once_and_used_for_everything() {
         server.requests().into_iter().filter(|r| r.path.starts_with("/token")).collect();
     assert_eq!(tokens.len(), 1);
     assert_eq!(tokens[0].path, "/token?service=here&scope=repository%3Ateam%2Fbase%3Apull");
+}
+
+#[tokio::test]
+async fn plain_http_beyond_loopback_is_used_only_when_asked_for() {
+    let image = Served::new();
+    let server = Server::start(move |request| image.answer(request));
+    // A spelling of this machine that is not taken for loopback.
+    let text = format!("{}/base:v1", server.host().replace("127.0.0.1", "127.1"));
+    let net = net::Client::new(Retry { attempts: 1, ..Retry::default() }).unwrap();
+    let client = |insecure| Client::new(net.clone(), &RegistrySpec::default(), insecure);
+    let error = client(false).pin(&text).await.unwrap_err();
+    assert!(error.is_unreachable(), "{error:?}");
+    client(true).pin(&text).await.unwrap();
 }
 
 #[tokio::test]

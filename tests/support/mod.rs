@@ -1,12 +1,8 @@
 //! What the integration tests share: one file a server or tool.
 mod envlock;
+mod index;
 mod registry;
 mod server;
-
-pub use envlock::Envlock;
-pub use registry::Registry;
-pub use server::{Reply, Server};
-mod index;
 mod wheel;
 
 pub use envlock::Envlock;

@@ -1,10 +1,15 @@
 //! A real registry (Debian's docker-registry) of the test's own, on a free port of loopback.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use envlock::digest::Digest;
+use envlock::reference::PinnedReference;
 use tempfile::TempDir;
+
+const HOW_TO_INSTALL: &str = "\
+this test needs Debian's registry: `apt-get install docker-registry`, or its path in \
+ENVLOCK_TEST_REGISTRY";
 
 /// A running registry with its own folder; both gone when dropped.
 pub struct Registry {
@@ -14,45 +19,45 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// `None`, said aloud, where no docker-registry is installed; `ENVLOCK_TEST_REGISTRY=required`
-    /// makes that a failure.
-    pub fn start() -> Option<Self> {
+    /// Starts an empty registry and waits until it listens.
+    pub fn start() -> Self {
         Self::with_auth("")
     }
 
     /// With more of the configuration file, such as an `auth:` section.
-    pub fn with_auth(section: &str) -> Option<Self> {
-        let Some(program) = program() else {
-            let required = std::env::var("ENVLOCK_TEST_REGISTRY").is_ok_and(|v| v == "required");
-            assert!(!required, "docker-registry is not installed");
-            eprintln!("skipped: docker-registry is not installed (Debian: docker-registry)");
-            return None;
-        };
+    pub fn with_auth(section: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let host = free.local_addr().unwrap().to_string();
-        drop(free);
         let config = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {}/data}}\n  \
-             delete: {{enabled: true}}\nhttp: {{addr: {host}}}\n{section}",
+            "version: 0.1\nlog: {{level: info, formatter: text}}\nhttp: {{addr: '127.0.0.1:0'}}\n\
+             storage: {{filesystem: {{rootdirectory: '{}/data'}}, delete: {{enabled: true}}}}\n{section}",
             folder.path().display()
         );
         let file = folder.path().join("config.yml");
         fs_err::write(&file, config).unwrap();
-        let process = Command::new(program)
+        let program =
+            std::env::var("ENVLOCK_TEST_REGISTRY").unwrap_or_else(|_| "docker-registry".to_owned());
+        let mut process = Command::new(&program)
             .arg("serve")
             .arg(&file)
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
-        let registry = Registry { process, host, folder };
-        let start = Instant::now();
-        while std::net::TcpStream::connect(&registry.host).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(20), "docker-registry does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Some(registry)
+            .unwrap_or_else(|error| panic!("{program}: {error}; {HOW_TO_INSTALL}"));
+        let mut log = BufReader::new(process.stderr.take().unwrap());
+        let mut seen = String::new();
+        let host = loop {
+            let from = seen.len();
+            if log.read_line(&mut seen).unwrap() == 0 {
+                panic!("{program} ended:\n{seen}\n{HOW_TO_INSTALL}");
+            }
+            if let Some((_, rest)) = seen[from..].split_once("listening on ") {
+                let address = |c: &char| *c == '.' || *c == ':' || c.is_ascii_digit();
+                break rest.chars().take_while(address).collect();
+            }
+        };
+        // A full pipe would stop the registry.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Registry { process, host, folder }
     }
 
     /// `127.0.0.1:PORT`
@@ -89,6 +94,32 @@ impl Registry {
             "config": descriptor("config.v1+json", &config), "layers": layers,
         });
         self.push_manifest(name, tag, MANIFEST, &manifest).await
+    }
+
+    /// Pushes a tiny image that `seed` makes different from others, from outside a runtime.
+    pub fn push(&self, repository: &str, seed: &str) -> PinnedReference {
+        let config = serde_json::json!({
+            "architecture": "amd64", "os": "linux", "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [Digest::of(seed)]},
+        });
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let layers = [seed.as_bytes().to_vec()];
+        let digest = runtime.block_on(self.push_image(repository, seed, &layers, &config));
+        PinnedReference::new(&self.host, repository, digest)
+    }
+
+    /// Deletes a manifest, as a retention job does.
+    pub fn delete(&self, image: &PinnedReference) {
+        let path = format!("v2/{}/manifests/{}", image.repository(), image.digest());
+        let request = reqwest::Client::new().delete(format!("http://{}/{path}", self.host));
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        assert_eq!(runtime.block_on(request.send()).unwrap().status(), 202);
+    }
+
+    /// Stops it; later requests are refused.
+    pub fn stop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
     }
 
     /// Pushes a manifest or index as it is; its digest.
@@ -130,10 +161,4 @@ impl Drop for Registry {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn program() -> Option<std::path::PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let found = std::env::split_paths(&path).map(|folder| folder.join("docker-registry"));
-    found.chain(["/opt/envlock-engine/bin/docker-registry".into()]).find(|file| file.is_file())
 }

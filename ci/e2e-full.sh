@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# ci/e2e-full.sh: the full stack, with figures: ci/quickstart.sh, then both images pulled by digest and
+# used (Ray, torch, PyTorch Geometric, marimo). 3.3 GB of wheels, about 30 GB of disk, half an hour.
+# Options are those of ci/quickstart.sh.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=setup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+
+FOLDER=$ROOT/quickstart
+while [ $# -gt 0 ]; do
+  case $1 in
+    --folder) FOLDER=${2:?--folder needs a DIR}; shift ;;
+    *) fail "usage: ci/e2e-full.sh [--folder DIR]" ;;
+  esac
+  shift
+done
+
+figures() {
+  python3 - "$FOLDER/env.lock" <<'P'
+import re, sys
+text = open(sys.argv[1]).read()
+total = lambda key: sum(map(int, re.findall(rf"^{key} = (\d+)$", text, re.M)))
+print(f"{text.count('[[package]]')} packages, {total('size') / 1e9:.2f} GB of wheels, "
+      f"{total('unpacked-size') / 1e9:.2f} GB unpacked")
+P
+  local image
+  for image in "$@"; do
+    docker buildx imagetools inspect --raw "$image" | python3 -c '
+import json, sys
+layers = json.load(sys.stdin)["layers"]
+print(f"{sys.argv[1]}: {len(layers)} layers, {sum(l[\"size\"] for l in layers) / 1e9:.2f} GB compressed")' "${image%@*}"
+  done
+}
+
+step "resolve, build --push, rollback" "$CI/quickstart.sh" --folder "$FOLDER"
+step "settings" need_engine
+mapfile -t IMAGES < <(release_images "$FOLDER" ray-runtime marimo-runtime)
+step "figures" figures "${IMAGES[@]}"
+step "the images run" "$CI/check-images.sh" "${IMAGES[@]}"
+times_of_steps

@@ -1,0 +1,93 @@
+//! The project's files, the store and the disk.
+
+use camino::Utf8Path;
+
+use super::check::{Check, Level};
+use crate::commands::Context;
+use crate::lock;
+use crate::spec::{self, Spec};
+use crate::store::Store;
+
+/// The wheels of the built-in stack and what a build makes of them need about this much.
+const ROOM: u64 = 10 << 30;
+
+/// envlock.toml, and the spec that holds when it is sound.
+pub(super) fn spec(context: &Context) -> (Check, Option<Spec>) {
+    match spec::load(&context.folder) {
+        Ok(spec) => {
+            let own = context.path(spec::FILE_NAME).exists();
+            let found = if own { "is sound" } else { "none: the built-in stack is used" };
+            (Check::ok("envlock.toml", found), Some(spec))
+        }
+        Err(error) => (Check::error("envlock.toml", Level::Fail, &error), None),
+    }
+}
+
+/// env.lock: readable, for this spec, complete.
+pub(super) fn lock(context: &Context, spec: &Spec) -> Check {
+    let name = "env.lock";
+    match context.read_lock(Utf8Path::new(lock::FILE_NAME)) {
+        Err(error @ lock::Error::Missing { .. }) => Check::error(name, Level::Warn, &error),
+        Err(error) => Check::error(name, Level::Fail, &error),
+        Ok((lock, _)) if lock.spec_sha256 != spec.sha256() => {
+            Check::warn(name, "was resolved from another spec", "run `envlock resolve`")
+        }
+        Ok((lock, _)) => match lock.unpinned().as_slice() {
+            [] => Check::ok(name, format!("{} packages, all pinned", lock.packages.len())),
+            missing => Check::warn(name, missing.join("; "), "run `envlock resolve` again"),
+        },
+    }
+}
+
+/// config.yaml is there to be edited.
+pub(super) fn config(context: &Context, spec: &Spec) -> Check {
+    let path = context.path(&spec.config.path);
+    match fs_err::read_to_string(&path) {
+        Ok(_) => Check::ok("config", format!("{path} is there")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Check::warn(
+            "config",
+            format!("{path} does not exist"),
+            "set [config] path in envlock.toml, or push with --no-config",
+        ),
+        Err(error) => Check::fail("config", error.to_string(), "make it readable"),
+    }
+}
+
+/// The store can be written, and there is room.
+pub(super) fn store() -> Vec<Check> {
+    let name = "store";
+    let store = match Store::open() {
+        Ok(store) => store,
+        Err(error) => return vec![Check::error(name, Level::Fail, &error)],
+    };
+    // A fresh text each time: a file that is there already would prove nothing about writing.
+    let text = format!("envlock doctor {} {}", std::process::id(), jiff::Timestamp::now());
+    let written = match store.put(text.as_bytes()) {
+        Ok(file) => {
+            // Only the probe: whether it goes away again is no question of health.
+            let _ = fs_err::remove_file(file.path());
+            Check::ok(name, format!("{} can be written", store.root()))
+        }
+        Err(error) => Check::error(name, Level::Fail, &error),
+    };
+    vec![written, room(store.root())]
+}
+
+fn room(folder: &Utf8Path) -> Check {
+    let name = "disk";
+    match rustix::fs::statvfs(folder.as_std_path()) {
+        Ok(disk) => {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            let found = format!("{} GiB free at {folder}", free >> 30);
+            if free >= ROOM {
+                return Check::ok(name, found);
+            }
+            let todo = format!(
+                "the built-in stack needs about {} GiB; free some, or set ENVLOCK_STORE to another disk",
+                ROOM >> 30
+            );
+            Check::warn(name, found, todo)
+        }
+        Err(error) => Check::warn(name, format!("{folder}: {error}"), "check the disk"),
+    }
+}

@@ -1,0 +1,50 @@
+//! Gathers the checks and reports them.
+
+use serde::Serialize;
+
+use super::check::{Check, Level};
+use super::{engine, files, registry};
+use crate::cli::Doctor;
+use crate::commands::Context;
+use crate::exit::{CommandResult, Exit, Failure};
+use crate::net::{Client, Retry};
+
+/// The report as JSON. `version` changes when a field changes its meaning.
+#[derive(Serialize)]
+struct Report<'a> {
+    version: u32,
+    healthy: bool,
+    checks: &'a [Check],
+}
+
+/// Runs `envlock doctor`: exit 0 when nothing failed, warnings or not, else 1.
+pub async fn run(args: Doctor, context: &Context) -> CommandResult {
+    // A doctor answers soon: what does not come at the second try is a finding.
+    let retry = Retry { attempts: 2, ..Retry::default() };
+    let net = Client::new(retry)
+        .map_err(|e| Failure::message(Exit::Failed, format!("no HTTP client: {e}")))?;
+    let (first, spec) = files::spec(context);
+    let mut checks = vec![first];
+    if let Some(spec) = &spec {
+        checks.extend([files::lock(context, spec), files::config(context, spec)]);
+    }
+    checks.extend(files::store());
+    let registries = async {
+        match &spec {
+            Some(spec) => registry::checks(net, spec, args.registry.as_deref()).await,
+            None => Vec::new(),
+        }
+    };
+    let (engines, registries) = tokio::join!(engine::checks(), registries);
+    checks.extend(engines);
+    checks.extend(registries);
+
+    let healthy = checks.iter().all(|check| check.level != Level::Fail);
+    if context.ui.wants_json() {
+        context.ui.json(&Report { version: 1, healthy, checks: &checks });
+    } else {
+        let lines: Vec<_> = checks.iter().map(Check::to_string).collect();
+        context.ui.result(lines.join("\n"));
+    }
+    Ok(if healthy { Exit::Ok } else { Exit::Failed })
+}

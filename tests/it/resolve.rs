@@ -1,0 +1,193 @@
+//! `envlock resolve` against an index and a registry on loopback.
+
+use crate::support::{Envlock, FakeIndex, Fault, Pages, Registry};
+
+const CP314: &str = "cp314-cp314-manylinux_2_28_x86_64";
+
+/// The shape of the real stack: torch from an index of CUDA builds, PyG wheels from flat pages.
+fn stack() -> FakeIndex {
+    let index = FakeIndex::start();
+    for (torch, vision) in [("2.15.0", "0.30.0"), ("2.14.1", "0.29.1"), ("2.12.1", "0.27.1")] {
+        let local = |version: &str| format!("{version}+cu130");
+        index.wheel("torch", &local(torch)).tags(CP314).requires("numpy").add();
+        index
+            .wheel("torchvision", &local(vision))
+            .tags(CP314)
+            .requires(&format!("torch=={torch}"))
+            .add();
+    }
+    let pyg = |name: &str, version: &str, page: &str, tags: &str| {
+        index.wheel(name, version).tags(tags).on_pyg_page(page).add();
+    };
+    pyg("pyg_lib", "0.9.0+pt214cu130", "torch-2.14.0+cu130", "cp310-abi3-linux_x86_64");
+    pyg("pyg_lib", "0.7.0+pt212cu130", "torch-2.12.0+cu130", "cp314-cp314-linux_x86_64");
+    pyg("torch_scatter", "2.1.2+pt212cu130", "torch-2.12.0+cu130", "cp314-cp314-linux_x86_64");
+    index.wheel("pip", "26.3").add();
+    index.wheel("numpy", "2.5.0").tags(CP314).add();
+    index
+}
+
+fn spec(index: &FakeIndex, base: &str, torch: &str, pyg: &str) -> String {
+    format!(
+        "[python]\nsource = \"base\"\n[target]\nglibc = \"2.39\"\n\
+         [base]\nruntime = \"{base}\"\ndevel = \"{base}\"\n\
+         [groups.python]\npackages = [\"pip\"]\n\
+         [groups.torch]\npackages = {torch}\nindex = [\"pytorch\"]\n\
+         [groups.pyg]\npackages = {pyg}\n\
+         [sources.pypi]\nurl = \"{0}\"\n[sources.pytorch]\nurl = \"{0}\"\n[sources.pyg]\nkind = \"pyg\"\nurl = \"{1}\"\n",
+        index.url(),
+        index.pyg_url()
+    )
+}
+
+/// A registry with a base image that says it has Python 3.14.2.
+fn base() -> (Registry, String) {
+    let registry = Registry::start();
+    let config = serde_json::json!({
+        "os": "linux", "architecture": "amd64", "created": "2026-11-01T00:00:00Z",
+        "config": { "Env": ["PYTHON_VERSION=3.14.2"] }, "rootfs": { "type": "layers", "diff_ids": [] },
+    });
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(registry.push_image("base", "v1", &[], &config));
+    let name = format!("{}/base:v1", registry.host());
+    (registry, name)
+}
+
+#[test]
+fn torch_goes_back_for_pyg_lib_and_the_lock_is_complete_and_stable() {
+    let (_registry, base) = base();
+    let index = stack();
+    let envlock = Envlock::new();
+    envlock.write(
+        "envlock.toml",
+        spec(&index, &base, "[\"torch\", \"torchvision\"]", "[\"pyg_lib\"]"),
+    );
+    let run = envlock.run(["resolve"]).exits(0);
+    assert_eq!(
+        run.stdout(),
+        "+ numpy 2.5.0\n+ pip 26.3\n+ pyg-lib 0.9.0+pt214cu130\n+ torch 2.14.1+cu130\n+ torchvision 0.29.1+cu130\n"
+    );
+    let why = "torch 2.14.1+cu130 instead of 2.15.0+cu130: pyg-lib has no wheel for torch 2.15 with cu130 yet";
+    assert!(run.stderr().contains(why), "{}", run.stderr());
+    let text = envlock.read("env.lock");
+    let lock = envlock::lock::parse(&text).unwrap();
+    assert_eq!(lock.unpinned(), Vec::<String>::new());
+    assert_eq!(lock.python.version.to_string(), "3.14.2");
+    assert!(lock.packages.iter().all(|p| p.size > 0 && p.unpacked_size > 0));
+    assert!(
+        !text.contains("127.0.0.1") || text.matches("127.0.0.1").count() == 2,
+        "only the bases name a host"
+    );
+
+    fs_err::remove_file(envlock.path("env.lock")).unwrap();
+    envlock.run(["resolve"]).exits(0);
+    assert_eq!(envlock.read("env.lock"), text);
+}
+
+#[test]
+fn a_fresh_lock_is_answered_without_a_request_and_a_changed_spec_keeps_what_fits() {
+    let (_registry, base) = base();
+    let index = stack();
+    let envlock = Envlock::new();
+    envlock.write("envlock.toml", spec(&index, &base, "[\"torch\"]", "[\"pyg_lib\"]"));
+    envlock.run(["resolve"]).exits(0);
+    let before = index.requests("");
+    envlock.run(["resolve"]).exits(0);
+    envlock.run(["resolve", "--check"]).exits(0);
+    assert_eq!(index.requests(""), before);
+
+    index.wheel("numpy", "2.6.0").tags(CP314).add();
+    envlock.write(
+        "envlock.toml",
+        spec(&index, &base, "[\"torch\", \"torchvision\"]", "[\"pyg_lib\"]"),
+    );
+    let stale = envlock.run(["resolve", "--check"]).exits(3);
+    assert_eq!(stale.stdout(), "stale: torchvision is asked for and not locked\n");
+    let run = envlock.run(["resolve"]).exits(0);
+    assert_eq!(run.stdout(), "+ torchvision 0.29.1+cu130\n");
+    let run = envlock.run(["resolve", "--upgrade", "numpy"]).exits(0);
+    assert_eq!(run.stdout(), "~ numpy 2.5.0 → 2.6.0\n");
+}
+
+#[test]
+fn scatter_takes_the_set_back_to_the_last_torch_that_has_it() {
+    let (_registry, base) = base();
+    let index = stack();
+    let envlock = Envlock::new();
+    let spec =
+        spec(&index, &base, "[\"torch\", \"torchvision\"]", "[\"pyg_lib\", \"torch_scatter\"]");
+    envlock.write("envlock.toml", spec);
+    let run = envlock.run(["resolve", "--dry-run"]).exits(0);
+    assert!(run.stdout().contains(
+        "+ torch 2.12.1+cu130\n+ torch-scatter 2.1.2+pt212cu130\n+ torchvision 0.27.1+cu130"
+    ));
+    assert!(!envlock.path("env.lock").exists(), "--dry-run writes nothing");
+}
+
+#[test]
+fn what_has_no_wheel_is_named_with_the_newest_that_has_one() {
+    let (_registry, base) = base();
+    let index = stack();
+    index.stub("old-2.0.tar.gz");
+    index.wheel("old", "1.0").add();
+    let envlock = Envlock::new();
+    envlock.write("envlock.toml", spec(&index, &base, "[\"torch\"]", "[\"old>=2\"]"));
+    envlock.write("env.lock", "not a lock");
+    let run = envlock.run(["resolve"]).exits(4);
+    let text = run.stderr().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("old 2.0 is only a source distribution"), "{text}");
+    assert!(text.contains("the newest version of old with a wheel is 1.0"), "{text}");
+    assert_eq!(envlock.read("env.lock"), "not a lock");
+}
+
+#[test]
+fn a_passing_fault_is_survived_and_a_lasting_one_names_url_and_cause() {
+    let (_registry, base) = base();
+    let index = stack();
+    index.fail("numpy", Fault::Status(503), 1);
+    index.fail("torchvision", Fault::TooMany(0), 1);
+    index.fail("pip", Fault::Cut, 1);
+    let envlock = Envlock::new();
+    envlock.write(
+        "envlock.toml",
+        spec(&index, &base, "[\"torch\", \"torchvision\"]", "[\"pyg_lib\"]"),
+    );
+    envlock.run(["resolve"]).exits(0);
+
+    index.fail("simple/numpy", Fault::Status(500), 1000);
+    let run = envlock.run(["resolve", "--upgrade"]).exits(5);
+    assert!(
+        run.stderr().contains("simple/numpy/") && run.stderr().contains("500"),
+        "{}",
+        run.stderr()
+    );
+}
+
+#[test]
+fn json_pages_give_the_same_lock_as_html_pages() {
+    let (_registry, base) = base();
+    let lock = |index: FakeIndex| {
+        let envlock = Envlock::new();
+        envlock.write("envlock.toml", spec(&index, &base, "[\"torch\"]", "[\"pyg_lib\"]"));
+        envlock.run(["resolve"]).exits(0);
+        envlock.read("env.lock")
+    };
+    assert_eq!(lock(stack()), lock(stack().pages(Pages::Json)));
+    assert_eq!(lock(stack()), lock(stack().without_ranges()));
+}
+
+#[test]
+fn a_base_registry_out_of_reach_leaves_an_unpinned_lock_and_says_so() {
+    let index = stack();
+    let envlock = Envlock::new();
+    envlock
+        .write("envlock.toml", spec(&index, "127.0.0.1:1/base:v1", "[\"torch\"]", "[\"pyg_lib\"]"));
+    let run = envlock.run(["resolve"]).exits(0);
+    assert!(
+        run.stderr().contains("base image 127.0.0.1:1/base:v1 is NOT pinned"),
+        "{}",
+        run.stderr()
+    );
+    let check = envlock.run(["resolve", "--check"]).exits(3);
+    assert!(check.stdout().contains("has no digest"), "{}", check.stdout());
+}

@@ -1,0 +1,214 @@
+//! `envlock rollback` and `history`, against a real registry.
+
+use crate::support::release::{CONFIG, Images, push_both, release};
+use crate::support::{Envlock, Registry};
+
+struct Scene {
+    registry: Registry,
+    envlock: Envlock,
+    first: Images,
+    after_first: String,
+    after_second: String,
+}
+
+/// Two releases.
+fn scene() -> Scene {
+    let (registry, envlock) = (Registry::start(), Envlock::new());
+    envlock.write("config.yaml", CONFIG);
+    let first = push_both(&registry, "one");
+    release(&envlock, &first, "lock one\n");
+    let after_first = envlock.read("config.yaml");
+    release(&envlock, &push_both(&registry, "two"), "lock two\n");
+    let after_second = envlock.read("config.yaml");
+    Scene { registry, envlock, first, after_first, after_second }
+}
+
+impl Scene {
+    fn history(&self) -> String {
+        self.envlock.read("env.releases.jsonl")
+    }
+    fn json(&self, args: &[&str]) -> serde_json::Value {
+        serde_json::from_str(&self.envlock.run(args).exits(0).stdout()).unwrap()
+    }
+}
+
+#[test]
+fn rollbacks_go_back_release_by_release_to_the_file_before_the_first() {
+    let scene = scene();
+    let run = scene.envlock.run(["rollback"]).exits(0);
+    assert!(run.stderr().contains("went back to release 1"), "{}", run.stderr());
+    assert!(run.stdout().contains("+++ b/config.yaml"), "{}", run.stdout());
+    assert_eq!(scene.envlock.read("config.yaml"), scene.after_first);
+    // The first release found tags that are built on the spot: no registry is asked for them.
+    scene.envlock.run(["rollback"]).exits(0);
+    assert_eq!(scene.envlock.read("config.yaml"), CONFIG);
+    let run = scene.envlock.run(["rollback"]).exits(2);
+    assert!(run.stderr().contains("before the first release"), "{}", run.stderr());
+    scene.envlock.run(["rollback", "--to", "2"]).exits(0);
+    assert_eq!(scene.envlock.read("config.yaml"), scene.after_second);
+    let history = scene.json(&["history", "--json"]);
+    let kinds: Vec<_> = history["releases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| (r["kind"].as_str().unwrap(), r["to"].as_u64()))
+        .collect();
+    let back = |to| ("rollback", Some(to));
+    assert_eq!(kinds, [("build", None), ("build", None), back(1), back(0), back(2)]);
+    assert_eq!((history["v"].as_u64(), history["current"].as_u64()), (Some(1), Some(2)));
+}
+
+#[test]
+fn an_image_that_is_gone_stops_the_rollback_and_nothing_is_written() {
+    let scene = scene();
+    let ray = &scene.first[&"ray-runtime".parse().unwrap()];
+    scene.registry.delete(ray);
+    let before = scene.history();
+    for args in
+        [&["rollback"][..], &["rollback", "--dry-run"], &["rollback", "--to", "1", "--force"]]
+    {
+        let run = scene.envlock.run(args).exits(8);
+        assert!(
+            run.stderr().replace(['\n', ' ', '│'], "").contains(&ray.digest().to_string()),
+            "{}",
+            run.stderr()
+        );
+    }
+    assert_eq!(scene.envlock.read("config.yaml"), scene.after_second);
+    assert_eq!(scene.history(), before);
+}
+
+#[test]
+fn a_registry_that_does_not_answer_stops_the_rollback() {
+    let mut scene = scene();
+    scene.registry.stop();
+    scene.envlock.run(["rollback"]).exits(8);
+    assert_eq!(scene.envlock.read("config.yaml"), scene.after_second);
+}
+
+#[test]
+fn hand_edits_stay_and_an_image_changed_by_hand_needs_force() {
+    let scene = scene();
+    let edited = scene.after_second.replace("port: 8080 ", "port: 9090 ");
+    scene.envlock.write("config.yaml", &edited);
+    scene.envlock.run(["rollback"]).exits(0);
+    let expected = scene.after_first.replace("port: 8080 ", "port: 9090 ");
+    assert_eq!(scene.envlock.read("config.yaml"), expected);
+
+    let ray = scene.first[&"ray-runtime".parse().unwrap()].to_string();
+    let by_hand = expected.replacen(&ray, "rayproject/ray:latest", 1);
+    scene.envlock.write("config.yaml", &by_hand);
+    let run = scene.envlock.run(["rollback", "--to", "2"]).exits(9);
+    assert!(run.stderr().contains("rayproject/ray:latest"), "{}", run.stderr());
+    assert_eq!(scene.envlock.read("config.yaml"), by_hand);
+    scene.envlock.run(["rollback", "--to", "2", "--force"]).exits(0);
+    let forced = scene.after_second.replace("port: 8080 ", "port: 9090 ");
+    assert_eq!(scene.envlock.read("config.yaml"), forced);
+}
+
+#[test]
+fn a_dry_run_shows_what_the_run_does_and_writes_nothing() {
+    let scene = scene();
+    let before = scene.history();
+    let shown = scene.envlock.run(["rollback", "--dry-run", "--lock"]).exits(0).stdout();
+    assert_eq!(
+        (scene.envlock.read("config.yaml"), scene.history()),
+        (scene.after_second.clone(), before)
+    );
+    assert!(shown.contains("-lock two\n+lock one\n"), "{shown}");
+    let done = scene.envlock.run(["rollback"]).exits(0).stdout();
+    assert!(shown.starts_with(&done), "{shown}\n{done}");
+}
+
+#[test]
+fn the_lock_comes_back_byte_for_byte_from_its_copy_or_from_git() {
+    let scene = scene();
+    scene.envlock.run(["rollback", "--lock"]).exits(0);
+    assert_eq!(scene.envlock.read("env.lock"), "lock one\n");
+
+    let git = |args: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.arg("-C").arg(scene.envlock.folder()).args([
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@example",
+        ]);
+        assert!(command.args(args).output().unwrap().status.success(), "{args:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "env.lock"]);
+    git(&["commit", "-qm", "one"]);
+    scene.envlock.write("env.lock", "lock two\n");
+    git(&["commit", "-qam", "two"]);
+    fs_err::remove_dir_all(scene.envlock.path(".envlock")).unwrap();
+    scene.envlock.run(["rollback", "--to", "2", "--lock"]).exits(0);
+    assert_eq!(scene.envlock.read("env.lock"), "lock two\n");
+    fs_err::remove_dir_all(scene.envlock.path(".git")).unwrap();
+    let run = scene.envlock.run(["rollback", "--to", "1", "--lock"]).exits(1);
+    assert!(run.stderr().contains("neither in .envlock/locks nor in git"), "{}", run.stderr());
+    assert_eq!(scene.envlock.read("config.yaml"), scene.after_second);
+}
+
+#[test]
+fn a_release_that_does_not_exist_is_named() {
+    let run = scene().envlock.run(["rollback", "--to", "7"]).exits(2);
+    assert!(
+        run.stderr().contains("no release 7") && run.stderr().contains("1 to 2"),
+        "{}",
+        run.stderr()
+    );
+}
+
+#[test]
+fn kill_9_at_any_moment_leaves_both_files_old_or_both_new() {
+    let scene = scene();
+    let (mut killed, mut to) = (0, 1_u64);
+    for round in 0..60_u64 {
+        let before = (scene.envlock.read("config.yaml"), scene.history());
+        let mut process = scene
+            .envlock
+            .command(["rollback", "--quiet", "--to", &to.to_string()])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(round * 700));
+        killed += u64::from(process.try_wait().unwrap().is_none());
+        let _ = process.kill();
+        process.wait().unwrap();
+        // The next command that writes finds whatever was left and makes it whole.
+        let project =
+            envlock::release::ProjectLock::acquire(scene.envlock.folder(), || {}).unwrap();
+        project.recover().unwrap();
+        drop(project);
+        let after = (scene.envlock.read("config.yaml"), scene.history());
+        let config = if to == 1 { &scene.after_first } else { &scene.after_second };
+        if after.1.lines().count() > before.1.lines().count() {
+            assert_eq!(after.0, *config, "round {round}");
+            to = 3 - to;
+        } else {
+            assert_eq!(after, before, "round {round}");
+        }
+    }
+    assert!(killed > 5, "only {killed} runs were killed in time");
+}
+
+#[test]
+fn history_is_a_table_and_a_torn_line_is_told() {
+    let scene = scene();
+    let table = scene.envlock.run(["history"]).exits(0).stdout();
+    assert!(
+        table.contains("build (runs)") && table.contains("team/ray-runtime@sha256:"),
+        "{table}"
+    );
+    let torn = scene.history() + "{\"v\":1,\"numb";
+    scene.envlock.write("env.releases.jsonl", &torn);
+    let run = scene.envlock.run(["history"]).exits(0);
+    assert!(run.stderr().contains("line 3"), "{}", run.stderr());
+    let run = scene.envlock.run(["rollback"]).exits(2);
+    assert!(run.stderr().contains("cut off"), "{}", run.stderr());
+    assert_eq!(scene.history(), torn);
+    assert_eq!(scene.envlock.read("config.yaml"), scene.after_second);
+    Envlock::new().run(["history"]).exits(0);
+}
