@@ -19,3 +19,12 @@ pub mod standalone;
 mod standalone_release;
 pub mod target;
 pub mod zip;
+
+pub use address::{Address, Surroundings};
+pub use candidate::{Candidate, Project, Sidecar, Skip, Skipped};
+pub use catalog::LiveCatalog;
+pub use error::Error;
+pub use fetch::{Fetcher, Piece};
+pub use locate::Locator;
+pub use sources::{Place, Sources};
+pub use target::Target;

@@ -2,6 +2,7 @@
 mod envlock;
 mod index;
 mod registry;
+pub mod release;
 mod server;
 mod wheel;
 
