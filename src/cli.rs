@@ -115,9 +115,15 @@ pub struct Build {
     /// The address of a source for this run: NAME=URL (repeatable)
     #[arg(long, value_name = "NAME=URL")]
     pub index: Vec<IndexOverride>,
+    /// Leave out a package the spec asks for, as the lock was made (repeatable)
+    #[arg(long, value_name = "PKG")]
+    pub without: Vec<PackageName>,
     /// Print the plan: images, build args, layers, sizes, config diff
     #[arg(long)]
     pub dry_run: bool,
+    /// Only lay out .envlock for a build by hand, and print the `docker build` lines
+    #[arg(long, conflicts_with_all = ["push", "dry_run"])]
+    pub prepare: bool,
 }
 
 /// `envlock rollback`

@@ -1,5 +1,7 @@
+#!/bin/sh
 # Makes the base image a drop-in for rayproject/ray: the user `ray`, the paths that templates and scripts
 # expect, a `conda` that runs commands in the environment. Runs as root, without network.
+# shellcheck source=docker/build/settle.sh
 . /mnt/build/settle.sh
 
 # ubuntu images bring a user of their own with our id.

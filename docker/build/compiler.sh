@@ -1,5 +1,7 @@
+#!/bin/sh
 # Triton compiles C at run time, against Python.h. Where the lock holds Triton (COMPILER=required) and the base
 # image lacks a part, it is installed from the distribution's archive as it was at APT_SNAPSHOT. Runs as root.
+# shellcheck source=docker/build/settle.sh
 . /mnt/settle.sh
 
 [ "$COMPILER" = required ] || exit 0

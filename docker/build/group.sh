@@ -1,5 +1,7 @@
+#!/bin/sh
 # Installs one group: exactly the wheels of its requirements.txt, each checked against its sha256 by the locked
 # pip. Runs as ray, without network.
+# shellcheck source=docker/build/settle.sh
 . /mnt/settle.sh
 export PYTHONDONTWRITEBYTECODE=1
 env=/opt/conda/envs/py

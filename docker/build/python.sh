@@ -1,5 +1,7 @@
+#!/bin/sh
 # Makes /opt/conda/envs/py: the locked archive, or a virtual environment of the base image's own interpreter.
 # The interpreter's full version must be the locked one. Runs as ray, without network.
+# shellcheck source=docker/build/settle.sh
 . /mnt/settle.sh
 export PYTHONDONTWRITEBYTECODE=1
 env=/opt/conda/envs/py
@@ -7,7 +9,7 @@ env=/opt/conda/envs/py
 case $PYTHON_SOURCE in
 standalone)
     set -- /media/*.tar.gz
-    [ -f "$1" ] && [ $# -eq 1 ] || fail "the envlock build context has no Python archive: run \`envlock build --prepare\`"
+    [ -f "$1" ] || fail "the envlock build context has no Python archive: run \`envlock build --prepare\`"
     echo "$PYTHON_ARCHIVE_SHA256  $1" | sha256sum --check --quiet || fail "$1 is not the locked archive"
     tar -xzf "$1" -C "$env" --strip-components=1 --no-same-owner
     # Only what the lock names: the archive brings a pip of its own.

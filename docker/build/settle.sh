@@ -1,3 +1,4 @@
+#!/bin/sh
 # Sourced by the build scripts. `settle DIR…` gives everything that this step wrote below DIR the lock's time
 # stamp, so that the same lock makes the same layer on any day, without the exporter rewriting every layer.
 set -eu

@@ -3,6 +3,8 @@ mod buildx;
 mod context;
 pub mod dockerfile;
 mod error;
+mod gather;
 mod progress;
 
 pub use error::Error;
+pub use gather::{client, gather};

@@ -14,11 +14,11 @@ pub enum Error {
     #[diagnostic(help("run `envlock resolve` where the missing source can be reached"))]
     Unpinned(Vec<String>),
     /// The spec moved on.
-    #[error("the lock answers another spec than this one (envlock.toml, --index, --without)")]
+    #[error("the lock does not answer the spec: {}", .0.join("; "))]
     #[diagnostic(help(
         "run `envlock resolve`, or give the same --index and --without that the lock was made with"
     ))]
-    Stale,
+    Stale(Vec<String>),
     /// The command line names an image that the spec does not have.
     #[error("there is no image `{image}` (images: {known})")]
     NoImage {
@@ -71,7 +71,7 @@ pub enum Error {
 impl Classified for Error {
     fn exit(&self) -> Exit {
         match self {
-            Error::Unpinned(_) | Error::Stale => Exit::LockStale,
+            Error::Unpinned(_) | Error::Stale(_) => Exit::LockStale,
             Error::NoPip
             | Error::NoImage { .. }
             | Error::NoStage { .. }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Destination, Error, Repository, Stages};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
-use crate::lock::{BasePin, Lock, Package, Target};
+use crate::lock::{self, BasePin, Lock, Package, Target};
 use crate::reference::{self, PinnedReference};
 use crate::spec::{GroupName, ImageName, ImageSpec, PythonSource, Spec};
 
@@ -120,7 +120,7 @@ pub struct ContextFile {
 pub fn plan(wanted: Wanted, stages: &Stages) -> Result<Plan, Error> {
     let Wanted { lock, spec, .. } = wanted;
     if lock.spec_sha256 != spec.sha256() {
-        return Err(Error::Stale);
+        return Err(Error::Stale(lock::stale(lock, spec)));
     }
     let missing = lock.unpinned();
     let (Some(runtime), Some(devel)) = (pinned(&lock.base.runtime), pinned(&lock.base.devel))
@@ -403,7 +403,7 @@ pub(super) mod tests {
     #[test]
     fn a_stale_or_incomplete_lock_is_refused() {
         let stale = plan_of(&sample(), &[], None, DOCKERFILE).unwrap_err();
-        assert!(matches!(stale, Error::Stale));
+        assert!(matches!(stale, Error::Stale(reasons) if !reasons.is_empty()));
         let mut lock = answering(sample());
         lock.base.devel.digests = None;
         lock.python.verified = false;

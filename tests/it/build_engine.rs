@@ -1,0 +1,144 @@
+//! `envlock build` with a real engine: a small real stack (pip, ray's core, marimo) from PyPI is locked, built,
+//! pushed and run. `ENVLOCK_TEST_ENGINE=1` says that docker, a builder that pushes by digest (BUILDX_BUILDER) and
+//! a registry (ENGINE_REGISTRY) are up; `ENVLOCK_TEST_BASE` names a base image with Python 3.14 where Docker Hub
+//! and GitHub cannot be reached.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use envlock::reference::PinnedReference;
+
+use crate::support::Envlock;
+use crate::support::release::CONFIG;
+
+const GROUPS: &str = "\
+[groups.python]
+packages = [\"pip\"]
+[groups.ray]
+packages = [\"ray[client]\"]
+[groups.marimo]
+packages = [\"marimo\"]
+";
+
+/// The project and what the environment names: builder and registry.
+fn scene() -> Option<(Envlock, String, String)> {
+    if std::env::var("ENVLOCK_TEST_ENGINE").is_ok_and(|v| v == "1") {
+        let variable =
+            |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
+        let (builder, registry) = (variable("BUILDX_BUILDER"), variable("ENGINE_REGISTRY"));
+        let envlock = Envlock::new();
+        let base = match std::env::var("ENVLOCK_TEST_BASE") {
+            Ok(base) => format!(
+                "[python]\nsource = \"base\"\n[base]\nruntime = \"{base}\"\ndevel = \"{base}\"\n"
+            ),
+            Err(_) => String::new(),
+        };
+        envlock.write("envlock.toml", base + GROUPS);
+        envlock.write("config.yaml", CONFIG);
+        return Some((envlock, builder, registry));
+    }
+    eprintln!(
+        "skipped: no engine (ENVLOCK_TEST_ENGINE=1 says that there is one; ci/test.sh starts one)"
+    );
+    None
+}
+
+fn docker(args: &[&str]) -> Output {
+    Command::new("docker").args(args).output().unwrap()
+}
+
+/// What a command in a fresh container prints; it must succeed.
+#[track_caller]
+fn run(options: &[&str], image: &str, command: &[&str]) -> String {
+    let output = docker(&[&["run", "--rm"], options, &[image], command].concat());
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}\n{stdout}\n{stderr}");
+    stdout.into_owned()
+}
+
+#[test]
+fn a_small_real_stack_is_built_pushed_and_runs_in_every_way_the_platform_starts_it() {
+    let Some((envlock, builder, registry)) = scene() else { return };
+    envlock.run(["resolve"]).exits(0);
+    let destination = format!("{registry}/test-build");
+    let push = ["build", "--push", "--builder", &builder, "--registry", &destination, "--json"];
+    let report = envlock.run(push).exits(0).stdout();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let images: BTreeMap<String, PinnedReference> =
+        serde_json::from_value(report["images"].clone()).unwrap();
+    let (ray, marimo) = (images["ray-runtime"].to_string(), images["marimo-runtime"].to_string());
+    assert!(
+        envlock.read("config.yaml").contains(&ray) && envlock.read("config.yaml").contains(&marimo)
+    );
+
+    labels_and_layers_are_as_planned(&envlock, &ray, &marimo);
+    ray_starts_every_way(&ray);
+    marimo_serves_behind_a_token(&marimo);
+
+    // The same lock again, without BuildKit's cache of it: other containers, the same bytes.
+    let again = envlock.run(push).exits(0);
+    assert!(again.stderr().contains("nothing changed"), "{}", again.stderr());
+    for image in [&ray, &marimo] {
+        docker(&["rmi", image]);
+    }
+}
+
+fn labels_and_layers_are_as_planned(envlock: &Envlock, ray: &str, marimo: &str) {
+    let plan = envlock.run(["build", "--dry-run", "--json"]).exits(0).stdout();
+    let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    let mut layers = Vec::new();
+    for (index, image) in [ray, marimo].into_iter().enumerate() {
+        assert!(docker(&["pull", "--quiet", image]).status.success());
+        let inspected = docker(&["image", "inspect", image]).stdout;
+        let inspected: serde_json::Value = serde_json::from_slice(&inspected).unwrap();
+        let config = &inspected[0]["Config"];
+        let found = config["Labels"].as_object().unwrap();
+        for (label, value) in plan["plan"]["images"][index]["labels"].as_object().unwrap() {
+            assert_eq!(found.get(label), Some(value), "{label}");
+        }
+        assert_eq!(config["User"], "ray");
+        layers.push(inspected[0]["RootFS"]["Layers"].as_array().unwrap().clone());
+    }
+    assert!(layers[1].starts_with(&layers[0]), "marimo-runtime does not continue ray-runtime");
+}
+
+fn ray_starts_every_way(ray: &str) {
+    let version = "ray --version";
+    let expected = run(&[], ray, &["ray", "--version"]);
+    assert!(expected.starts_with("ray, version 2."), "{expected}");
+    assert_eq!(run(&[], ray, &["conda", "run", "-n", "py", "ray", "--version"]), expected);
+    assert_eq!(run(&["--user", "1000:1000"], ray, &["sh", "-c", version]), expected);
+    assert_eq!(run(&["--user", "0"], ray, &["su", "-", "ray", "-c", version]), expected);
+    assert_eq!(run(&[], ray, &["su", "-", "ray", "-c", version]), expected);
+    let official = ["/home/ray/anaconda3/bin/ray", "--version"];
+    assert_eq!(run(&[], ray, &official), expected);
+    assert!(!docker(&["run", "--rm", ray, "su", "-", "root", "-c", "true"]).status.success());
+    assert!(!docker(&["run", "--rm", ray, "conda", "install", "x"]).status.success());
+    let compiled = run(&[], ray, &["find", "/opt/conda", "-name", "*.pyc"]);
+    assert_eq!(compiled, "");
+}
+
+fn marimo_serves_behind_a_token(marimo: &str) {
+    let started = docker(&["run", "--detach", "--env", "MARIMO_TOKEN_PASSWORD=geheim", marimo]);
+    let id = String::from_utf8(started.stdout).unwrap().trim().to_owned();
+    let fetch = |path: &str| {
+        let code = format!(
+            "import urllib.request as u\ntry: print(u.urlopen('http://127.0.0.1:8080{path}').read().decode())\n\
+             except u.HTTPError as e: print(e.code)"
+        );
+        String::from_utf8(docker(&["exec", &id, "python", "-c", &code]).stdout).unwrap()
+    };
+    let start = Instant::now();
+    while !fetch("/health").contains("healthy") {
+        assert!(start.elapsed() < Duration::from_secs(60), "marimo does not answer");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(fetch("/api/status").trim(), "401");
+    let log = docker(&["logs", &id]);
+    let log =
+        String::from_utf8_lossy(&log.stdout).into_owned() + &String::from_utf8_lossy(&log.stderr);
+    docker(&["rm", "--force", &id]);
+    assert!(!log.contains("geheim"), "{log}");
+}
