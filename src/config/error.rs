@@ -1,5 +1,7 @@
 //! Why a file is not edited.
 
+use std::sync::Arc;
+
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use thiserror::Error;
 
@@ -27,7 +29,7 @@ pub enum Error {
         help: String,
         /// The file's text.
         #[source_code]
-        text: NamedSource<String>,
+        text: Arc<NamedSource<String>>,
         /// Where.
         #[label("here")]
         span: Option<SourceSpan>,
@@ -55,7 +57,7 @@ impl Error {
         Error::Refused {
             message: message.into(),
             help: help.into(),
-            text: NamedSource::new("config.yaml", text.to_owned()),
+            text: NamedSource::new("config.yaml", text.to_owned()).into(),
             span: at.map(SourceSpan::from),
         }
     }
@@ -68,7 +70,7 @@ impl Error {
             Error::Refused { message, help, text, span } => Error::Refused {
                 message,
                 help,
-                text: NamedSource::new(file, text.inner().clone()),
+                text: NamedSource::new(file, text.inner().clone()).into(),
                 span,
             },
         }

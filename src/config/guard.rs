@@ -3,8 +3,8 @@
 use yaml_serde::Value;
 
 use super::document::parse_value;
-use super::edit::{Edit, Splice};
-use super::{Error, Scalar};
+use super::splice::Splice;
+use super::{Edit, Error, Scalar};
 
 /// Reads `after` anew and requires that it is `before` with exactly these edits, and that outside
 /// the splices (sorted, not overlapping, in positions of `before_text`) no byte differs.

@@ -8,6 +8,7 @@ mod guard;
 mod path;
 mod roles;
 mod scalar;
+mod splice;
 
 pub use diff::unified;
 pub use document::read;

@@ -93,7 +93,13 @@ impl ProjectLock {
     /// before a wait. Errors: [`Error::File`] when `.envlock` cannot be made.
     pub fn acquire(folder: &Utf8Path, waiting: impl FnOnce()) -> Result<Self, Error> {
         let own = folder.join(FOLDER);
-        fs_err::create_dir_all(&own).map_err(Error::file(&own, "created"))?;
+        // Not the project folder itself: a mistyped --project must not make one.
+        match fs_err::create_dir(&own) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(Error::file(&own, "created")(error));
+            }
+            _ => {}
+        }
         let ignore = own.join(".gitignore");
         if !ignore.exists() {
             fs_err::write(&ignore, "*\n").map_err(Error::file(&ignore, "written"))?;

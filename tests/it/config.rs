@@ -24,11 +24,9 @@ fn only_image_and_build_lines_change_and_rollback_restores_every_byte() {
         CONFIG.replace('\n', "\r\n"),
         format!("\u{feff}{CONFIG}"),
         CONFIG.trim_end().to_owned(),
-        CONFIG
-            .replace("\"cslr-exp-platform:", "'cslr-exp-platform:")
-            .replace("-runtime\"  #", "-runtime'  #"),
+        CONFIG.replace("\"cslr-exp-platform:ray-runtime\"", "'cslr-exp-platform:ray-runtime'"),
     ];
-    for (at, before) in variants.iter().enumerate().take(4) {
+    for (at, before) in variants.iter().enumerate() {
         let envlock = Envlock::new();
         envlock.write("config.yaml", before);
         release(&envlock, &push_both(&registry, "one"), "lock\n");
@@ -36,7 +34,8 @@ fn only_image_and_build_lines_change_and_rollback_restores_every_byte() {
         let lines = changed(before, &after);
         assert_eq!(lines.len(), 6, "variant {at}: {lines:#?}");
         for (_, line) in lines {
-            let image = line.starts_with("image: \"127.0.0.1:") && line.contains("@sha256:");
+            let image = line.replace('\'', "\"").starts_with("image: \"127.0.0.1:")
+                && line.contains("@sha256:");
             assert!(image || line.starts_with("enabled: false"), "{line}");
         }
         assert!(after.contains("# CPU と同じイメージ"));
@@ -67,10 +66,9 @@ fn a_full_disk_and_a_read_only_file_leave_the_old_bytes() {
     let before = (envlock.read("config.yaml"), envlock.read("env.releases.jsonl"));
     // Files of at most 1 KiB: the journal fits, config.yaml does not.
     let limited = r#"trap "" XFSZ; ulimit -f 1; exec "$0" rollback"#;
-    let command = envlock.command(["-c", limited]);
-    let program = command.get_program().to_owned();
+    let command = envlock.command(["rollback"]);
     let mut shell = std::process::Command::new("bash");
-    shell.args(["-c", limited]).arg(program).current_dir(envlock.folder());
+    shell.args(["-c", limited]).arg(command.get_program()).current_dir(envlock.folder());
     shell.envs(command.get_envs().filter_map(|(k, v)| Some((k, v?))));
     let output = shell.output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -84,7 +82,6 @@ fn a_full_disk_and_a_read_only_file_leave_the_old_bytes() {
     assert_eq!((envlock.read("config.yaml"), envlock.read("env.releases.jsonl")), before);
     fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     envlock.run(["rollback"]).exits(0);
-    drop(command);
 }
 
 #[test]
