@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE,
+    ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE,
 };
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
@@ -103,9 +103,9 @@ impl Fetcher {
     pub async fn range(&self, url: &Url, range: &str) -> Result<Part, Error> {
         let _turn = self.turn(url).await;
         let headers = header(RANGE, range);
-        let mut attempt = 1;
+        let mut budget = self.client.retry().budget();
         loop {
-            let response = self.client.send(Method::GET, url, &headers).await?;
+            let response = self.client.send_raw(Method::GET, url, &headers, &mut budget).await?;
             match response.status() {
                 StatusCode::PARTIAL_CONTENT => {}
                 // Servers that do not know suffix ranges say so in several ways.
@@ -122,66 +122,56 @@ impl Fetcher {
                     return Ok(Part::Range { start, total, bytes });
                 }
                 Ok(_) => return Err(Error::answer(url, "not the bytes of its Content-Range")),
-                Err(error) => self.again(&mut attempt, net::Error::broken(url, &error)).await?,
+                Err(error) => self.client.pause(url, error, &mut budget).await?,
             }
         }
     }
 
-    /// The whole file, piece by piece. A connection that breaks is taken up where it broke; when the
-    /// server cannot do that, `take` is told [`Piece::Restart`]. Returns the number of bytes.
+    /// The whole file, piece by piece. A connection that breaks is taken up where it broke if the
+    /// server can prove that the file is the same; else `take` is told [`Piece::Restart`]. Returns
+    /// the number of bytes.
     pub async fn stream(
         &self,
         url: &Url,
         mut take: impl FnMut(Piece<'_>) -> io::Result<()>,
     ) -> Result<u64, Error> {
         let _turn = self.turn(url).await;
-        let (mut got, mut total, mut attempt) = (0_u64, None::<u64>, 1);
+        let disk = |error: io::Error| Error::disk(url, &error);
+        let (client, mut budget) = (&self.client, self.client.retry().budget());
+        let (mut got, mut validator) = (0, None);
         loop {
-            let mut headers = header(ACCEPT_ENCODING, "identity");
-            if got > 0 {
-                headers.extend(header(RANGE, &format!("bytes={got}-")));
+            let offset = if validator.is_some() { got } else { 0 };
+            let headers = HeaderMap::new();
+            let part = client.open(url, &headers, offset, validator.as_ref(), &mut budget).await?;
+            if part.offset < got {
+                take(Piece::Restart).map_err(disk)?;
             }
-            let response = self.client.send(Method::GET, url, &headers).await?;
-            let resumed = response.status() == StatusCode::PARTIAL_CONTENT
-                && content_range(response.headers())
-                    .is_some_and(|(start, _, all)| start == got && total.is_none_or(|t| t == all));
-            if !resumed {
-                if response.status() != StatusCode::OK {
-                    return Err(net::Error::answer(url, response.status()).into());
+            got = part.offset;
+            validator = part.validator();
+            let (before, mut body) = (got, part.response.bytes_stream());
+            let broken = loop {
+                match body.next().await {
+                    Some(Ok(chunk)) => {
+                        take(Piece::Bytes(&chunk)).map_err(disk)?;
+                        got += chunk.len() as u64;
+                    }
+                    Some(Err(error)) => break error,
+                    None if part.total.is_none_or(|total| got == total) => return Ok(got),
+                    None => return Err(Error::answer(url, "fewer bytes than it announced")),
                 }
-                if got > 0 {
-                    take(Piece::Restart).map_err(|e| Error::disk(url, &e))?;
-                }
-                (got, total) = (0, response.content_length());
-            }
-            let before = got;
-            let cause = match pour(response, &mut got, &mut take).await {
-                Ok(()) if total.is_none_or(|total| got == total) => return Ok(got),
-                Ok(()) => net::Error::broken(url, &io::Error::other("the body broke off")),
-                Err(Broken::Disk(error)) => return Err(Error::disk(url, &error)),
-                Err(Broken::Body(error)) => net::Error::broken(url, &error),
             };
-            // As long as it moves on, the patience starts anew.
-            if resumed && got > before {
-                attempt = 1;
+            // A file that is taken up again and moves on may break off as often as it likes.
+            if before > 0 && got > before {
+                budget = client.retry().budget();
             }
-            self.again(&mut attempt, cause).await?;
+            client.pause(url, broken, &mut budget).await?;
         }
     }
 
-    /// Waits before the next attempt, or gives up with this error.
-    async fn again(&self, attempt: &mut u32, error: net::Error) -> Result<(), Error> {
-        *attempt += 1;
-        let wait = self.client.retry().wait(*attempt, None).ok_or_else(|| error.clone())?;
-        tracing::debug!(%error, attempt = *attempt, "trying again");
-        tokio::time::sleep(wait).await;
-        Ok(())
-    }
-
     async fn body(&self, url: &Url, headers: &HeaderMap) -> Result<(Answer, Bytes), Error> {
-        let mut attempt = 1;
+        let mut budget = self.client.retry().budget();
         loop {
-            let response = self.client.send(Method::GET, url, headers).await?;
+            let response = self.client.send_within(Method::GET, url, headers, &mut budget).await?;
             let answer = Answer {
                 status: response.status(),
                 content_type: response.headers().get(CONTENT_TYPE).cloned(),
@@ -189,7 +179,7 @@ impl Fetcher {
             };
             match response.bytes().await {
                 Ok(body) => return Ok((answer, body)),
-                Err(error) => self.again(&mut attempt, net::Error::broken(url, &error)).await?,
+                Err(error) => self.client.pause(url, error, &mut budget).await?,
             }
         }
     }
@@ -208,25 +198,6 @@ struct Answer {
     status: StatusCode,
     content_type: Option<HeaderValue>,
     url: Url,
-}
-
-enum Broken {
-    Disk(io::Error),
-    Body(reqwest::Error),
-}
-
-async fn pour(
-    response: Response,
-    got: &mut u64,
-    take: &mut impl FnMut(Piece<'_>) -> io::Result<()>,
-) -> Result<(), Broken> {
-    let mut body = response.bytes_stream();
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(Broken::Body)?;
-        take(Piece::Bytes(&chunk)).map_err(Broken::Disk)?;
-        *got += chunk.len() as u64;
-    }
-    Ok(())
 }
 
 /// The address after redirects; credentials, which the client takes out, stay with their origin.

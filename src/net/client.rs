@@ -60,8 +60,19 @@ impl Client {
         url: &Url,
         headers: &HeaderMap,
     ) -> Result<Response, Error> {
+        self.send_within(method, url, headers, &mut self.retry.budget()).await
+    }
+
+    /// As [`Client::send`], spending from the caller's budget.
+    pub async fn send_within(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        budget: &mut Budget,
+    ) -> Result<Response, Error> {
         let request = self.http.request(method, url.clone()).headers(headers.clone());
-        self.execute(url, request, &mut self.retry.budget()).await
+        self.execute(url, request, budget).await
     }
 
     /// As [`Client::send`], for bytes that are hashed: the body comes as it is stored, without

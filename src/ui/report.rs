@@ -26,9 +26,14 @@ pub struct Ui {
 }
 
 impl Ui {
-    /// Bars are drawn only on a terminal.
+    /// Bars are drawn, and long error lines wrapped, only on a terminal.
     pub fn new(options: Options) -> Self {
-        let draw = !options.quiet && !options.no_progress && std::io::stderr().is_terminal();
+        let terminal = std::io::stderr().is_terminal();
+        // A second voice in one process (tests) finds the hook already set, to the same effect.
+        let _ = miette::set_hook(Box::new(move |_| {
+            Box::new(miette::MietteHandlerOpts::new().wrap_lines(terminal).build())
+        }));
+        let draw = !options.quiet && !options.no_progress && terminal;
         let target = if draw { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Ui { options, bars: MultiProgress::with_draw_target(target) }
     }

@@ -67,7 +67,7 @@ fn a_full_disk_and_a_read_only_file_leave_the_old_bytes() {
     let before = (envlock.read("config.yaml"), envlock.read("env.releases.jsonl"));
     // Files of at most 1 KiB: the journal fits, config.yaml does not.
     let limited = r#"trap "" XFSZ; ulimit -f 1; exec "$0" rollback"#;
-    let mut command = envlock.command(["-c", limited]);
+    let command = envlock.command(["-c", limited]);
     let program = command.get_program().to_owned();
     let mut shell = std::process::Command::new("bash");
     shell.args(["-c", limited]).arg(program).current_dir(envlock.folder());

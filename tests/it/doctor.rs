@@ -153,3 +153,13 @@ fn a_broken_docker_config_and_a_store_that_cannot_be_written_are_found() {
     let envlock = envlock.env("ENVLOCK_STORE", file.join("store"));
     assert_eq!(check(&envlock, &host, "store")["level"], "fail");
 }
+
+#[test]
+fn the_address_of_pypi_is_shown_with_its_place_and_without_its_password() {
+    let server = Server::start(|_| Reply::status(404));
+    let envlock = project(&server.host(), &json!({}), &[])
+        .env("PIP_INDEX_URL", "https://user:hidden@index.example/simple/");
+    let found = check(&envlock, &server.host(), "PyPI");
+    let text = "https://index.example/simple/ from PIP_INDEX_URL";
+    assert_eq!((&found["level"], &found["found"]), (&json!("ok"), &json!(text)));
+}

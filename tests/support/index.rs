@@ -142,6 +142,10 @@ struct Answer {
     body: Vec<u8>,
 }
 
+fn etag(wheel: &Wheel) -> (&'static str, String) {
+    ("ETag", format!("\"{}\"", envlock::digest::Sha256::of(&wheel.bytes)))
+}
+
 fn status(status: u16) -> Answer {
     Answer { status, headers: vec![], body: vec![] }
 }
@@ -213,7 +217,7 @@ impl Shared {
         let total = wheel.bytes.len();
         let range = range.filter(|_| self.ranges).and_then(|r| r.strip_prefix("bytes="));
         let Some((from, to)) = range.and_then(|r| r.split_once('-')) else {
-            return Answer { body: wheel.bytes.clone(), ..status(200) };
+            return Answer { headers: vec![etag(wheel)], body: wheel.bytes.clone(), ..status(200) };
         };
         let (start, end) = match (from.parse::<usize>(), to.parse::<usize>()) {
             (Err(_), Ok(last)) => (total.saturating_sub(last), total),
@@ -224,7 +228,8 @@ impl Shared {
         if start >= end {
             return status(416);
         }
-        let headers = vec![("Content-Range", format!("bytes {start}-{}/{total}", end - 1))];
+        let headers =
+            vec![etag(wheel), ("Content-Range", format!("bytes {start}-{}/{total}", end - 1))];
         Answer { status: 206, headers, body: wheel.bytes[start..end].to_vec() }
     }
 

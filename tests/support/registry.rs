@@ -104,7 +104,8 @@ impl Registry {
         });
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let layers = [seed.as_bytes().to_vec()];
-        let digest = runtime.block_on(self.push_image(repository, seed, &layers, &config));
+        let tag = Digest::of(seed).0.to_string();
+        let digest = runtime.block_on(self.push_image(repository, &tag, &layers, &config));
         PinnedReference::new(&self.host, repository, digest)
     }
 

@@ -4,7 +4,9 @@ use camino::Utf8Path;
 
 use super::check::{Check, Level};
 use crate::commands::Context;
+use crate::index::address::Surroundings;
 use crate::lock;
+use crate::net::redacted;
 use crate::spec::{self, Spec};
 use crate::store::Store;
 
@@ -50,6 +52,19 @@ pub(super) fn config(context: &Context, spec: &Spec) -> Check {
             "set [config] path in envlock.toml, or push with --no-config",
         ),
         Err(error) => Check::fail("config", error.to_string(), "make it readable"),
+    }
+}
+
+/// The address of PyPI, which the spec may leave to the user's own settings.
+pub(super) async fn pypi(context: &Context, spec: &Spec) -> Check {
+    let name = "PyPI";
+    let named = spec.sources.iter().find(|(source, _)| source.as_str() == "pypi");
+    if let Some(url) = named.and_then(|(_, source)| source.url.as_ref()) {
+        return Check::ok(name, format!("{} from envlock.toml", redacted(url)));
+    }
+    match Surroundings::of_process(&context.folder).pypi().await {
+        Ok(address) => Check::ok(name, format!("{} from {}", redacted(&address.url), address.from)),
+        Err(error) => Check::error(name, Level::Fail, &error),
     }
 }
 

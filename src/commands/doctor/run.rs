@@ -27,6 +27,7 @@ pub async fn run(args: Doctor, context: &Context) -> CommandResult {
     let mut checks = vec![first];
     if let Some(spec) = &spec {
         checks.extend([files::lock(context, spec), files::config(context, spec)]);
+        checks.push(files::pypi(context, spec).await);
     }
     checks.extend(files::store());
     let registries = async {
