@@ -3,7 +3,6 @@
 # pip. Runs as ray, without network.
 # shellcheck source=docker/build/settle.sh
 . /mnt/settle.sh
-export PYTHONDONTWRITEBYTECODE=1
 env=/opt/conda/envs/py
 group=$1
 
@@ -18,6 +17,6 @@ if [ "$group" = python ]; then
     pip=$1/pip
 fi
 # shellcheck disable=SC2086 # "-m pip" is two words
-"$env/bin/python" -I $pip install --quiet --no-index --no-deps --require-hashes --no-compile --no-cache-dir \
+"$env/bin/python" -I -B $pip install --quiet --no-index --no-deps --require-hashes --no-compile --no-cache-dir \
     --disable-pip-version-check --no-warn-script-location --find-links /media -r /media/requirements.txt
 settle "$env"

@@ -38,12 +38,16 @@ impl Buildx {
         args.extend(builder);
         let inspected = docker(&args).await?;
         let text = String::from_utf8_lossy(&inspected.stdout).into_owned();
-        let driver = text.lines().find_map(|line| line.strip_prefix("Driver:")).map(str::trim);
-        match driver {
-            Some(driver) if inspected.status.success() => {
+        let field =
+            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let refused = |detail| Err(Error::NoBuilder { builder: spoken(builder), detail });
+        // An engine that does not answer is no failure to inspect, only a line of its own.
+        match (field("Driver:"), field("Error:")) {
+            (_, Some(error)) => refused(error.to_owned()),
+            (Some(driver), None) if inspected.status.success() => {
                 Ok(Self { builder: builder.map(str::to_owned), driver: driver.to_owned() })
             }
-            _ => Err(Error::NoBuilder { builder: spoken(builder), detail: said(&inspected) }),
+            _ => refused(said(&inspected)),
         }
     }
 

@@ -6,7 +6,7 @@ pub mod release;
 mod server;
 mod wheel;
 
-pub use envlock::Envlock;
+pub use envlock::{Envlock, Run};
 pub use index::{FakeIndex, Fault, Pages};
 pub use registry::{INDEX, Registry};
 pub use server::{Reply, Request, Server};
