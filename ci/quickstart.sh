@@ -39,7 +39,7 @@ free=$(($(df --output=avail -k "$FOLDER" | tail -1) / 1000000))
 [ "$free" -ge "$GIGABYTES" ] || say "warning: only $free GB are free here"
 
 build_envlock() {
-  if [ -n "${ENVLOCK:-}" ]; then say "taking $ENVLOCK"; return; fi
+  if [ -n "${ENVLOCK:-}" ]; then ENVLOCK=$(realpath "$ENVLOCK"); say "taking $ENVLOCK"; return; fi
   need_toolchain
   (cd "$ROOT" && cargo build --release --locked)
   ENVLOCK=${CARGO_TARGET_DIR:-$ROOT/target}/release/envlock

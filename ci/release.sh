@@ -25,14 +25,20 @@ fi
 "$ENVLOCK" resolve --check
 "$ENVLOCK" build --push ${ENVLOCK_REGISTRY:+--registry "$ENVLOCK_REGISTRY"}
 
-config=$(sed -n '/^\[config\]/,/^\[/s/^path *= *"\(.*\)".*/\1/p' envlock.toml 2>/dev/null | head -1)
-git add -- "${config:-config.yaml}" env.releases.jsonl
+config=config.yaml
+if [ -e envlock.toml ]; then
+  named=$(sed -n '/^\[config\]/,/^\[/s/^path *= *"\(.*\)".*/\1/p' envlock.toml)
+  config=${named:-$config}
+fi
+for file in "$config" env.releases.jsonl; do
+  if [ -e "$file" ]; then git add -- "$file"; fi
+done
 if git diff --cached --quiet; then
   say "nothing changed: config.yaml runs these images already"
   exit 0
 fi
 number=$(tail -n 1 env.releases.jsonl | sed -n 's/.*"number":\([0-9]*\).*/\1/p')
 git -c user.name="${GIT_AUTHOR_NAME:-envlock}" -c user.email="${GIT_AUTHOR_EMAIL:-envlock@localhost}" \
-  commit -q -m "Release $number" -m "$(git diff --cached --unified=0 -- "${config:-config.yaml}" | grep -E '^\+[^+]' || true)"
+  commit -q -m "Release $number" -m "$(git diff --cached --unified=0 -- "$config" | grep -E '^\+[^+]' || true)"
 say "committed $(git log -1 --format='%h %s')"
 if [ "${RELEASE_PUSH:-}" = 1 ]; then git push origin HEAD; fi

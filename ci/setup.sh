@@ -79,7 +79,7 @@ need_engine() {
 }
 
 # Whether a server answers at all; 401 and 403 are answers.
-reaches() { curl -sS -m 15 --retry 1 -o /dev/null "$1" 2>/dev/null; }
+reaches() { curl -sS -m 10 -o /dev/null "$1" 2>/dev/null; }
 
 # release_images FOLDER IMAGE…: where the images of the folder's last build are, a line each.
 release_images() {
