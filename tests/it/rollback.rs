@@ -83,7 +83,7 @@ fn a_registry_that_does_not_answer_stops_the_rollback() {
     let mut scene = scene();
     scene.registry.stop();
     let run = scene.envlock.run(["rollback"]).exits(8);
-    assert!(run.stderr().contains(scene.registry.address()), "{}", run.stderr());
+    assert!(run.stderr().contains(scene.registry.host()), "{}", run.stderr());
     assert_eq!(scene.envlock.read("config.yaml"), scene.after_second);
 }
 
