@@ -12,8 +12,8 @@ standalone)
     [ -f "$1" ] || fail "the envlock build context has no Python archive: run \`envlock build --prepare\`"
     echo "$PYTHON_ARCHIVE_SHA256  $1" | sha256sum --check --quiet || fail "$1 is not the locked archive"
     tar -xzf "$1" -C "$env" --strip-components=1 --no-same-owner
-    # Only what the lock names: the archive brings a pip of its own.
-    rm -rf "$env"/lib/python3*/site-packages/* "$env"/bin/pip*
+    # Only what the lock names: an archive brings a pip of its own, or forbids ours.
+    rm -rf "$env"/lib/python3*/site-packages/* "$env"/lib/python3*/EXTERNALLY-MANAGED "$env"/bin/pip*
     ;;
 base)
     python="python${PYTHON_VERSION%.*}"

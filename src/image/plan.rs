@@ -131,7 +131,7 @@ pub fn plan(wanted: Wanted, stages: &Stages) -> Result<Plan, Error> {
         return Err(Error::Unpinned(missing));
     }
     let pip = "pip".parse().ok().and_then(|pip: PackageName| lock.package(&pip));
-    if !pip.is_some_and(|p| p.group.as_str() == "python") {
+    if pip.is_none_or(|p| p.group.as_str() != "python") {
         return Err(Error::NoPip);
     }
     if let Some(image) = wanted.images.iter().find(|i| spec.image(i).is_none()) {

@@ -112,7 +112,7 @@ fn gives(envlock: &Envlock, images: &Images) {
 }
 
 fn push(envlock: &Envlock, registry: &Registry) -> Run {
-    envlock.run(["build", "--push", "--registry", registry.host()])
+    envlock.run(["build", "--push", "--registry", &format!("{}/team", registry.host())])
 }
 
 /// Nothing was published.
@@ -220,7 +220,7 @@ fn a_push_is_read_back_and_config_and_record_change_once() {
     let bake: serde_json::Value = serde_json::from_str(&envlock.read(".bin/bake.json")).unwrap();
     let output = bake["target"]["ray-runtime"]["output"][0].as_str().unwrap();
     assert!(
-        output.contains(&format!("name={}/ray-runtime,push=true", registry.host())),
+        output.contains(&format!("name={}/team/ray-runtime,push=true", registry.host())),
         "{output}"
     );
     let requirements = envlock.read(".envlock/context/ray/requirements.txt");

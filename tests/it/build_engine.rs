@@ -77,7 +77,7 @@ fn a_small_real_stack_is_built_pushed_and_runs_in_every_way_the_platform_starts_
     ray_starts_every_way(&ray);
     marimo_serves_behind_a_token(&marimo);
 
-    // The same lock again, without BuildKit's cache of it: other containers, the same bytes.
+    // The same lock again: nothing new is built, pushed or written.
     let again = envlock.run(push).exits(0);
     assert!(again.stderr().contains("nothing changed"), "{}", again.stderr());
     for image in [&ray, &marimo] {
