@@ -10,10 +10,13 @@
 # ENVLOCK_BASE_SUITE   forky on Debian, resolute on Ubuntu: the first of each with Python 3.14
 # ENVLOCK_BASE_MIRROR  the mirror (the one apt is set to)
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin   # ip, iptables, debootstrap; not in every user's PATH
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 RECIPE=$ROOT/docker/base
 IMAGE=envlock/base:debian-py3.14
+umask 022   # decides the modes of folders in the image
+export LC_ALL=C
 EPOCH=1767225600   # 2026-01-01: no time stamp in the image is newer
 
 if [ "$(id -u)" = 0 ]; then
@@ -56,8 +59,10 @@ make_rootfs() {
   # A debootstrap that is older than the suite has a script for the one it came from.
   script=$scripts/$SUITE
   [ -e "$script" ] || script=$scripts/$KNOWN
-  root=$(mktemp -d "$PLACE/rootfs.XXXXXX")
-  SCRATCH+=("$root")
+  SCRATCH+=("$(mktemp -d "$PLACE/rootfs.XXXXXX")")
+  # The image's `/` takes this folder's owner and mode.
+  root=${SCRATCH[-1]}/rootfs
+  as_root install -d -o root -g root -m 755 "$root"
   say "making $SUITE with Python 3.14 by debootstrap (once, about a minute; log: $PLACE/base.log)"
   # The files are read back once: no fsync after each.
   as_root env DPKG_FORCE=unsafe-io SOURCE_DATE_EPOCH=$EPOCH debootstrap --variant=minbase \

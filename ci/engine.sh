@@ -16,6 +16,7 @@
 # ENVLOCK_ENGINE_SUITE  the Debian suite the engine is taken from (forky)
 # ENVLOCK_ENGINE_MIRROR the Debian mirror (the one apt is set to)
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin   # ip, iptables, debootstrap; not in every user's PATH
 
 if [ "$(id -u)" = 0 ]; then
   HOME_DEFAULT=/var/lib/envlock-ci

@@ -23,4 +23,5 @@ sed -i -E 's/^([^:]*:[^:]*):[0-9]*:/\1::/' etc/shadow
 
 # Compiled modules that hold a hash instead of a time: the image's user cannot write them later.
 find usr -depth -name __pycache__ -exec rm -rf {} +
-chroot . python3.14 -m compileall -q --invalidation-mode unchecked-hash /usr/lib/python3.14 >/dev/null
+# What they hold depends on the hash seed and on names the interpreter has seen in its environment.
+chroot . /usr/bin/env -i PYTHONHASHSEED=0 LC_ALL=C.UTF-8 /usr/bin/python3.14 -m compileall -q --invalidation-mode unchecked-hash /usr/lib/python3.14 >/dev/null
