@@ -10,7 +10,7 @@ use super::Context;
 use crate::cli::Build;
 use crate::digest::{Digest, Sha256};
 use crate::engine::dockerfile::{Engine, Recipe};
-use crate::engine::{client, gather};
+use crate::engine::gather;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::image::{self, Destination, Plan, Use, Wanted};
 use crate::lock::Lock;
@@ -45,7 +45,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     if args.dry_run {
         return job.show();
     }
-    let client = client()?;
+    let client = context.client()?;
     if args.prepare {
         let files = gather(&plan, &lock, &spec, &client, &context.folder, &context.ui).await?;
         let lines = recipe.prepare(&context.folder, &plan, &files)?;

@@ -2,9 +2,12 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::exit::{Exit, Failure};
 use crate::lock::{self, Lock};
 use crate::release::{self, ProjectLock};
+use crate::spec::Spec;
 use crate::ui::Ui;
+use crate::{net, registry};
 
 /// The project folder and the voice of this run.
 #[derive(Debug, Clone)]
@@ -19,6 +22,17 @@ impl Context {
     /// A path in the project folder.
     pub fn path(&self, relative: impl AsRef<Utf8Path>) -> Utf8PathBuf {
         self.folder.join(relative)
+    }
+
+    /// A client for downloads and registries.
+    pub fn client(&self) -> Result<net::Client, Failure> {
+        net::Client::new(net::Retry::default())
+            .map_err(|e| Failure::message(Exit::Failed, format!("no HTTP client: {e}")))
+    }
+
+    /// A client for the registries of the spec; `insecure` also allows plain http beyond loopback.
+    pub fn registry(&self, spec: &Spec, insecure: bool) -> Result<registry::Client, Failure> {
+        Ok(registry::Client::new(self.client()?, &spec.registry, insecure))
     }
 
     /// Keeps other envlocks from writing to the project, and finishes or undoes what an

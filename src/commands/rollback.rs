@@ -9,12 +9,12 @@ use crate::cli::Rollback;
 use crate::config::unified;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::lock;
-use crate::release::{self, Error, Plan, Published, RegistryCheck};
+use crate::release::{self, Error, Plan, Published};
 use crate::spec;
 
 /// Runs `envlock rollback`.
 pub async fn run(args: Rollback, context: &Context) -> CommandResult {
-    let insecure = args.insecure || spec::load(&context.folder)?.registry.insecure;
+    let registry = context.registry(&spec::load(&context.folder)?, args.insecure)?;
     let project = if args.dry_run {
         context.warn_if_interrupted();
         None
@@ -33,7 +33,7 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
         let places: Vec<_> = plan.conflicts.iter().map(|c| c.path.to_string()).collect();
         return Err(Error::ChangedByHand(places.join(", ")).into());
     }
-    for warning in release::prove(&RegistryCheck::new(insecure), &plan).await? {
+    for warning in release::prove(&registry, &plan).await? {
         context.ui.warn(warning);
     }
     let Some(project) = project else {

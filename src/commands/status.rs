@@ -9,7 +9,7 @@ use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit};
 use crate::lock;
 use crate::reference;
-use crate::release::{self, History, ImageCheck, RegistryCheck, State};
+use crate::release::{self, History, State};
 use crate::spec::{self, ImageName};
 
 /// The `--json` form; `v` rises when a field changes its meaning.
@@ -81,11 +81,11 @@ pub async fn run(args: Status, context: &Context) -> CommandResult {
         roles: roles.into_iter().map(|r| judge(r, &spec.config, &history, &current)).collect(),
     };
     if args.registry {
-        let check = RegistryCheck::new(spec.registry.insecure);
+        let check = context.registry(&spec, false)?;
         let ask = report.roles.iter_mut().map(async |role| {
             let Some(value) = &role.value else { return };
             let answer = match reference::parse(value) {
-                Ok(image) => check.exists(&image).await,
+                Ok(image) => check.has(&image).await.map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
             role.in_registry = Some(match answer {

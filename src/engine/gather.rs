@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::digest::Sha256;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::image::{ContextFile, Plan};
 use crate::index::{Fetcher, Locator, Sources, Surroundings, standalone};
 use crate::lock::Lock;
@@ -68,10 +68,4 @@ pub async fn gather(
     let verified = store.fetch_all(client, wanted, DOWNLOADS, &bar).await?;
     bar.finish();
     Ok(verified.into_iter().map(|file| (file.sha256(), file.path().to_owned())).collect())
-}
-
-/// A client for downloads and registries.
-pub fn client() -> Result<net::Client, Failure> {
-    net::Client::new(net::Retry::default())
-        .map_err(|e| Failure::message(Exit::Failed, format!("no HTTP client: {e}")))
 }

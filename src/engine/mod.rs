@@ -7,4 +7,4 @@ mod gather;
 mod progress;
 
 pub use error::Error;
-pub use gather::{client, gather};
+pub use gather::gather;

@@ -1,6 +1,7 @@
 //! Proof that an image is in a registry, whole.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use oci_client::Reference;
 use reqwest::header::CONTENT_LENGTH;
 
 use super::address::Address;
@@ -46,6 +47,16 @@ impl Client {
         };
         check(&address, "the manifest", stated(&headers), digest)?;
         Ok(true)
+    }
+
+    /// Whether the registry has a manifest under this digest or tag (HEAD; no mirror is asked).
+    pub async fn has(&self, image: &Reference) -> Result<bool, Error> {
+        if let Ok(pinned) = image.whole().parse::<PinnedReference>() {
+            return self.exists(&pinned).await;
+        }
+        let address = Address::new(image.registry(), image.repository(), &image.whole());
+        let tag = image.tag().unwrap_or("latest");
+        Ok(self.head(&address, &format!("manifests/{tag}")).await?.is_some())
     }
 
     /// Reads an image back after a push: the manifest by digest, hashed; the config and every layer

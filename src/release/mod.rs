@@ -11,7 +11,7 @@ mod rollback;
 mod state;
 mod transaction;
 
-pub use check::{ImageCheck, RegistryCheck};
+pub use check::ImageCheck;
 pub use error::Error;
 pub use git::GitFacts;
 pub use history::{FILE_NAME, History, Torn};

@@ -172,7 +172,7 @@ fn root() -> Utf8PathBuf {
 fn sources(folder: &str) -> Vec<Utf8PathBuf> {
     let mut found = Vec::new();
     for entry in root().join(folder).read_dir_utf8().unwrap() {
-        let path = entry.unwrap().path().strip_prefix(&root()).unwrap().to_owned();
+        let path = entry.unwrap().path().strip_prefix(root()).unwrap().to_owned();
         if root().join(&path).is_dir() {
             found.extend(sources(path.as_str()));
         } else if path.extension() == Some("rs") {

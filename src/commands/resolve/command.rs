@@ -18,8 +18,8 @@ use crate::lock::{self, Diff, Lock};
 use crate::python::marker_environment;
 use crate::solve::{Solution, solve};
 use crate::spec::{self, Overrides, Spec};
+use crate::store;
 use crate::ui::Unit;
-use crate::{net, store};
 
 /// Runs `envlock resolve`.
 pub async fn run(args: Resolve, context: &Context) -> CommandResult {
@@ -92,8 +92,7 @@ async fn resolve(
     kept: Kept,
     context: &Context,
 ) -> Result<(Lock, Vec<String>), Failure> {
-    let client = net::Client::new(net::Retry::default())
-        .map_err(|e| Failure::message(Exit::Failed, format!("no HTTP client: {e}")))?;
+    let client = context.client()?;
     let store = store::Store::open()?;
     let bar = context.ui.bar("resolving", None, Unit::Items);
     let pins = target::pins(spec, old, &client, &store, &context.ui).await?;
