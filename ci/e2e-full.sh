@@ -28,7 +28,8 @@ P
     docker buildx imagetools inspect --raw "$image" | python3 -c '
 import json, sys
 layers = json.load(sys.stdin)["layers"]
-print(f"{sys.argv[1]}: {len(layers)} layers, {sum(l[\"size\"] for l in layers) / 1e9:.2f} GB compressed")' "${image%@*}"
+size = sum(layer["size"] for layer in layers) / 1e9
+print(f"{sys.argv[1]}: {len(layers)} layers, {size:.2f} GB compressed")' "${image%@*}"
   done
 }
 
