@@ -52,11 +52,11 @@ pub async fn gather(
             };
             if let (Some(locator), None) = (locator, store.get(&file.sha256)) {
                 wanted.urls.extend(match (package, &lock.python.archive) {
-                    (Some(package), _) => Some(locator.locate(package).await?),
+                    (Some(package), _) => locator.addresses(package).await?,
                     (None, Some(archive)) => {
-                        Some(standalone::url(archive, spec.python.mirror.as_ref()))
+                        vec![standalone::url(archive, spec.python.mirror.as_ref())]
                     }
-                    (None, None) => None,
+                    (None, None) => vec![],
                 });
             }
             Ok::<_, Failure>(wanted)

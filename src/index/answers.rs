@@ -8,7 +8,7 @@ use url::Url;
 
 use super::fetch::{Fetcher, Piece};
 use super::memo::Memo;
-use super::page::{Page, merged};
+use super::page::{Page, direct, merged};
 use super::range::{RemoteWheel, sidecar};
 use super::sources::Place;
 use super::target::build_of;
@@ -59,6 +59,9 @@ impl Answers {
     pub async fn project(&self, name: &PackageName) -> Result<Arc<Project>, Error> {
         self.projects
             .get(name, || async {
+                if let Some(wheel) = self.sources.direct(name) {
+                    return Ok(Arc::new(direct(name, wheel, &self.target)));
+                }
                 let mut asked = Vec::new();
                 for source in self.sources.of(name) {
                     let Some(place) = self.sources.place(source) else { continue };
@@ -68,6 +71,7 @@ impl Answers {
                         SourceKind::Pyg => self.pyg(name, source, place, &mut asked).await?,
                     };
                     if let Some(project) = project {
+                        tracing::info!("{name} is taken from the source {source}");
                         return Ok(Arc::new(project));
                     }
                 }

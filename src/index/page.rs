@@ -7,12 +7,12 @@ use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 use url::Url;
 
-use super::link::Link;
+use super::link::{Link, file_of};
 use super::target::{Target, build_of};
 use super::{Candidate, Project, Skip, Skipped, html, json};
 use crate::lock::Location;
 use crate::python::{Rank, WheelName, same_project, sdist_version, specifiers};
-use crate::spec::SourceName;
+use crate::spec::{DirectWheel, SourceName};
 
 /// A page as it was fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,25 @@ impl Page {
         };
         Ok(found.and_then(address))
     }
+}
+
+/// A project that is one wheel, at an address of the user's own; empty but for the reason when the
+/// wheel does not fit the target.
+pub fn direct(name: &PackageName, wheel: &DirectWheel, target: &Target) -> Project {
+    let source = SourceName::wish();
+    let href: Cow<str> = Cow::Borrowed(wheel.url.as_str());
+    let mut collector = Collector::new(name, &source, target);
+    collector.add(Link {
+        file: file_of(&href),
+        href,
+        sha256: wheel.sha256.map(|hash| Cow::Owned(hash.to_string())),
+        size: None,
+        requires_python: None,
+        yanked: false,
+        metadata: None,
+        uploaded: None,
+    });
+    collector.finish(&wheel.url)
 }
 
 /// One project from several pages of one source: the first page that has a version wins.

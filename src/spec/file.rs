@@ -14,7 +14,7 @@ use url::Url;
 use super::{
     BaseSpec, ConfigSpec, Error, GlibcVersion, GroupName, GroupSpec, ImageName, ImageSpec,
     PythonRequest, PythonSource, PythonSpec, RegistrySpec, SourceKind, SourceName, SourceSpec,
-    Spec, TargetSpec, Wish,
+    Spec, TargetSpec, WISH, Wish,
 };
 use crate::cuda::CudaTag;
 
@@ -302,6 +302,11 @@ fn sources(
     place: &Place,
 ) -> Result<BTreeMap<SourceName, SourceSpec>, Error> {
     let source = |(name, table): (SourceName, SourceTable)| {
+        if name.as_str() == WISH {
+            let start = place.text.find(WISH).unwrap_or(0);
+            let message = format!("`{WISH}` is what a lock calls an address in the spec itself");
+            return Err(place.at(start..start + WISH.len(), message, "rename this source"));
+        }
         let url = match table.url {
             None if name.as_str() == PYPI => None,
             None => {
@@ -365,7 +370,10 @@ fn groups(
                         "write it as in requirements.txt, for example \"ray[default]>=2.60\"",
                     )
                 })?;
+            let direct = super::direct::direct(&requirement).transpose();
+            let direct = direct.map_err(|(message, help)| place.at(text.span(), message, help))?;
             let sources = match packages.get(&requirement.name) {
+                _ if direct.is_some() => vec![SourceName::wish()],
                 Some(package) => check(&package.index)?,
                 None => default.clone(),
             };

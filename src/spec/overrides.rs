@@ -97,7 +97,8 @@ fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), Error> {
             })?
         }
     };
-    for wish in &mut spec.groups[index].requirements {
+    let requirements = spec.groups[index].requirements.iter_mut();
+    for wish in requirements.filter(|w| w.direct().is_none()) {
         wish.sources = vec![name.clone()];
     }
     Ok(())
