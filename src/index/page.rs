@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
+use jiff::Timestamp;
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 use url::Url;
@@ -135,6 +136,7 @@ struct Versioned<'a> {
     foreign: Vec<Cow<'a, str>>,
     excluded: Option<VersionSpecifiers>,
     unreadable: Option<String>,
+    too_new: Option<Timestamp>,
 }
 
 struct Fit<'a> {
@@ -195,6 +197,13 @@ impl<'a, 't> Collector<'a, 't> {
             version.foreign.push(link.file);
             return;
         };
+        let uploaded = link.uploaded.as_deref().and_then(|time| time.parse().ok());
+        if let (Some(at), Some(cut_off)) = (uploaded, self.target.cut_off)
+            && at >= cut_off
+        {
+            version.too_new = Some(at);
+            return;
+        }
         let requires_python = match requires_python.transpose() {
             Ok(requires) => requires,
             Err(why) => {
@@ -239,6 +248,10 @@ impl<'a, 't> Collector<'a, 't> {
             }
             let page = base;
             let candidate = found.best.map(|fit| candidate(name, source, &version, page, fit));
+            if let (None, Some(at)) = (&candidate, found.too_new) {
+                skip(version, Skip::TooNew(at));
+                continue;
+            }
             match (candidate, found.excluded, found.unreadable) {
                 (Some(Ok(candidate)), ..) => candidates.push(candidate),
                 (Some(Err(why)), ..) => skip(version, Skip::Unreadable(why)),

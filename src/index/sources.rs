@@ -7,7 +7,8 @@ use url::Url;
 
 use super::address::Surroundings;
 use super::{Address, Error};
-use crate::spec::{DirectWheel, SourceKind, SourceName, Spec};
+use crate::net::Logins;
+use crate::spec::{DirectWheel, KeyringProvider, SourceKind, SourceName, Spec};
 
 /// The sources of a spec with their addresses.
 #[derive(Debug, Clone)]
@@ -41,6 +42,7 @@ impl Sources {
                 }
             };
             let url = if source.kind == SourceKind::FindLinks { url } else { folder(url) };
+            let url = surroundings.with_login(name, url);
             places.insert(name.clone(), Place { kind: source.kind, url });
         }
         let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -62,6 +64,18 @@ impl Sources {
     /// The wheel that the spec names by its address.
     pub fn direct(&self, name: &PackageName) -> Option<&DirectWheel> {
         self.direct.get(name)
+    }
+
+    /// The logins for these sources, besides those in their URLs.
+    pub fn logins(&self, spec: &Spec, surroundings: &Surroundings) -> Result<Logins, Error> {
+        let logins = surroundings.netrc()?;
+        let asked = spec.keyring.unwrap_or_else(|| surroundings.keyring());
+        Ok(match asked {
+            KeyringProvider::Disabled => logins,
+            KeyringProvider::Subprocess => {
+                logins.with_keyring(self.places.values().map(|place| place.url.clone()))
+            }
+        })
     }
 
     /// A source by name.

@@ -13,8 +13,8 @@ use url::Url;
 
 use super::{
     BaseSpec, ConfigSpec, Error, GlibcVersion, GroupName, GroupSpec, ImageName, ImageSpec,
-    PythonRequest, PythonSource, PythonSpec, RegistrySpec, SourceKind, SourceName, SourceSpec,
-    Spec, TargetSpec, WISH, Wish,
+    KeyringProvider, PythonRequest, PythonSource, PythonSpec, RegistrySpec, SourceKind, SourceName,
+    SourceSpec, Spec, TargetSpec, WISH, Wish, cut_off,
 };
 use crate::cuda::CudaTag;
 
@@ -44,6 +44,8 @@ pub fn parse(name: &str, text: &str) -> Result<Spec, Error> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
+    exclude_newer: Option<Spanned<String>>,
+    keyring_provider: Option<KeyringProvider>,
     #[serde(default)]
     python: PythonTable,
     #[serde(default)]
@@ -173,6 +175,8 @@ impl File {
             images.0.retain(|(_, image)| !image.groups.is_empty());
         }
         File {
+            exclude_newer: self.exclude_newer,
+            keyring_provider: self.keyring_provider,
             python: PythonTable {
                 version: self.python.version.or(defaults.python.version),
                 source: self.python.source.or(defaults.python.source),
@@ -261,7 +265,13 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
             return Err(place.at(start..start + role.len(), message, "name one of the [images.*]"));
         }
     }
+    let exclude_newer = file.exclude_newer.map(|text| {
+        let help = "a day counts to its end, in UTC";
+        cut_off(text.get_ref()).map_err(|why| place.at(text.span(), why, help))
+    });
     Ok(Spec {
+        exclude_newer: exclude_newer.transpose()?,
+        keyring: file.keyring_provider,
         python: PythonSpec {
             version: file.python.version.ok_or_else(|| missing("python.version"))?,
             source: file.python.source.ok_or_else(|| missing("python.source"))?,
@@ -323,7 +333,7 @@ fn sources(
                 let url = Url::parse(&full).map_err(|e| {
                     place.at(
                         text.span(),
-                        format!("`{full}` is not a URL: {e}"),
+                        format!("this is not a URL: {e}"),
                         "write https://HOST/PATH/",
                     )
                 })?;

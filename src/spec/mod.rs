@@ -5,6 +5,7 @@ mod error;
 mod file;
 mod model;
 mod overrides;
+mod time;
 
 pub use builtin::{BUILTIN_TEXT, builtin};
 pub use direct::{DirectWheel, WISH};
@@ -12,3 +13,4 @@ pub use error::Error;
 pub use file::{FILE_NAME, load, parse};
 pub use model::*;
 pub use overrides::{IndexOverride, Overrides};
+pub use time::cut_off;

@@ -295,6 +295,8 @@ fn locked(world: &World, name: &str) -> Package {
         unpacked_size: facts.unpacked_size,
         sha256: facts.sha256,
         locations: vec![candidate.location],
+        uploaded: None,
+        uploaded_from: None,
     }
 }
 
