@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use super::Error;
@@ -126,11 +127,15 @@ impl Surroundings {
     pub fn with_login(&self, source: &SourceName, mut url: Url) -> Url {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
         let name: String = source.as_str().chars().map(plain).collect();
-        let of = |what: &str| self.variable(&format!("UV_INDEX_{name}_{what}"));
+        // What stands in a URL is percent-encoded, and what these variables hold is not.
+        let of = |what: &str| {
+            let value = self.variable(&format!("UV_INDEX_{name}_{what}"))?;
+            Some(utf8_percent_encode(value, NON_ALPHANUMERIC).to_string())
+        };
         if url.username().is_empty() && url.password().is_none() {
             // Both fail only for URLs that cannot have credentials.
-            let _ = url.set_username(of("USERNAME").unwrap_or_default());
-            let _ = url.set_password(of("PASSWORD"));
+            let _ = url.set_username(&of("USERNAME").unwrap_or_default());
+            let _ = url.set_password(of("PASSWORD").as_deref());
         }
         url
     }

@@ -234,7 +234,10 @@ pub struct Head {
 impl Head {
     /// When the file was changed last.
     pub fn modified(&self) -> Option<Timestamp> {
-        rfc2822::DateTimeParser::new().parse_timestamp(self.last_modified.as_deref()?).ok()
+        rfc2822::DateTimeParser::new()
+            .relaxed_weekday(true)
+            .parse_timestamp(self.last_modified.as_deref()?)
+            .ok()
     }
 
     /// Whether an equal answer, later, means the same bytes.

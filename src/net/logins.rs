@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -58,16 +59,17 @@ impl Logins {
         if url.password().is_some() {
             return None;
         }
-        let (host, user) = (url.host_str()?, url.username());
+        let host = url.host_str()?;
+        let user = percent_decode_str(url.username()).decode_utf8_lossy();
         let fits = |(machine, login): &&(String, Login)| {
-            machine.eq_ignore_ascii_case(host) && (user.is_empty() || login.user == user)
+            machine.eq_ignore_ascii_case(host) && (user.is_empty() || login.user == *user)
         };
         if let Some((_, login)) = self.netrc.iter().find(fits) {
             return Some(login.clone());
         }
         let keyring = self.keyring.as_ref().filter(|_| !user.is_empty())?;
-        let password = keyring.password(url, user).await?;
-        Some(Login { user: user.to_owned(), password })
+        let password = keyring.password(url, &user).await?;
+        Some(Login { user: user.into_owned(), password })
     }
 }
 

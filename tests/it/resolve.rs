@@ -41,7 +41,7 @@ fn spec(index: &FakeIndex, base: &str, torch: &str, pyg: &str) -> String {
 }
 
 /// A registry with a base image that says it has Python 3.14.2.
-fn base() -> (Registry, String) {
+pub fn base() -> (Registry, String) {
     let registry = Registry::start();
     let config = serde_json::json!({
         "os": "linux", "architecture": "amd64", "created": "2026-11-01T00:00:00Z",
