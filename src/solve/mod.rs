@@ -1,5 +1,6 @@
 //! Candidates → the chosen set. Pure: what the solver needs it asks of a [`Catalog`].
 pub mod abi;
+pub mod base;
 mod catalog;
 mod explain;
 #[cfg(test)]
@@ -7,6 +8,7 @@ mod fixture;
 mod grouping;
 mod held_back;
 mod node;
+mod preferred;
 mod provider;
 mod range;
 mod solution;

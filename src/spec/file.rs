@@ -14,7 +14,7 @@ use url::Url;
 use super::{
     BaseSpec, ConfigSpec, Error, GlibcVersion, GroupName, GroupSpec, ImageName, ImageSpec,
     PythonRequest, PythonSource, PythonSpec, RegistrySpec, SourceKind, SourceName, SourceSpec,
-    Spec, TargetSpec, Wish,
+    Spec, Strength, TargetSpec, Wish,
 };
 use crate::cuda::CudaTag;
 
@@ -92,10 +92,11 @@ struct GroupTable {
     index: Option<Vec<Spanned<SourceName>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct PackageTable {
-    index: Vec<Spanned<SourceName>>,
+    index: Option<Vec<Spanned<SourceName>>>,
+    wish: Option<Strength>,
 }
 
 #[derive(Deserialize)]
@@ -159,7 +160,11 @@ impl File {
     /// This file's keys where it has them, else `defaults`'.
     fn over(self, defaults: File) -> File {
         let mut packages = defaults.packages;
-        packages.extend(self.packages);
+        for (name, own) in self.packages {
+            let table = packages.entry(name).or_default();
+            table.index = own.index.or(table.index.take());
+            table.wish = own.wish.or(table.wish);
+        }
         let mut sources = defaults.sources;
         sources.extend(self.sources);
         // The built-in images, as far as the file's own groups make them up.
@@ -365,11 +370,13 @@ fn groups(
                         "write it as in requirements.txt, for example \"ray[default]>=2.60\"",
                     )
                 })?;
-            let sources = match packages.get(&requirement.name) {
-                Some(package) => check(&package.index)?,
+            let package = packages.get(&requirement.name);
+            let sources = match package.and_then(|p| p.index.as_deref()) {
+                Some(index) => check(index)?,
                 None => default.clone(),
             };
-            requirements.push(Wish { requirement, sources });
+            let strength = package.and_then(|p| p.wish).unwrap_or_default();
+            requirements.push(Wish { requirement, sources, strength });
         }
         groups.push(GroupSpec { name: place.name(&name, "group")?, requirements });
     }
@@ -438,6 +445,16 @@ mod tests {
         let (_, lib) =
             spec.wishes().find(|(_, w)| w.requirement.name.as_ref() == "pyg-lib").unwrap();
         assert_eq!(lib.sources[0].as_str(), "pyg");
+    }
+
+    #[test]
+    fn a_preferred_package_keeps_its_built_in_index() {
+        let spec = parse(FILE_NAME, "[packages]\npyg_lib = { wish = \"preferred\" }\n").unwrap();
+        let (_, lib) =
+            spec.wishes().find(|(_, w)| w.requirement.name.as_ref() == "pyg-lib").unwrap();
+        assert_eq!((lib.sources[0].as_str(), lib.strength), ("pyg", Strength::Preferred));
+        assert_ne!(spec.sha256(), parse(FILE_NAME, "").unwrap().sha256());
+        assert!(parse(FILE_NAME, "[packages]\npyg_lib = { wish = \"maybe\" }\n").is_err());
     }
 
     #[test]
