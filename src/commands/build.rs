@@ -46,6 +46,8 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         return job.show();
     }
     let client = context.client()?;
+    let waiting = || context.ui.note("waiting for another build in this project");
+    let _building = release::hold_build(&context.folder, waiting)?;
     if args.prepare {
         let files = gather(&plan, &lock, &spec, &client, &context.folder, &context.ui).await?;
         let lines = recipe.prepare(&context.folder, &plan, &files)?;
