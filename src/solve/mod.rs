@@ -4,7 +4,7 @@ pub mod base;
 mod catalog;
 mod explain;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod grouping;
 mod held_back;
 mod node;
