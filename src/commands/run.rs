@@ -2,7 +2,7 @@
 
 use tracing_subscriber::EnvFilter;
 
-use super::{Context, build, completions, doctor, history, init, resolve, rollback, status};
+use super::{Context, build, cache, completions, doctor, history, init, resolve, rollback, status};
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
 use crate::ui::{Options, Ui};
@@ -47,6 +47,7 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Rollback(args) => rollback::run(args, context).await,
         Command::Status(args) => status::run(args, context).await,
         Command::History(args) => history::run(&args, context),
+        Command::Cache(args) => cache::run(&args, context),
         Command::Init(args) => init::run(&args, context),
         Command::Doctor(args) => doctor::run(args, context).await,
         Command::Completions(args) => completions::run(&args, context),

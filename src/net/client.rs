@@ -22,6 +22,7 @@ pub struct Client {
     raw: reqwest::Client,
     retry: Retry,
     pace: Pace,
+    offline: bool,
 }
 
 impl Client {
@@ -34,7 +35,13 @@ impl Client {
                 .read_timeout(Duration::from_secs(60))
         };
         let raw = builder().no_gzip().no_brotli().no_zstd().no_deflate();
-        Ok(Client { http: builder().build()?, raw: raw.build()?, retry, pace: Pace::default() })
+        Ok(Client {
+            http: builder().build()?,
+            raw: raw.build()?,
+            retry,
+            pace: Pace::default(),
+            offline: false,
+        })
     }
 
     /// The client underneath, for requests whose bodies are streams.
@@ -45,6 +52,11 @@ impl Client {
     /// The same client, connections and all, with another patience.
     pub fn with_retry(self, retry: Retry) -> Self {
         Client { retry, ..self }
+    }
+
+    /// The same client, which asks no server any more: [`Error::Offline`].
+    pub fn offline(self) -> Self {
+        Client { offline: true, ..self }
     }
 
     /// How patient this client is.
@@ -138,6 +150,9 @@ impl Client {
         request: RequestBuilder,
         budget: &mut Budget,
     ) -> Result<Response, Error> {
+        if self.offline {
+            return Err(Error::Offline { url: redacted(url).into() });
+        }
         loop {
             self.pace.keep(url).await;
             let again = request.try_clone().expect("no request here has a streamed body");

@@ -5,6 +5,7 @@ mod error;
 mod facts;
 mod fetch;
 mod folder;
+mod prune;
 mod sink;
 mod verified;
 
@@ -12,4 +13,5 @@ pub use context::Context;
 pub use error::Error;
 pub use fetch::Wanted;
 pub use folder::Store;
+pub use prune::Pruned;
 pub use verified::Verified;
