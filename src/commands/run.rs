@@ -2,7 +2,9 @@
 
 use tracing_subscriber::EnvFilter;
 
-use super::{Context, build, completions, doctor, history, init, resolve, rollback, status, why};
+use super::{
+    Context, build, cache, completions, doctor, history, init, resolve, rollback, status, why,
+};
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
 use crate::ui::{Options, Ui};
@@ -48,6 +50,7 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Status(args) => status::run(args, context).await,
         Command::Why(args) => why::run(&args, context),
         Command::History(args) => history::run(&args, context),
+        Command::Cache(args) => cache::run(&args, context),
         Command::Init(args) => init::run(&args, context),
         Command::Doctor(args) => doctor::run(args, context).await,
         Command::Completions(args) => completions::run(&args, context),
