@@ -18,3 +18,4 @@ mod status;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod traps;
