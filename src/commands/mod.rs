@@ -3,12 +3,14 @@ pub mod build;
 pub mod completions;
 mod context;
 pub mod doctor;
+mod driver;
 pub mod history;
 pub mod init;
 pub mod resolve;
 pub mod rollback;
 mod run;
 pub mod status;
+pub mod why;
 
 pub use context::Context;
 pub use run::run;

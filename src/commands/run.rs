@@ -2,7 +2,7 @@
 
 use tracing_subscriber::EnvFilter;
 
-use super::{Context, build, completions, doctor, history, init, resolve, rollback, status};
+use super::{Context, build, completions, doctor, history, init, resolve, rollback, status, why};
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
 use crate::ui::{Options, Ui};
@@ -46,6 +46,7 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Build(args) => build::run(args, context).await,
         Command::Rollback(args) => rollback::run(args, context).await,
         Command::Status(args) => status::run(args, context).await,
+        Command::Why(args) => why::run(&args, context),
         Command::History(args) => history::run(&args, context),
         Command::Init(args) => init::run(&args, context),
         Command::Doctor(args) => doctor::run(args, context).await,

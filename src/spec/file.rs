@@ -14,7 +14,7 @@ use url::Url;
 use super::{
     BaseSpec, ConfigSpec, Error, GlibcVersion, GroupName, GroupSpec, ImageName, ImageSpec,
     KeyringProvider, PythonRequest, PythonSource, PythonSpec, RegistrySpec, SourceKind, SourceName,
-    SourceSpec, Spec, TargetSpec, WISH, Wish, cut_off,
+    SourceSpec, Spec, Strength, TargetSpec, WISH, Wish, cut_off,
 };
 use crate::cuda::CudaTag;
 
@@ -94,10 +94,11 @@ struct GroupTable {
     index: Option<Vec<Spanned<SourceName>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct PackageTable {
-    index: Vec<Spanned<SourceName>>,
+    index: Option<Vec<Spanned<SourceName>>>,
+    wish: Option<Strength>,
 }
 
 #[derive(Deserialize)]
@@ -161,7 +162,11 @@ impl File {
     /// This file's keys where it has them, else `defaults`'.
     fn over(self, defaults: File) -> File {
         let mut packages = defaults.packages;
-        packages.extend(self.packages);
+        for (name, own) in self.packages {
+            let table = packages.entry(name).or_default();
+            table.index = own.index.or(table.index.take());
+            table.wish = own.wish.or(table.wish);
+        }
         let mut sources = defaults.sources;
         sources.extend(self.sources);
         // The built-in images, as far as the file's own groups make them up.
@@ -382,12 +387,14 @@ fn groups(
                 })?;
             let direct = super::direct::direct(&requirement).transpose();
             let direct = direct.map_err(|(message, help)| place.at(text.span(), message, help))?;
-            let sources = match packages.get(&requirement.name) {
+            let package = packages.get(&requirement.name);
+            let sources = match package.and_then(|p| p.index.as_deref()) {
                 _ if direct.is_some() => vec![SourceName::wish()],
-                Some(package) => check(&package.index)?,
+                Some(index) => check(index)?,
                 None => default.clone(),
             };
-            requirements.push(Wish { requirement, sources });
+            let strength = package.and_then(|p| p.wish).unwrap_or_default();
+            requirements.push(Wish { requirement, sources, strength });
         }
         groups.push(GroupSpec { name: place.name(&name, "group")?, requirements });
     }
@@ -456,6 +463,16 @@ mod tests {
         let (_, lib) =
             spec.wishes().find(|(_, w)| w.requirement.name.as_ref() == "pyg-lib").unwrap();
         assert_eq!(lib.sources[0].as_str(), "pyg");
+    }
+
+    #[test]
+    fn a_preferred_package_keeps_its_built_in_index() {
+        let spec = parse(FILE_NAME, "[packages]\npyg_lib = { wish = \"preferred\" }\n").unwrap();
+        let (_, lib) =
+            spec.wishes().find(|(_, w)| w.requirement.name.as_ref() == "pyg-lib").unwrap();
+        assert_eq!((lib.sources[0].as_str(), lib.strength), ("pyg", Strength::Preferred));
+        assert_ne!(spec.sha256(), parse(FILE_NAME, "").unwrap().sha256());
+        assert!(parse(FILE_NAME, "[packages]\npyg_lib = { wish = \"maybe\" }\n").is_err());
     }
 
     #[test]
