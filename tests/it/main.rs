@@ -18,3 +18,5 @@ mod status;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod transport;
+mod traps;
