@@ -344,6 +344,24 @@ fn logins_reach_their_host_only_and_are_never_shown() {
 }
 
 #[test]
+fn a_file_on_another_host_gets_the_login_of_that_host() {
+    let (index, files) = private();
+    let files = files.only_for("you", "two");
+    let envlock = Envlock::new();
+    envlock.write("envlock.toml", pypi(&index, "[\"ray\"]"));
+    let here = "machine 127.0.0.1 login me password hid%den\n";
+    envlock.write("netrc", here);
+    let named = envlock.path("netrc");
+    let envlock = envlock.env("NETRC", &named);
+    let run = envlock.run(["resolve"]).exits(5);
+    let said = words(&run.stderr());
+    assert!(said.contains("401") && said.contains("a login for localhost"), "{said}");
+    envlock.write("netrc", format!("{here}machine localhost login you password two\n"));
+    envlock.run(["resolve"]).exits(0);
+    assert!(files.logins() > 0);
+}
+
+#[test]
 fn a_missing_or_wrong_login_is_told_with_what_to_set() {
     let (index, _files) = private();
     let envlock = Envlock::new();
