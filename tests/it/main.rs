@@ -8,6 +8,8 @@ mod config;
 mod docs;
 mod doctor;
 mod index;
+mod matrix;
+mod outdated;
 mod purity;
 mod registry;
 mod resolve;
@@ -17,3 +19,4 @@ mod status;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod why;

@@ -1,0 +1,36 @@
+//! A question to the indexes outside of a resolve: the live catalog for one target, asked on a thread of its own.
+
+use pep440_rs::Version;
+use pep508_rs::MarkerEnvironment;
+use std::sync::Arc;
+
+use super::Context;
+use crate::exit::{Exit, Failure};
+use crate::index::{self, Fetcher, LiveCatalog, Sources, Surroundings, Target};
+use crate::python::marker_environment;
+use crate::solve::Catalog;
+use crate::spec::{GlibcVersion, Spec};
+use crate::ui::Unit;
+
+/// Asks `question` of a catalog for `spec`'s sources and this Python. Beside the answer, the error of an
+/// index that could not be asked, if there was one.
+pub async fn ask<T: Send + 'static>(
+    spec: &Spec,
+    python: &Version,
+    glibc: GlibcVersion,
+    context: &Context,
+    question: impl FnOnce(&dyn Catalog, &MarkerEnvironment) -> T + Send + 'static,
+) -> Result<(T, Option<index::Error>), Failure> {
+    let bar = context.ui.bar("asking", None, Unit::Items);
+    let environment = marker_environment(python);
+    let sources = Sources::find(spec, &Surroundings::of_process(&context.folder)).await?;
+    let target = Target::new(python.clone(), glibc, spec.target.cuda);
+    let fetcher = Fetcher::new(context.client()?);
+    let catalog = Arc::new(LiveCatalog::start(spec, target, sources, fetcher, bar.clone()));
+    let asked = Arc::clone(&catalog);
+    let answer = tokio::task::spawn_blocking(move || question(&*asked, &environment)).await;
+    bar.finish();
+    let answer =
+        answer.map_err(|e| Failure::message(Exit::Failed, format!("the question stopped: {e}")))?;
+    Ok((answer, catalog.take_error()))
+}
