@@ -106,7 +106,7 @@ pub fn survey(
         None => vec![],
     };
     for row in &mut rows {
-        row.cells = columns.iter().map(|column| column.cell(&row.torch)).collect();
+        row.cells = columns.iter().map(|column| column.cell(row, cuda)).collect();
         row.taken = taken.as_ref() == Some(&row.torch);
     }
     if let (Some(taken), Ok(solution)) = (&taken, outcome) {
@@ -203,9 +203,18 @@ impl Asked {
         Self { column: Column { name, wanted, problem }, offers: found.ok() }
     }
 
-    fn cell(&self, torch: &Version) -> Cell {
+    fn cell(&self, row: &Row, cuda: CudaTag) -> Cell {
         let Some(offers) = &self.offers else { return Cell::Unknown };
-        let fits = offers.iter().find(|offer| offer.torch.contains(torch));
+        // A torch of another CUDA goes with nothing that is bound to torch, whatever versions say.
+        let other = match row.build {
+            Build::For(tag) => tag != cuda,
+            Build::NoWheel => true,
+            Build::Unknown => false,
+        };
+        let fits = offers.iter().find(|offer| match offer.torch == Ranges::full() {
+            true => true,
+            false => !other && offer.torch.contains(&row.torch),
+        });
         fits.map_or(Cell::Nothing, |offer| Cell::Has(offer.version.clone()))
     }
 }

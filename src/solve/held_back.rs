@@ -132,8 +132,10 @@ fn reason(
     for other in settled.values() {
         if let Some(requirement) = other.metadata.requires.iter().find(|r| needs(other, r)) {
             return format!(
-                "{} {} needs {requirement}",
-                other.candidate.name, other.candidate.version
+                "{} {} needs {}",
+                other.candidate.name,
+                other.candidate.version,
+                plain(requirement)
             );
         }
     }
@@ -145,8 +147,10 @@ fn reason(
                 && !allows(requirement, &other.candidate.version)
             {
                 return format!(
-                    "it needs {requirement}, and {} is {}",
-                    requirement.name, other.candidate.version
+                    "it needs {}, and {} is {}",
+                    plain(requirement),
+                    requirement.name,
+                    other.candidate.version
                 );
             }
         }
@@ -191,6 +195,16 @@ fn line(version: &Version) -> Option<(u64, u64)> {
     match version.release() {
         &[major, minor, ..] => Some((major, minor)),
         _ => None,
+    }
+}
+
+/// Without extras and marker: they do not matter here.
+fn plain(requirement: &Requirement<VerbatimUrl>) -> String {
+    match &requirement.version_or_url {
+        Some(VersionOrUrl::VersionSpecifier(specifiers)) => {
+            format!("{}{specifiers}", requirement.name)
+        }
+        _ => requirement.name.to_string(),
     }
 }
 
