@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
 use pep508_rs::PackageName;
 
 use crate::cuda::{CudaTag, DriverVersion};
@@ -80,6 +81,10 @@ pub struct Resolve {
     /// Leave out a package the spec asks for (repeatable)
     #[arg(long, value_name = "PKG")]
     pub without: Vec<PackageName>,
+    /// Leave out files uploaded at this moment or later: 2026-11-23 (to its end, UTC) or an RFC 3339
+    /// time
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
     /// Where the lock is
     #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
     pub lock: Utf8PathBuf,
@@ -128,6 +133,9 @@ pub struct Build {
     /// Leave out a package the spec asks for, as the lock was made (repeatable)
     #[arg(long, value_name = "PKG")]
     pub without: Vec<PackageName>,
+    /// The cut-off the lock was made with
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
     /// The NVIDIA driver the images will meet, instead of this machine's
     #[arg(long, value_name = "VERSION")]
     pub driver: Option<DriverVersion>,

@@ -26,7 +26,11 @@ type Images = BTreeMap<ImageName, PinnedReference>;
 
 /// Runs `envlock build`.
 pub async fn run(args: Build, context: &Context) -> CommandResult {
-    let overrides = Overrides { index: args.index.clone(), without: args.without.clone() };
+    let overrides = Overrides {
+        index: args.index.clone(),
+        without: args.without.clone(),
+        exclude_newer: args.exclude_newer,
+    };
     let spec = overrides.apply(spec::load(&context.folder)?)?;
     let (lock, lock_text) = context.read_lock(&args.lock)?;
     driver::ensure(args.driver.as_ref(), lock.target.cuda_tag).await?;

@@ -7,7 +7,7 @@ mod model;
 mod why;
 
 pub use assemble::{Pins, WheelFacts, assemble};
-pub use check::stale;
+pub use check::{Replaced, replaced, stale};
 pub use diff::{Change, Diff, Entry};
 pub use format::{Error, FILE_NAME, FORMAT, parse, render};
 pub use model::*;

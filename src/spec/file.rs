@@ -13,8 +13,8 @@ use url::Url;
 
 use super::{
     BaseSpec, ConfigSpec, Error, GlibcVersion, GroupName, GroupSpec, ImageName, ImageSpec,
-    PythonRequest, PythonSource, PythonSpec, RegistrySpec, SourceKind, SourceName, SourceSpec,
-    Spec, Strength, TargetSpec, Wish,
+    KeyringProvider, PythonRequest, PythonSource, PythonSpec, RegistrySpec, SourceKind, SourceName,
+    SourceSpec, Spec, Strength, TargetSpec, WISH, Wish, cut_off,
 };
 use crate::cuda::CudaTag;
 
@@ -44,6 +44,8 @@ pub fn parse(name: &str, text: &str) -> Result<Spec, Error> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
+    exclude_newer: Option<Spanned<String>>,
+    keyring_provider: Option<KeyringProvider>,
     #[serde(default)]
     python: PythonTable,
     #[serde(default)]
@@ -178,6 +180,8 @@ impl File {
             images.0.retain(|(_, image)| !image.groups.is_empty());
         }
         File {
+            exclude_newer: self.exclude_newer,
+            keyring_provider: self.keyring_provider,
             python: PythonTable {
                 version: self.python.version.or(defaults.python.version),
                 source: self.python.source.or(defaults.python.source),
@@ -266,7 +270,13 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
             return Err(place.at(start..start + role.len(), message, "name one of the [images.*]"));
         }
     }
+    let exclude_newer = file.exclude_newer.map(|text| {
+        let help = "a day counts to its end, in UTC";
+        cut_off(text.get_ref()).map_err(|why| place.at(text.span(), why, help))
+    });
     Ok(Spec {
+        exclude_newer: exclude_newer.transpose()?,
+        keyring: file.keyring_provider,
         python: PythonSpec {
             version: file.python.version.ok_or_else(|| missing("python.version"))?,
             source: file.python.source.ok_or_else(|| missing("python.source"))?,
@@ -307,6 +317,11 @@ fn sources(
     place: &Place,
 ) -> Result<BTreeMap<SourceName, SourceSpec>, Error> {
     let source = |(name, table): (SourceName, SourceTable)| {
+        if name.as_str() == WISH {
+            let start = place.text.find(WISH).unwrap_or(0);
+            let message = format!("`{WISH}` is what a lock calls an address in the spec itself");
+            return Err(place.at(start..start + WISH.len(), message, "rename this source"));
+        }
         let url = match table.url {
             None if name.as_str() == PYPI => None,
             None => {
@@ -323,7 +338,7 @@ fn sources(
                 let url = Url::parse(&full).map_err(|e| {
                     place.at(
                         text.span(),
-                        format!("`{full}` is not a URL: {e}"),
+                        format!("this is not a URL: {e}"),
                         "write https://HOST/PATH/",
                     )
                 })?;
@@ -370,8 +385,11 @@ fn groups(
                         "write it as in requirements.txt, for example \"ray[default]>=2.60\"",
                     )
                 })?;
+            let direct = super::direct::direct(&requirement).transpose();
+            let direct = direct.map_err(|(message, help)| place.at(text.span(), message, help))?;
             let package = packages.get(&requirement.name);
             let sources = match package.and_then(|p| p.index.as_deref()) {
+                _ if direct.is_some() => vec![SourceName::wish()],
                 Some(index) => check(index)?,
                 None => default.clone(),
             };

@@ -14,6 +14,7 @@ mod purity;
 mod registry;
 mod resolve;
 mod rollback;
+mod sources;
 mod standalone;
 mod status;
 mod store;

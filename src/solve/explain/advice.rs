@@ -81,7 +81,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
             let (python, other) = match &skipped.why {
                 Skip::NoMatchingWheel(tags) => (self.python_of(tags), false),
                 Skip::RequiresPython(_) => (None, true),
-                Skip::NoWheel | Skip::Unreadable(_) => (None, false),
+                Skip::NoWheel | Skip::Unreadable(_) | Skip::TooNew(_) => (None, false),
             };
             if let Some(newest) = newest_usable(&project) {
                 self.say(format!(

@@ -250,6 +250,7 @@ fn unusable(skipped: &Skipped, python: &str) -> String {
         Skip::RequiresPython(needed) => {
             format!("{version} needs Python {needed}, and this is {python}")
         }
+        Skip::TooNew(at) => format!("{version} was uploaded {at}, after the cut-off"),
         Skip::Unreadable(why) => format!("{version} cannot be read ({why})"),
     }
 }
