@@ -170,6 +170,9 @@ pub struct Outdated {
     /// Leave out a package the spec asks for, as the lock was made (repeatable)
     #[arg(long, value_name = "PKG")]
     pub without: Vec<PackageName>,
+    /// Leave out files uploaded at this moment or later, as for resolve
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
 }
 
 /// `envlock matrix`
@@ -193,6 +196,9 @@ pub struct Matrix {
     /// Leave out a package the spec asks for (repeatable)
     #[arg(long, value_name = "PKG")]
     pub without: Vec<PackageName>,
+    /// Leave out files uploaded at this moment or later, as for resolve
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
 }
 
 fn python(text: &str) -> Result<PythonRequest, String> {

@@ -10,6 +10,7 @@ use crate::index::{self, Fetcher, LiveCatalog, Sources, Surroundings, Target};
 use crate::python::marker_environment;
 use crate::solve::Catalog;
 use crate::spec::{GlibcVersion, Spec};
+use crate::store::Store;
 use crate::ui::Unit;
 
 /// Asks `question` of a catalog for `spec`'s sources and this Python. Beside the answer, the error of an
@@ -23,9 +24,11 @@ pub async fn ask<T: Send + 'static>(
 ) -> Result<(T, Option<index::Error>), Failure> {
     let bar = context.ui.bar("asking", None, Unit::Items);
     let environment = marker_environment(python);
-    let sources = Sources::find(spec, &Surroundings::of_process(&context.folder)).await?;
-    let target = Target::new(python.clone(), glibc, spec.target.cuda);
-    let fetcher = Fetcher::new(context.client()?);
+    let surroundings = Surroundings::of_process(&context.folder);
+    let sources = Sources::find(spec, &surroundings).await?;
+    let client = context.client()?.with_logins(sources.logins(spec, &surroundings)?);
+    let target = Target::new(python.clone(), glibc, spec.target.cuda).before(spec.exclude_newer);
+    let fetcher = Fetcher::new(client).remembering(Store::open()?);
     let catalog = Arc::new(LiveCatalog::start(spec, target, sources, fetcher, bar.clone()));
     let asked = Arc::clone(&catalog);
     let answer = tokio::task::spawn_blocking(move || question(&*asked, &environment)).await;

@@ -17,7 +17,11 @@ use crate::spec::{self, GlibcVersion, Overrides, PythonRequest, Spec};
 
 /// Runs `envlock matrix`.
 pub async fn run(args: cli::Matrix, context: &Context) -> CommandResult {
-    let overrides = Overrides { index: args.index.clone(), without: args.without.clone() };
+    let overrides = Overrides {
+        index: args.index.clone(),
+        without: args.without.clone(),
+        exclude_newer: args.exclude_newer,
+    };
     let mut spec = overrides.apply(spec::load(&context.folder)?)?;
     if let Some(cuda) = args.cuda {
         of_cuda(&mut spec, cuda);
@@ -54,7 +58,8 @@ async fn table(
     context: &Context,
 ) -> Result<Table, Failure> {
     // The patch release matters to few; the lock's is the one that runs.
-    let locked = lock.map(|l| &l.python.version).filter(|v| is_of(v, python));
+    let pins = lock.map(|l| &l.python).filter(|p| p.verified);
+    let locked = pins.map(|p| &p.version).filter(|v| is_of(v, python));
     let full = match (locked, python.patch) {
         (Some(locked), _) => locked.clone(),
         (None, patch) => Version::new([python.major, python.minor, patch.unwrap_or(0)]),

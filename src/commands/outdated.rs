@@ -12,7 +12,11 @@ use crate::spec::{self, Overrides};
 
 /// Runs `envlock outdated`.
 pub async fn run(args: Outdated, context: &Context) -> CommandResult {
-    let overrides = Overrides { index: args.index.clone(), without: args.without.clone() };
+    let overrides = Overrides {
+        index: args.index.clone(),
+        without: args.without.clone(),
+        exclude_newer: args.exclude_newer,
+    };
     let spec = overrides.apply(spec::load(&context.folder)?)?;
     let (lock, _) = context.read_lock(&args.lock)?;
     if lock.spec_sha256 != spec.sha256() {
