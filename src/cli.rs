@@ -64,6 +64,8 @@ pub enum Command {
     Status(Status),
     /// The releases so far
     History(History),
+    /// Where downloads and index answers are kept, and making room there
+    Cache(Cache),
     /// Write envlock.toml with every key and its default
     Init(Init),
     /// Check this machine: indexes, registry, engine, files
@@ -101,6 +103,12 @@ pub struct Resolve {
     /// Only tell whether the lock matches the spec (exit 3 when not); no network
     #[arg(long, conflicts_with_all = ["dry_run", "upgrade"])]
     pub check: bool,
+    /// Ask no index; use what the cache has, however old
+    #[arg(long, conflicts_with_all = ["refresh", "check"])]
+    pub offline: bool,
+    /// Ask every index again, even where the cache is still fresh
+    #[arg(long, conflicts_with = "check")]
+    pub refresh: bool,
 }
 
 /// `envlock build`
@@ -236,6 +244,33 @@ pub struct Status {
 /// `envlock history`
 #[derive(Debug, Clone, Default, Args)]
 pub struct History {}
+
+/// `envlock cache`
+#[derive(Debug, Clone, Args)]
+pub struct Cache {
+    /// What to do there
+    #[command(subcommand)]
+    pub verb: CacheVerb,
+}
+
+/// What `envlock cache` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum CacheVerb {
+    /// Print the folder
+    Dir,
+    /// Remove what was not used for a while; what the project's lock names stays
+    Prune {
+        /// Days without use
+        #[arg(long, value_name = "DAYS", default_value_t = 30)]
+        unused_days: u64,
+        /// The lock whose wheels stay
+        #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
+        lock: Utf8PathBuf,
+        /// Say what would be removed, remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
 
 /// `envlock init`
 #[derive(Debug, Clone, Default, Args)]

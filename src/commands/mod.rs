@@ -1,5 +1,6 @@
 //! One file a verb: gather facts, call pure code, act, report.
 pub mod build;
+pub mod cache;
 pub mod completions;
 mod context;
 pub mod doctor;

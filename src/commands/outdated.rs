@@ -26,12 +26,13 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
     }
     let locked: BTreeMap<_, _> =
         lock.packages.iter().map(|p| (p.name.clone(), p.version.clone())).collect();
+    let names: Vec<_> = locked.keys().cloned().collect();
     let asked = spec.clone();
     let question = move |catalog: &dyn crate::solve::Catalog, environment: &_| {
         behind(&asked, environment, catalog, &locked)
     };
     let (answer, error) =
-        live::ask(&spec, &lock.python.version, lock.target.glibc, context, question).await?;
+        live::ask(&spec, &lock.python.version, lock.target.glibc, &names, context, question).await?;
     let behind = match (answer, error) {
         (Ok(behind), _) => behind,
         (Err(_), Some(error)) => return Err(error.into()),

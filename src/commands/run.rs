@@ -3,7 +3,7 @@
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    Context, build, completions, doctor, history, init, matrix, outdated, resolve, rollback,
+    Context, build, cache, completions, doctor, history, init, matrix, outdated, resolve, rollback,
     status, why,
 };
 use crate::cli::{Cli, Command};
@@ -53,6 +53,7 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Outdated(args) => outdated::run(args, context).await,
         Command::Matrix(args) => matrix::run(args, context).await,
         Command::History(args) => history::run(&args, context),
+        Command::Cache(args) => cache::run(&args, context),
         Command::Init(args) => init::run(&args, context),
         Command::Doctor(args) => doctor::run(args, context).await,
         Command::Completions(args) => completions::run(&args, context),

@@ -21,3 +21,5 @@ mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod why;
+mod transport;
+mod traps;
