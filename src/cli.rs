@@ -5,8 +5,8 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use pep508_rs::PackageName;
 
-use crate::cuda::DriverVersion;
-use crate::spec::{ImageName, IndexOverride};
+use crate::cuda::{CudaTag, DriverVersion};
+use crate::spec::{ImageName, IndexOverride, PythonRequest};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 ok, 1 failed, 2 usage, 3 lock stale, 4 unsatisfiable, 5 network, 6 integrity,
@@ -54,6 +54,10 @@ pub enum Command {
     Build(Build),
     /// Which of the wishes bring a locked package, and through what
     Why(Why),
+    /// Which locked packages have newer versions, and what holds them back
+    Outdated(Outdated),
+    /// Which torch goes with which torchvision, PyG, Ray and marimo, for each Python
+    Matrix(Matrix),
     /// Put an earlier release's digests back into config.yaml
     Rollback(Rollback),
     /// What config.yaml runs now, and how it differs from the last release
@@ -160,6 +164,53 @@ pub struct Why {
     /// Where the lock is
     #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
     pub lock: Utf8PathBuf,
+}
+
+/// `envlock outdated`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Outdated {
+    /// Where the lock is
+    #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
+    pub lock: Utf8PathBuf,
+    /// Take a group's packages from another source, as the lock was made (repeatable)
+    #[arg(long, value_name = "GROUP=NAME|URL")]
+    pub index: Vec<IndexOverride>,
+    /// Leave out a package the spec asks for, as the lock was made (repeatable)
+    #[arg(long, value_name = "PKG")]
+    pub without: Vec<PackageName>,
+    /// Leave out files uploaded at this moment or later, as for resolve
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
+}
+
+/// `envlock matrix`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Matrix {
+    /// For these Pythons instead of the spec's
+    #[arg(long, value_name = "X.Y", value_delimiter = ',', value_parser = python)]
+    pub python: Vec<PythonRequest>,
+    /// For this CUDA tag instead of the spec's
+    #[arg(long, value_name = "TAG")]
+    pub cuda: Option<CudaTag>,
+    /// Also write the tables as a picture
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<Utf8PathBuf>,
+    /// Where the lock is, if there is one: its Python and C library are taken
+    #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
+    pub lock: Utf8PathBuf,
+    /// Take a group's packages from another source, by name or URL (repeatable)
+    #[arg(long, value_name = "GROUP=NAME|URL")]
+    pub index: Vec<IndexOverride>,
+    /// Leave out a package the spec asks for (repeatable)
+    #[arg(long, value_name = "PKG")]
+    pub without: Vec<PackageName>,
+    /// Leave out files uploaded at this moment or later, as for resolve
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
+}
+
+fn python(text: &str) -> Result<PythonRequest, String> {
+    PythonRequest::try_from(text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// `envlock rollback`

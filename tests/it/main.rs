@@ -8,6 +8,8 @@ mod config;
 mod docs;
 mod doctor;
 mod index;
+mod matrix;
+mod outdated;
 mod purity;
 mod registry;
 mod resolve;
@@ -18,5 +20,6 @@ mod status;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod why;
 mod transport;
 mod traps;

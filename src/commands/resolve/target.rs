@@ -304,7 +304,7 @@ fn glibc(
 }
 
 /// The C library of the distribution release that an image's tag names.
-fn release_glibc(image: &str) -> Option<GlibcVersion> {
+pub fn release_glibc(image: &str) -> Option<GlibcVersion> {
     const RELEASES: [(&str, u16); 8] = [
         ("ubuntu20.04", 31),
         ("ubuntu22.04", 35),
