@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 use pep508_rs::PackageName;
 
-use crate::spec::{ImageName, IndexOverride};
+use crate::spec::{ImageName, IndexOverride, ProfileName};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 ok, 1 failed, 2 usage, 3 lock stale, 4 unsatisfiable, 5 network, 6 integrity,
@@ -29,6 +29,9 @@ pub struct Global {
     /// The project folder, with envlock.toml, env.lock and config.yaml
     #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
     pub project: Utf8PathBuf,
+    /// Use [profiles.NAME] of envlock.toml, and its lock env.NAME.lock
+    #[arg(short = 'P', long, global = true, value_name = "NAME")]
+    pub profile: Option<ProfileName>,
     /// Write the result as JSON to stdout
     #[arg(long, global = true)]
     pub json: bool,
@@ -50,6 +53,8 @@ pub enum Command {
     Resolve(Resolve),
     /// Build the images of env.lock; with --push, to the registry, then rewrite config.yaml
     Build(Build),
+    /// Write the lock in another tool's format
+    Export(Export),
     /// Put an earlier release's digests back into config.yaml
     Rollback(Rollback),
     /// What config.yaml runs now, and how it differs from the last release
@@ -73,9 +78,9 @@ pub struct Resolve {
     /// Leave out a package the spec asks for (repeatable)
     #[arg(long, value_name = "PKG")]
     pub without: Vec<PackageName>,
-    /// Where the lock is
-    #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
-    pub lock: Utf8PathBuf,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
     /// Show what would change, write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -86,6 +91,11 @@ pub struct Resolve {
     /// Only tell whether the lock matches the spec (exit 3 when not); no network
     #[arg(long, conflicts_with_all = ["dry_run", "upgrade"])]
     pub check: bool,
+    /// Only show what the lock changes, with sizes, against another lock file or the one of a git
+    /// revision (HEAD, when none is named); no network
+    #[arg(long, value_name = "FILE|REVISION", num_args = 0..=1, default_missing_value = "HEAD",
+          conflicts_with_all = ["dry_run", "upgrade", "check"])]
+    pub diff: Option<String>,
 }
 
 /// `envlock build`
@@ -109,9 +119,9 @@ pub struct Build {
     /// Push without touching config.yaml or the release record
     #[arg(long, requires = "push")]
     pub no_config: bool,
-    /// Where the lock is
-    #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
-    pub lock: Utf8PathBuf,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
     /// The address of a source for this run: NAME=URL (repeatable)
     #[arg(long, value_name = "NAME=URL")]
     pub index: Vec<IndexOverride>,
@@ -124,6 +134,34 @@ pub struct Build {
     /// Only lay out .envlock for a build by hand, and print the `docker build` lines
     #[arg(long, conflicts_with_all = ["push", "dry_run"])]
     pub prepare: bool,
+}
+
+/// `envlock export`
+#[derive(Debug, Clone, Args)]
+pub struct Export {
+    /// What to write
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Where to; standard output when absent
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<Utf8PathBuf>,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
+    /// The address of a source for this run: NAME=URL (repeatable)
+    #[arg(long, value_name = "NAME=URL")]
+    pub index: Vec<IndexOverride>,
+}
+
+/// What `envlock export` can write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFormat {
+    /// pylock.toml (PEP 751), with the addresses the wheels have now
+    Pylock,
+    /// A requirements file with hashes; needs no network
+    Requirements,
+    /// A CycloneDX 1.6 bill of materials in JSON; needs no network
+    Cyclonedx,
 }
 
 /// `envlock rollback`

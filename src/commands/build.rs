@@ -17,7 +17,7 @@ use crate::lock::Lock;
 use crate::reference::PinnedReference;
 use crate::registry;
 use crate::release::{self, Publication, Published};
-use crate::spec::{self, ImageName, Overrides, Spec};
+use crate::spec::{ImageName, Overrides, Spec};
 
 /// The engine's name in release records.
 const ENGINE: &str = "dockerfile";
@@ -27,8 +27,8 @@ type Images = BTreeMap<ImageName, PinnedReference>;
 /// Runs `envlock build`.
 pub async fn run(args: Build, context: &Context) -> CommandResult {
     let overrides = Overrides { index: args.index.clone(), without: args.without.clone() };
-    let spec = overrides.apply(spec::load(&context.folder)?)?;
-    let (lock, lock_text) = context.read_lock(&args.lock)?;
+    let spec = overrides.apply(context.spec()?)?;
+    let (lock, lock_text) = context.read_lock(&context.lock_name(args.lock.as_deref()))?;
     let destination = args.registry.as_ref().or(spec.registry.destination.as_ref());
     let destination: Option<Destination> = destination.map(|d| d.parse()).transpose()?;
     let recipe = Recipe::of(&context.folder)?;

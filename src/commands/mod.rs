@@ -3,6 +3,7 @@ pub mod build;
 pub mod completions;
 mod context;
 pub mod doctor;
+pub mod export;
 pub mod history;
 pub mod init;
 pub mod resolve;

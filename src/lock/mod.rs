@@ -8,7 +8,7 @@ mod model;
 pub use assemble::{Pins, WheelFacts, assemble};
 pub use check::stale;
 pub use diff::{Change, Diff, Entry};
-pub use format::{Error, FILE_NAME, FORMAT, parse, render};
+pub use format::{Error, FILE_NAME, FORMAT, file_name, parse, render};
 pub use model::*;
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ mod error;
 mod file;
 mod model;
 mod overrides;
+mod tables;
 
 pub use builtin::{BUILTIN_TEXT, builtin};
 pub use error::Error;
-pub use file::{FILE_NAME, load, parse};
+pub use file::{FILE_NAME, load, parse, parse_profile};
 pub use model::*;
 pub use overrides::{IndexOverride, Overrides};

@@ -5,7 +5,7 @@ use crate::support::{Envlock, FakeIndex, Fault, Pages, Registry};
 const CP314: &str = "cp314-cp314-manylinux_2_28_x86_64";
 
 /// The shape of the real stack: torch from an index of CUDA builds, PyG wheels from flat pages.
-fn stack() -> FakeIndex {
+pub fn stack() -> FakeIndex {
     let index = FakeIndex::start();
     for (torch, vision) in [("2.15.0", "0.30.0"), ("2.14.1", "0.29.1"), ("2.12.1", "0.27.1")] {
         let local = |version: &str| format!("{version}+cu130");
@@ -27,7 +27,7 @@ fn stack() -> FakeIndex {
     index
 }
 
-fn spec(index: &FakeIndex, base: &str, torch: &str, pyg: &str) -> String {
+pub fn spec(index: &FakeIndex, base: &str, torch: &str, pyg: &str) -> String {
     format!(
         "[python]\nsource = \"base\"\n[target]\nglibc = \"2.39\"\n\
          [base]\nruntime = \"{base}\"\ndevel = \"{base}\"\n\
@@ -41,7 +41,7 @@ fn spec(index: &FakeIndex, base: &str, torch: &str, pyg: &str) -> String {
 }
 
 /// A registry with a base image that says it has Python 3.14.2.
-fn base() -> (Registry, String) {
+pub fn base() -> (Registry, String) {
     let registry = Registry::start();
     let config = serde_json::json!({
         "os": "linux", "architecture": "amd64", "created": "2026-11-01T00:00:00Z",
