@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
 use pep508_rs::PackageName;
 
 use crate::spec::{ImageName, IndexOverride, ProfileName};
@@ -78,6 +79,10 @@ pub struct Resolve {
     /// Leave out a package the spec asks for (repeatable)
     #[arg(long, value_name = "PKG")]
     pub without: Vec<PackageName>,
+    /// Leave out files uploaded at this moment or later: 2026-11-23 (to its end, UTC) or an RFC 3339
+    /// time
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
     /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
     #[arg(long, value_name = "FILE")]
     pub lock: Option<Utf8PathBuf>,
@@ -128,6 +133,9 @@ pub struct Build {
     /// Leave out a package the spec asks for, as the lock was made (repeatable)
     #[arg(long, value_name = "PKG")]
     pub without: Vec<PackageName>,
+    /// The cut-off the lock was made with
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
     /// Print the plan: images, build args, layers, sizes, config diff
     #[arg(long)]
     pub dry_run: bool,

@@ -26,7 +26,11 @@ type Images = BTreeMap<ImageName, PinnedReference>;
 
 /// Runs `envlock build`.
 pub async fn run(args: Build, context: &Context) -> CommandResult {
-    let overrides = Overrides { index: args.index.clone(), without: args.without.clone() };
+    let overrides = Overrides {
+        index: args.index.clone(),
+        without: args.without.clone(),
+        exclude_newer: args.exclude_newer,
+    };
     let spec = overrides.apply(context.spec()?)?;
     let (lock, lock_text) = context.read_lock(&context.lock_name(args.lock.as_deref()))?;
     let destination = args.registry.as_ref().or(spec.registry.destination.as_ref());
@@ -46,6 +50,8 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         return job.show();
     }
     let client = context.client()?;
+    let waiting = || context.ui.note("waiting for another build in this project");
+    let _building = release::hold_build(&context.folder, waiting)?;
     if args.prepare {
         let files = gather(&plan, &lock, &spec, &client, &context.folder, &context.ui).await?;
         let lines = recipe.prepare(&context.folder, &plan, &files)?;

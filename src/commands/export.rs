@@ -29,7 +29,7 @@ pub async fn run(args: Export, context: &Context) -> CommandResult {
     }
     let (lock, text) = context.read_lock(&context.lock_name(args.lock.as_deref()))?;
     let sha256 = Sha256::of(&text);
-    let overrides = Overrides { index: args.index.clone(), without: vec![] };
+    let overrides = Overrides { index: args.index.clone(), ..Overrides::default() };
     let text = match args.format {
         ExportFormat::Pylock => {
             let spec = overrides.apply(context.spec()?)?;
@@ -37,7 +37,10 @@ pub async fn run(args: Export, context: &Context) -> CommandResult {
         }
         ExportFormat::Requirements => {
             let spec = overrides.apply(context.spec()?)?;
-            export::requirements(&lock, &beside_pypi(&lock, &spec))
+            let direct = spec
+                .wishes()
+                .filter_map(|(_, wish)| Some((wish.requirement.name.clone(), wish.direct()?.url)));
+            export::requirements(&lock, &beside_pypi(&lock, &spec), &direct.collect())
         }
         ExportFormat::Cyclonedx => export::cyclonedx(&lock, sha256, source_date()?),
     };
@@ -65,15 +68,18 @@ async fn find(
     spec: &Spec,
     context: &Context,
 ) -> Result<BTreeMap<PackageName, Found>, Failure> {
-    let sources = Sources::find(spec, &Surroundings::of_process(&context.folder)).await?;
-    let locator = Locator::new(sources.clone(), Fetcher::new(context.client()?));
+    let surroundings = Surroundings::of_process(&context.folder);
+    let sources = Sources::find(spec, &surroundings).await?;
+    let client = context.client()?.with_logins(sources.logins(spec, &surroundings)?);
+    let locator = Locator::new(sources.clone(), Fetcher::new(client));
     let lookups = lock.packages.iter().map(async |package| {
-        let url = locator.locate(package).await?;
+        let best = locator.addresses(package).await?.into_iter().next();
         let source = package.locations.first().and_then(|l| sources.place(&l.source));
         let index = source.filter(|p| p.kind == SourceKind::Simple).map(|p| p.url.clone());
-        Ok::<_, Failure>((package.name.clone(), Found { url, index }))
+        Ok::<_, Failure>(best.map(|url| (package.name.clone(), Found { url, index })))
     });
-    stream::iter(lookups).buffered(LOOKUPS).try_collect().await
+    let found: Vec<_> = stream::iter(lookups).buffered(LOOKUPS).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// The pages that have wheels of the lock, as the spec gives their addresses. pypi's own is left to
@@ -88,7 +94,9 @@ fn beside_pypi(lock: &Lock, spec: &Spec) -> BTreeSet<Page> {
             match source.kind {
                 SourceKind::Simple => found.extend([Page::Index(place.url)]),
                 SourceKind::FindLinks | SourceKind::Pyg => {
-                    found.extend(pages(&place, package, location).into_iter().map(Page::Links));
+                    found.extend(
+                        pages(&place, package, Some(location)).into_iter().map(Page::Links),
+                    );
                 }
             }
         }

@@ -1,7 +1,8 @@
 //! A requirements file with hashes: pip and uv install exactly these wheels or nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use pep508_rs::PackageName;
 use url::Url;
 
 use super::public;
@@ -17,8 +18,12 @@ pub enum Page {
 }
 
 /// The lock as a requirements file. `pages` are given to pip as further places to look: which file is
-/// taken is decided by the hashes alone.
-pub fn requirements(lock: &Lock, pages: &BTreeSet<Page>) -> String {
+/// taken is decided by the hashes alone. `direct`: the wheels whose address is in the spec.
+pub fn requirements(
+    lock: &Lock,
+    pages: &BTreeSet<Page>,
+    direct: &BTreeMap<PackageName, Url>,
+) -> String {
     let target = &lock.target;
     let mut text = format!(
         "# Written by `envlock export`. For Python {}, {}, glibc {}, {}.\n",
@@ -31,8 +36,12 @@ pub fn requirements(lock: &Lock, pages: &BTreeSet<Page>) -> String {
         };
     }
     for package in &lock.packages {
-        let (name, version, sha256) = (&package.name, &package.version, package.sha256);
-        text += &format!("{name}=={version} \\\n    --hash=sha256:{sha256}\n");
+        let (name, sha256) = (&package.name, package.sha256);
+        let wish = direct.get(name).map_or_else(
+            || format!("{name}=={}", package.version),
+            |url| format!("{name} @ {}", public(url)),
+        );
+        text += &format!("{wish} \\\n    --hash=sha256:{sha256}\n");
     }
     text
 }
@@ -49,6 +58,8 @@ mod tests {
             Page::Links(url("https://pyg.example/torch-2.14.0+cu130.html")),
             Page::Index(url("https://me:secret@torch.example/whl/cu130/")),
         ]);
-        insta::assert_snapshot!(requirements(&sample(), &pages));
+        let address = url("https://w.example/ray-2.60.0-py3-none-any.whl");
+        let direct = BTreeMap::from([("ray".parse().unwrap(), address)]);
+        insta::assert_snapshot!(requirements(&sample(), &pages, &direct));
     }
 }

@@ -6,15 +6,15 @@ use pep440_rs::VersionSpecifiers;
 use pep508_rs::{PackageName, VersionOrUrl};
 use url::Url;
 
-use super::fetch::{Fetcher, Piece};
+use super::fetch::Fetcher;
 use super::memo::Memo;
-use super::page::{Page, merged};
+use super::page::{Page, direct, merged};
 use super::range::{RemoteWheel, sidecar};
+use super::remembered::hash;
 use super::sources::Place;
 use super::target::build_of;
 use super::{Candidate, Error, Project, Sources, Target};
 use crate::cuda::CudaTag;
-use crate::digest::{Hasher, Sha256};
 use crate::lock::WheelFacts;
 use crate::net::redacted;
 use crate::python::{CoreMetadata, cuda_build};
@@ -59,6 +59,9 @@ impl Answers {
     pub async fn project(&self, name: &PackageName) -> Result<Arc<Project>, Error> {
         self.projects
             .get(name, || async {
+                if let Some(wheel) = self.sources.direct(name) {
+                    return Ok(Arc::new(direct(name, wheel, &self.target)));
+                }
                 let mut asked = Vec::new();
                 for source in self.sources.of(name) {
                     let Some(place) = self.sources.place(source) else { continue };
@@ -68,6 +71,7 @@ impl Answers {
                         SourceKind::Pyg => self.pyg(name, source, place, &mut asked).await?,
                     };
                     if let Some(project) = project {
+                        tracing::info!("{name} is taken from the source {source}");
                         return Ok(Arc::new(project));
                     }
                 }
@@ -210,15 +214,30 @@ impl Answers {
                     found,
                 });
             }
-            (Some(hash), _) | (None, Some(hash)) => hash,
-            (None, None) => {
+            (None, Some(hash)) => hash,
+            // An index is asked again at every build; an address of the user's own is proven now.
+            (Some(hash), _) if candidate.location.source != SourceName::wish() => hash,
+            (stated, _) => {
                 let (sha256, size) = hash(&self.fetcher, url).await?;
                 same_size(wheel.size, size)?;
+                if let Some(expected) = stated.filter(|stated| *stated != sha256) {
+                    return Err(Error::Hash {
+                        url: redacted(url).into(),
+                        promised_by: "the spec",
+                        expected,
+                        found: sha256,
+                    });
+                }
                 sha256
             }
         };
         self.bar.inc(1);
-        Ok(WheelFacts { size: wheel.size, unpacked_size: wheel.unpacked_size(), sha256 })
+        Ok(WheelFacts {
+            size: wheel.size,
+            unpacked_size: wheel.unpacked_size(),
+            sha256,
+            uploaded: None,
+        })
     }
 }
 
@@ -233,19 +252,4 @@ fn has_files(project: Project) -> Option<Project> {
 pub(super) fn listed(urls: &[Url]) -> String {
     let urls: Vec<_> = urls.iter().map(|u| redacted(u).to_string()).collect();
     if urls.is_empty() { "nothing".to_owned() } else { urls.join(", ") }
-}
-
-/// Reads a file to its end; its hash and bytes.
-async fn hash(fetcher: &Fetcher, url: &Url) -> Result<(Sha256, u64), Error> {
-    let mut hasher = Hasher::default();
-    let size = fetcher
-        .stream(url, |piece| {
-            match piece {
-                Piece::Bytes(bytes) => sha2::Digest::update(&mut hasher, bytes),
-                Piece::Restart => hasher = Hasher::default(),
-            }
-            Ok(())
-        })
-        .await?;
-    Ok((Sha256::finish(&mut hasher), size))
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::answers::Answers;
 use super::crawl::crawl;
+use super::times::Times;
 use super::{Candidate, Error, Fetcher, Project, Sources, Target};
 use crate::cuda::CudaTag;
 use crate::lock::WheelFacts;
@@ -27,6 +28,7 @@ pub struct LiveCatalog {
     answers: Arc<Answers>,
     runtime: Handle,
     crawl: JoinHandle<()>,
+    times: Times,
     error: Mutex<Option<Error>>,
 }
 
@@ -41,10 +43,11 @@ impl LiveCatalog {
         bar: Bar,
     ) -> Self {
         let wishes = spec.wishes().map(|(_, wish)| wish.requirement.clone()).collect();
+        let cut_off = target.cut_off;
         let answers = Arc::new(Answers::new(spec, target, sources, fetcher, bar));
         let runtime = Handle::current();
         let crawl = runtime.spawn(crawl(Arc::clone(&answers), wishes));
-        Self { answers, runtime, crawl, error: Mutex::default() }
+        Self { answers, runtime, crawl, times: Times::new(cut_off), error: Mutex::default() }
     }
 
     /// The error behind the last [`Problem::Stop`].
@@ -57,17 +60,22 @@ impl LiveCatalog {
     pub async fn wheel_facts(&self, chosen: &[Candidate]) -> Result<Vec<WheelFacts>, Error> {
         self.crawl.abort();
         self.answers.bar.inc_length(chosen.len() as u64);
-        futures_util::stream::iter(chosen.iter().map(|c| self.answers.facts(c)))
+        futures_util::stream::iter(chosen.iter().map(|c| self.facts(c)))
             .buffered(FACTS_AT_ONCE)
             .try_collect()
             .await
+    }
+
+    async fn facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {
+        let uploaded = self.times.of(&self.answers.fetcher, candidate).await?;
+        Ok(WheelFacts { uploaded, ..self.answers.facts(candidate).await? })
     }
 
     fn problem(&self, error: Error) -> Problem {
         let text = error.to_string();
         match error {
             Error::NotFound { .. } => Problem::NotFound(text),
-            Error::Wheel { .. } => Problem::Unusable(text),
+            Error::Wheel { .. } | Error::TooNew { .. } => Problem::Unusable(text),
             _ => {
                 *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 Problem::Stop(text)
@@ -82,7 +90,11 @@ impl Catalog for LiveCatalog {
     }
 
     fn metadata(&self, candidate: &Candidate) -> Result<Arc<CoreMetadata>, Problem> {
-        self.runtime.block_on(self.answers.metadata(candidate)).map_err(|e| self.problem(e))
+        let work = async {
+            self.times.check(&self.answers.fetcher, candidate).await?;
+            self.answers.metadata(candidate).await
+        };
+        self.runtime.block_on(work).map_err(|e| self.problem(e))
     }
 
     fn cuda_build(&self, candidate: &Candidate) -> Result<Option<CudaTag>, Problem> {

@@ -14,10 +14,12 @@ mod locate;
 mod memo;
 pub mod page;
 pub mod range;
+mod remembered;
 mod sources;
 pub mod standalone;
 mod standalone_release;
 pub mod target;
+mod times;
 pub mod zip;
 
 pub use address::{Address, Surroundings};

@@ -1,7 +1,13 @@
 //! Does a lock still answer the spec? Needs nothing but the two.
 
-use super::Lock;
-use crate::spec::{ProfileName, Spec};
+use miette::Diagnostic;
+use pep508_rs::PackageName;
+use thiserror::Error;
+
+use super::{Lock, Package};
+use crate::digest::Sha256;
+use crate::exit::{Classified, Exit};
+use crate::spec::{ProfileName, SourceName, Spec};
 
 /// Why the lock cannot be used for this spec as it is, a sentence each; empty: it can.
 pub fn stale(lock: &Lock, spec: &Spec) -> Vec<String> {
@@ -22,6 +28,55 @@ pub fn stale(lock: &Lock, spec: &Spec) -> Vec<String> {
     }
     reasons.extend(lock.unpinned());
     reasons
+}
+
+/// A file whose bytes are not the ones that were locked under its name.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
+#[error("{file} has sha256 {found} in the source {source_name} now, but the lock says {locked}")]
+#[diagnostic(help(
+    "the file was changed under its name; find out why before you accept it with `envlock resolve --upgrade {name}`"
+))]
+pub struct Replaced {
+    /// The distribution.
+    pub name: PackageName,
+    /// The wheel.
+    pub file: String,
+    /// Where it comes from.
+    pub source_name: SourceName,
+    /// In the lock.
+    pub locked: Sha256,
+    /// Today.
+    pub found: Sha256,
+}
+
+impl Classified for Replaced {
+    fn exit(&self) -> Exit {
+        Exit::Integrity
+    }
+}
+
+/// The first file of `new` that has other bytes than `old` has for it, from the same source, and that
+/// may not change.
+pub fn replaced(
+    old: &Lock,
+    new: &Lock,
+    may_change: impl Fn(&PackageName) -> bool,
+) -> Option<Replaced> {
+    new.packages.iter().filter(|p| !may_change(&p.name)).find_map(|package| {
+        let before = old.package(&package.name).filter(|before| {
+            let source = |p: &Package| p.locations.first().map(|l| l.source.clone());
+            before.file == package.file
+                && source(before) == source(package)
+                && before.sha256 != package.sha256
+        })?;
+        Some(Replaced {
+            name: package.name.clone(),
+            file: package.file.clone(),
+            source_name: package.locations.first()?.source.clone(),
+            locked: before.sha256,
+            found: package.sha256,
+        })
+    })
 }
 
 fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {

@@ -123,6 +123,8 @@ pub(crate) mod tests {
             unpacked_size: 30,
             sha256: Sha256::of(name),
             locations: vec![format!("pypi:/packages/{name}.whl").parse().unwrap()],
+            uploaded: None,
+            uploaded_from: None,
         };
         let base = |name: &str| BasePin {
             reference: format!("docker.io/nvidia/cuda:{name}"),

@@ -6,7 +6,7 @@ mod format;
 mod model;
 
 pub use assemble::{Pins, WheelFacts, assemble};
-pub use check::stale;
+pub use check::{Replaced, replaced, stale};
 pub use diff::{Change, Diff, Entry};
 pub use format::{Error, FILE_NAME, FORMAT, file_name, parse, render};
 pub use model::*;

@@ -24,4 +24,4 @@ pub use publish::{
 };
 pub use rollback::{Conflict, Plan, decide};
 pub use state::{Place, State};
-pub use transaction::{FileChange, ProjectLock, Recovered, is_interrupted};
+pub use transaction::{FileChange, ProjectLock, Recovered, hold_build, is_interrupted};

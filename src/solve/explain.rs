@@ -136,6 +136,7 @@ impl Collector<'_, '_> {
                 Skip::NoWheel => "is only a source distribution".to_owned(),
                 Skip::NoMatchingWheel(tags) => format!("has wheels only for {}", tags.join(", ")),
                 Skip::RequiresPython(python) => format!("needs Python {python}"),
+                Skip::TooNew(at) => format!("was uploaded {at}, after the cut-off"),
                 Skip::Unreadable(why) => format!("cannot be read ({why})"),
             };
             self.fact(format!("{name} {} {why}; no other version{range_text} has a wheel for Python {python} here", skipped.version));

@@ -13,7 +13,7 @@ use url::Url;
 use super::tables::{File, GroupTable, ImageTable, Ordered, PackageTable, SourceTable};
 use super::{
     BaseSpec, ConfigSpec, Error, GroupSpec, ImageSpec, ProfileName, PythonSpec, RegistrySpec,
-    SourceKind, SourceName, SourceSpec, Spec, TargetSpec, Wish,
+    SourceKind, SourceName, SourceSpec, Spec, TargetSpec, WISH, Wish, cut_off,
 };
 use crate::cuda::CudaTag;
 
@@ -131,8 +131,14 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
             return Err(place.at(start..start + role.len(), message, "name one of the [images.*]"));
         }
     }
+    let exclude_newer = file.exclude_newer.map(|text| {
+        let help = "a day counts to its end, in UTC";
+        cut_off(text.get_ref()).map_err(|why| place.at(text.span(), why, help))
+    });
     Ok(Spec {
         profile: None,
+        exclude_newer: exclude_newer.transpose()?,
+        keyring: file.keyring_provider,
         python: PythonSpec {
             version: file.python.version.ok_or_else(|| missing("python.version"))?,
             source: file.python.source.ok_or_else(|| missing("python.source"))?,
@@ -173,6 +179,11 @@ fn sources(
     place: &Place,
 ) -> Result<BTreeMap<SourceName, SourceSpec>, Error> {
     let source = |(name, table): (SourceName, SourceTable)| {
+        if name.as_str() == WISH {
+            let start = place.text.find(WISH).unwrap_or(0);
+            let message = format!("`{WISH}` is what a lock calls an address in the spec itself");
+            return Err(place.at(start..start + WISH.len(), message, "rename this source"));
+        }
         let url = match table.url {
             None if name.as_str() == PYPI => None,
             None => {
@@ -189,7 +200,7 @@ fn sources(
                 let url = Url::parse(&full).map_err(|e| {
                     place.at(
                         text.span(),
-                        format!("`{full}` is not a URL: {e}"),
+                        format!("this is not a URL: {e}"),
                         "write https://HOST/PATH/",
                     )
                 })?;
@@ -236,7 +247,10 @@ fn groups(
                         "write it as in requirements.txt, for example \"ray[default]>=2.60\"",
                     )
                 })?;
+            let direct = super::direct::direct(&requirement).transpose();
+            let direct = direct.map_err(|(message, help)| place.at(text.span(), message, help))?;
             let sources = match packages.get(&requirement.name) {
+                _ if direct.is_some() => vec![SourceName::wish()],
                 Some(package) => check(&package.index)?,
                 None => default.clone(),
             };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use camino::Utf8PathBuf;
+use jiff::Timestamp;
 use pep508_rs::{PackageName, Requirement, VerbatimUrl};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -33,6 +34,20 @@ pub struct Spec {
     pub registry: RegistrySpec,
     /// The file that runs them.
     pub config: ConfigSpec,
+    /// Files uploaded at this moment or later do not count.
+    pub exclude_newer: Option<Timestamp>,
+    /// Whether `keyring get` is asked for passwords; absent: as uv's settings say.
+    pub keyring: Option<KeyringProvider>,
+}
+
+/// Who is asked for the password of a user named in an index URL; the words are uv's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyringProvider {
+    /// Nobody.
+    Disabled,
+    /// The command `keyring`.
+    Subprocess,
 }
 
 /// The interpreter that is wanted.
@@ -245,6 +260,8 @@ impl Spec {
             target: &'a TargetSpec,
             base: &'a BaseSpec,
             groups: Vec<(&'a GroupName, Vec<String>)>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            exclude_newer: Option<Timestamp>,
         }
         let wish = |w: &Wish| {
             let sources: Vec<_> = w.sources.iter().map(SourceName::as_str).collect();
@@ -259,6 +276,7 @@ impl Spec {
                 .iter()
                 .map(|g| (&g.name, g.requirements.iter().map(wish).collect()))
                 .collect(),
+            exclude_newer: self.exclude_newer,
         };
         Sha256::of(serde_json::to_vec(&identity).expect("names and versions always serialize"))
     }

@@ -9,14 +9,16 @@ use toml::Spanned;
 use url::Url;
 
 use super::{
-    GlibcVersion, GroupName, ImageName, ProfileName, PythonRequest, PythonSource, SourceKind,
-    SourceName,
+    GlibcVersion, GroupName, ImageName, KeyringProvider, ProfileName, PythonRequest, PythonSource,
+    SourceKind, SourceName,
 };
 use crate::cuda::CudaTag;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct File {
+    pub(super) exclude_newer: Option<Spanned<String>>,
+    pub(super) keyring_provider: Option<KeyringProvider>,
     #[serde(default)]
     pub(super) python: PythonTable,
     #[serde(default)]
@@ -170,6 +172,8 @@ impl File {
         let mut profiles = defaults.profiles;
         profiles.extend(self.profiles);
         File {
+            exclude_newer: self.exclude_newer.or(defaults.exclude_newer),
+            keyring_provider: self.keyring_provider.or(defaults.keyring_provider),
             python: PythonTable {
                 version: self.python.version.or(defaults.python.version),
                 source: self.python.source.or(defaults.python.source),

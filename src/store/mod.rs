@@ -1,6 +1,5 @@
 //! envlock's content-addressed cache: files that were hashed on the way in and are hashed again
 //! before use.
-pub mod context;
 mod error;
 mod facts;
 mod fetch;
@@ -8,7 +7,6 @@ mod folder;
 mod sink;
 mod verified;
 
-pub use context::Context;
 pub use error::Error;
 pub use fetch::Wanted;
 pub use folder::Store;

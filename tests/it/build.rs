@@ -67,6 +67,8 @@ fn locked(envlock: &Envlock) -> Lock {
             unpacked_size: 3_000_000,
             sha256: store.put(wheel.as_bytes()).unwrap().sha256(),
             locations: vec![format!("pypi:/{name}.whl").parse().unwrap()],
+            uploaded: None,
+            uploaded_from: None,
         }
     };
     let base = |name: &str| BasePin {

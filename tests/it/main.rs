@@ -15,6 +15,7 @@ mod purity;
 mod registry;
 mod resolve;
 mod rollback;
+mod sources;
 mod standalone;
 mod status;
 mod store;

@@ -13,7 +13,7 @@ const PURE: [&str; 6] =
     ["src/solve", "src/lock", "src/image", "src/config", "src/python", "src/export"];
 
 /// `src/index` is pure, its parsers first of all, but for these.
-const INDEX_EDGES: [&str; 13] = [
+const INDEX_EDGES: [&str; 15] = [
     "address.rs",
     "answers.rs",
     "cache.rs",
@@ -25,8 +25,10 @@ const INDEX_EDGES: [&str; 13] = [
     "locate.rs",
     "memo.rs",
     "range.rs",
+    "remembered.rs",
     "sources.rs",
     "standalone.rs",
+    "times.rs",
 ];
 
 /// Paths that begin like these lead out of the process.

@@ -23,7 +23,11 @@ use crate::ui::Unit;
 
 /// Runs `envlock resolve`.
 pub async fn run(args: Resolve, context: &Context) -> CommandResult {
-    let overrides = Overrides { index: args.index.clone(), without: args.without.clone() };
+    let overrides = Overrides {
+        index: args.index.clone(),
+        without: args.without.clone(),
+        exclude_newer: args.exclude_newer,
+    };
     let spec = overrides.apply(context.spec()?)?;
     let name = context.lock_name(args.lock.as_deref());
     if let Some(before) = &args.diff {
@@ -49,6 +53,12 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
     }
     let kept = kept(old.as_ref(), args.upgrade.as_deref());
     let (lock, held_back) = resolve(&spec, old.as_ref(), kept, context).await?;
+    let may_change = |name: &PackageName| {
+        args.upgrade.as_ref().is_some_and(|u| u.is_empty() || u.contains(name))
+    };
+    if let Some(replaced) = old.as_ref().and_then(|o| lock::replaced(o, &lock, may_change)) {
+        return Err(replaced.into());
+    }
     for sentence in &held_back {
         context.ui.note(format!("held back: {sentence}"));
     }
@@ -97,9 +107,12 @@ async fn resolve(
     let bar = context.ui.bar("resolving", None, Unit::Items);
     let pins = target::pins(spec, old, &client, &store, &context.ui).await?;
     let environment = marker_environment(&pins.python.version);
-    let sources = Sources::find(spec, &Surroundings::of_process(&context.folder)).await?;
-    let target = Target::new(pins.python.version.clone(), pins.glibc, spec.target.cuda);
-    let fetcher = Fetcher::new(client);
+    let surroundings = Surroundings::of_process(&context.folder);
+    let sources = Sources::find(spec, &surroundings).await?;
+    let client = client.with_logins(sources.logins(spec, &surroundings)?);
+    let target = Target::new(pins.python.version.clone(), pins.glibc, spec.target.cuda)
+        .before(spec.exclude_newer);
+    let fetcher = Fetcher::new(client).remembering(store);
     let catalog = Arc::new(LiveCatalog::start(spec, target, sources, fetcher, bar.clone()));
     let solution = {
         let (spec, catalog, environment) = (spec.clone(), catalog.clone(), environment.clone());
