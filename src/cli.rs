@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use pep508_rs::PackageName;
 
+use crate::cuda::DriverVersion;
 use crate::spec::{ImageName, IndexOverride, ProfileName};
 
 const AFTER_HELP: &str = "\
@@ -56,6 +57,8 @@ pub enum Command {
     Build(Build),
     /// Write the lock in another tool's format
     Export(Export),
+    /// Which of the wishes bring a locked package, and through what
+    Why(Why),
     /// Put an earlier release's digests back into config.yaml
     Rollback(Rollback),
     /// What config.yaml runs now, and how it differs from the last release
@@ -93,6 +96,9 @@ pub struct Resolve {
     /// whatever is locked and still fits stays
     #[arg(short = 'U', long, value_name = "PKG", num_args = 0..)]
     pub upgrade: Option<Vec<PackageName>>,
+    /// The NVIDIA driver the images will meet; one that is too old for the CUDA tag is an error
+    #[arg(long, value_name = "VERSION")]
+    pub driver: Option<DriverVersion>,
     /// Only tell whether the lock matches the spec (exit 3 when not); no network
     #[arg(long, conflicts_with_all = ["dry_run", "upgrade"])]
     pub check: bool,
@@ -136,6 +142,9 @@ pub struct Build {
     /// The cut-off the lock was made with
     #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
     pub exclude_newer: Option<Timestamp>,
+    /// The NVIDIA driver the images will meet, instead of this machine's
+    #[arg(long, value_name = "VERSION")]
+    pub driver: Option<DriverVersion>,
     /// Print the plan: images, build args, layers, sizes, config diff
     #[arg(long)]
     pub dry_run: bool,
@@ -170,6 +179,17 @@ pub enum ExportFormat {
     Requirements,
     /// A CycloneDX 1.6 bill of materials in JSON; needs no network
     Cyclonedx,
+}
+
+/// `envlock why`
+#[derive(Debug, Clone, Args)]
+pub struct Why {
+    /// A package of the lock
+    #[arg(value_name = "PKG")]
+    pub package: PackageName,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
 }
 
 /// `envlock rollback`

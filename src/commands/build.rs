@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::Context;
+use super::{Context, driver};
 use crate::cli::Build;
 use crate::digest::{Digest, Sha256};
 use crate::engine::dockerfile::{Engine, Recipe};
@@ -33,6 +33,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     };
     let spec = overrides.apply(context.spec()?)?;
     let (lock, lock_text) = context.read_lock(&context.lock_name(args.lock.as_deref()))?;
+    driver::ensure(args.driver.as_ref(), lock.target.cuda_tag).await?;
     let destination = args.registry.as_ref().or(spec.registry.destination.as_ref());
     let destination: Option<Destination> = destination.map(|d| d.parse()).transpose()?;
     let recipe = Recipe::of(&context.folder)?;

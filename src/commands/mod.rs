@@ -3,6 +3,7 @@ pub mod build;
 pub mod completions;
 mod context;
 pub mod doctor;
+mod driver;
 pub mod export;
 pub mod history;
 pub mod init;
@@ -10,6 +11,7 @@ pub mod resolve;
 pub mod rollback;
 mod run;
 pub mod status;
+pub mod why;
 
 pub use context::Context;
 pub use run::run;

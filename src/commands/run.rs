@@ -3,7 +3,7 @@
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    Context, build, completions, doctor, export, history, init, resolve, rollback, status,
+    Context, build, completions, doctor, export, history, init, resolve, rollback, status, why,
 };
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
@@ -49,6 +49,7 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Export(args) => export::run(args, context).await,
         Command::Rollback(args) => rollback::run(args, context).await,
         Command::Status(args) => status::run(args, context).await,
+        Command::Why(args) => why::run(&args, context),
         Command::History(args) => history::run(&args, context),
         Command::Init(args) => init::run(&args, context),
         Command::Doctor(args) => doctor::run(args, context).await,

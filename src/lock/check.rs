@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::{Lock, Package};
 use crate::digest::Sha256;
 use crate::exit::{Classified, Exit};
-use crate::spec::{ProfileName, SourceName, Spec};
+use crate::spec::{ProfileName, SourceName, Spec, Strength};
 
 /// Why the lock cannot be used for this spec as it is, a sentence each; empty: it can.
 pub fn stale(lock: &Lock, spec: &Spec) -> Vec<String> {
@@ -85,6 +85,8 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
         let name = &wish.requirement.name;
         let text = wish.requirement.to_string();
         match lock.package(name) {
+            // It may have been left out because it did not fit.
+            None if wish.strength == Strength::Preferred => {}
             None => changes.push(format!("{name} is asked for and not locked")),
             Some(locked) if !locked.requested.contains(&text) => {
                 changes.push(format!(

@@ -6,6 +6,7 @@ use pep440_rs::Version;
 use pep508_rs::{PackageName, Requirement, VerbatimUrl, VersionOrUrl};
 
 use super::abi::TorchAbi;
+use super::explain::and;
 use super::provider::Provider;
 use super::range::range;
 use super::solution::Settled;
@@ -95,24 +96,44 @@ fn reason(
     "it does not fit the rest of the set".to_owned()
 }
 
-/// A PyG package of the set that has no wheel for this torch release line.
+/// The PyG packages of the set that keep torch back the furthest, and the torch lines they have no
+/// wheel for.
 fn companion_without_wheel(
     provider: &Provider,
     settled: &BTreeMap<PackageName, Settled>,
-    torch: &Version,
+    newer: &Version,
 ) -> Option<String> {
-    let &[major, minor, ..] = torch.release() else { return None };
-    settled.iter().find_map(|(name, s)| {
-        TorchAbi::of(&s.candidate.version)?;
+    let newest = line(newer)?;
+    let torch = provider.catalog.project(&"torch".parse().ok()?).ok()?;
+    let mut limits: Vec<((u64, u64), &PackageName)> = Vec::new();
+    for (name, s) in settled {
+        if TorchAbi::of(&s.candidate.version).is_none() {
+            continue;
+        }
         let project = provider.catalog.project(name).ok()?;
-        let fits = |c: &Candidate| {
-            TorchAbi::of(&c.version).is_some_and(|abi| (abi.major, abi.minor) == (major, minor))
-        };
-        let missing = !project.candidates.iter().any(fits);
-        missing.then(|| {
-            format!("{name} has no wheel for torch {major}.{minor} with {} yet", provider.cuda)
-        })
-    })
+        let lines = project.candidates.iter().filter_map(|c| TorchAbi::of(&c.version));
+        let lines = lines.map(|abi| (abi.major, abi.minor)).filter(|line| *line <= newest);
+        limits.extend(lines.max().map(|limit| (limit, name)));
+    }
+    let limit = limits.iter().map(|(limit, _)| *limit).min().filter(|limit| *limit < newest)?;
+    let names: Vec<&PackageName> =
+        limits.iter().filter(|(l, _)| *l == limit).map(|(_, name)| *name).collect();
+    let lines = torch.candidates.iter().filter_map(|c| line(&c.version));
+    let first = lines.filter(|line| *line > limit).min()?;
+    let text = |(major, minor): (u64, u64)| format!("{major}.{minor}");
+    let missing = match first == newest {
+        true => text(newest),
+        false => format!("{} to {}", text(first), text(newest)),
+    };
+    let have = if names.len() == 1 { "has" } else { "have" };
+    Some(format!("{} {have} no wheel for torch {missing} with {} yet", and(&names), provider.cuda))
+}
+
+fn line(version: &Version) -> Option<(u64, u64)> {
+    match version.release() {
+        &[major, minor, ..] => Some((major, minor)),
+        _ => None,
+    }
 }
 
 fn allows(requirement: &Requirement<VerbatimUrl>, version: &Version) -> bool {

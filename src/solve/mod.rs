@@ -1,12 +1,14 @@
 //! Candidates → the chosen set. Pure: what the solver needs it asks of a [`Catalog`].
 pub mod abi;
+pub mod base;
 mod catalog;
 mod explain;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod grouping;
 mod held_back;
 mod node;
+mod preferred;
 mod provider;
 mod range;
 mod solution;

@@ -20,7 +20,7 @@ use super::{Catalog, Problem};
 use crate::cuda::CudaTag;
 use crate::index::{Candidate, Project};
 use crate::python::CoreMetadata;
-use crate::spec::{Spec, Wish};
+use crate::spec::Wish;
 
 type Constraints = DependencyConstraints<Node, Ranges<Version>>;
 
@@ -42,12 +42,12 @@ pub struct Provider<'a> {
 
 impl<'a> Provider<'a> {
     pub(super) fn new(
-        spec: &'a Spec,
+        mut wishes: Vec<&'a Wish>,
+        cuda: CudaTag,
         environment: &'a MarkerEnvironment,
         catalog: &'a dyn Catalog,
         kept: &'a BTreeMap<PackageName, Version>,
     ) -> Self {
-        let mut wishes: Vec<&Wish> = spec.wishes().map(|(_, wish)| wish).collect();
         // torch first, always: the set is built around the newest torch that everything else allows.
         wishes.sort_by_key(|w| w.requirement.name.as_ref() != "torch");
         let order =
@@ -55,7 +55,7 @@ impl<'a> Provider<'a> {
         let explicit = wishes.iter().filter(|w| names_prerelease(&w.requirement));
         let prereleases = explicit.map(|w| w.requirement.name.clone()).collect();
         Provider {
-            cuda: spec.target.cuda,
+            cuda,
             environment,
             catalog,
             order,

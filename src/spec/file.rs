@@ -249,12 +249,14 @@ fn groups(
                 })?;
             let direct = super::direct::direct(&requirement).transpose();
             let direct = direct.map_err(|(message, help)| place.at(text.span(), message, help))?;
-            let sources = match packages.get(&requirement.name) {
+            let package = packages.get(&requirement.name);
+            let sources = match package.and_then(|p| p.index.as_deref()) {
                 _ if direct.is_some() => vec![SourceName::wish()],
-                Some(package) => check(&package.index)?,
+                Some(index) => check(index)?,
                 None => default.clone(),
             };
-            requirements.push(Wish { requirement, sources });
+            let strength = package.and_then(|p| p.wish).unwrap_or_default();
+            requirements.push(Wish { requirement, sources, strength });
         }
         groups.push(GroupSpec { name: place.name(&name, "group")?, requirements });
     }
@@ -296,6 +298,7 @@ fn images(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Strength;
 
     fn shown(text: &str) -> String {
         let report = miette::Report::new(parse(FILE_NAME, text).unwrap_err());
@@ -323,6 +326,16 @@ mod tests {
         let (_, lib) =
             spec.wishes().find(|(_, w)| w.requirement.name.as_ref() == "pyg-lib").unwrap();
         assert_eq!(lib.sources[0].as_str(), "pyg");
+    }
+
+    #[test]
+    fn a_preferred_package_keeps_its_built_in_index() {
+        let spec = parse(FILE_NAME, "[packages]\npyg_lib = { wish = \"preferred\" }\n").unwrap();
+        let (_, lib) =
+            spec.wishes().find(|(_, w)| w.requirement.name.as_ref() == "pyg-lib").unwrap();
+        assert_eq!((lib.sources[0].as_str(), lib.strength), ("pyg", Strength::Preferred));
+        assert_ne!(spec.sha256(), parse(FILE_NAME, "").unwrap().sha256());
+        assert!(parse(FILE_NAME, "[packages]\npyg_lib = { wish = \"maybe\" }\n").is_err());
     }
 
     #[test]

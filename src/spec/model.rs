@@ -130,6 +130,19 @@ pub struct Wish {
     pub requirement: Requirement<VerbatimUrl>,
     /// In order; the first source that has the project is used.
     pub sources: Vec<SourceName>,
+    /// How much it may cost the others.
+    pub strength: Strength,
+}
+
+/// How much a wish may cost the others: the key `wish` of a package.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strength {
+    /// It must be in the set, even with an older torch.
+    #[default]
+    Required,
+    /// It is taken when every required wish keeps the version it has without it; else left out.
+    Preferred,
 }
 
 /// An index or page of wheels.
@@ -265,7 +278,9 @@ impl Spec {
         }
         let wish = |w: &Wish| {
             let sources: Vec<_> = w.sources.iter().map(SourceName::as_str).collect();
-            format!("{} from {}", w.requirement, sources.join(","))
+            // Locks made before there were preferred wishes keep their hash.
+            let may = if w.strength == Strength::Preferred { " if it fits" } else { "" };
+            format!("{} from {}{may}", w.requirement, sources.join(","))
         };
         let identity = Identity {
             python: &self.python,

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     GlibcVersion, GroupName, ImageName, KeyringProvider, ProfileName, PythonRequest, PythonSource,
-    SourceKind, SourceName,
+    SourceKind, SourceName, Strength,
 };
 use crate::cuda::CudaTag;
 
@@ -69,10 +69,11 @@ pub(super) struct GroupTable {
     pub(super) index: Option<Vec<Spanned<SourceName>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PackageTable {
-    pub(super) index: Vec<Spanned<SourceName>>,
+    pub(super) index: Option<Vec<Spanned<SourceName>>>,
+    pub(super) wish: Option<Strength>,
 }
 
 #[derive(Deserialize)]
@@ -164,7 +165,11 @@ impl File {
     /// All but groups and images, which are `defaults`'.
     fn keys_over(self, defaults: File) -> File {
         let mut packages = defaults.packages;
-        packages.extend(self.packages);
+        for (name, own) in self.packages {
+            let table = packages.entry(name).or_default();
+            table.index = own.index.or(table.index.take());
+            table.wish = own.wish.or(table.wish);
+        }
         let mut sources = defaults.sources;
         sources.extend(self.sources);
         let mut mirrors = defaults.registry.mirrors;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::target;
 use crate::cli::Resolve;
-use crate::commands::Context;
+use crate::commands::{Context, driver};
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::index::{Fetcher, LiveCatalog, Sources, Surroundings, Target};
 use crate::lock::{self, Diff, Lock};
@@ -42,6 +42,9 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
             None
         }
     };
+    if args.driver.is_some() {
+        driver::ensure(args.driver.as_ref(), spec.target.cuda).await?;
+    }
     if args.check {
         return check(&name, &spec, old, context);
     }
@@ -50,6 +53,12 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
     {
         // The lock answers this very spec: there is nothing to ask the network for.
         return finish(&args, &name, &spec, Some(old), old, vec![], context);
+    }
+    // The images may run elsewhere: what is too old here is an error only when it was stated.
+    if args.driver.is_none()
+        && let Some(why) = driver::too_old(None, spec.target.cuda).await
+    {
+        context.ui.warn(why);
     }
     let kept = kept(old.as_ref(), args.upgrade.as_deref());
     let (lock, held_back) = resolve(&spec, old.as_ref(), kept, context).await?;
