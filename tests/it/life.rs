@@ -127,6 +127,10 @@ fn each_profile_has_its_own_lock() {
     envlock.run(["resolve", "--check"]).exits(0);
     let wrong = envlock.run(["resolve", "--check", "--lock", "env.cpu.lock"]).exits(3);
     assert!(wrong.stdout().contains("it is the lock of the profile cpu"), "{}", wrong.stdout());
+    let plan = envlock.run(["build", "-P", "cpu", "--dry-run", "--json"]).exits(0).stdout();
+    let hash = envlock::digest::Sha256::of(&text).to_string();
+    assert!(plan.contains(&hash), "{plan}");
+    envlock.run(["build", "--lock", "env.cpu.lock", "--dry-run"]).exits(3);
     let unknown = envlock.run(["resolve", "-P", "gpu"]).exits(2);
     assert!(unknown.stderr().contains("envlock.toml has cpu"), "{}", unknown.stderr());
 }
