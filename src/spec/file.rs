@@ -56,7 +56,7 @@ pub fn parse_profile(name: &str, text: &str, profile: Option<&ProfileName>) -> R
         let Some(changes) = profiles.remove(name) else {
             return Err(unknown_profile(name, &profiles.into_keys().collect::<Vec<_>>()));
         };
-        file = changes.as_profile_of(file);
+        file = changes.in_place_of(file);
     }
     Ok(Spec { profile: profile.cloned(), ..build(file, &place)? })
 }

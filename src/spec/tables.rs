@@ -152,7 +152,7 @@ impl File {
 
     /// This profile's keys where it has them, else those of the file it stands in. A group or image of the same name
     /// is replaced in its place, another one comes last.
-    pub(super) fn as_profile_of(self, file: File) -> File {
+    pub(super) fn in_place_of(self, file: File) -> File {
         let (groups, images) = (self.groups, self.images);
         let rest = File { groups: None, images: None, ..self }.keys_over(file);
         File {
