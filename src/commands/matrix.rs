@@ -71,7 +71,8 @@ async fn table(
         matrix::survey(&asked, shown, environment, catalog, &outcome)
     };
     // An index that could not be asked is told in the table.
-    let (table, _) = live::ask(&matrix::surveyed(spec), &full, glibc, &[], context, question).await?;
+    let (table, _) =
+        live::ask(&matrix::surveyed(spec), &full, glibc, &[], context, question).await?;
     Ok(table)
 }
 

@@ -32,7 +32,8 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
         behind(&asked, environment, catalog, &locked)
     };
     let (answer, error) =
-        live::ask(&spec, &lock.python.version, lock.target.glibc, &names, context, question).await?;
+        live::ask(&spec, &lock.python.version, lock.target.glibc, &names, context, question)
+            .await?;
     let behind = match (answer, error) {
         (Ok(behind), _) => behind,
         (Err(_), Some(error)) => return Err(error.into()),
