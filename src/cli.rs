@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use pep508_rs::PackageName;
 
 use crate::cuda::{CudaTag, DriverVersion};
-use crate::spec::{ImageName, IndexOverride, PythonRequest};
+use crate::spec::{ImageName, IndexOverride, ProfileName, PythonRequest};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 ok, 1 failed, 2 usage, 3 lock stale, 4 unsatisfiable, 5 network, 6 integrity,
@@ -31,6 +31,9 @@ pub struct Global {
     /// The project folder, with envlock.toml, env.lock and config.yaml
     #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
     pub project: Utf8PathBuf,
+    /// Use [profiles.NAME] of envlock.toml, and its lock env.NAME.lock
+    #[arg(short = 'P', long, global = true, value_name = "NAME")]
+    pub profile: Option<ProfileName>,
     /// Write the result as JSON to stdout
     #[arg(long, global = true)]
     pub json: bool,
@@ -52,6 +55,8 @@ pub enum Command {
     Resolve(Resolve),
     /// Build the images of env.lock; with --push, to the registry, then rewrite config.yaml
     Build(Build),
+    /// Write the lock in another tool's format
+    Export(Export),
     /// Which of the wishes bring a locked package, and through what
     Why(Why),
     /// Which locked packages have newer versions, and what holds them back
@@ -87,9 +92,9 @@ pub struct Resolve {
     /// time
     #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
     pub exclude_newer: Option<Timestamp>,
-    /// Where the lock is
-    #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
-    pub lock: Utf8PathBuf,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
     /// Show what would change, write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -109,6 +114,11 @@ pub struct Resolve {
     /// Ask every index again, even where the cache is still fresh
     #[arg(long, conflicts_with = "check")]
     pub refresh: bool,
+    /// Only show what the lock changes, with sizes, against another lock file or the one of a git
+    /// revision (HEAD, when none is named); no network
+    #[arg(long, value_name = "FILE|REVISION", num_args = 0..=1, default_missing_value = "HEAD",
+          conflicts_with_all = ["dry_run", "upgrade", "check"])]
+    pub diff: Option<String>,
 }
 
 /// `envlock build`
@@ -132,9 +142,9 @@ pub struct Build {
     /// Push without touching config.yaml or the release record
     #[arg(long, requires = "push")]
     pub no_config: bool,
-    /// Where the lock is
-    #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
-    pub lock: Utf8PathBuf,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
     /// The address of a source for this run: NAME=URL (repeatable)
     #[arg(long, value_name = "NAME=URL")]
     pub index: Vec<IndexOverride>,
@@ -155,23 +165,51 @@ pub struct Build {
     pub prepare: bool,
 }
 
+/// `envlock export`
+#[derive(Debug, Clone, Args)]
+pub struct Export {
+    /// What to write
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Where to; standard output when absent
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<Utf8PathBuf>,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
+    /// The address of a source for this run: NAME=URL (repeatable)
+    #[arg(long, value_name = "NAME=URL")]
+    pub index: Vec<IndexOverride>,
+}
+
+/// What `envlock export` can write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFormat {
+    /// pylock.toml (PEP 751), with the addresses the wheels have now
+    Pylock,
+    /// A requirements file with hashes; needs no network
+    Requirements,
+    /// A CycloneDX 1.6 bill of materials in JSON; needs no network
+    Cyclonedx,
+}
+
 /// `envlock why`
 #[derive(Debug, Clone, Args)]
 pub struct Why {
     /// A package of the lock
     #[arg(value_name = "PKG")]
     pub package: PackageName,
-    /// Where the lock is
-    #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
-    pub lock: Utf8PathBuf,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
 }
 
 /// `envlock outdated`
 #[derive(Debug, Clone, Default, Args)]
 pub struct Outdated {
-    /// Where the lock is
-    #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
-    pub lock: Utf8PathBuf,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
     /// Take a group's packages from another source, as the lock was made (repeatable)
     #[arg(long, value_name = "GROUP=NAME|URL")]
     pub index: Vec<IndexOverride>,
@@ -196,8 +234,8 @@ pub struct Matrix {
     #[arg(long, value_name = "FILE")]
     pub svg: Option<Utf8PathBuf>,
     /// Where the lock is, if there is one: its Python and C library are taken
-    #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
-    pub lock: Utf8PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
     /// Take a group's packages from another source, by name or URL (repeatable)
     #[arg(long, value_name = "GROUP=NAME|URL")]
     pub index: Vec<IndexOverride>,

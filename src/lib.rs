@@ -11,6 +11,7 @@ pub mod cuda;
 pub mod digest;
 pub mod engine;
 pub mod exit;
+pub mod export;
 pub mod image;
 pub mod index;
 pub mod lock;

@@ -17,7 +17,7 @@ use crate::lock::Lock;
 use crate::reference::PinnedReference;
 use crate::registry;
 use crate::release::{self, Publication, Published};
-use crate::spec::{self, ImageName, Overrides, Spec};
+use crate::spec::{ImageName, Overrides, Spec};
 
 /// The engine's name in release records.
 const ENGINE: &str = "dockerfile";
@@ -31,8 +31,8 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         without: args.without.clone(),
         exclude_newer: args.exclude_newer,
     };
-    let spec = overrides.apply(spec::load(&context.folder)?)?;
-    let (lock, lock_text) = context.read_lock(&args.lock)?;
+    let spec = overrides.apply(context.spec()?)?;
+    let (lock, lock_text) = context.read_lock(&context.lock_name(args.lock.as_deref()))?;
     driver::ensure(args.driver.as_ref(), lock.target.cuda_tag).await?;
     let destination = args.registry.as_ref().or(spec.registry.destination.as_ref());
     let destination: Option<Destination> = destination.map(|d| d.parse()).transpose()?;

@@ -13,7 +13,7 @@ use crate::exit::{CommandResult, Exit, Failure};
 use crate::lock::Lock;
 use crate::matrix::{self, Matrix, Table};
 use crate::solve::solve;
-use crate::spec::{self, GlibcVersion, Overrides, PythonRequest, Spec};
+use crate::spec::{GlibcVersion, Overrides, PythonRequest, Spec};
 
 /// Runs `envlock matrix`.
 pub async fn run(args: cli::Matrix, context: &Context) -> CommandResult {
@@ -22,11 +22,12 @@ pub async fn run(args: cli::Matrix, context: &Context) -> CommandResult {
         without: args.without.clone(),
         exclude_newer: args.exclude_newer,
     };
-    let mut spec = overrides.apply(spec::load(&context.folder)?)?;
+    let mut spec = overrides.apply(context.spec()?)?;
     if let Some(cuda) = args.cuda {
         of_cuda(&mut spec, cuda);
     }
-    let lock = context.read_lock(args.lock.as_path()).ok().map(|(lock, _)| lock);
+    let lock =
+        context.read_lock(&context.lock_name(args.lock.as_deref())).ok().map(|(lock, _)| lock);
     let glibc = glibc(&spec, lock.as_ref())?;
     let pythons = match args.python.is_empty() {
         true => vec![spec.python.version.clone()],

@@ -8,7 +8,7 @@ use super::{Context, live};
 use crate::cli::Outdated;
 use crate::exit::{CommandResult, Exit};
 use crate::solve::{Behind, behind};
-use crate::spec::{self, Overrides};
+use crate::spec::Overrides;
 
 /// Runs `envlock outdated`.
 pub async fn run(args: Outdated, context: &Context) -> CommandResult {
@@ -17,12 +17,13 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
         without: args.without.clone(),
         exclude_newer: args.exclude_newer,
     };
-    let spec = overrides.apply(spec::load(&context.folder)?)?;
-    let (lock, _) = context.read_lock(&args.lock)?;
+    let spec = overrides.apply(context.spec()?)?;
+    let file = context.lock_name(args.lock.as_deref());
+    let (lock, _) = context.read_lock(&file)?;
     if lock.spec_sha256 != spec.sha256() {
         context
             .ui
-            .warn(format!("{} does not answer the spec; see `envlock resolve --check`", args.lock));
+            .warn(format!("{} does not answer the spec; see `envlock resolve --check`", file));
     }
     let locked: BTreeMap<_, _> =
         lock.packages.iter().map(|p| (p.name.clone(), p.version.clone())).collect();
@@ -45,7 +46,7 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
     }
     let newer = behind.iter().filter(|b| b.fits.is_some()).count();
     context.ui.note(match (behind.len(), newer) {
-        (0, _) => format!("all {} packages of {} are the newest", lock.packages.len(), args.lock),
+        (0, _) => format!("all {} packages of {} are the newest", lock.packages.len(), file),
         (all, newer) => format!(
             "{all} of {} packages have newer versions; `envlock resolve --upgrade` takes {newer}",
             lock.packages.len()

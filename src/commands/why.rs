@@ -9,7 +9,8 @@ use crate::lock::{self, Package};
 
 /// Runs `envlock why`.
 pub fn run(args: &Why, context: &Context) -> CommandResult {
-    let (lock, _) = context.read_lock(&args.lock)?;
+    let file = context.lock_name(args.lock.as_deref());
+    let (lock, _) = context.read_lock(&file)?;
     let name = &args.package;
     let Some(package) = lock.package(name) else {
         let near = lock::near(&lock, name);
@@ -18,10 +19,7 @@ pub fn run(args: &Why, context: &Context) -> CommandResult {
             true => String::new(),
             false => format!("; did you mean {}?", near.join(" or ")),
         };
-        return Err(Failure::message(
-            Exit::Failed,
-            format!("{name} is not in {}{hint}", args.lock),
-        ));
+        return Err(Failure::message(Exit::Failed, format!("{name} is not in {file}{hint}")));
     };
     let paths = lock::why(&lock, name);
     if context.ui.wants_json() {

@@ -93,7 +93,8 @@ impl Locator {
     }
 }
 
-fn pages(place: &Place, package: &Package, location: Option<&Location>) -> Vec<Url> {
+/// The pages of a source that may have a locked wheel, in the order to try.
+pub fn pages(place: &Place, package: &Package, location: Option<&Location>) -> Vec<Url> {
     match place.kind {
         SourceKind::Simple | SourceKind::FindLinks => vec![place.page(&package.name)],
         SourceKind::Pyg => {

@@ -29,6 +29,6 @@ pub use candidate::{Candidate, Project, Sidecar, Skip, Skipped};
 pub use catalog::LiveCatalog;
 pub use error::Error;
 pub use fetch::{Fetcher, Piece};
-pub use locate::Locator;
+pub use locate::{Locator, pages};
 pub use sources::{Place, Sources};
 pub use target::Target;

@@ -40,6 +40,7 @@ pub fn assemble(spec: &Spec, pins: Pins, chosen: Vec<(Chosen, WheelFacts)>) -> L
     Lock {
         version: FORMAT,
         spec_sha256: spec.sha256(),
+        profile: spec.profile.clone(),
         target: Target {
             platform: spec.target.platform.clone(),
             glibc: pins.glibc,

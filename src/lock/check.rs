@@ -7,11 +7,19 @@ use thiserror::Error;
 use super::{Lock, Package};
 use crate::digest::Sha256;
 use crate::exit::{Classified, Exit};
-use crate::spec::{SourceName, Spec, Strength};
+use crate::spec::{ProfileName, SourceName, Spec, Strength};
 
 /// Why the lock cannot be used for this spec as it is, a sentence each; empty: it can.
 pub fn stale(lock: &Lock, spec: &Spec) -> Vec<String> {
     let mut reasons = Vec::new();
+    if lock.profile != spec.profile {
+        let name = |profile: &Option<ProfileName>| match profile {
+            Some(name) => format!("the profile {name}"),
+            None => "no profile".to_owned(),
+        };
+        let (locked, wanted) = (name(&lock.profile), name(&spec.profile));
+        reasons.push(format!("it is the lock of {locked}, and {wanted} is asked for"));
+    }
     if lock.spec_sha256 != spec.sha256() {
         reasons.extend(changes(lock, spec));
         if reasons.is_empty() {
@@ -169,6 +177,9 @@ mod tests {
             ]
         );
         lock.base.runtime.digests = None;
-        assert_eq!(stale(&lock, &spec).len(), 1);
+        lock.profile = "cpu".parse().ok();
+        let reasons = stale(&lock, &spec);
+        assert_eq!(reasons.len(), 2);
+        assert_eq!(reasons[0], "it is the lock of the profile cpu, and no profile is asked for");
     }
 }

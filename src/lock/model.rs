@@ -9,7 +9,9 @@ use std::str::FromStr;
 
 use crate::cuda::{CudaLine, CudaTag};
 use crate::digest::{Digest, Sha256};
-use crate::spec::{GlibcVersion, GroupName, ImageName, PythonSource, SourceName, Spec};
+use crate::spec::{
+    GlibcVersion, GroupName, ImageName, ProfileName, PythonSource, SourceName, Spec,
+};
 
 /// Everything a build needs, pinned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +21,9 @@ pub struct Lock {
     pub version: u32,
     /// The hash of the spec this answers, [`Spec::sha256`].
     pub spec_sha256: Sha256,
+    /// The profile of envlock.toml this is the lock of; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileName>,
     /// What the set was chosen for.
     pub target: Target,
     /// The interpreter.

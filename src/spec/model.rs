@@ -15,6 +15,8 @@ use crate::digest::Sha256;
 /// What is wanted, complete: defaults and command-line overrides are already in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
+    /// The profile of envlock.toml that is in it; `None`: the file as it is.
+    pub profile: Option<ProfileName>,
     /// The interpreter.
     pub python: PythonSpec,
     /// What the environment runs on.
@@ -255,6 +257,10 @@ name_type!(
 name_type!(
     /// A source's name, as the lock records it.
     SourceName
+);
+name_type!(
+    /// A profile's name: a part of its lock's file name.
+    ProfileName
 );
 
 impl Spec {

@@ -80,6 +80,7 @@ fn locked(envlock: &Envlock) -> Lock {
     };
     Lock {
         version: lock::FORMAT,
+        profile: None,
         spec_sha256: envlock::spec::parse("envlock.toml", SPEC).unwrap().sha256(),
         target: Target {
             platform: "linux/amd64".to_owned(),

@@ -9,8 +9,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use regex::Regex;
 
 /// Values in, values out.
-const PURE: [&str; 6] =
-    ["src/solve", "src/matrix", "src/lock", "src/image", "src/config", "src/python"];
+const PURE: [&str; 7] =
+    ["src/solve", "src/matrix", "src/lock", "src/image", "src/config", "src/python", "src/export"];
 
 /// `src/index` is pure, its parsers first of all, but for these.
 const INDEX_EDGES: [&str; 15] = [

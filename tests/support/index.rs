@@ -44,6 +44,8 @@ struct Shared {
     pyg: Vec<String>,
     faults: Vec<(String, Fault, usize)>,
     requests: Vec<String>,
+    /// Pages in random order and answers after random times.
+    restless: Option<u64>,
     /// Pages with a text of the test's own, by path.
     written: BTreeMap<String, String>,
     /// What is answered for what is not there.
@@ -68,6 +70,7 @@ impl FakeIndex {
             pyg: vec![],
             faults: vec![],
             requests: vec![],
+            restless: None,
             written: BTreeMap::new(),
             missing: 404,
             login: None,
@@ -94,6 +97,12 @@ impl FakeIndex {
     /// Range headers are ignored from now on.
     pub fn without_ranges(self) -> Self {
         self.lock().ranges = false;
+        self
+    }
+
+    /// From now on, links stand in random order and each answer takes a random time of up to 4 ms.
+    pub fn restless(self, seed: u64) -> Self {
+        self.lock().restless = Some(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         self
     }
 
@@ -200,6 +209,13 @@ impl FakeIndex {
     }
 }
 
+fn xorshift(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
 struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
@@ -239,7 +255,10 @@ impl Shared {
     }
 
     fn simple(&self, project: &str) -> Answer {
-        let wheels: Vec<_> = self.wheels.iter().filter(|w| w.is_of(project)).collect();
+        let mut wheels: Vec<_> = self.wheels.iter().filter(|w| w.is_of(project)).collect();
+        if let Some(mut state) = self.restless {
+            wheels.sort_by_cached_key(|_| xorshift(&mut state));
+        }
         if wheels.is_empty() {
             return status(404);
         }
@@ -304,6 +323,12 @@ impl Shared {
         Answer { status: 206, headers, body: wheel.bytes[start..end].to_vec() }
     }
 
+    /// How long the next answer takes.
+    fn delay(&mut self) -> std::time::Duration {
+        let random = self.restless.as_mut().map_or(0, xorshift);
+        std::time::Duration::from_micros(random % 4000)
+    }
+
     fn about(&self, wheel: &Wheel) -> Vec<(&'static str, String)> {
         let modified = self.modified.get(&wheel.file).cloned();
         let tag = self.etags.then(|| etag(wheel));
@@ -322,6 +347,8 @@ impl Shared {
 
 /// One connection, kept alive.
 fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
+    // Head and body are two writes: without this, the second waits for an acknowledgement.
+    let _ = stream.set_nodelay(true);
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
         let (mut line, mut range, mut login) = (String::new(), None, None);
@@ -346,7 +373,7 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
                 None => break,
             }
         }
-        let (answer, fault) = {
+        let (answer, fault, delay) = {
             let mut shared = shared.lock().unwrap();
             let method = if head_only {
                 "HEAD"
@@ -358,7 +385,8 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
             shared.requests.push(format!("{method} {path}"));
             shared.authorizations.push((path.clone(), login.clone()));
             let refused = shared.login.is_some() && shared.login != login;
-            match shared.fault(&path) {
+            let delay = shared.delay();
+            let (answer, fault) = match shared.fault(&path) {
                 None if refused => (status(401), None),
                 Some(Fault::Status(code)) => (status(code), None),
                 Some(Fault::TooMany(seconds)) => {
@@ -366,8 +394,10 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
                     (Answer { headers, ..status(429) }, None)
                 }
                 fault => (shared.answer(&path, range.as_deref()), fault),
-            }
+            };
+            (answer, fault, delay)
         };
+        std::thread::sleep(delay);
         let mut head = format!(
             "HTTP/1.1 {} Status\r\nContent-Length: {}\r\n",
             answer.status,

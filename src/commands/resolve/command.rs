@@ -1,7 +1,6 @@
 //! The verb itself: gather pins and candidates, solve, write the lock, say what changed.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::Arc;
 
 use camino::Utf8Path;
@@ -16,8 +15,9 @@ use crate::exit::{CommandResult, Exit, Failure};
 use crate::index::{CACHE, Cache, Fetcher, LiveCatalog, Sources, Surroundings, Target, Trust};
 use crate::lock::{self, Diff, Lock};
 use crate::python::marker_environment;
+use crate::release;
 use crate::solve::{Solution, solve};
-use crate::spec::{self, Overrides, Spec};
+use crate::spec::{Overrides, Spec};
 use crate::store;
 use crate::ui::Unit;
 
@@ -28,13 +28,17 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
         without: args.without.clone(),
         exclude_newer: args.exclude_newer,
     };
-    let spec = overrides.apply(spec::load(&context.folder)?)?;
-    let old = match context.read_lock(&args.lock) {
+    let spec = overrides.apply(context.spec()?)?;
+    let name = context.lock_name(args.lock.as_deref());
+    if let Some(before) = &args.diff {
+        return compare(before, &name, context);
+    }
+    let old = match context.read_lock(&name) {
         Ok((lock, _)) => Some(lock),
         Err(lock::Error::Missing { .. }) => None,
         Err(error) if args.check => return Err(error.into()),
         Err(error) => {
-            context.ui.warn(format!("the present {} is not used: {error}", args.lock));
+            context.ui.warn(format!("the present {name} is not used: {error}"));
             None
         }
     };
@@ -42,13 +46,13 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
         driver::ensure(args.driver.as_ref(), spec.target.cuda).await?;
     }
     if args.check {
-        return check(&args, &spec, old, context);
+        return check(&name, &spec, old, context);
     }
     if let (Some(old), None) = (&old, &args.upgrade)
         && lock::stale(old, &spec).is_empty()
     {
         // The lock answers this very spec: there is nothing to ask the network for.
-        return finish(&args, &spec, Some(old), old, vec![], context);
+        return finish(&args, &name, &spec, Some(old), old, vec![], context);
     }
     // The images may run elsewhere: what is too old here is an error only when it was stated.
     if args.driver.is_none()
@@ -67,12 +71,12 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
     for sentence in &held_back {
         context.ui.note(format!("held back: {sentence}"));
     }
-    finish(&args, &spec, old.as_ref(), &lock, held_back, context)
+    finish(&args, &name, &spec, old.as_ref(), &lock, held_back, context)
 }
 
-fn check(args: &Resolve, spec: &Spec, old: Option<Lock>, context: &Context) -> CommandResult {
+fn check(name: &Utf8Path, spec: &Spec, old: Option<Lock>, context: &Context) -> CommandResult {
     let Some(lock) = old else {
-        return Err(lock::Error::Missing { path: context.path(&args.lock) }.into());
+        return Err(lock::Error::Missing { path: context.path(name) }.into());
     };
     let reasons = lock::stale(&lock, spec);
     if context.ui.wants_json() {
@@ -83,11 +87,7 @@ fn check(args: &Resolve, spec: &Spec, old: Option<Lock>, context: &Context) -> C
         reasons.iter().for_each(|reason| context.ui.result(format!("stale: {reason}")));
     }
     if reasons.is_empty() {
-        context.ui.note(format!(
-            "{} answers the spec: {} packages",
-            args.lock,
-            lock.packages.len()
-        ));
+        context.ui.note(format!("{name} answers the spec: {} packages", lock.packages.len()));
         return Ok(Exit::Ok);
     }
     Ok(Exit::LockStale)
@@ -184,6 +184,7 @@ struct Report<'a> {
 
 fn finish(
     args: &Resolve,
+    name: &Utf8Path,
     spec: &Spec,
     old: Option<&Lock>,
     lock: &Lock,
@@ -191,12 +192,12 @@ fn finish(
     context: &Context,
 ) -> CommandResult {
     let text = lock::render(lock);
-    let path = context.path(&args.lock);
+    let path = context.path(name);
     let diff = Diff::between(old, lock);
     let unchanged = fs_err::read_to_string(&path).is_ok_and(|before| before == text);
     let written = !args.dry_run && !unchanged;
     if written {
-        write(&path, &text)?;
+        context.write(&path, &text)?;
     }
     let unpinned = lock.unpinned();
     for missing in &unpinned {
@@ -211,9 +212,9 @@ fn finish(
         indicatif::HumanBytes(unpacked),
         spec.target.cuda,
         match (args.dry_run, written) {
-            (true, _) => format!("{} not written (--dry-run)", args.lock),
-            (false, true) => format!("wrote {}", args.lock),
-            (false, false) => format!("{} is unchanged", args.lock),
+            (true, _) => format!("{name} not written (--dry-run)"),
+            (false, true) => format!("wrote {name}"),
+            (false, false) => format!("{name} is unchanged"),
         }
     ));
     if context.ui.wants_json() {
@@ -224,17 +225,26 @@ fn finish(
     Ok(Exit::Ok)
 }
 
-/// All of the text or none of it, under any crash.
-fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
-    let attempt = || -> std::io::Result<()> {
-        let mut file = atomic_write_file::AtomicWriteFile::open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.commit()
+/// `--diff`: what the lock on disk changes against an earlier one; asks nobody, writes nothing.
+fn compare(before: &str, name: &Utf8Path, context: &Context) -> CommandResult {
+    let (lock, _) = context.read_lock(name)?;
+    let file = context.path(before);
+    let text = if file.is_file() {
+        fs_err::read_to_string(&file)
+            .map_err(|source| lock::Error::Unreadable { path: file, source })?
+    } else {
+        release::file_at(&context.folder, before, name)
+            .map_err(|why| Failure::message(Exit::Usage, format!("--diff {before}: {why}")))?
     };
-    attempt().map_err(|e| {
-        Failure::message(
-            Exit::Failed,
-            format!("{path} cannot be written: {e}; the old one is untouched"),
-        )
-    })
+    let diff = Diff::between(Some(&lock::parse(&text)?), &lock);
+    if context.ui.wants_json() {
+        context.ui.json(
+            &serde_json::json!({ "version": 1, "lock": name, "before": before, "diff": diff }),
+        );
+    } else if diff.is_empty() {
+        context.ui.note(format!("{name} is the same as in {before}"));
+    } else {
+        context.ui.result(diff.with_sizes());
+    }
+    Ok(Exit::Ok)
 }
