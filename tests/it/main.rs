@@ -20,6 +20,6 @@ mod status;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
-mod why;
 mod transport;
 mod traps;
+mod why;
