@@ -343,36 +343,28 @@ impl Answers {
         self.bar.message(candidate.file.clone());
         let wheel = self.wheel(url).await?;
         same_size(candidate.size.unwrap_or(wheel.size), wheel.size)?;
-        let sha256 = match (candidate.sha256, wheel.sha256) {
-            (Some(expected), Some(found)) if expected != found => {
-                let promised_by = "the index page";
-                return Err(Error::Hash {
-                    url: redacted(url).into(),
-                    promised_by,
-                    expected,
-                    found,
-                });
-            }
-            (None, Some(hash)) => hash,
-            // An index is asked again at every build; an address of the user's own is proven now.
-            (Some(hash), _) if candidate.location.source != SourceName::wish() => hash,
-            (stated, _) => {
-                let (sha256, size) = hash(&self.fetcher, url).await?;
+        // An index is held to its word at every build; an address of the user's own is proven now.
+        let is_wish = candidate.location.source == SourceName::wish();
+        let found = match (candidate.sha256, wheel.sha256) {
+            (_, Some(found)) => found,
+            (Some(stated), None) if !is_wish => stated,
+            _ => {
+                let (found, size) = hash(&self.fetcher, url).await?;
                 same_size(wheel.size, size)?;
-                if let Some(expected) = stated.filter(|stated| *stated != sha256) {
-                    return Err(Error::Hash {
-                        url: redacted(url).into(),
-                        promised_by: "the spec",
-                        expected,
-                        found: sha256,
-                    });
-                }
-                sha256
+                found
             }
         };
+        if let Some(expected) = candidate.sha256.filter(|stated| *stated != found) {
+            return Err(Error::Hash {
+                url: redacted(url).into(),
+                promised_by: if is_wish { "the spec" } else { "the index page" },
+                expected,
+                found,
+            });
+        }
         let (size, unpacked_size) = (wheel.size, wheel.unpacked_size());
         self.learn(candidate, |seen| seen.sizes = Some((size, unpacked_size)));
-        Ok(WheelFacts { size, unpacked_size, sha256, uploaded: None })
+        Ok(WheelFacts { size, unpacked_size, sha256: found, uploaded: None })
     }
 }
 

@@ -112,7 +112,8 @@ fn hints(old: Option<&Lock>, kept: &Kept) -> BTreeMap<PackageName, Option<Versio
 }
 
 fn trust(args: &Resolve) -> Trust {
-    match (args.offline, args.refresh) {
+    // Who asks for the newest must not be answered with what was the newest ten minutes ago.
+    match (args.offline, args.refresh || args.upgrade.is_some()) {
         (true, _) => Trust::Offline,
         (_, true) => Trust::Refresh,
         _ => Trust::Fresh,
