@@ -22,13 +22,14 @@ pub async fn ask<T: Send + 'static>(
     python: &Version,
     glibc: GlibcVersion,
     expected: &[PackageName],
+    trust: Trust,
     context: &Context,
     question: impl FnOnce(&dyn Catalog, &MarkerEnvironment) -> T + Send + 'static,
 ) -> Result<(T, Option<index::Error>), Failure> {
     let bar = context.ui.bar("asking", None, Unit::Items);
     let environment = marker_environment(python);
     let store = Store::open()?;
-    let cache = Cache::at(store.root().join(CACHE), Trust::Fresh);
+    let cache = Cache::at(store.root().join(CACHE), trust);
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
     let client = context.client()?.with_logins(sources.logins(spec, &surroundings)?);

@@ -10,6 +10,7 @@ use super::{Context, live, resolve};
 use crate::cli;
 use crate::cuda::CudaTag;
 use crate::exit::{CommandResult, Exit, Failure};
+use crate::index::Trust;
 use crate::lock::Lock;
 use crate::matrix::{self, Matrix, Table};
 use crate::solve::solve;
@@ -73,7 +74,8 @@ async fn table(
     };
     // An index that could not be asked is told in the table.
     let (table, _) =
-        live::ask(&matrix::surveyed(spec), &full, glibc, &[], context, question).await?;
+        live::ask(&matrix::surveyed(spec), &full, glibc, &[], Trust::Fresh, context, question)
+            .await?;
     Ok(table)
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{Context, live};
 use crate::cli::Outdated;
 use crate::exit::{CommandResult, Exit};
+use crate::index::Trust;
 use crate::solve::{Behind, behind};
 use crate::spec::Overrides;
 
@@ -32,9 +33,17 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
     let question = move |catalog: &dyn crate::solve::Catalog, environment: &_| {
         behind(&asked, environment, catalog, &locked)
     };
-    let (answer, error) =
-        live::ask(&spec, &lock.python.version, lock.target.glibc, &names, context, question)
-            .await?;
+    // What is new is the question: what the cache remembers is no answer.
+    let (answer, error) = live::ask(
+        &spec,
+        &lock.python.version,
+        lock.target.glibc,
+        &names,
+        Trust::Refresh,
+        context,
+        question,
+    )
+    .await?;
     let behind = match (answer, error) {
         (Ok(behind), _) => behind,
         (Err(_), Some(error)) => return Err(error.into()),
