@@ -5,8 +5,8 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use pep508_rs::PackageName;
 
-use crate::cuda::DriverVersion;
-use crate::spec::{ImageName, IndexOverride, ProfileName};
+use crate::cuda::{CudaTag, DriverVersion};
+use crate::spec::{ImageName, IndexOverride, ProfileName, PythonRequest};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 ok, 1 failed, 2 usage, 3 lock stale, 4 unsatisfiable, 5 network, 6 integrity,
@@ -59,12 +59,18 @@ pub enum Command {
     Export(Export),
     /// Which of the wishes bring a locked package, and through what
     Why(Why),
+    /// Which locked packages have newer versions, and what holds them back
+    Outdated(Outdated),
+    /// Which torch goes with which torchvision, PyG, Ray and marimo, for each Python
+    Matrix(Matrix),
     /// Put an earlier release's digests back into config.yaml
     Rollback(Rollback),
     /// What config.yaml runs now, and how it differs from the last release
     Status(Status),
     /// The releases so far
     History(History),
+    /// Where downloads and index answers are kept, and making room there
+    Cache(Cache),
     /// Write envlock.toml with every key and its default
     Init(Init),
     /// Check this machine: indexes, registry, engine, files
@@ -107,6 +113,12 @@ pub struct Resolve {
     #[arg(long, value_name = "FILE|REVISION", num_args = 0..=1, default_missing_value = "HEAD",
           conflicts_with_all = ["dry_run", "upgrade", "check"])]
     pub diff: Option<String>,
+    /// Ask no index; use what the cache has, however old
+    #[arg(long, conflicts_with_all = ["refresh", "check"])]
+    pub offline: bool,
+    /// Ask every index again, even where the cache is still fresh
+    #[arg(long, conflicts_with = "check")]
+    pub refresh: bool,
 }
 
 /// `envlock build`
@@ -192,6 +204,54 @@ pub struct Why {
     pub lock: Option<Utf8PathBuf>,
 }
 
+/// `envlock outdated`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Outdated {
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
+    /// Take a group's packages from another source, as the lock was made (repeatable)
+    #[arg(long, value_name = "GROUP=NAME|URL")]
+    pub index: Vec<IndexOverride>,
+    /// Leave out a package the spec asks for, as the lock was made (repeatable)
+    #[arg(long, value_name = "PKG")]
+    pub without: Vec<PackageName>,
+    /// Leave out files uploaded at this moment or later, as for resolve
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
+}
+
+/// `envlock matrix`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Matrix {
+    /// For these Pythons instead of the spec's
+    #[arg(long, value_name = "X.Y", value_delimiter = ',', value_parser = python)]
+    pub python: Vec<PythonRequest>,
+    /// For this CUDA tag instead of the spec's
+    #[arg(long, value_name = "TAG")]
+    pub cuda: Option<CudaTag>,
+    /// Also write the tables as a picture
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<Utf8PathBuf>,
+    /// Where the lock is, if there is one: its Python and C library are taken; env.lock, or
+    /// env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
+    /// Take a group's packages from another source, by name or URL (repeatable)
+    #[arg(long, value_name = "GROUP=NAME|URL")]
+    pub index: Vec<IndexOverride>,
+    /// Leave out a package the spec asks for (repeatable)
+    #[arg(long, value_name = "PKG")]
+    pub without: Vec<PackageName>,
+    /// Leave out files uploaded at this moment or later, as for resolve
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
+}
+
+fn python(text: &str) -> Result<PythonRequest, String> {
+    PythonRequest::try_from(text.to_owned()).map_err(|error| error.to_string())
+}
+
 /// `envlock rollback`
 #[derive(Debug, Clone, Default, Args)]
 pub struct Rollback {
@@ -223,6 +283,33 @@ pub struct Status {
 /// `envlock history`
 #[derive(Debug, Clone, Default, Args)]
 pub struct History {}
+
+/// `envlock cache`
+#[derive(Debug, Clone, Args)]
+pub struct Cache {
+    /// What to do there
+    #[command(subcommand)]
+    pub verb: CacheVerb,
+}
+
+/// What `envlock cache` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum CacheVerb {
+    /// Print the folder
+    Dir,
+    /// Remove what was not used for a while; what the project's lock names stays
+    Prune {
+        /// Days without use
+        #[arg(long, value_name = "DAYS", default_value_t = 30)]
+        unused_days: u64,
+        /// The lock whose wheels stay
+        #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
+        lock: Utf8PathBuf,
+        /// Say what would be removed, remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
 
 /// `envlock init`
 #[derive(Debug, Clone, Default, Args)]

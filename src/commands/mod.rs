@@ -1,5 +1,6 @@
 //! One file a verb: gather facts, call pure code, act, report.
 pub mod build;
+pub mod cache;
 pub mod completions;
 mod context;
 pub mod doctor;
@@ -7,6 +8,9 @@ mod driver;
 pub mod export;
 pub mod history;
 pub mod init;
+mod live;
+pub mod matrix;
+pub mod outdated;
 pub mod resolve;
 pub mod rollback;
 mod run;

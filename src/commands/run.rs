@@ -3,7 +3,8 @@
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    Context, build, completions, doctor, export, history, init, resolve, rollback, status, why,
+    Context, build, cache, completions, doctor, export, history, init, matrix, outdated, resolve,
+    rollback, status, why,
 };
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
@@ -50,7 +51,10 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Rollback(args) => rollback::run(args, context).await,
         Command::Status(args) => status::run(args, context).await,
         Command::Why(args) => why::run(&args, context),
+        Command::Outdated(args) => outdated::run(args, context).await,
+        Command::Matrix(args) => matrix::run(args, context).await,
         Command::History(args) => history::run(&args, context),
+        Command::Cache(args) => cache::run(&args, context),
         Command::Init(args) => init::run(&args, context),
         Command::Doctor(args) => doctor::run(args, context).await,
         Command::Completions(args) => completions::run(&args, context),

@@ -1,20 +1,26 @@
 //! What the indexes say, each question asked once: projects, metadata, wheels, facts.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use pep440_rs::VersionSpecifiers;
 use pep508_rs::{PackageName, VersionOrUrl};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::fetch::Fetcher;
+use super::cache::Kept;
+use super::fetch::{Asked, Fetcher};
 use super::memo::Memo;
-use super::page::{Page, direct, merged};
+use super::page::{BadPage, Format, Page, direct, merged};
 use super::range::{RemoteWheel, sidecar};
 use super::remembered::hash;
 use super::sources::Place;
 use super::target::build_of;
 use super::{Candidate, Error, Project, Sources, Target};
 use crate::cuda::CudaTag;
+use crate::digest::Sha256;
 use crate::lock::WheelFacts;
 use crate::net::redacted;
 use crate::python::{CoreMetadata, cuda_build};
@@ -33,6 +39,19 @@ pub(super) struct Answers {
     pages: Memo<Url, Option<Arc<Page>>>,
     metadata: Memo<Url, Arc<CoreMetadata>>,
     wheels: Memo<Url, Arc<RemoteWheel>>,
+    facts: Memo<Url, WheelFacts>,
+    seen: Mutex<HashMap<Url, Seen>>,
+}
+
+/// What was read of one wheel; true as long as the page says the same of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Seen {
+    /// The head of its METADATA.
+    metadata: Option<String>,
+    /// Bytes, packed and unpacked.
+    sizes: Option<(u64, u64)>,
+    /// Which CUDA it was built for, where its version.py was read.
+    build: Option<Option<CudaTag>>,
 }
 
 impl Answers {
@@ -52,6 +71,8 @@ impl Answers {
             pages: Memo::default(),
             metadata: Memo::default(),
             wheels: Memo::default(),
+            facts: Memo::default(),
+            seen: Mutex::default(),
         }
     }
 
@@ -89,10 +110,65 @@ impl Answers {
     ) -> Result<Option<Project>, Error> {
         let url = place.page(name);
         asked.push(url.clone());
-        // Not kept: the project is.
         self.bar.message(name.to_string());
-        let Some(page) = self.fetcher.page(&url).await? else { return Ok(None) };
-        page.project(name, source, &self.target).map(Some).map_err(|bad| Error::page(&url, &bad))
+        let Target { python, tags, cuda, cut_off } = &self.target;
+        let question = format!("{url}\n{name}\n{source}\n{python} {tags:?} {cuda} {cut_off:?}");
+        let read = |page: Page| {
+            let mut project = page.project(name, source, &self.target)?;
+            let mut may_keep = true;
+            for candidate in &mut project.candidates {
+                let stripped = bare(&candidate.url);
+                let full = std::mem::replace(&mut candidate.url, stripped);
+                let mut back = candidate.url.clone();
+                lend(&mut back, &url);
+                if back != full {
+                    // A link with credentials of its own: those have no place on a disk.
+                    (may_keep, candidate.url) = (false, full);
+                }
+            }
+            Ok((Arc::new(project), may_keep))
+        };
+        let project = self.kept("pages", &Sha256::of(question), &url, read).await?;
+        Ok(project.map(|project| {
+            let mut project = Arc::unwrap_or_clone(project);
+            project.candidates.iter_mut().for_each(|c| lend(&mut c.url, &url));
+            project
+        }))
+    }
+
+    /// What `read` makes of the page at `url`, and says may be kept: from the cache while that may be
+    /// believed, else from the server, which need not send again what did not change.
+    async fn kept<T: Clone + Serialize + DeserializeOwned + Send + 'static>(
+        &self,
+        kind: &'static str,
+        key: &Sha256,
+        url: &Url,
+        read: impl FnOnce(Page) -> Result<(T, bool), BadPage>,
+    ) -> Result<Option<T>, Error> {
+        let read = |page: Option<Page>| match page.map(read).transpose() {
+            Ok(Some((answer, may_keep))) => Ok((Some(answer), may_keep)),
+            Ok(None) => Ok((None, true)),
+            Err(bad) => Err(Error::page(url, &bad)),
+        };
+        let Some(cache) = self.fetcher.cache() else {
+            return Ok(read(self.fetcher.page(url).await?)?.0);
+        };
+        let known: Option<Kept<Option<T>>> = cache.get(kind, key);
+        let ((answer, may_keep), validity) = match known {
+            Some(known) if cache.believes(&known.validity) => return Ok(known.answer),
+            Some(known) => match self.fetcher.page_unless(url, Some(&known.validity)).await? {
+                Asked::Unchanged(now) => ((known.answer, true), now.after(known.validity)),
+                Asked::Page(page, validity) => (read(page)?, validity),
+            },
+            None => match self.fetcher.page_unless(url, None).await? {
+                Asked::Page(page, validity) => (read(page)?, validity),
+                Asked::Unchanged(_) => return Err(Error::answer(url, "304 to an open question")),
+            },
+        };
+        if may_keep && !validity.forbidden {
+            cache.put(kind, key, Kept { answer: answer.clone(), validity });
+        }
+        Ok(answer)
     }
 
     async fn flat(
@@ -145,7 +221,42 @@ impl Answers {
     }
 
     async fn page(&self, url: &Url) -> Result<Option<Arc<Page>>, Error> {
-        self.pages.get(url, || async { Ok(self.fetcher.page(url).await?.map(Arc::new)) }).await
+        let asked = url;
+        let fetch = || async {
+            let read = |page: Page| {
+                let address = bare(&page.url);
+                Ok(((address, page.format == Format::Json, page.text), true))
+            };
+            let kept = self.kept("lists", &Sha256::of(url.as_str()), url, read).await?;
+            let page = kept.map(|(mut url, json, text)| {
+                lend(&mut url, asked);
+                Page { url, format: if json { Format::Json } else { Format::Html }, text }
+            });
+            Ok(page.map(Arc::new))
+        };
+        self.pages.get(url, fetch).await
+    }
+
+    /// What is known of this wheel.
+    fn seen(&self, candidate: &Candidate) -> Seen {
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seen) = all.get(&candidate.url) {
+            return seen.clone();
+        }
+        let kept = self.fetcher.cache().zip(key(candidate));
+        let seen: Seen =
+            kept.and_then(|(cache, key)| cache.get("wheels", &key)).unwrap_or_default();
+        all.insert(candidate.url.clone(), seen.clone());
+        seen
+    }
+
+    fn learn(&self, candidate: &Candidate, learn: impl FnOnce(&mut Seen)) {
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = all.entry(candidate.url.clone()).or_default();
+        learn(seen);
+        if let (Some(cache), Some(key)) = (self.fetcher.cache(), key(candidate)) {
+            cache.put("wheels", &key, seen.clone());
+        }
     }
 
     /// The wheel's METADATA, which must be about that wheel.
@@ -153,15 +264,11 @@ impl Answers {
         let url = &candidate.url;
         self.metadata
             .get(url, || async {
-                self.bar.inc_length(1);
-                self.bar.message(candidate.name.to_string());
-                let beside = sidecar(&self.fetcher, url, candidate.sidecar).await?;
-                let bytes = match beside {
-                    Some(bytes) => bytes,
-                    None => {
-                        let wheel = self.wheel(url).await?;
-                        wheel.metadata(&self.fetcher, &candidate.name).await?.into()
-                    }
+                let seen = self.seen(candidate).metadata;
+                let known = seen.is_some();
+                let bytes = match seen {
+                    Some(text) => text.into(),
+                    None => self.read_metadata(candidate).await?,
                 };
                 let bad = |why: String| Error::Wheel { url: redacted(url), why };
                 let metadata = CoreMetadata::parse(&bytes).map_err(|e| bad(e.to_string()))?;
@@ -172,10 +279,27 @@ impl Answers {
                     let CoreMetadata { name, version, .. } = metadata;
                     return Err(bad(format!("its METADATA is that of {name} {version}")));
                 }
-                self.bar.inc(1);
+                if !known {
+                    self.learn(candidate, |seen| seen.metadata = Some(head(&bytes)));
+                }
                 Ok(Arc::new(metadata))
             })
             .await
+    }
+
+    async fn read_metadata(&self, candidate: &Candidate) -> Result<Bytes, Error> {
+        self.bar.inc_length(1);
+        self.bar.message(candidate.name.to_string());
+        let beside = sidecar(&self.fetcher, &candidate.url, candidate.sidecar).await?;
+        let bytes = match beside {
+            Some(bytes) => bytes,
+            None => {
+                let wheel = self.wheel(&candidate.url).await?;
+                wheel.metadata(&self.fetcher, &candidate.name).await?.into()
+            }
+        };
+        self.bar.inc(1);
+        Ok(bytes)
     }
 
     /// Which CUDA the wheel was built for: its version's local part says, or its version.py.
@@ -183,10 +307,15 @@ impl Answers {
         if let Some(build) = build_of(&candidate.version) {
             return Ok(build.parse().ok());
         }
+        if let Some(build) = self.seen(candidate).build {
+            return Ok(build);
+        }
         let wheel = self.wheel(&candidate.url).await?;
         let path = format!("{}/version.py", candidate.name.as_ref().replace('-', "_"));
         let text = wheel.file(&self.fetcher, &path).await?;
-        Ok(text.and_then(|text| cuda_build(&String::from_utf8_lossy(&text))))
+        let build = text.and_then(|text| cuda_build(&String::from_utf8_lossy(&text)));
+        self.learn(candidate, |seen| seen.build = Some(build));
+        Ok(build)
     }
 
     async fn wheel(&self, url: &Url) -> Result<Arc<RemoteWheel>, Error> {
@@ -196,48 +325,78 @@ impl Answers {
 
     /// The facts a lock needs. A wheel without a hash in its index is read once, and hashed.
     pub async fn facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {
+        self.facts.get(&candidate.url, || self.read_facts(candidate)).await
+    }
+
+    async fn read_facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {
         let url = &candidate.url;
-        self.bar.message(candidate.file.clone());
-        let wheel = self.wheel(url).await?;
         let same_size = |expected: u64, found: u64| {
             let url = redacted(url);
             if expected == found { Ok(()) } else { Err(Error::Size { url, expected, found }) }
         };
+        if let (Some(sha256), Some((size, unpacked_size))) =
+            (candidate.sha256, self.seen(candidate).sizes)
+        {
+            same_size(candidate.size.unwrap_or(size), size)?;
+            return Ok(WheelFacts { size, unpacked_size, sha256, uploaded: None });
+        }
+        self.bar.message(candidate.file.clone());
+        let wheel = self.wheel(url).await?;
         same_size(candidate.size.unwrap_or(wheel.size), wheel.size)?;
-        let sha256 = match (candidate.sha256, wheel.sha256) {
-            (Some(expected), Some(found)) if expected != found => {
-                let promised_by = "the index page";
-                return Err(Error::Hash {
-                    url: redacted(url).into(),
-                    promised_by,
-                    expected,
-                    found,
-                });
-            }
-            (None, Some(hash)) => hash,
-            // An index is asked again at every build; an address of the user's own is proven now.
-            (Some(hash), _) if candidate.location.source != SourceName::wish() => hash,
-            (stated, _) => {
-                let (sha256, size) = hash(&self.fetcher, url).await?;
+        // An index is held to its word at every build; an address of the user's own is proven now.
+        let is_wish = candidate.location.source == SourceName::wish();
+        let found = match (candidate.sha256, wheel.sha256) {
+            (_, Some(found)) => found,
+            (Some(stated), None) if !is_wish => stated,
+            _ => {
+                let (found, size) = hash(&self.fetcher, url).await?;
                 same_size(wheel.size, size)?;
-                if let Some(expected) = stated.filter(|stated| *stated != sha256) {
-                    return Err(Error::Hash {
-                        url: redacted(url).into(),
-                        promised_by: "the spec",
-                        expected,
-                        found: sha256,
-                    });
-                }
-                sha256
+                found
             }
         };
-        self.bar.inc(1);
-        Ok(WheelFacts {
-            size: wheel.size,
-            unpacked_size: wheel.unpacked_size(),
-            sha256,
-            uploaded: None,
-        })
+        if let Some(expected) = candidate.sha256.filter(|stated| *stated != found) {
+            return Err(Error::Hash {
+                url: redacted(url).into(),
+                promised_by: if is_wish { "the spec" } else { "the index page" },
+                expected,
+                found,
+            });
+        }
+        let (size, unpacked_size) = (wheel.size, wheel.unpacked_size());
+        self.learn(candidate, |seen| seen.sizes = Some((size, unpacked_size)));
+        Ok(WheelFacts { size, unpacked_size, sha256: found, uploaded: None })
+    }
+}
+
+/// The name of a wheel's entry in the cache: what its page says of it. A wheel without a hash may
+/// become another file at any time, and has none.
+fn key(candidate: &Candidate) -> Option<Sha256> {
+    let Candidate { url, sha256, sidecar, .. } = candidate;
+    sha256.map(|sha256| Sha256::of(format!("{}\n{sha256}\n{sidecar:?}", bare(url))))
+}
+
+/// METADATA without the description below its head.
+fn head(metadata: &[u8]) -> String {
+    let text = String::from_utf8_lossy(metadata);
+    let lines = text.lines().take_while(|line| !line.is_empty());
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Without credentials: those never go to the disk.
+fn bare(url: &Url) -> Url {
+    let mut url = url.clone();
+    // Both fail only for URLs that cannot have credentials.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
+}
+
+/// Puts the credentials of a page's address into one at the same origin that has none.
+fn lend(url: &mut Url, page: &Url) {
+    if url.username().is_empty() && url.password().is_none() && url.origin() == page.origin() {
+        // As above.
+        let _ = url.set_username(page.username());
+        let _ = url.set_password(page.password());
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::digest::Sha256;
@@ -10,7 +11,7 @@ use crate::lock::Location;
 use crate::spec::SourceName;
 
 /// What a source has of one project, for one target.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Project {
     /// Normalized.
     pub name: PackageName,
@@ -23,7 +24,7 @@ pub struct Project {
 }
 
 /// A wheel that can be installed on the target.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Normalized.
     pub name: PackageName,
@@ -50,7 +51,7 @@ pub struct Candidate {
 }
 
 /// Whether a `.metadata` file stands beside the wheel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sidecar {
     /// Not announced.
     None,
@@ -61,7 +62,7 @@ pub enum Sidecar {
 }
 
 /// A version that cannot be used.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Skipped {
     /// Which.
     pub version: Version,
@@ -70,7 +71,7 @@ pub struct Skipped {
 }
 
 /// Why a version cannot be used.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Skip {
     /// Only a source distribution.
     NoWheel,

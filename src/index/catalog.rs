@@ -1,15 +1,17 @@
 //! The catalog of the real world: blocks the solver until the indexes have answered.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use futures_util::TryStreamExt;
+use pep440_rs::Version;
 use pep508_rs::PackageName;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use tokio::task::AbortHandle;
 
 use super::answers::Answers;
-use super::crawl::crawl;
+use super::crawl::{crawl, expect};
 use super::times::Times;
 use super::{Candidate, Error, Fetcher, Project, Sources, Target};
 use crate::cuda::CudaTag;
@@ -22,14 +24,19 @@ use crate::ui::Bar;
 /// Wheels whose facts are collected at the same time.
 const FACTS_AT_ONCE: usize = 50;
 
+/// Versions asked for in advance, times those that were in vain.
+const FURTHER: usize = 8;
+
 /// A [`Catalog`] over HTTP. It starts to fetch the likely closure when it is made and stops when it
 /// is dropped.
 pub struct LiveCatalog {
     answers: Arc<Answers>,
     runtime: Handle,
-    crawl: JoinHandle<()>,
+    ahead: Mutex<Vec<AbortHandle>>,
     times: Times,
     error: Mutex<Option<Error>>,
+    /// How many versions of a distribution the solver has looked into.
+    looked: Mutex<HashMap<PackageName, usize>>,
 }
 
 impl LiveCatalog {
@@ -46,8 +53,58 @@ impl LiveCatalog {
         let cut_off = target.cut_off;
         let answers = Arc::new(Answers::new(spec, target, sources, fetcher, bar));
         let runtime = Handle::current();
-        let crawl = runtime.spawn(crawl(Arc::clone(&answers), wishes));
-        Self { answers, runtime, crawl, times: Times::new(cut_off), error: Mutex::default() }
+        let crawl = runtime.spawn(crawl(Arc::clone(&answers), wishes)).abort_handle();
+        let ahead = Mutex::new(vec![crawl]);
+        Self {
+            answers,
+            runtime,
+            ahead,
+            times: Times::new(cut_off),
+            error: Mutex::default(),
+            looked: Mutex::default(),
+        }
+    }
+
+    /// Asks ahead for what an earlier lock had, all at once. With a version: that one is likely to
+    /// stay.
+    pub fn expect(&self, hints: BTreeMap<PackageName, Option<Version>>) {
+        self.go_ahead(expect(Arc::clone(&self.answers), hints));
+    }
+
+    fn go_ahead(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let task = self.runtime.spawn(work).abort_handle();
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    }
+
+    /// The solver goes back through the versions of a distribution: the more often, the more of the
+    /// next ones are asked for before it comes to them.
+    fn ask_further(&self, candidate: &Candidate) {
+        let looked = {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = looked.entry(candidate.name.clone()).or_default();
+            *count += 1;
+            *count
+        };
+        if looked < 2 {
+            return;
+        }
+        let (answers, candidate) = (Arc::clone(&self.answers), candidate.clone());
+        self.go_ahead(async move {
+            let Ok(project) = answers.project(&candidate.name).await else { return };
+            let older = project.candidates.iter().filter(|c| c.version < candidate.version);
+            let next = older.take((looked * FURTHER).min(FACTS_AT_ONCE));
+            let all = next.map(|candidate| answers.metadata(candidate));
+            // The solver meets what failed again if it comes so far.
+            drop(futures_util::future::join_all(all).await);
+        });
+    }
+
+    /// Waits until the cache is on its way to the disk.
+    pub async fn remember(&self) {
+        if let Some(cache) = self.answers.fetcher.cache().cloned() {
+            // A writer that stopped has said so.
+            let _ = tokio::task::spawn_blocking(move || cache.flush()).await;
+        }
     }
 
     /// The error behind the last [`Problem::Stop`].
@@ -58,12 +115,13 @@ impl LiveCatalog {
     /// Size, unpacked size and sha256 of these wheels, in their order. Errors: what the server has
     /// differs from what the index says, or cannot be read.
     pub async fn wheel_facts(&self, chosen: &[Candidate]) -> Result<Vec<WheelFacts>, Error> {
-        self.crawl.abort();
         self.answers.bar.inc_length(chosen.len() as u64);
-        futures_util::stream::iter(chosen.iter().map(|c| self.facts(c)))
-            .buffered(FACTS_AT_ONCE)
-            .try_collect()
-            .await
+        let facts = chosen.iter().map(|candidate| async {
+            let facts = self.facts(candidate).await;
+            self.answers.bar.inc(1);
+            facts
+        });
+        futures_util::stream::iter(facts).buffered(FACTS_AT_ONCE).try_collect().await
     }
 
     async fn facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {
@@ -90,6 +148,7 @@ impl Catalog for LiveCatalog {
     }
 
     fn metadata(&self, candidate: &Candidate) -> Result<Arc<CoreMetadata>, Problem> {
+        self.ask_further(candidate);
         let work = async {
             self.times.check(&self.answers.fetcher, candidate).await?;
             self.answers.metadata(candidate).await
@@ -104,6 +163,7 @@ impl Catalog for LiveCatalog {
 
 impl Drop for LiveCatalog {
     fn drop(&mut self) {
-        self.crawl.abort();
+        let ahead = self.ahead.get_mut().unwrap_or_else(PoisonError::into_inner);
+        ahead.iter().for_each(AbortHandle::abort);
     }
 }

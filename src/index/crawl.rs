@@ -1,7 +1,7 @@
 //! Asks for what the solver is going to ask for, ahead of it: the newest fitting wheel of every wish,
 //! what that requires, and so on. Only a hint; wrong guesses cost a request, never a choice.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use pep440_rs::{Version, VersionSpecifiers};
@@ -22,6 +22,41 @@ const GUESSES: usize = 6;
 
 /// A wheel that was looked into, with the extras it was looked into for.
 type Visit = (Vec<ExtraName>, Arc<CoreMetadata>);
+
+/// What was in the set the last time: its page and its wheel are asked for at once. Without a version,
+/// the newest is as good a guess as any.
+pub(super) async fn expect(answers: Arc<Answers>, hints: BTreeMap<PackageName, Option<Version>>) {
+    let mut visits = JoinSet::new();
+    for (name, version) in hints {
+        let answers = Arc::clone(&answers);
+        visits.spawn(async move {
+            let project = answers.project(&name).await?;
+            let kept = project.candidates.iter().find(|c| Some(&c.version) == version.as_ref());
+            match kept.or_else(|| likely(&project, &[]).next()) {
+                Some(candidate) => look_into(&answers, candidate).await.map(drop),
+                None => Ok(()),
+            }
+        });
+    }
+    while let Some(visit) = visits.join_next().await {
+        if let Ok(Err(error)) = visit {
+            tracing::debug!(%error, "a hint came to nothing");
+        }
+    }
+}
+
+/// Everything the solver and the lock want of one wheel, at the same time.
+pub(super) async fn look_into(
+    answers: &Arc<Answers>,
+    candidate: &Candidate,
+) -> Result<Arc<CoreMetadata>, Error> {
+    if candidate.sha256.is_some() {
+        // Not waited for: what the wheel requires leads on, its size does not.
+        let (answers, candidate) = (Arc::clone(answers), candidate.clone());
+        tokio::spawn(async move { answers.facts(&candidate).await.map(drop) });
+    }
+    answers.metadata(candidate).await
+}
 
 /// Goes on until the closure of the wishes is known. Failures end a branch; the solver meets them
 /// again if they matter.
@@ -100,12 +135,15 @@ async fn visit(
     let project = answers.project(&name).await?;
     for candidate in likely(&project, &specifiers).take(GUESSES) {
         if TORCH_FAMILY.contains(&name.as_ref()) {
-            let build = answers.cuda_build(candidate).await?;
+            // Both read the same wheel: neither need wait for the other.
+            let (build, metadata) =
+                tokio::join!(answers.cuda_build(candidate), answers.metadata(candidate));
+            let (build, _) = (build?, metadata?);
             if build.is_some_and(|build| build != answers.target.cuda) {
                 continue;
             }
         }
-        return Ok(Some((extras, answers.metadata(candidate).await?)));
+        return Ok(Some((extras, look_into(&answers, candidate).await?)));
     }
     Ok(None)
 }

@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{
-    ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    LAST_MODIFIED, RANGE,
+    ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
+    HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE,
 };
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::Error;
+use super::cache::{Cache, Validity};
 use super::page::{Format, Page};
 use crate::digest::Sha256;
 use crate::net::{self, Client};
@@ -37,6 +38,16 @@ pub struct Fetcher {
     client: Client,
     store: Option<Store>,
     hosts: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+    cache: Option<Cache>,
+}
+
+/// What came of asking for a page.
+#[derive(Debug)]
+pub enum Asked {
+    /// It is as it was.
+    Unchanged(Validity),
+    /// The page, or that there is none.
+    Page(Option<Page>, Validity),
 }
 
 /// A part of a file, or all of it where the server does not do parts.
@@ -58,7 +69,7 @@ pub enum Part {
 impl Fetcher {
     /// On top of this client.
     pub fn new(client: Client) -> Self {
-        Self { client, store: None, hosts: Arc::default() }
+        Self { client, store: None, hosts: Arc::default(), cache: None }
     }
 
     /// The same, remembering in this store the hashes of files whose index states none.
@@ -91,6 +102,16 @@ impl Fetcher {
         Ok((kept.sha256(), kept.size()))
     }
 
+    /// The same, with a memory: [`super::LiveCatalog`] asks it first.
+    pub fn with_cache(self, cache: Cache) -> Self {
+        Self { cache: Some(cache), ..self }
+    }
+
+    /// The memory, if it has one.
+    pub fn cache(&self) -> Option<&Cache> {
+        self.cache.as_ref()
+    }
+
     async fn turn(&self, url: &Url) -> Option<OwnedSemaphorePermit> {
         let host = url.host_str().unwrap_or_default().to_owned();
         let semaphore = {
@@ -103,11 +124,29 @@ impl Fetcher {
 
     /// A page of links. `None`: it is not there, which some indexes say with 403.
     pub async fn page(&self, url: &Url) -> Result<Option<Page>, Error> {
-        let _turn = self.turn(url).await;
-        let (answer, body) = self.body(url, &header(ACCEPT, PAGE_FORMATS)).await?;
+        match self.page_unless(url, None).await? {
+            Asked::Page(page, _) => Ok(page),
+            Asked::Unchanged(_) => Err(Error::answer(url, "304 to a question without conditions")),
+        }
+    }
+
+    /// The same, unless it is still what it was when it had this validity.
+    pub async fn page_unless(&self, url: &Url, known: Option<&Validity>) -> Result<Asked, Error> {
+        let mut headers = header(ACCEPT, PAGE_FORMATS);
+        if let Some(known) = known {
+            let tag = known.tag.iter().flat_map(|tag| header(IF_NONE_MATCH, tag));
+            let modified = known.modified.iter().flat_map(|time| header(IF_MODIFIED_SINCE, time));
+            headers.extend(tag.chain(modified));
+        }
+        let (answer, body) = self.body(url, &headers).await?;
         match answer.status {
             status if status.is_success() => {}
-            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN | StatusCode::GONE => return Ok(None),
+            StatusCode::NOT_MODIFIED if known.is_some() => {
+                return Ok(Asked::Unchanged(answer.validity));
+            }
+            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN | StatusCode::GONE => {
+                return Ok(Asked::Page(None, answer.validity));
+            }
             status => return Err(net::Error::answer(url, status).into()),
         }
         let kind = answer.content_type.as_ref().and_then(|v| v.to_str().ok());
@@ -123,12 +162,11 @@ impl Fetcher {
             let why = format!("its content type is `{kind}`");
             return Err(Error::NotAPage { url: net::redacted(url), why });
         };
-        Ok(Some(Page { url: answer.url, format, text }))
+        Ok(Asked::Page(Some(Page { url: answer.url, format, text }), answer.validity))
     }
 
     /// A small file, whole. `None`: 404 or 403.
     pub async fn small(&self, url: &Url) -> Result<Option<Bytes>, Error> {
-        let _turn = self.turn(url).await;
         let (answer, body) = self.body(url, &HeaderMap::new()).await?;
         match answer.status {
             status if status.is_success() => Ok(Some(body)),
@@ -207,11 +245,14 @@ impl Fetcher {
     }
 
     async fn body(&self, url: &Url, headers: &HeaderMap) -> Result<(Answer, Bytes), Error> {
+        let _turn = self.turn(url).await;
         let mut budget = self.client.retry().budget();
         loop {
             let response = self.client.send_within(Method::GET, url, headers, &mut budget).await?;
+            let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok());
             let answer = Answer {
                 status: response.status(),
+                validity: Validity::new(text(CACHE_CONTROL), text(ETAG), text(LAST_MODIFIED)),
                 content_type: response.headers().get(CONTENT_TYPE).cloned(),
                 url: with_credentials_of(url, response.url()),
             };
@@ -257,6 +298,7 @@ pub enum Piece<'a> {
 
 struct Answer {
     status: StatusCode,
+    validity: Validity,
     content_type: Option<HeaderValue>,
     url: Url,
 }

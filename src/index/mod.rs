@@ -2,6 +2,7 @@
 //! other parts are edges.
 pub mod address;
 mod answers;
+pub mod cache;
 pub mod candidate;
 mod catalog;
 mod crawl;
@@ -23,6 +24,7 @@ mod times;
 pub mod zip;
 
 pub use address::{Address, Surroundings};
+pub use cache::{CACHE, Cache, Trust};
 pub use candidate::{Candidate, Project, Sidecar, Skip, Skipped};
 pub use catalog::LiveCatalog;
 pub use error::Error;

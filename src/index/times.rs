@@ -7,6 +7,7 @@ use super::memo::Memo;
 use super::{Candidate, Error, Fetcher};
 use crate::lock::{Upload, UploadedFrom};
 use crate::net::redacted;
+use crate::spec::SourceName;
 
 /// The times of the candidates that matter. Files with a time on their page cost no request.
 #[derive(Debug, Default)]
@@ -20,7 +21,8 @@ impl Times {
         Self { cut_off, asked: Memo::default() }
     }
 
-    /// When the file was uploaded, and who says so; `None` where there is no cut-off.
+    /// When the file was uploaded, and who says so; `None` where there is no cut-off, or the spec
+    /// itself names the file.
     /// Errors: [`Error::NoTime`] when nobody says.
     pub async fn of(
         &self,
@@ -28,6 +30,10 @@ impl Times {
         candidate: &Candidate,
     ) -> Result<Option<Upload>, Error> {
         let Some(cut_off) = self.cut_off else { return Ok(None) };
+        // An address in the spec is a choice already; no later file can take its place.
+        if candidate.location.source == SourceName::wish() {
+            return Ok(None);
+        }
         if let Some(at) = candidate.uploaded {
             return Ok(Some(Upload { at, from: UploadedFrom::Index }));
         }

@@ -114,6 +114,20 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
             Some(_) => {}
         }
     }
+    let dated = |p: &&Package| p.uploaded.is_some();
+    match (lock.packages.iter().find(dated), spec.exclude_newer) {
+        (None, Some(cut_off)) => changes.push(format!(
+            "only files from before {cut_off} are asked for, and the lock was made without a cut-off"
+        )),
+        (Some(_), None) => {
+            changes.push("the lock was made with a cut-off, and the spec has none".to_owned());
+        }
+        (_, Some(cut_off)) => {
+            let late = lock.packages.iter().filter(|p| p.uploaded.is_some_and(|at| at >= cut_off));
+            changes.extend(late.map(|p| format!("{} is not from before {cut_off}", p.name)));
+        }
+        (None, None) => {}
+    }
     let asked = spec.asked_for();
     let dropped =
         lock.packages.iter().filter(|p| !p.requested.is_empty() && !asked.contains(&p.name));

@@ -8,7 +8,7 @@ use pubgrub::Ranges;
 
 use super::{Build, Cell, Column, Row, Table};
 use crate::cuda::CudaTag;
-use crate::index::{Candidate, Project};
+use crate::index::{Candidate, Project, Skip};
 use crate::solve::abi::{TorchAbi, local_cuda};
 use crate::solve::{Catalog, Error, Problem, Solution, range};
 use crate::spec::{SourceKind, SourceName, Spec, Strength, Wish};
@@ -106,7 +106,7 @@ pub fn survey(
         None => vec![],
     };
     for row in &mut rows {
-        row.cells = columns.iter().map(|column| column.cell(&row.torch)).collect();
+        row.cells = columns.iter().map(|column| column.cell(row, cuda)).collect();
         row.taken = taken.as_ref() == Some(&row.torch);
     }
     if let (Some(taken), Ok(solution)) = (&taken, outcome) {
@@ -136,17 +136,26 @@ fn torches(project: &Project, taken: Option<&Version>, catalog: &dyn Catalog) ->
         why_not: vec![],
     };
     let is_final = |v: &Version| !v.any_prerelease();
-    let mut versions: Vec<(&Version, Option<&Candidate>)> = project
+    // From after the cut-off: as if it were not there.
+    let skipped = project.skipped.iter().filter(|s| !matches!(s.why, Skip::TooNew(_)));
+    let mut versions: Vec<(&Version, Result<&Candidate, &Skip>)> = project
         .candidates
         .iter()
         .filter(|c| !c.yanked)
-        .map(|c| (&c.version, Some(c)))
-        .chain(project.skipped.iter().map(|s| (&s.version, None)))
+        .map(|c| (&c.version, Ok(c)))
+        .chain(skipped.map(|s| (&s.version, Err(&s.why))))
         .filter(|(v, _)| is_final(v))
         .collect();
     versions.sort_by(|a, b| b.0.cmp(a.0));
     let below =
         taken.and_then(|t| versions.iter().position(|(v, _)| *v == t)).map_or(0, |at| at + 3);
+    // Wheels for this Python, but of another CUDA.
+    let elsewhere = |why: &Skip| match why {
+        Skip::NoMatchingWheel(tags) => {
+            tags.iter().find_map(|tag| tag.parse().ok()).map_or(Build::NoWheel, Build::For)
+        }
+        _ => Build::NoWheel,
+    };
     let shown = versions.into_iter().take(ROWS.max(below));
     let build = |candidate: &Candidate| {
         let stated = local_cuda(&candidate.version);
@@ -155,7 +164,7 @@ fn torches(project: &Project, taken: Option<&Version>, catalog: &dyn Catalog) ->
             .map_or(Build::Unknown, Build::For)
     };
     shown
-        .map(|(version, candidate)| row(version, candidate.map_or(Build::NoWheel, build)))
+        .map(|(version, candidate)| row(version, candidate.map_or_else(elsewhere, build)))
         .collect()
 }
 
@@ -203,9 +212,18 @@ impl Asked {
         Self { column: Column { name, wanted, problem }, offers: found.ok() }
     }
 
-    fn cell(&self, torch: &Version) -> Cell {
+    fn cell(&self, row: &Row, cuda: CudaTag) -> Cell {
         let Some(offers) = &self.offers else { return Cell::Unknown };
-        let fits = offers.iter().find(|offer| offer.torch.contains(torch));
+        // A torch of another CUDA goes with nothing that is bound to torch, whatever versions say.
+        let other = match row.build {
+            Build::For(tag) => tag != cuda,
+            Build::NoWheel => true,
+            Build::Unknown => false,
+        };
+        let fits = offers.iter().find(|offer| match offer.torch == Ranges::full() {
+            true => true,
+            false => !other && offer.torch.contains(&row.torch),
+        });
         fits.map_or(Cell::Nothing, |offer| Cell::Has(offer.version.clone()))
     }
 }

@@ -4,7 +4,7 @@
 use super::{Build, Cell, Matrix, Row, Table};
 
 const STYLE: &str = "\
-text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#1f2328}
+text{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:13px;fill:#1f2328}
 .card{fill:#ffffff;stroke:#d0d7de}.take{fill:#dafbe1}.line{stroke:#d0d7de}
 .b{font-weight:600}.yes{fill:#116329}.no{fill:#8c959f}.bad{fill:#cf222e}.ask{fill:#9a6700}.note{fill:#59636e;font-size:12px}
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.card{fill:#0d1117;stroke:#30363d}.take{fill:#12341d}.line{stroke:#30363d}

@@ -8,6 +8,7 @@ use crate::solve::solve;
 
 const WORLD: &str = "
     torch 2.16.0!tags=cp315:
+    torch 2.15.1!tags=cu132:
     torch 2.15.0!cu132:
     torch 2.14.1!cu130:
     torch 2.13.0!cu130:
@@ -45,14 +46,16 @@ fn the_row_that_resolve_takes_is_marked_and_newer_ones_say_why_not() {
     let why = |at: usize| table.rows[at].why_not.join("; ");
     assert_eq!(why(0), "it has no wheel for Python 3.14.2 here");
     assert_eq!(why(1), "it is built for cu132, not cu130");
-    assert_eq!(why(2), "no torch-scatter for it");
-    assert_eq!(table.rows[2].cells[0], Cell::Has("0.29.1".parse().unwrap()));
+    assert_eq!(why(2), why(1));
+    assert_eq!(why(3), "no torch-scatter for it");
+    assert_eq!(table.rows[3].cells[0], Cell::Has("0.29.1".parse().unwrap()));
+    assert_eq!(table.rows[2].cells[0], Cell::Nothing, "it is of another CUDA");
     assert_eq!(table.rows[1].cells[1], Cell::Nothing);
 }
 
 #[test]
 fn without_a_solution_the_table_stands_and_says_so() {
     let table = table("torch: torch>=2.15\npyg: pyg-lib");
-    assert!(table.rows.iter().all(|r| !r.taken) && table.rows.len() == 5);
+    assert!(table.rows.iter().all(|r| !r.taken) && table.rows.len() == 6);
     assert!(table.unknown.unwrap().contains("resolve takes no row"));
 }

@@ -23,6 +23,7 @@ pub struct Client {
     retry: Retry,
     pace: Pace,
     logins: Logins,
+    offline: bool,
 }
 
 impl Client {
@@ -41,6 +42,7 @@ impl Client {
             retry,
             pace: Pace::default(),
             logins: Logins::default(),
+            offline: false,
         })
     }
 
@@ -57,6 +59,11 @@ impl Client {
     /// The same client, connections and all, with these logins.
     pub fn with_logins(self, logins: Logins) -> Self {
         Client { logins, ..self }
+    }
+
+    /// The same client, which asks no server any more: [`Error::Offline`].
+    pub fn offline(self) -> Self {
+        Client { offline: true, ..self }
     }
 
     /// How patient this client is.
@@ -162,6 +169,9 @@ impl Client {
         request: RequestBuilder,
         budget: &mut Budget,
     ) -> Result<Response, Error> {
+        if self.offline {
+            return Err(Error::Offline { url: redacted(url).into() });
+        }
         loop {
             self.pace.keep(url).await;
             let again = request.try_clone().expect("no request here has a streamed body");

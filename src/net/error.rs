@@ -21,6 +21,13 @@ pub enum Error {
         #[help]
         advice: Option<String>,
     },
+    /// Not asked, because no server may be.
+    #[error("{url} would have to be asked, and --offline forbids it")]
+    #[diagnostic(help("run the same command once without --offline: what it learns is kept"))]
+    Offline {
+        /// What was not asked.
+        url: Box<Url>,
+    },
     /// No answer, or one that broke off.
     #[error("{url} cannot be reached: {cause}")]
     #[diagnostic(help(
@@ -39,13 +46,13 @@ impl Error {
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Error::Status { status, .. } => Some(*status),
-            Error::Transport { .. } => None,
+            Error::Offline { .. } | Error::Transport { .. } => None,
         }
     }
 
     /// Whether no answer came at all: the host is away, or the way to it is.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, Error::Transport { .. })
+        matches!(self, Error::Offline { .. } | Error::Transport { .. })
     }
 
     pub(super) fn transport(url: &Url, error: reqwest::Error) -> Self {

@@ -14,7 +14,7 @@ use crate::python::CoreMetadata;
 use crate::spec::{Spec, parse};
 
 /// `NAME VERSION[!yanked][!cuNNN]: REQUIREMENT; REQUIREMENT`, one a line; `NAME VERSION!sdist`,
-/// `!tags=cp313,…` and `!python=<3.14` have no usable wheel.
+/// `!tags=cp313,…`, `!python=<3.14` and `!uploaded=2026-11-20` (after the cut-off) have no usable wheel.
 #[derive(Default)]
 pub struct MapCatalog {
     projects: BTreeMap<PackageName, Project>,
@@ -50,7 +50,9 @@ impl MapCatalog {
         let tags = |text: &str| text.split(',').map(str::to_owned).collect();
         let why = (marks.contains(&"sdist").then_some(Skip::NoWheel))
             .or(value("tags=").map(|text| Skip::NoMatchingWheel(tags(text))))
-            .or(value("python=").map(|text| Skip::RequiresPython(text.parse().unwrap())));
+            .or(value("python=").map(|text| Skip::RequiresPython(text.parse().unwrap())))
+            .or(value("uploaded=")
+                .map(|day| Skip::TooNew(format!("{day}T12:00:00Z").parse().unwrap())));
         if let Some(why) = why {
             project.skipped.push(Skipped { version, why });
             return;

@@ -15,5 +15,6 @@ mod solution;
 
 pub use catalog::{Catalog, Problem};
 pub use explain::Conflict;
+pub use held_back::{Behind, behind};
 pub use range::range;
 pub use solution::{Chosen, Error, Solution, solve};

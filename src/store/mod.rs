@@ -4,10 +4,12 @@ mod error;
 mod facts;
 mod fetch;
 mod folder;
+mod prune;
 mod sink;
 mod verified;
 
 pub use error::Error;
 pub use fetch::Wanted;
 pub use folder::Store;
+pub use prune::Pruned;
 pub use verified::Verified;

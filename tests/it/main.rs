@@ -10,7 +10,9 @@ mod doctor;
 mod export;
 mod index;
 mod life;
+mod matrix;
 mod order;
+mod outdated;
 mod purity;
 mod registry;
 mod resolve;
@@ -21,3 +23,6 @@ mod status;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod transport;
+mod traps;
+mod why;

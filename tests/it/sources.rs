@@ -208,7 +208,14 @@ fn a_cut_off_takes_what_was_there_and_the_lock_says_who_knows() {
         assert!(text.contains("uploaded-from = \"last-modified\""), "{text}");
 
         envlock.run(["resolve", "--check", cut_off[0], cut_off[1]]).exits(0);
-        envlock.run(["resolve", "--check"]).exits(3);
+        let stale = envlock.run(["resolve", "--check"]).exits(3);
+        assert_eq!(
+            stale.stdout(),
+            "stale: the lock was made with a cut-off, and the spec has none\n"
+        );
+        let earlier = ["resolve", "--check", "--exclude-newer", "2026-05-01"];
+        let stale = envlock.run(earlier).exits(3);
+        assert!(stale.stdout().contains("ray is not from before 2026-05-02"), "{}", stale.stdout());
         let moment = ["resolve", "--upgrade", "--exclude-newer", "2026-06-01T10:00:00Z"];
         envlock.run(moment).exits(0);
         assert_eq!(locked(&envlock, "ray").version.to_string(), "1.0");
@@ -241,8 +248,9 @@ fn a_wheel_named_by_its_address_is_hashed_pinned_and_built() {
     let index = start();
     let wheel = index.wheel("ray", "3.0.0.dev0").tags(CP314).requires("six").extra("data").add();
     index.wheel("ray", "2.60.0").tags(CP314).add();
-    index.wheel("six", "1.0").add();
-    index.wheel("tool", "1.0").requires("ray>=2.60").add();
+    let time = "2026-01-01T00:00:00Z";
+    index.wheel("six", "1.0").uploaded(time).add();
+    index.wheel("tool", "1.0").uploaded(time).requires("ray>=2.60").add();
     let url = format!("http://{}/nightly/abc123/{}", index.host(), wheel.file);
     let envlock = Envlock::new();
     let sources = [("pypi", index.url().to_string())];
@@ -258,6 +266,11 @@ fn a_wheel_named_by_its_address_is_hashed_pinned_and_built() {
     assert_eq!(location, format!("wish:/nightly/abc123/{}", wheel.file));
     assert_eq!((index.downloads("/nightly/"), index.requests("/simple/ray/")), (1, 0));
     envlock.run(["resolve", "--check"]).exits(0);
+    // A cut-off says nothing about what was chosen by its address.
+    envlock.run(["resolve", "--exclude-newer", "2026-02-01"]).exits(0);
+    assert_eq!(locked(&envlock, "ray").uploaded, None);
+    assert_eq!(locked(&envlock, "six").uploaded.unwrap().to_string(), time);
+    envlock.run(["resolve"]).exits(0);
     fs_err::remove_dir_all(envlock.path(".store/sha256")).unwrap();
     envlock.run(["build", "--prepare"]).exits(0);
     assert_eq!(index.downloads("/nightly/"), 2);
@@ -341,6 +354,24 @@ fn logins_reach_their_host_only_and_are_never_shown() {
         assert_eq!(files.logins(), 0, "{case}");
         assert_eq!(envlock.path(".bin/asked").exists(), case.starts_with("keyring"), "{case}");
     }
+}
+
+#[test]
+fn a_file_on_another_host_gets_the_login_of_that_host() {
+    let (index, files) = private();
+    let files = files.only_for("you", "two");
+    let envlock = Envlock::new();
+    envlock.write("envlock.toml", pypi(&index, "[\"ray\"]"));
+    let here = "machine 127.0.0.1 login me password hid%den\n";
+    envlock.write("netrc", here);
+    let named = envlock.path("netrc");
+    let envlock = envlock.env("NETRC", &named);
+    let run = envlock.run(["resolve"]).exits(5);
+    let said = words(&run.stderr());
+    assert!(said.contains("401") && said.contains("a login for localhost"), "{said}");
+    envlock.write("netrc", format!("{here}machine localhost login you password two\n"));
+    envlock.run(["resolve"]).exits(0);
+    assert!(files.logins() > 0);
 }
 
 #[test]

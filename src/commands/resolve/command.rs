@@ -12,7 +12,7 @@ use super::target;
 use crate::cli::Resolve;
 use crate::commands::{Context, driver};
 use crate::exit::{CommandResult, Exit, Failure};
-use crate::index::{Fetcher, LiveCatalog, Sources, Surroundings, Target};
+use crate::index::{CACHE, Cache, Fetcher, LiveCatalog, Sources, Surroundings, Target, Trust};
 use crate::lock::{self, Diff, Lock};
 use crate::python::marker_environment;
 use crate::release;
@@ -61,7 +61,7 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
         context.ui.warn(why);
     }
     let kept = kept(old.as_ref(), args.upgrade.as_deref());
-    let (lock, held_back) = resolve(&spec, old.as_ref(), kept, context).await?;
+    let (lock, held_back) = resolve(&args, &spec, old.as_ref(), kept, context).await?;
     let may_change = |name: &PackageName| {
         args.upgrade.as_ref().is_some_and(|u| u.is_empty() || u.contains(name))
     };
@@ -105,24 +105,53 @@ fn kept(old: Option<&Lock>, upgrade: Option<&[PackageName]>) -> Kept {
     packages.map(|p| (p.name.clone(), p.version.clone())).collect()
 }
 
+/// What the old lock has: likely to be wanted again, at its version unless that is to move.
+fn hints(old: Option<&Lock>, kept: &Kept) -> BTreeMap<PackageName, Option<Version>> {
+    let packages = old.into_iter().flat_map(|o| &o.packages);
+    packages.map(|p| (p.name.clone(), kept.get(&p.name).cloned())).collect()
+}
+
+fn trust(args: &Resolve) -> Trust {
+    // Who asks for the newest must not be answered with what was the newest ten minutes ago.
+    match (args.offline, args.refresh || args.upgrade.is_some()) {
+        (true, _) => Trust::Offline,
+        (_, true) => Trust::Refresh,
+        _ => Trust::Fresh,
+    }
+}
+
 async fn resolve(
+    args: &Resolve,
     spec: &Spec,
     old: Option<&Lock>,
     kept: Kept,
     context: &Context,
 ) -> Result<(Lock, Vec<String>), Failure> {
     let client = context.client()?;
+    let client = if args.offline { client.offline() } else { client };
     let store = store::Store::open()?;
+    let cache = Cache::at(store.root().join(CACHE), trust(args));
     let bar = context.ui.bar("resolving", None, Unit::Items);
-    let pins = target::pins(spec, old, &client, &store, &context.ui).await?;
-    let environment = marker_environment(&pins.python.version);
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
     let client = client.with_logins(sources.logins(spec, &surroundings)?);
+    let fetcher = Fetcher::new(client.clone()).with_cache(cache.clone()).remembering(store.clone());
+    let start = |target: Target| {
+        let (sources, fetcher) = (sources.clone(), fetcher.clone());
+        let catalog = LiveCatalog::start(spec, target, sources, fetcher, bar.clone());
+        catalog.expect(hints(old, &kept));
+        catalog
+    };
+    // The indexes need not wait for the registries where the answer of those can be foreseen.
+    let ahead = target::likely(spec, old).map(|target| (target.clone(), start(target)));
+    let pins = target::pins(spec, old, &client, &store, &cache, &context.ui).await?;
+    let environment = marker_environment(&pins.python.version);
     let target = Target::new(pins.python.version.clone(), pins.glibc, spec.target.cuda)
         .before(spec.exclude_newer);
-    let fetcher = Fetcher::new(client).remembering(store);
-    let catalog = Arc::new(LiveCatalog::start(spec, target, sources, fetcher, bar.clone()));
+    let catalog = Arc::new(match ahead {
+        Some((foreseen, catalog)) if foreseen == target => catalog,
+        _ => start(target),
+    });
     let solution = {
         let (spec, catalog, environment) = (spec.clone(), catalog.clone(), environment.clone());
         let solving =
@@ -137,6 +166,7 @@ async fn resolve(
     };
     let candidates: Vec<_> = chosen.iter().map(|c| c.candidate.clone()).collect();
     let facts = catalog.wheel_facts(&candidates).await?;
+    catalog.remember().await;
     bar.finish();
     let lock = lock::assemble(spec, pins, chosen.into_iter().zip(facts).collect());
     Ok((lock, held_back))

@@ -3,9 +3,13 @@
 //! is no pin; both are said aloud, and a build refuses what is not pinned.
 
 use pep440_rs::Version;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use crate::digest::Sha256;
 use crate::exit::{Exit, Failure};
-use crate::index::standalone;
+use crate::index::cache::{Kept, Validity};
+use crate::index::{Cache, Target, standalone};
 use crate::lock::{BasePin, Bases, Lock, Pins, PythonPin};
 use crate::registry::{self, Ask, BaseFacts};
 use crate::solve::base as base_image;
@@ -23,13 +27,14 @@ pub async fn pins(
     old: Option<&Lock>,
     client: &net::Client,
     store: &Store,
+    cache: &Cache,
     ui: &Ui,
 ) -> Result<Pins, Failure> {
     let registry = registry::Client::new(client.clone(), &spec.registry, spec.registry.insecure);
     let (runtime, devel, archive) = tokio::join!(
-        base(&registry, &spec.base.runtime, old.map(|o| &o.base.runtime), ui),
-        base(&registry, &spec.base.devel, old.map(|o| &o.base.devel), ui),
-        standalone_python(spec, old, client, ui),
+        base(&registry, &spec.base.runtime, old.map(|o| &o.base.runtime), cache, ui),
+        base(&registry, &spec.base.devel, old.map(|o| &o.base.devel), cache, ui),
+        standalone_python(spec, old, client, cache, ui),
     );
     let (runtime, devel) = (runtime?, devel?);
     let ask = Ask {
@@ -73,14 +78,49 @@ pub async fn pins(
     })
 }
 
+/// What the pins are going to be, where that can be told without asking: the crawl need not wait.
+pub fn likely(spec: &Spec, old: Option<&Lock>) -> Option<Target> {
+    let old = old.filter(|o| o.base.runtime.reference == spec.base.runtime);
+    let wanted = &spec.python.version;
+    let stated = wanted.patch.map(|patch| Version::new([wanted.major, wanted.minor, patch]));
+    let locked = old.map(|o| &o.python).filter(|p| p.source == spec.python.source);
+    let locked = locked.map(|p| p.version.clone()).filter(|version| matches(spec, version));
+    let glibc = spec.target.glibc.or(old.map(|o| o.target.glibc))?;
+    Some(Target::new(stated.or(locked)?, glibc, spec.target.cuda))
+}
+
+/// What a tag or a "latest" means is believed for as long as an index page is.
+async fn kept<T, E, F>(
+    cache: &Cache,
+    kind: &'static str,
+    question: &str,
+    ask: impl FnOnce() -> F,
+) -> Result<T, E>
+where
+    T: Clone + Serialize + DeserializeOwned + Send + 'static,
+    F: Future<Output = Result<T, E>>,
+{
+    let key = Sha256::of(question);
+    if let Some(known) = cache.get::<Kept<T>>(kind, &key)
+        && cache.believes(&known.validity)
+    {
+        return Ok(known.answer);
+    }
+    let answer = ask().await?;
+    let validity = Validity::new(None, None, None);
+    cache.put(kind, &key, Kept { answer: answer.clone(), validity });
+    Ok(answer)
+}
+
 async fn base(
     registry: &registry::Client,
     name: &str,
     old: Option<&BasePin>,
+    cache: &Cache,
     ui: &Ui,
 ) -> Result<BasePin, Failure> {
     let old = old.filter(|pin| pin.reference == name).and_then(|pin| pin.digests);
-    let digests = match registry.pin(name).await {
+    let digests = match kept(cache, "bases", name, || registry.pin(name)).await {
         Ok(digests) => Some(digests),
         Err(error) if error.is_unreachable() => {
             match old {
@@ -126,13 +166,16 @@ async fn standalone_python(
     spec: &Spec,
     old: Option<&Lock>,
     client: &net::Client,
+    cache: &Cache,
     ui: &Ui,
 ) -> Result<Option<PythonPin>, Failure> {
     let wanted = &spec.python;
     if wanted.source != PythonSource::Standalone {
         return Ok(None);
     }
-    match standalone::pin(client, &wanted.version, wanted.mirror.as_ref()).await {
+    let question = format!("{} {:?}", wanted.version, wanted.mirror);
+    let ask = || standalone::pin(client, &wanted.version, wanted.mirror.as_ref());
+    match kept(cache, "pythons", &question, ask).await {
         Ok((version, archive)) => Ok(Some(PythonPin {
             version,
             source: PythonSource::Standalone,
@@ -261,7 +304,7 @@ fn glibc(
 }
 
 /// The C library of the distribution release that an image's tag names.
-fn release_glibc(image: &str) -> Option<GlibcVersion> {
+pub fn release_glibc(image: &str) -> Option<GlibcVersion> {
     const RELEASES: [(&str, u16); 8] = [
         ("ubuntu20.04", 31),
         ("ubuntu22.04", 35),

@@ -90,6 +90,9 @@ impl<'a, 'p> Advisor<'a, 'p> {
             }
             match python {
                 Some(python) => self.say(format!("set python.version = \"{python}\"")),
+                None if let Skip::TooNew(at) = skipped.why => {
+                    self.say(format!("move the cut-off (--exclude-newer) past {at}"));
+                }
                 None if other => self.say("set another python.version".to_owned()),
                 None => {}
             }

@@ -59,6 +59,11 @@ told!(a_project_of_sdists_only, "g: a", "b 1.0: a\na 2.0!sdist\na 1.0!sdist");
 told!(a_wheel_for_another_python, "g: a", "a 2.0!tags=cp312,cp313,cp313t\na 1.0!tags=cp312");
 told!(another_platform, "g: a>=2", "a 2.0!tags=win_amd64,macosx_14_0_arm64\na 1.0:");
 told!(a_version_that_wants_an_older_python, "g: a", "a 2.0!python=<3.14");
+told!(
+    a_version_from_after_the_cut_off,
+    "g: a>=2",
+    "a 2.1!uploaded=2026-11-21\na 2.0!uploaded=2026-11-20\na 1.0:"
+);
 told!(yanked_versions_only, "g: a>=2", "a 2.0!yanked:\na 1.0:");
 told!(a_pre_release_only, "g: a>1", "a 2.0rc1:\na 1.0:");
 told!(a_project_that_no_source_has, "g: nowhere", "a 1.0:");
