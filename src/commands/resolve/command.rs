@@ -93,9 +93,10 @@ fn hints(old: Option<&Lock>, kept: &Kept) -> BTreeMap<PackageName, Option<Versio
 }
 
 fn trust(args: &Resolve) -> Trust {
-    match (args.offline, args.refresh) {
-        (true, _) => Trust::Offline,
-        (_, true) => Trust::Refresh,
+    match args.offline {
+        true => Trust::Offline,
+        // Who asks for the newest does not mean the newest of ten minutes ago.
+        _ if args.refresh || args.upgrade.is_some() => Trust::Refresh,
         _ => Trust::Fresh,
     }
 }
