@@ -16,7 +16,8 @@ ARG LOCKED_CUDA_VERSION=${CUDA_VERSION}
 ARG BASE_IMAGE
 ARG RUNTIME_BASE_IMAGE
 
-# Stands in for the build context of this name, so that a build without it says what is missing.
+# Stands in for the build context of this name: a build without --build-context envlock=… ends at once, at the
+# first mount from it ("/python: not found"), and takes nothing from anywhere else.
 FROM scratch AS envlock
 
 # ---------------------------------------------------------------------------------------------- runtime

@@ -2,9 +2,11 @@
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
 use pep508_rs::PackageName;
 
-use crate::spec::{ImageName, IndexOverride};
+use crate::cuda::{CudaTag, DriverVersion};
+use crate::spec::{ImageName, IndexOverride, ProfileName, PythonRequest};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 ok, 1 failed, 2 usage, 3 lock stale, 4 unsatisfiable, 5 network, 6 integrity,
@@ -29,6 +31,9 @@ pub struct Global {
     /// The project folder, with envlock.toml, env.lock and config.yaml
     #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
     pub project: Utf8PathBuf,
+    /// Use [profiles.NAME] of envlock.toml, and its lock env.NAME.lock
+    #[arg(short = 'P', long, global = true, value_name = "NAME")]
+    pub profile: Option<ProfileName>,
     /// Write the result as JSON to stdout
     #[arg(long, global = true)]
     pub json: bool,
@@ -50,6 +55,14 @@ pub enum Command {
     Resolve(Resolve),
     /// Build the images of env.lock; with --push, to the registry, then rewrite config.yaml
     Build(Build),
+    /// Write the lock in another tool's format
+    Export(Export),
+    /// Which of the wishes bring a locked package, and through what
+    Why(Why),
+    /// Which locked packages have newer versions, and what holds them back
+    Outdated(Outdated),
+    /// Which torch goes with which torchvision, PyG, Ray and marimo, for each Python
+    Matrix(Matrix),
     /// Put an earlier release's digests back into config.yaml
     Rollback(Rollback),
     /// What config.yaml runs now, and how it differs from the last release
@@ -75,9 +88,13 @@ pub struct Resolve {
     /// Leave out a package the spec asks for (repeatable)
     #[arg(long, value_name = "PKG")]
     pub without: Vec<PackageName>,
-    /// Where the lock is
-    #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
-    pub lock: Utf8PathBuf,
+    /// Leave out files uploaded at this moment or later: 2026-11-23 (to its end, UTC) or an RFC 3339
+    /// time
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
     /// Show what would change, write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -85,6 +102,9 @@ pub struct Resolve {
     /// whatever is locked and still fits stays
     #[arg(short = 'U', long, value_name = "PKG", num_args = 0..)]
     pub upgrade: Option<Vec<PackageName>>,
+    /// The NVIDIA driver the images will meet; one that is too old for the CUDA tag is an error
+    #[arg(long, value_name = "VERSION")]
+    pub driver: Option<DriverVersion>,
     /// Only tell whether the lock matches the spec (exit 3 when not); no network
     #[arg(long, conflicts_with_all = ["dry_run", "upgrade"])]
     pub check: bool,
@@ -94,6 +114,11 @@ pub struct Resolve {
     /// Ask every index again, even where the cache is still fresh
     #[arg(long, conflicts_with = "check")]
     pub refresh: bool,
+    /// Only show what the lock changes, with sizes, against another lock file or the one of a git
+    /// revision (HEAD, when none is named); no network
+    #[arg(long, value_name = "FILE|REVISION", num_args = 0..=1, default_missing_value = "HEAD",
+          conflicts_with_all = ["dry_run", "upgrade", "check"])]
+    pub diff: Option<String>,
 }
 
 /// `envlock build`
@@ -117,21 +142,113 @@ pub struct Build {
     /// Push without touching config.yaml or the release record
     #[arg(long, requires = "push")]
     pub no_config: bool,
-    /// Where the lock is
-    #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
-    pub lock: Utf8PathBuf,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
     /// The address of a source for this run: NAME=URL (repeatable)
     #[arg(long, value_name = "NAME=URL")]
     pub index: Vec<IndexOverride>,
     /// Leave out a package the spec asks for, as the lock was made (repeatable)
     #[arg(long, value_name = "PKG")]
     pub without: Vec<PackageName>,
+    /// The cut-off the lock was made with
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
+    /// The NVIDIA driver the images will meet, instead of this machine's
+    #[arg(long, value_name = "VERSION")]
+    pub driver: Option<DriverVersion>,
     /// Print the plan: images, build args, layers, sizes, config diff
     #[arg(long)]
     pub dry_run: bool,
     /// Only lay out .envlock for a build by hand, and print the `docker build` lines
     #[arg(long, conflicts_with_all = ["push", "dry_run"])]
     pub prepare: bool,
+}
+
+/// `envlock export`
+#[derive(Debug, Clone, Args)]
+pub struct Export {
+    /// What to write
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Where to; standard output when absent
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<Utf8PathBuf>,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
+    /// The address of a source for this run: NAME=URL (repeatable)
+    #[arg(long, value_name = "NAME=URL")]
+    pub index: Vec<IndexOverride>,
+}
+
+/// What `envlock export` can write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFormat {
+    /// pylock.toml (PEP 751), with the addresses the wheels have now
+    Pylock,
+    /// A requirements file with hashes; needs no network
+    Requirements,
+    /// A CycloneDX 1.6 bill of materials in JSON; needs no network
+    Cyclonedx,
+}
+
+/// `envlock why`
+#[derive(Debug, Clone, Args)]
+pub struct Why {
+    /// A package of the lock
+    #[arg(value_name = "PKG")]
+    pub package: PackageName,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
+}
+
+/// `envlock outdated`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Outdated {
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
+    /// Take a group's packages from another source, as the lock was made (repeatable)
+    #[arg(long, value_name = "GROUP=NAME|URL")]
+    pub index: Vec<IndexOverride>,
+    /// Leave out a package the spec asks for, as the lock was made (repeatable)
+    #[arg(long, value_name = "PKG")]
+    pub without: Vec<PackageName>,
+    /// Leave out files uploaded at this moment or later, as for resolve
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
+}
+
+/// `envlock matrix`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Matrix {
+    /// For these Pythons instead of the spec's
+    #[arg(long, value_name = "X.Y", value_delimiter = ',', value_parser = python)]
+    pub python: Vec<PythonRequest>,
+    /// For this CUDA tag instead of the spec's
+    #[arg(long, value_name = "TAG")]
+    pub cuda: Option<CudaTag>,
+    /// Also write the tables as a picture
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<Utf8PathBuf>,
+    /// Where the lock is, if there is one: its Python and C library are taken
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<Utf8PathBuf>,
+    /// Take a group's packages from another source, by name or URL (repeatable)
+    #[arg(long, value_name = "GROUP=NAME|URL")]
+    pub index: Vec<IndexOverride>,
+    /// Leave out a package the spec asks for (repeatable)
+    #[arg(long, value_name = "PKG")]
+    pub without: Vec<PackageName>,
+    /// Leave out files uploaded at this moment or later, as for resolve
+    #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
+    pub exclude_newer: Option<Timestamp>,
+}
+
+fn python(text: &str) -> Result<PythonRequest, String> {
+    PythonRequest::try_from(text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// `envlock rollback`

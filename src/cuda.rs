@@ -53,6 +53,51 @@ impl CudaLine {
     }
 }
 
+/// The version of an NVIDIA driver, `580.95.05`, or only its branch, `580`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriverVersion {
+    branch: u32,
+    text: String,
+}
+
+/// Text that is not a driver's version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not the version of an NVIDIA driver, such as 580 or 580.95.05")]
+pub struct BadDriver(String);
+
+impl DriverVersion {
+    /// From `/proc/driver/nvidia/version`: `NVRM version: … Kernel Module …  580.95.05  …`.
+    pub fn of_kernel_module(text: &str) -> Option<Self> {
+        let line = text.lines().find(|line| line.starts_with("NVRM version"))?;
+        line.split_whitespace().find_map(|word| word.contains('.').then(|| word.parse().ok())?)
+    }
+}
+
+impl FromStr for DriverVersion {
+    type Err = BadDriver;
+    fn from_str(text: &str) -> Result<Self, BadDriver> {
+        let parts: Option<Vec<u32>> = text.split('.').map(|part| part.parse().ok()).collect();
+        match parts.as_deref() {
+            // The branches that are still of use have three digits.
+            Some(&[branch @ 100..1000, ..]) => Ok(Self { branch, text: text.to_owned() }),
+            _ => Err(BadDriver(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for DriverVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl CudaTag {
+    /// The driver branch that is needed, when `driver` is older.
+    pub fn too_old(self, driver: &DriverVersion) -> Option<u32> {
+        self.line()?.min_driver().filter(|need| driver.branch < *need)
+    }
+}
+
 impl FromStr for CudaTag {
     type Err = BadCuda;
     fn from_str(text: &str) -> Result<Self, BadCuda> {
@@ -133,6 +178,23 @@ mod tests {
             assert_eq!(line.parse::<CudaLine>().ok(), parsed.line());
         }
         assert_eq!("cpu".parse::<CudaTag>().unwrap().line(), None);
+    }
+
+    #[test]
+    fn a_driver_is_compared_by_its_branch() {
+        let needs = |tag: &str, driver: &str| {
+            tag.parse::<CudaTag>().unwrap().too_old(&driver.parse().unwrap())
+        };
+        assert_eq!(needs("cu130", "570"), Some(580));
+        assert_eq!(needs("cu130", "580.65.06"), None);
+        assert_eq!(needs("cu128", "570.133.20"), None);
+        assert_eq!(needs("cpu", "470"), None);
+        for text in ["", "13.0", "580x", "new", "5800"] {
+            assert!(text.parse::<DriverVersion>().is_err(), "{text}");
+        }
+        let old = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.54.03  Tue Jun  6 22:20:39 UTC 2023\n";
+        assert_eq!(DriverVersion::of_kernel_module(old).unwrap().to_string(), "535.54.03");
+        assert_eq!(DriverVersion::of_kernel_module("GCC version: 13.3.0"), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! envlock makes a deep-learning environment reproducible from version choice to running cluster:
 //! spec → lock → images by digest → config.yaml, and back.
 //!
-//! `ARCHITECTURE.md` is the map. The folders `solve`, `lock`, `image`, `config`, `python` and the
+//! `ARCHITECTURE.md` is the map. The folders `solve`, `matrix`, `lock`, `image`, `config`, `python` and the
 //! parsers of `index` are pure: values in, values out; `tests/it/purity.rs` holds them to it.
 
 pub mod cli;
@@ -11,9 +11,11 @@ pub mod cuda;
 pub mod digest;
 pub mod engine;
 pub mod exit;
+pub mod export;
 pub mod image;
 pub mod index;
 pub mod lock;
+pub mod matrix;
 pub mod net;
 pub mod python;
 pub mod reference;

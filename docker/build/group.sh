@@ -19,4 +19,13 @@ fi
 # shellcheck disable=SC2086 # "-m pip" is two words
 "$env/bin/python" -I -B $pip install --quiet --no-index --no-deps --require-hashes --no-compile --no-cache-dir \
     --disable-pip-version-check --no-warn-script-location --find-links /media -r /media/requirements.txt
+# An interpreter that is patched to install elsewhere would pass unseen: the environment itself must have it all.
+"$env/bin/python" -I -B -c '
+import importlib.metadata, re, sys
+names = [line.split("==")[0] for line in open("/media/requirements.txt") if re.match("[A-Za-z0-9]", line)]
+for name in names:
+    place = str(importlib.metadata.distribution(name).locate_file(""))
+    if not place.startswith(sys.prefix + "/"):
+        sys.exit(f"{name} was installed into {place}, not into {sys.prefix}")
+' || fail "not every distribution of the group $group is in $env"
 settle "$env"

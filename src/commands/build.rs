@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::Context;
+use super::{Context, driver};
 use crate::cli::Build;
 use crate::digest::{Digest, Sha256};
 use crate::engine::dockerfile::{Engine, Recipe};
@@ -17,7 +17,7 @@ use crate::lock::Lock;
 use crate::reference::PinnedReference;
 use crate::registry;
 use crate::release::{self, Publication, Published};
-use crate::spec::{self, ImageName, Overrides, Spec};
+use crate::spec::{ImageName, Overrides, Spec};
 
 /// The engine's name in release records.
 const ENGINE: &str = "dockerfile";
@@ -26,9 +26,14 @@ type Images = BTreeMap<ImageName, PinnedReference>;
 
 /// Runs `envlock build`.
 pub async fn run(args: Build, context: &Context) -> CommandResult {
-    let overrides = Overrides { index: args.index.clone(), without: args.without.clone() };
-    let spec = overrides.apply(spec::load(&context.folder)?)?;
-    let (lock, lock_text) = context.read_lock(&args.lock)?;
+    let overrides = Overrides {
+        index: args.index.clone(),
+        without: args.without.clone(),
+        exclude_newer: args.exclude_newer,
+    };
+    let spec = overrides.apply(context.spec()?)?;
+    let (lock, lock_text) = context.read_lock(&context.lock_name(args.lock.as_deref()))?;
+    driver::ensure(args.driver.as_ref(), lock.target.cuda_tag).await?;
     let destination = args.registry.as_ref().or(spec.registry.destination.as_ref());
     let destination: Option<Destination> = destination.map(|d| d.parse()).transpose()?;
     let recipe = Recipe::of(&context.folder)?;
@@ -46,6 +51,8 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         return job.show();
     }
     let client = context.client()?;
+    let waiting = || context.ui.note("waiting for another build in this project");
+    let _building = release::hold_build(&context.folder, waiting)?;
     if args.prepare {
         let files = gather(&plan, &lock, &spec, &client, &context.folder, &context.ui).await?;
         let lines = recipe.prepare(&context.folder, &plan, &files)?;

@@ -1,11 +1,13 @@
 //! What every command is given.
 
+use std::io::Write;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::exit::{Exit, Failure};
 use crate::lock::{self, Lock};
 use crate::release::{self, ProjectLock};
-use crate::spec::Spec;
+use crate::spec::{self, ProfileName, Spec};
 use crate::ui::Ui;
 use crate::{net, registry};
 
@@ -14,6 +16,8 @@ use crate::{net, registry};
 pub struct Context {
     /// Where envlock.toml, env.lock and config.yaml are.
     pub folder: Utf8PathBuf,
+    /// Which profile of envlock.toml this run is for.
+    pub profile: Option<ProfileName>,
     /// The only way to print.
     pub ui: Ui,
 }
@@ -22,6 +26,29 @@ impl Context {
     /// A path in the project folder.
     pub fn path(&self, relative: impl AsRef<Utf8Path>) -> Utf8PathBuf {
         self.folder.join(relative)
+    }
+
+    /// envlock.toml with the changes of the profile, or the built-in stack.
+    pub fn spec(&self) -> Result<Spec, spec::Error> {
+        spec::load(&self.folder, self.profile.as_ref())
+    }
+
+    /// The lock's file name: as it was given, else the one of the profile.
+    pub fn lock_name(&self, given: Option<&Utf8Path>) -> Utf8PathBuf {
+        given.map_or_else(|| lock::file_name(self.profile.as_ref()), Utf8Path::to_owned)
+    }
+
+    /// Writes a file of the project: all of the text or none of it, under any crash.
+    pub fn write(&self, path: &Utf8Path, text: &str) -> Result<(), Failure> {
+        let attempt = || -> std::io::Result<()> {
+            let mut file = atomic_write_file::AtomicWriteFile::open(path)?;
+            file.write_all(text.as_bytes())?;
+            file.commit()
+        };
+        attempt().map_err(|e| {
+            let message = format!("{path} cannot be written: {e}; what was there is untouched");
+            Failure::message(Exit::Failed, message)
+        })
     }
 
     /// A client for downloads and registries.

@@ -4,12 +4,18 @@ pub mod cache;
 pub mod completions;
 mod context;
 pub mod doctor;
+mod driver;
+pub mod export;
 pub mod history;
 pub mod init;
+mod live;
+pub mod matrix;
+pub mod outdated;
 pub mod resolve;
 pub mod rollback;
 mod run;
 pub mod status;
+pub mod why;
 
 pub use context::Context;
 pub use run::run;

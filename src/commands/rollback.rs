@@ -8,13 +8,11 @@ use super::Context;
 use crate::cli::Rollback;
 use crate::config::unified;
 use crate::exit::{CommandResult, Exit, Failure};
-use crate::lock;
 use crate::release::{self, Error, Plan, Published};
-use crate::spec;
 
 /// Runs `envlock rollback`.
 pub async fn run(args: Rollback, context: &Context) -> CommandResult {
-    let registry = context.registry(&spec::load(&context.folder)?, args.insecure)?;
+    let registry = context.registry(&context.spec()?, args.insecure)?;
     let project = if args.dry_run {
         context.warn_if_interrupted();
         None
@@ -39,8 +37,9 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
     let Some(project) = project else {
         let mut diff = release::preview_rollback(&context.folder, &plan)?;
         if let Some(after) = &lock_bytes {
-            let before = fs_err::read(context.path(lock::FILE_NAME)).unwrap_or_default();
-            diff += &unified(lock::FILE_NAME, &before, after);
+            let name = release::lock_file_of(after);
+            let before = fs_err::read(context.path(&name)).unwrap_or_default();
+            diff += &unified(name.as_str(), &before, after);
         }
         return Ok(report(context, &plan, &Published { record: None, diff }, true));
     };

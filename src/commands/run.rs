@@ -2,7 +2,10 @@
 
 use tracing_subscriber::EnvFilter;
 
-use super::{Context, build, cache, completions, doctor, history, init, resolve, rollback, status};
+use super::{
+    Context, build, cache, completions, doctor, export, history, init, matrix, outdated, resolve,
+    rollback, status, why,
+};
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
 use crate::ui::{Options, Ui};
@@ -22,7 +25,7 @@ pub fn run(cli: Cli) -> Exit {
         .with_writer(std::io::stderr)
         .without_time()
         .init();
-    let context = Context { folder: global.project.clone(), ui };
+    let context = Context { folder: global.project.clone(), profile: global.profile.clone(), ui };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -44,8 +47,12 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
     match command {
         Command::Resolve(args) => resolve::run(args, context).await,
         Command::Build(args) => build::run(args, context).await,
+        Command::Export(args) => export::run(args, context).await,
         Command::Rollback(args) => rollback::run(args, context).await,
         Command::Status(args) => status::run(args, context).await,
+        Command::Why(args) => why::run(&args, context),
+        Command::Outdated(args) => outdated::run(args, context).await,
+        Command::Matrix(args) => matrix::run(args, context).await,
         Command::History(args) => history::run(&args, context),
         Command::Cache(args) => cache::run(&args, context),
         Command::Init(args) => init::run(&args, context),

@@ -1,5 +1,6 @@
 //! `envlock status`: what config.yaml runs now, and how that differs from the last release.
 
+use camino::Utf8Path;
 use serde::Serialize;
 
 use super::Context;
@@ -7,7 +8,6 @@ use crate::cli::Status;
 use crate::config::{self, ConfigPath, Role};
 use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit};
-use crate::lock;
 use crate::reference;
 use crate::release::{self, History, State};
 use crate::spec::{self, ImageName};
@@ -63,7 +63,7 @@ enum Presence {
 /// Runs `envlock status`.
 pub async fn run(args: Status, context: &Context) -> CommandResult {
     context.warn_if_interrupted();
-    let spec = spec::load(&context.folder)?;
+    let spec = context.spec()?;
     let (_, history) = release::read_history(&context.folder)?;
     if let Some(torn) = &history.torn {
         let file = release::FILE_NAME;
@@ -73,7 +73,7 @@ pub async fn run(args: Status, context: &Context) -> CommandResult {
     let text = release::read_config(&context.folder, file)?;
     let roles = config::current(&text, &spec.config).map_err(|e| e.in_file(file.as_str()))?;
     let current = history.current()?;
-    let lock_bytes = fs_err::read(context.path(lock::FILE_NAME)).ok();
+    let lock_bytes = fs_err::read(context.path(context.lock_name(None))).ok();
     let mut report = Report {
         v: 1,
         release: current.release,
@@ -99,7 +99,7 @@ pub async fn run(args: Status, context: &Context) -> CommandResult {
     if context.ui.wants_json() {
         context.ui.json(&report);
     } else {
-        context.ui.result(render(&report));
+        context.ui.result(render(&report, &context.lock_name(None)));
     }
     Ok(Exit::Ok)
 }
@@ -128,7 +128,7 @@ fn judge(role: Role, spec: &spec::ConfigSpec, history: &History, current: &State
     RoleReport { path, image, value, release, drift, builds, in_registry: None }
 }
 
-fn render(report: &Report) -> String {
+fn render(report: &Report, lock: &Utf8Path) -> String {
     let mut text = String::new();
     for role in &report.roles {
         let value = role.value.as_deref().unwrap_or("(no image)");
@@ -147,11 +147,11 @@ fn render(report: &Report) -> String {
         }));
         text += &format!("{}\n  {value}\n  {}\n", role.path, notes.join("; "));
     }
-    text += match report.lock {
-        LockState::Missing => "env.lock: there is none; run `envlock resolve`\n",
-        LockState::NotReleased => "env.lock: not released; run `envlock build --push`\n",
-        LockState::Released => "env.lock: the one that runs\n",
-        LockState::Changed => "env.lock: differs from the one that runs\n",
+    let state = match report.lock {
+        LockState::Missing => "there is none; run `envlock resolve`",
+        LockState::NotReleased => "not released; run `envlock build --push`",
+        LockState::Released => "the one that runs",
+        LockState::Changed => "differs from the one that runs",
     };
-    text
+    format!("{text}{lock}: {state}\n")
 }

@@ -33,10 +33,13 @@ pub async fn gather(
 ) -> Result<BTreeMap<Sha256, Utf8PathBuf>, Failure> {
     let store = Store::open()?;
     let files: Vec<&ContextFile> = plan.context.iter().flat_map(|group| &group.files).collect();
+    let mut client = client.clone();
     let locator = match files.iter().all(|file| store.get(&file.sha256).is_some()) {
         true => None,
         false => {
-            let sources = Sources::find(spec, &Surroundings::of_process(project)).await?;
+            let surroundings = Surroundings::of_process(project);
+            let sources = Sources::find(spec, &surroundings).await?;
+            client = client.with_logins(sources.logins(spec, &surroundings)?);
             Some(Arc::new(Locator::new(sources, Fetcher::new(client.clone()))))
         }
     };
@@ -52,11 +55,11 @@ pub async fn gather(
             };
             if let (Some(locator), None) = (locator, store.get(&file.sha256)) {
                 wanted.urls.extend(match (package, &lock.python.archive) {
-                    (Some(package), _) => Some(locator.locate(package).await?),
+                    (Some(package), _) => locator.addresses(package).await?,
                     (None, Some(archive)) => {
-                        Some(standalone::url(archive, spec.python.mirror.as_ref()))
+                        vec![standalone::url(archive, spec.python.mirror.as_ref())]
                     }
-                    (None, None) => None,
+                    (None, None) => vec![],
                 });
             }
             Ok::<_, Failure>(wanted)
@@ -65,7 +68,7 @@ pub async fn gather(
     let wanted: Vec<Wanted> = stream::iter(lookups).buffered(LOOKUPS).try_collect().await?;
     let total = wanted.iter().filter_map(|w| w.size).sum();
     let bar = ui.bar("wheels", Some(total), Unit::Bytes);
-    let verified = store.fetch_all(client, wanted, DOWNLOADS, &bar).await?;
+    let verified = store.fetch_all(&client, wanted, DOWNLOADS, &bar).await?;
     bar.finish();
     Ok(verified.into_iter().map(|file| (file.sha256(), file.path().to_owned())).collect())
 }

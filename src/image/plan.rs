@@ -119,7 +119,7 @@ pub struct ContextFile {
 /// another spec, an image that is not in the spec or not in the Dockerfile.
 pub fn plan(wanted: Wanted, stages: &Stages) -> Result<Plan, Error> {
     let Wanted { lock, spec, .. } = wanted;
-    if lock.spec_sha256 != spec.sha256() {
+    if lock.spec_sha256 != spec.sha256() || lock.profile != spec.profile {
         return Err(Error::Stale(lock::stale(lock, spec)));
     }
     let missing = lock.unpinned();

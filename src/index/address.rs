@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use super::Error;
+use crate::net::Logins;
+use crate::spec::{KeyringProvider, SourceName};
 
 /// What the address is looked for in, as a value.
 #[derive(Debug, Clone, Default)]
@@ -95,6 +98,46 @@ impl Surroundings {
         files.push(("/etc/xdg/pip/pip.conf".into(), pip_conf));
         files.push(("/etc/pip.conf".into(), pip_conf));
         files
+    }
+
+    /// The logins in the file that NETRC names, or `~/.netrc`. Errors: it exists and cannot be read.
+    pub fn netrc(&self) -> Result<Logins, Error> {
+        let path = match (self.variable("NETRC"), self.variable("HOME")) {
+            (Some(file), _) => Utf8PathBuf::from(file),
+            (None, Some(home)) => Utf8Path::new(home).join(".netrc"),
+            (None, None) => return Ok(Logins::default()),
+        };
+        match fs_err::read_to_string(&path) {
+            Ok(text) => Ok(Logins::from_netrc(&text)),
+            Err(error) if is_absent(&error) => Ok(Logins::default()),
+            Err(error) => Err(Error::Setting { place: path.into_string(), why: error.to_string() }),
+        }
+    }
+
+    /// What UV_KEYRING_PROVIDER says.
+    pub fn keyring(&self) -> KeyringProvider {
+        match self.variable("UV_KEYRING_PROVIDER") {
+            Some("subprocess") => KeyringProvider::Subprocess,
+            _ => KeyringProvider::Disabled,
+        }
+    }
+
+    /// The address of a source with the login that uv's UV_INDEX_NAME_USERNAME and
+    /// UV_INDEX_NAME_PASSWORD give it; one of its own comes before that.
+    pub fn with_login(&self, source: &SourceName, mut url: Url) -> Url {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+        let name: String = source.as_str().chars().map(plain).collect();
+        // What stands in a URL is percent-encoded, and what these variables hold is not.
+        let of = |what: &str| {
+            let value = self.variable(&format!("UV_INDEX_{name}_{what}"))?;
+            Some(utf8_percent_encode(value, NON_ALPHANUMERIC).to_string())
+        };
+        if url.username().is_empty() && url.password().is_none() {
+            // Both fail only for URLs that cannot have credentials.
+            let _ = url.set_username(&of("USERNAME").unwrap_or_default());
+            let _ = url.set_password(of("PASSWORD").as_deref());
+        }
+        url
     }
 
     async fn installed_pip(&self) -> Option<String> {

@@ -11,15 +11,16 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::cache::{Kept, Validity};
-use super::fetch::{Asked, Fetcher, Piece};
+use super::fetch::{Asked, Fetcher};
 use super::memo::Memo;
-use super::page::{BadPage, Format, Page, merged};
+use super::page::{BadPage, Format, Page, direct, merged};
 use super::range::{RemoteWheel, sidecar};
+use super::remembered::hash;
 use super::sources::Place;
 use super::target::build_of;
 use super::{Candidate, Error, Project, Sources, Target};
 use crate::cuda::CudaTag;
-use crate::digest::{Hasher, Sha256};
+use crate::digest::Sha256;
 use crate::lock::WheelFacts;
 use crate::net::redacted;
 use crate::python::{CoreMetadata, cuda_build};
@@ -81,6 +82,9 @@ impl Answers {
     pub async fn project(&self, name: &PackageName) -> Result<Arc<Project>, Error> {
         self.projects
             .get(name, || async {
+                if let Some(wheel) = self.sources.direct(name) {
+                    return Ok(Arc::new(direct(name, wheel, &self.target)));
+                }
                 let mut asked = Vec::new();
                 for source in self.sources.of(name) {
                     let Some(place) = self.sources.place(source) else { continue };
@@ -90,6 +94,7 @@ impl Answers {
                         SourceKind::Pyg => self.pyg(name, source, place, &mut asked).await?,
                     };
                     if let Some(project) = project {
+                        tracing::info!("{name} is taken from the source {source}");
                         return Ok(Arc::new(project));
                     }
                 }
@@ -108,8 +113,8 @@ impl Answers {
         let url = place.page(name);
         asked.push(url.clone());
         self.bar.message(name.to_string());
-        let Target { python, tags, cuda } = &self.target;
-        let question = format!("{url}\n{name}\n{source}\n{python} {tags:?} {cuda}");
+        let Target { python, tags, cuda, cut_off } = &self.target;
+        let question = format!("{url}\n{name}\n{source}\n{python} {tags:?} {cuda} {cut_off:?}");
         let read = |page: Page| {
             let mut project = page.project(name, source, &self.target)?;
             let mut may_keep = true;
@@ -340,34 +345,36 @@ impl Answers {
             (candidate.sha256.or(seen.sha256), seen.sizes)
         {
             same_size(candidate.size.unwrap_or(size), size)?;
-            return Ok(WheelFacts { size, unpacked_size, sha256 });
+            return Ok(WheelFacts { size, unpacked_size, sha256, uploaded: None });
         }
         self.bar.message(candidate.file.clone());
         let wheel = self.wheel(url).await?;
         same_size(candidate.size.unwrap_or(wheel.size), wheel.size)?;
-        let sha256 = match (candidate.sha256, wheel.sha256) {
-            (Some(expected), Some(found)) if expected != found => {
-                let promised_by = "the index page";
-                return Err(Error::Hash {
-                    url: redacted(url).into(),
-                    promised_by,
-                    expected,
-                    found,
-                });
-            }
-            (Some(hash), _) | (None, Some(hash)) => hash,
-            (None, None) => {
-                let (sha256, size) = hash(&self.fetcher, url).await?;
+        // An index is held to its word at every build; an address of the user's own is proven now.
+        let is_wish = candidate.location.source == SourceName::wish();
+        let found = match (candidate.sha256, wheel.sha256) {
+            (_, Some(found)) => found,
+            (Some(stated), None) if !is_wish => stated,
+            _ => {
+                let (found, size) = hash(&self.fetcher, url).await?;
                 same_size(wheel.size, size)?;
-                sha256
+                found
             }
         };
+        if let Some(expected) = candidate.sha256.filter(|stated| *stated != found) {
+            return Err(Error::Hash {
+                url: redacted(url).into(),
+                promised_by: if is_wish { "the spec" } else { "the index page" },
+                expected,
+                found,
+            });
+        }
         let (size, unpacked_size) = (wheel.size, wheel.unpacked_size());
         self.learn(candidate, |seen| {
             seen.sizes = Some((size, unpacked_size));
-            seen.sha256 = Some(sha256).filter(|_| candidate.sha256.is_none());
+            seen.sha256 = Some(found).filter(|_| candidate.sha256.is_none());
         });
-        Ok(WheelFacts { size, unpacked_size, sha256 })
+        Ok(WheelFacts { size, unpacked_size, sha256: found, uploaded: None })
     }
 }
 
@@ -413,19 +420,4 @@ fn has_files(project: Project) -> Option<Project> {
 pub(super) fn listed(urls: &[Url]) -> String {
     let urls: Vec<_> = urls.iter().map(|u| redacted(u).to_string()).collect();
     if urls.is_empty() { "nothing".to_owned() } else { urls.join(", ") }
-}
-
-/// Reads a file to its end; its hash and bytes.
-async fn hash(fetcher: &Fetcher, url: &Url) -> Result<(Sha256, u64), Error> {
-    let mut hasher = Hasher::default();
-    let size = fetcher
-        .stream(url, |piece| {
-            match piece {
-                Piece::Bytes(bytes) => sha2::Digest::update(&mut hasher, bytes),
-                Piece::Restart => hasher = Hasher::default(),
-            }
-            Ok(())
-        })
-        .await?;
-    Ok((Sha256::finish(&mut hasher), size))
 }

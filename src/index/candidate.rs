@@ -79,6 +79,8 @@ pub enum Skip {
     NoMatchingWheel(Vec<String>),
     /// Requires-Python excludes the target.
     RequiresPython(VersionSpecifiers),
+    /// Uploaded at this moment, which is not before the cut-off.
+    TooNew(Timestamp),
     /// The file name is not a wheel's, or its version not PEP 440.
     Unreadable(String),
 }

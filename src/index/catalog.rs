@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 
 use super::answers::Answers;
 use super::crawl::{crawl, expect};
+use super::times::Times;
 use super::{Candidate, Error, Fetcher, Project, Sources, Target};
 use crate::cuda::CudaTag;
 use crate::lock::WheelFacts;
@@ -32,6 +33,7 @@ pub struct LiveCatalog {
     answers: Arc<Answers>,
     runtime: Handle,
     ahead: Mutex<Vec<AbortHandle>>,
+    times: Times,
     error: Mutex<Option<Error>>,
     /// The versions of each distribution that the solver has looked into.
     looked: Mutex<HashMap<PackageName, BTreeSet<Version>>>,
@@ -48,11 +50,19 @@ impl LiveCatalog {
         bar: Bar,
     ) -> Self {
         let wishes = spec.wishes().map(|(_, wish)| wish.requirement.clone()).collect();
+        let cut_off = target.cut_off;
         let answers = Arc::new(Answers::new(spec, target, sources, fetcher, bar));
         let runtime = Handle::current();
         let crawl = runtime.spawn(crawl(Arc::clone(&answers), wishes)).abort_handle();
         let ahead = Mutex::new(vec![crawl]);
-        Self { answers, runtime, ahead, error: Mutex::default(), looked: Mutex::default() }
+        Self {
+            answers,
+            runtime,
+            ahead,
+            times: Times::new(cut_off),
+            error: Mutex::default(),
+            looked: Mutex::default(),
+        }
     }
 
     /// Asks ahead for what an earlier lock had, all at once. With a version: that one is likely to
@@ -106,18 +116,23 @@ impl LiveCatalog {
     pub async fn wheel_facts(&self, chosen: &[Candidate]) -> Result<Vec<WheelFacts>, Error> {
         self.answers.bar.inc_length(chosen.len() as u64);
         let facts = chosen.iter().map(|candidate| async {
-            let facts = self.answers.facts(candidate).await;
+            let facts = self.facts(candidate).await;
             self.answers.bar.inc(1);
             facts
         });
         futures_util::stream::iter(facts).buffered(FACTS_AT_ONCE).try_collect().await
     }
 
+    async fn facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {
+        let uploaded = self.times.of(&self.answers.fetcher, candidate).await?;
+        Ok(WheelFacts { uploaded, ..self.answers.facts(candidate).await? })
+    }
+
     fn problem(&self, error: Error) -> Problem {
         let text = error.to_string();
         match error {
             Error::NotFound { .. } => Problem::NotFound(text),
-            Error::Wheel { .. } => Problem::Unusable(text),
+            Error::Wheel { .. } | Error::TooNew { .. } => Problem::Unusable(text),
             _ => {
                 *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 Problem::Stop(text)
@@ -133,7 +148,11 @@ impl Catalog for LiveCatalog {
 
     fn metadata(&self, candidate: &Candidate) -> Result<Arc<CoreMetadata>, Problem> {
         self.ask_further(candidate);
-        self.runtime.block_on(self.answers.metadata(candidate)).map_err(|e| self.problem(e))
+        let work = async {
+            self.times.check(&self.answers.fetcher, candidate).await?;
+            self.answers.metadata(candidate).await
+        };
+        self.runtime.block_on(work).map_err(|e| self.problem(e))
     }
 
     fn cuda_build(&self, candidate: &Candidate) -> Result<Option<CudaTag>, Problem> {

@@ -112,7 +112,6 @@ impl Crawl {
                 asked.specifiers.push(specifiers.clone());
                 news = true;
             }
-            Some(VersionOrUrl::Url(_)) => return,
             _ => {}
         }
         for extra in &requirement.extras {

@@ -1,5 +1,8 @@
 //! What can go wrong between a wish and a wheel's facts.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use miette::Diagnostic;
 use thiserror::Error;
 use url::Url;
@@ -8,7 +11,7 @@ use super::page::BadPage;
 use super::zip::BadZip;
 use crate::digest::Sha256;
 use crate::exit::{Classified, Exit};
-use crate::net;
+use crate::{net, store};
 
 /// An index, a wheel or a setting that cannot be used. Cloned where many ask for the same thing.
 #[derive(Debug, Clone, Error, Diagnostic)]
@@ -36,6 +39,9 @@ pub enum Error {
     },
     /// No source has the project.
     #[error("no source has {name}; asked: {asked}")]
+    #[diagnostic(help(
+        "a private index may say 403 or 404 to those without a login: see ~/.netrc"
+    ))]
     NotFound {
         /// The project.
         name: String,
@@ -84,6 +90,35 @@ pub enum Error {
         /// What the server has.
         found: u64,
     },
+    /// A cut-off that cannot be applied.
+    #[error(
+        "nobody says when {url} was uploaded, so nobody knows whether it is from before {cut_off}"
+    )]
+    #[diagnostic(help(
+        "its index has no upload times and its server no Last-Modified; take the package from another source, or leave out --exclude-newer"
+    ))]
+    NoTime {
+        /// The file.
+        url: Box<Url>,
+        /// The cut-off.
+        cut_off: Timestamp,
+    },
+    /// A file from the cut-off or later.
+    #[error("{name} {version} was uploaded {at}, after the cut-off {cut_off}")]
+    TooNew {
+        /// The project.
+        name: String,
+        /// Its version.
+        version: String,
+        /// When.
+        at: Timestamp,
+        /// The cut-off.
+        cut_off: Timestamp,
+    },
+    /// The store failed to take a file.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Store(Stored),
     /// PyPI's address is nowhere to be found.
     #[error("the address of the package index `pypi` is not set; looked at {looked_at}")]
     #[diagnostic(help(
@@ -111,6 +146,21 @@ pub enum Error {
     },
 }
 
+/// The store's error, shared by all who wait for the same file.
+#[derive(Debug, Clone, Error, Diagnostic)]
+#[error("{0}")]
+#[diagnostic(forward(0))]
+pub struct Stored(#[source] Arc<store::Error>);
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Net(error) => Error::Net(error),
+            other => Error::Store(Stored(Arc::new(other))),
+        }
+    }
+}
+
 impl Error {
     pub(super) fn page(url: &Url, bad: &BadPage) -> Self {
         Error::NotAPage { url: net::redacted(url), why: bad.to_string() }
@@ -136,6 +186,8 @@ impl Classified for Error {
             | Error::Gone { .. } => Exit::Network,
             Error::Wheel { .. } | Error::Hash { .. } | Error::Size { .. } => Exit::Integrity,
             Error::NoAddress { .. } | Error::Setting { .. } => Exit::Usage,
+            Error::NoTime { .. } | Error::TooNew { .. } => Exit::Unsatisfiable,
+            Error::Store(Stored(error)) => error.exit(),
             Error::Disk { .. } => Exit::Failed,
         }
     }

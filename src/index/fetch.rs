@@ -6,18 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use reqwest::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE,
+    ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
+    HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE,
 };
 use reqwest::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::Error;
 use super::cache::{Cache, Validity};
 use super::page::{Format, Page};
+use crate::digest::Sha256;
 use crate::net::{self, Client};
+use crate::store::Store;
+use crate::ui::Bar;
 
 /// Requests under way at one host; more would only wait in its queue.
 const PER_HOST: usize = 50;
@@ -30,6 +36,7 @@ const PAGE_FORMATS: &str = "application/vnd.pypi.simple.v1+json, \
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     client: Client,
+    store: Option<Store>,
     hosts: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
     cache: Option<Cache>,
 }
@@ -62,7 +69,37 @@ pub enum Part {
 impl Fetcher {
     /// On top of this client.
     pub fn new(client: Client) -> Self {
-        Self { client, hosts: Arc::default(), cache: None }
+        Self { client, store: None, hosts: Arc::default(), cache: None }
+    }
+
+    /// The same, remembering in this store the hashes of files whose index states none.
+    pub fn remembering(self, store: Store) -> Self {
+        Self { store: Some(store), ..self }
+    }
+
+    pub(super) fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// What the server says of a file without sending it. `None`: it does not answer such questions.
+    pub async fn head(&self, url: &Url) -> Result<Option<Head>, Error> {
+        let _turn = self.turn(url).await;
+        let mut budget = self.client.retry().budget();
+        let headers = HeaderMap::new();
+        let answer = self.client.send_raw(Method::HEAD, url, &headers, &mut budget).await?;
+        let text = |name| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
+        Ok(answer.status().is_success().then(|| Head {
+            etag: text(ETAG),
+            last_modified: text(LAST_MODIFIED),
+            length: text(CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+        }))
+    }
+
+    /// Downloads a file into the store; its hash and bytes.
+    pub(super) async fn keep(&self, store: &Store, url: &Url) -> Result<(Sha256, u64), Error> {
+        let _turn = self.turn(url).await;
+        let kept = store.fetch_and_hash(&self.client, url, None, &Bar::hidden()).await?;
+        Ok((kept.sha256(), kept.size()))
     }
 
     /// The same, with a memory: [`super::LiveCatalog`] asks it first.
@@ -224,6 +261,29 @@ impl Fetcher {
                 Err(error) => self.client.pause(url, error, &mut budget).await?,
             }
         }
+    }
+}
+
+/// What a server says of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    etag: Option<String>,
+    last_modified: Option<String>,
+    length: Option<u64>,
+}
+
+impl Head {
+    /// When the file was changed last.
+    pub fn modified(&self) -> Option<Timestamp> {
+        rfc2822::DateTimeParser::new()
+            .relaxed_weekday(true)
+            .parse_timestamp(self.last_modified.as_deref()?)
+            .ok()
+    }
+
+    /// Whether an equal answer, later, means the same bytes.
+    pub fn is_proof(&self) -> bool {
+        self.length.is_some() && (self.etag.is_some() || self.last_modified.is_some())
     }
 }
 

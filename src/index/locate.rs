@@ -12,7 +12,8 @@ use super::{Error, Fetcher};
 use crate::digest::Sha256;
 use crate::lock::{Location, Package};
 use crate::net::redacted;
-use crate::spec::SourceKind;
+use crate::solve::abi::TorchAbi;
+use crate::spec::{SourceKind, SourceName};
 
 /// Finds the addresses of locked wheels. Each page is fetched once.
 pub struct Locator {
@@ -27,45 +28,88 @@ impl Locator {
         Self { sources, fetcher, pages: Memo::default() }
     }
 
-    /// The wheel's address, from the first of its locations whose page has the file. The bytes there
-    /// are still to be checked. Errors: no page has it; a page states another sha256 than the lock.
-    pub async fn locate(&self, package: &Package) -> Result<Url, Error> {
-        let mut asked = Vec::new();
-        for location in &package.locations {
-            let Some(place) = self.sources.place(&location.source) else { continue };
+    /// Where the wheel is now, best first: on the pages of the lock's locations, then of the sources
+    /// its wish has today. The bytes are still to be checked. A source that cannot be asked, or does
+    /// not have the file, is passed over while another has it.
+    ///
+    /// Errors: the page of a locked location states another sha256 than the lock; or no page has the
+    /// file, and then what the first of them had to say.
+    pub async fn addresses(&self, package: &Package) -> Result<Vec<Url>, Error> {
+        let (mut found, mut asked, mut problem) = (Vec::new(), Vec::new(), None);
+        for (source, location) in self.places(package) {
+            if *source == SourceName::wish() {
+                found.extend(self.sources.direct(&package.name).map(|wheel| wheel.url.clone()));
+                continue;
+            }
+            let Some(place) = self.sources.place(source) else { continue };
             for url in pages(place, package, location) {
                 asked.push(url.clone());
-                let fetch = || async { Ok(self.fetcher.page(&url).await?.map(Arc::new)) };
-                let Some(page) = self.pages.get(&url, fetch).await? else { continue };
-                let found = page.find(&package.file).map_err(|bad| Error::page(&url, &bad))?;
-                let Some((address, stated)) = found else { continue };
-                let stated = stated.and_then(|hex| hex.parse::<Sha256>().ok());
-                return match stated.filter(|stated| *stated != package.sha256) {
-                    None => Ok(address),
-                    Some(found) => Err(Error::Hash {
-                        url: redacted(&address).into(),
-                        promised_by: "the lock",
-                        expected: package.sha256,
-                        found,
-                    }),
-                };
+                match self.on_page(&url, package).await {
+                    Ok(Some(address)) if found.contains(&address) => {}
+                    Ok(Some(address)) => found.push(address),
+                    Ok(None) => continue,
+                    Err(error @ Error::Hash { .. }) if location.is_some() => return Err(error),
+                    Err(error) => {
+                        tracing::debug!(%error, file = package.file, "passing over {source}");
+                        problem.get_or_insert(error);
+                    }
+                }
+                break;
             }
         }
-        Err(Error::Gone { file: package.file.clone(), asked: listed(&asked) })
+        match (found.is_empty(), problem) {
+            (false, _) => Ok(found),
+            (true, Some(error)) => Err(error),
+            (true, None) => Err(Error::Gone { file: package.file.clone(), asked: listed(&asked) }),
+        }
+    }
+
+    /// The lock's locations, then the other sources of the wish.
+    fn places<'a>(
+        &'a self,
+        package: &'a Package,
+    ) -> impl Iterator<Item = (&'a SourceName, Option<&'a Location>)> {
+        let locked = package.locations.iter().map(|l| (&l.source, Some(l)));
+        let is_new = |s: &&SourceName| !package.locations.iter().any(|l| l.source == **s);
+        let wished = self.sources.of(&package.name).iter().filter(is_new);
+        locked.chain(wished.map(|source| (source, None)))
+    }
+
+    async fn on_page(&self, url: &Url, package: &Package) -> Result<Option<Url>, Error> {
+        let fetch = || async { Ok(self.fetcher.page(url).await?.map(Arc::new)) };
+        let Some(page) = self.pages.get(url, fetch).await? else { return Ok(None) };
+        let found = page.find(&package.file).map_err(|bad| Error::page(url, &bad))?;
+        let Some((address, stated)) = found else { return Ok(None) };
+        let stated = stated.and_then(|hex| hex.parse::<Sha256>().ok());
+        match stated.filter(|stated| *stated != package.sha256) {
+            None => Ok(Some(address)),
+            Some(found) => Err(Error::Hash {
+                url: redacted(&address).into(),
+                promised_by: "the lock",
+                expected: package.sha256,
+                found,
+            }),
+        }
     }
 }
 
-fn pages(place: &Place, package: &Package, location: &Location) -> Vec<Url> {
+/// The pages of a source that may have a locked wheel, in the order to try.
+pub fn pages(place: &Place, package: &Package, location: Option<&Location>) -> Vec<Url> {
     match place.kind {
         SourceKind::Simple | SourceKind::FindLinks => vec![place.page(&package.name)],
         SourceKind::Pyg => {
             // `…/torch-2.12.0%2Bcu130/FILE` stands on the page `torch-2.12.0+cu130.html`.
-            let folder = location.path.rsplit('/').nth(1).unwrap_or_default().replace("%2B", "+");
+            let folder = location.and_then(|l| l.path.rsplit('/').nth(1)).unwrap_or_default();
+            let folder = folder.replace("%2B", "+");
             let release = folder.strip_prefix("torch-").and_then(|f| f.split_once('+'));
-            release.map_or_else(Vec::new, |(version, cuda)| {
+            if let Some((version, cuda)) = release {
                 let parts: Vec<u64> = version.split('.').filter_map(|p| p.parse().ok()).collect();
-                place.pyg_pages(&parts, cuda)
-            })
+                return place.pyg_pages(&parts, cuda);
+            }
+            // Elsewhere the version itself says it: `0.9.0+pt214cu130`.
+            TorchAbi::of(&package.version)
+                .map(|abi| place.pyg_pages(&[abi.major, abi.minor], abi.cuda))
+                .unwrap_or_default()
         }
     }
 }

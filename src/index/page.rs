@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
+use jiff::Timestamp;
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 use url::Url;
 
-use super::link::Link;
+use super::link::{Link, file_of};
 use super::target::{Target, build_of};
 use super::{Candidate, Project, Skip, Skipped, html, json};
 use crate::lock::Location;
 use crate::python::{Rank, WheelName, same_project, sdist_version, specifiers};
-use crate::spec::SourceName;
+use crate::spec::{DirectWheel, SourceName};
 
 /// A page as it was fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +83,25 @@ impl Page {
     }
 }
 
+/// A project that is one wheel, at an address of the user's own; empty but for the reason when the
+/// wheel does not fit the target.
+pub fn direct(name: &PackageName, wheel: &DirectWheel, target: &Target) -> Project {
+    let source = SourceName::wish();
+    let href: Cow<str> = Cow::Borrowed(wheel.url.as_str());
+    let mut collector = Collector::new(name, &source, target);
+    collector.add(Link {
+        file: file_of(&href),
+        href,
+        sha256: wheel.sha256.map(|hash| Cow::Owned(hash.to_string())),
+        size: None,
+        requires_python: None,
+        yanked: false,
+        metadata: None,
+        uploaded: None,
+    });
+    collector.finish(&wheel.url)
+}
+
 /// One project from several pages of one source: the first page that has a version wins.
 pub fn merged(projects: impl IntoIterator<Item = Project>) -> Option<Project> {
     projects.into_iter().reduce(|mut all, more| {
@@ -116,6 +136,7 @@ struct Versioned<'a> {
     foreign: Vec<Cow<'a, str>>,
     excluded: Option<VersionSpecifiers>,
     unreadable: Option<String>,
+    too_new: Option<Timestamp>,
 }
 
 struct Fit<'a> {
@@ -176,6 +197,13 @@ impl<'a, 't> Collector<'a, 't> {
             version.foreign.push(link.file);
             return;
         };
+        let uploaded = link.uploaded.as_deref().and_then(|time| time.parse().ok());
+        if let (Some(at), Some(cut_off)) = (uploaded, self.target.cut_off)
+            && at >= cut_off
+        {
+            version.too_new = Some(at);
+            return;
+        }
         let requires_python = match requires_python.transpose() {
             Ok(requires) => requires,
             Err(why) => {
@@ -220,6 +248,10 @@ impl<'a, 't> Collector<'a, 't> {
             }
             let page = base;
             let candidate = found.best.map(|fit| candidate(name, source, &version, page, fit));
+            if let (None, Some(at)) = (&candidate, found.too_new) {
+                skip(version, Skip::TooNew(at));
+                continue;
+            }
             match (candidate, found.excluded, found.unreadable) {
                 (Some(Ok(candidate)), ..) => candidates.push(candidate),
                 (Some(Err(why)), ..) => skip(version, Skip::Unreadable(why)),

@@ -7,7 +7,8 @@ use url::Url;
 
 use super::address::Surroundings;
 use super::{Address, Error};
-use crate::spec::{SourceKind, SourceName, Spec};
+use crate::net::Logins;
+use crate::spec::{DirectWheel, KeyringProvider, SourceKind, SourceName, Spec};
 
 /// The sources of a spec with their addresses.
 #[derive(Debug, Clone)]
@@ -15,6 +16,7 @@ pub struct Sources {
     places: BTreeMap<SourceName, Place>,
     routes: BTreeMap<PackageName, Vec<SourceName>>,
     default: Vec<SourceName>,
+    direct: BTreeMap<PackageName, DirectWheel>,
 }
 
 /// A source.
@@ -40,20 +42,40 @@ impl Sources {
                 }
             };
             let url = if source.kind == SourceKind::FindLinks { url } else { folder(url) };
+            let url = surroundings.with_login(name, url);
             places.insert(name.clone(), Place { kind: source.kind, url });
         }
         let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut direct = BTreeMap::new();
         for (_, wish) in spec.wishes() {
             let name = wish.requirement.name.clone();
+            direct.extend(wish.direct().map(|wheel| (name.clone(), wheel)));
             routes.entry(name).or_insert_with(|| wish.sources.clone());
         }
         let default = "pypi".parse().into_iter().collect();
-        Ok(Self { places, routes, default })
+        Ok(Self { places, routes, default, direct })
     }
 
     /// Where a project is looked for, in order: as its wish says, else `pypi`.
     pub fn of(&self, name: &PackageName) -> &[SourceName] {
         self.routes.get(name).unwrap_or(&self.default)
+    }
+
+    /// The wheel that the spec names by its address.
+    pub fn direct(&self, name: &PackageName) -> Option<&DirectWheel> {
+        self.direct.get(name)
+    }
+
+    /// The logins for these sources, besides those in their URLs.
+    pub fn logins(&self, spec: &Spec, surroundings: &Surroundings) -> Result<Logins, Error> {
+        let logins = surroundings.netrc()?;
+        let asked = spec.keyring.unwrap_or_else(|| surroundings.keyring());
+        Ok(match asked {
+            KeyringProvider::Disabled => logins,
+            KeyringProvider::Subprocess => {
+                logins.with_keyring(self.places.values().map(|place| place.url.clone()))
+            }
+        })
     }
 
     /// A source by name.

@@ -1,5 +1,6 @@
 //! What candidates are chosen for.
 
+use jiff::Timestamp;
 use pep440_rs::{LocalSegment, Version};
 
 use crate::cuda::CudaTag;
@@ -15,13 +16,20 @@ pub struct Target {
     pub tags: TargetTags,
     /// Which builds are wanted where an index has several.
     pub cuda: CudaTag,
+    /// Files from this moment on do not count.
+    pub cut_off: Option<Timestamp>,
 }
 
 impl Target {
     /// For CPython `python` on linux x86_64.
     pub fn new(python: Version, glibc: GlibcVersion, cuda: CudaTag) -> Self {
         let part = |at: usize| python.release().get(at).copied().unwrap_or_default();
-        Self { tags: TargetTags::new(part(0), part(1), glibc), python, cuda }
+        Self { tags: TargetTags::new(part(0), part(1), glibc), python, cuda, cut_off: None }
+    }
+
+    /// The same, for what was there before this moment.
+    pub fn before(self, cut_off: Option<Timestamp>) -> Self {
+        Self { cut_off, ..self }
     }
 
     /// Whether a version's local part, if it names a CUDA build, names this target's.

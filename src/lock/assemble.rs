@@ -1,6 +1,6 @@
 //! Pins and a solution → a lock.
 
-use super::{Bases, FORMAT, Location, Lock, Package, PythonPin, Target};
+use super::{Bases, FORMAT, Location, Lock, Package, PythonPin, Target, Upload};
 use crate::digest::Sha256;
 use crate::solve::Chosen;
 use crate::spec::{GlibcVersion, Spec};
@@ -14,6 +14,8 @@ pub struct WheelFacts {
     pub unpacked_size: u64,
     /// As its index says; of the bytes themselves where the index does not.
     pub sha256: Sha256,
+    /// When it was uploaded, where there is a cut-off.
+    pub uploaded: Option<Upload>,
 }
 
 /// The environment the set was chosen for.
@@ -38,6 +40,7 @@ pub fn assemble(spec: &Spec, pins: Pins, chosen: Vec<(Chosen, WheelFacts)>) -> L
     Lock {
         version: FORMAT,
         spec_sha256: spec.sha256(),
+        profile: spec.profile.clone(),
         target: Target {
             platform: spec.target.platform.clone(),
             glibc: pins.glibc,
@@ -67,5 +70,7 @@ fn package(chosen: Chosen, facts: WheelFacts) -> Package {
         unpacked_size: facts.unpacked_size,
         sha256: facts.sha256,
         locations: vec![Location { source, path }],
+        uploaded: facts.uploaded.map(|u| u.at),
+        uploaded_from: facts.uploaded.map(|u| u.from),
     }
 }

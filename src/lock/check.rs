@@ -1,11 +1,25 @@
 //! Does a lock still answer the spec? Needs nothing but the two.
 
-use super::Lock;
-use crate::spec::Spec;
+use miette::Diagnostic;
+use pep508_rs::PackageName;
+use thiserror::Error;
+
+use super::{Lock, Package};
+use crate::digest::Sha256;
+use crate::exit::{Classified, Exit};
+use crate::spec::{ProfileName, SourceName, Spec, Strength};
 
 /// Why the lock cannot be used for this spec as it is, a sentence each; empty: it can.
 pub fn stale(lock: &Lock, spec: &Spec) -> Vec<String> {
     let mut reasons = Vec::new();
+    if lock.profile != spec.profile {
+        let name = |profile: &Option<ProfileName>| match profile {
+            Some(name) => format!("the profile {name}"),
+            None => "no profile".to_owned(),
+        };
+        let (locked, wanted) = (name(&lock.profile), name(&spec.profile));
+        reasons.push(format!("it is the lock of {locked}, and {wanted} is asked for"));
+    }
     if lock.spec_sha256 != spec.sha256() {
         reasons.extend(changes(lock, spec));
         if reasons.is_empty() {
@@ -16,12 +30,63 @@ pub fn stale(lock: &Lock, spec: &Spec) -> Vec<String> {
     reasons
 }
 
+/// A file whose bytes are not the ones that were locked under its name.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
+#[error("{file} has sha256 {found} in the source {source_name} now, but the lock says {locked}")]
+#[diagnostic(help(
+    "the file was changed under its name; find out why before you accept it with `envlock resolve --upgrade {name}`"
+))]
+pub struct Replaced {
+    /// The distribution.
+    pub name: PackageName,
+    /// The wheel.
+    pub file: String,
+    /// Where it comes from.
+    pub source_name: SourceName,
+    /// In the lock.
+    pub locked: Sha256,
+    /// Today.
+    pub found: Sha256,
+}
+
+impl Classified for Replaced {
+    fn exit(&self) -> Exit {
+        Exit::Integrity
+    }
+}
+
+/// The first file of `new` that has other bytes than `old` has for it, from the same source, and that
+/// may not change.
+pub fn replaced(
+    old: &Lock,
+    new: &Lock,
+    may_change: impl Fn(&PackageName) -> bool,
+) -> Option<Replaced> {
+    new.packages.iter().filter(|p| !may_change(&p.name)).find_map(|package| {
+        let before = old.package(&package.name).filter(|before| {
+            let source = |p: &Package| p.locations.first().map(|l| l.source.clone());
+            before.file == package.file
+                && source(before) == source(package)
+                && before.sha256 != package.sha256
+        })?;
+        Some(Replaced {
+            name: package.name.clone(),
+            file: package.file.clone(),
+            source_name: package.locations.first()?.source.clone(),
+            locked: before.sha256,
+            found: package.sha256,
+        })
+    })
+}
+
 fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
     let mut changes = Vec::new();
     for (group, wish) in spec.wishes() {
         let name = &wish.requirement.name;
         let text = wish.requirement.to_string();
         match lock.package(name) {
+            // It may have been left out because it did not fit.
+            None if wish.strength == Strength::Preferred => {}
             None => changes.push(format!("{name} is asked for and not locked")),
             Some(locked) if !locked.requested.contains(&text) => {
                 changes.push(format!(
@@ -48,6 +113,20 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
             }
             Some(_) => {}
         }
+    }
+    let dated = |p: &&Package| p.uploaded.is_some();
+    match (lock.packages.iter().find(dated), spec.exclude_newer) {
+        (None, Some(cut_off)) => changes.push(format!(
+            "only files from before {cut_off} are asked for, and the lock was made without a cut-off"
+        )),
+        (Some(_), None) => {
+            changes.push("the lock was made with a cut-off, and the spec has none".to_owned());
+        }
+        (_, Some(cut_off)) => {
+            let late = lock.packages.iter().filter(|p| p.uploaded.is_some_and(|at| at >= cut_off));
+            changes.extend(late.map(|p| format!("{} is not from before {cut_off}", p.name)));
+        }
+        (None, None) => {}
     }
     let asked = spec.asked_for();
     let dropped =
@@ -98,6 +177,9 @@ mod tests {
             ]
         );
         lock.base.runtime.digests = None;
-        assert_eq!(stale(&lock, &spec).len(), 1);
+        lock.profile = "cpu".parse().ok();
+        let reasons = stale(&lock, &spec);
+        assert_eq!(reasons.len(), 2);
+        assert_eq!(reasons[0], "it is the lock of the profile cpu, and no profile is asked for");
     }
 }

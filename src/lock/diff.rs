@@ -80,6 +80,27 @@ impl Diff {
         diff
     }
 
+    /// The same lines as [`Display`](fmt::Display), with the bytes of the wheels, and their sum.
+    pub fn with_sizes(&self) -> String {
+        let mut text: String = self.environment.iter().map(|line| format!("~ {line}\n")).collect();
+        let mut sum = 0;
+        for change in &self.changed {
+            let (from, to) = (megabytes(change.from_size), megabytes(change.to_size));
+            text += &format!("~ {} {} → {}  {from} → {to}\n", change.name, change.from, change.to);
+            sum += i128::from(change.to_size) - i128::from(change.from_size);
+        }
+        for (sign, entries, factor) in [('+', &self.added, 1), ('-', &self.removed, -1)] {
+            for entry in entries {
+                let size = megabytes(entry.size);
+                text += &format!("{sign} {} {}  {size}\n", entry.name, entry.version);
+                sum += factor * i128::from(entry.size);
+            }
+        }
+        let sign = if sum < 0 { '-' } else { '+' };
+        let size = u64::try_from(sum.unsigned_abs()).unwrap_or(u64::MAX);
+        text + &format!("{sign}{} to download\n", megabytes(size))
+    }
+
     /// Nothing changed.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty()
@@ -87,6 +108,12 @@ impl Diff {
             && self.changed.is_empty()
             && self.environment.is_empty()
     }
+}
+
+/// Decimal megabytes, as indexes show sizes.
+fn megabytes(bytes: u64) -> String {
+    let tenths = (u128::from(bytes) + 50_000) / 100_000;
+    format!("{}.{} MB", tenths / 10, tenths % 10)
 }
 
 fn entry(package: &super::Package) -> Entry {
@@ -141,5 +168,9 @@ mod tests {
             "~ Python: 3.14.2 → 3.14.3\n~ marimo 0.25.2 → 0.26.0\n+ numpy 2.60.0\n- pip 26.0\n"
         );
         assert_eq!(Diff::between(None, &new).added.len(), 4);
+        new.packages[0].size = 1_250_000;
+        let shown = Diff::between(Some(&old), &new).with_sizes();
+        assert!(shown.contains("~ marimo 0.25.2 → 0.26.0  0.0 MB → 1.3 MB\n"), "{shown}");
+        assert!(shown.ends_with("- pip 26.0  0.0 MB\n+1.2 MB to download\n"), "{shown}");
     }
 }

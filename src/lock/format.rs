@@ -8,12 +8,18 @@ use thiserror::Error;
 
 use super::Lock;
 use crate::exit::{Classified, Exit};
+use crate::spec::ProfileName;
 
 /// The lock's file name in the project folder.
 pub const FILE_NAME: &str = "env.lock";
 
 /// The format this envlock writes, and the newest it reads.
 pub const FORMAT: u32 = 1;
+
+/// The file name of a profile's lock, `env.cpu.lock`; of the lock without one, [`FILE_NAME`].
+pub fn file_name(profile: Option<&ProfileName>) -> Utf8PathBuf {
+    profile.map_or_else(|| FILE_NAME.into(), |name| format!("env.{name}.lock").into())
+}
 
 const HEADER: &str = "# Written by `envlock resolve`. Change envlock.toml, not this file.\n";
 
@@ -117,6 +123,8 @@ pub(crate) mod tests {
             unpacked_size: 30,
             sha256: Sha256::of(name),
             locations: vec![format!("pypi:/packages/{name}.whl").parse().unwrap()],
+            uploaded: None,
+            uploaded_from: None,
         };
         let base = |name: &str| BasePin {
             reference: format!("docker.io/nvidia/cuda:{name}"),
@@ -128,6 +136,7 @@ pub(crate) mod tests {
         Lock {
             version: FORMAT,
             spec_sha256: Sha256::of("spec"),
+            profile: None,
             target: Target {
                 platform: "linux/amd64".to_owned(),
                 glibc: "2.39".to_owned().try_into().unwrap(),

@@ -4,12 +4,14 @@ mod check;
 mod diff;
 mod format;
 mod model;
+mod why;
 
 pub use assemble::{Pins, WheelFacts, assemble};
-pub use check::stale;
+pub use check::{Replaced, replaced, stale};
 pub use diff::{Change, Diff, Entry};
-pub use format::{Error, FILE_NAME, FORMAT, parse, render};
+pub use format::{Error, FILE_NAME, FORMAT, file_name, parse, render};
 pub use model::*;
+pub use why::{Path, near, why};
 
 #[cfg(test)]
 pub(crate) use format::tests::sample;

@@ -1,5 +1,6 @@
 //! The lock as values. Identity of a file is its sha256; its locations are only hints.
 
+use jiff::Timestamp;
 use pep440_rs::Version;
 use pep508_rs::{ExtraName, PackageName};
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,9 @@ use std::str::FromStr;
 
 use crate::cuda::{CudaLine, CudaTag};
 use crate::digest::{Digest, Sha256};
-use crate::spec::{GlibcVersion, GroupName, ImageName, PythonSource, SourceName, Spec};
+use crate::spec::{
+    GlibcVersion, GroupName, ImageName, ProfileName, PythonSource, SourceName, Spec,
+};
 
 /// Everything a build needs, pinned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +21,9 @@ pub struct Lock {
     pub version: u32,
     /// The hash of the spec this answers, [`Spec::sha256`].
     pub spec_sha256: Sha256,
+    /// The profile of envlock.toml this is the lock of; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileName>,
     /// What the set was chosen for.
     pub target: Target,
     /// The interpreter.
@@ -144,6 +150,31 @@ pub struct Package {
     pub sha256: Sha256,
     /// Where it was found, best first.
     pub locations: Vec<Location>,
+    /// When it was uploaded; only where the spec has a cut-off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded: Option<Timestamp>,
+    /// Who says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded_from: Option<UploadedFrom>,
+}
+
+/// When a file was uploaded, and who says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upload {
+    /// The moment.
+    pub at: Timestamp,
+    /// Who says so.
+    pub from: UploadedFrom,
+}
+
+/// Who says when a file was uploaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UploadedFrom {
+    /// The index page.
+    Index,
+    /// The Last-Modified header of the file: no earlier than the upload.
+    LastModified,
 }
 
 /// `SOURCE:/PATH`: a source's name and the URL path of the file there. Never a host, so that a

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::pace::{Pace, jitter};
 use super::retry::retry_after;
-use super::{Budget, Error, Retry, redacted};
+use super::{Budget, Error, Login, Logins, Retry, redacted};
 
 /// HTTP/1.1 and HTTP/2, the system's certificates (or SSL_CERT_FILE) and proxies. Cheap to clone;
 /// clones share connections and the pace each host asked for.
@@ -22,6 +22,7 @@ pub struct Client {
     raw: reqwest::Client,
     retry: Retry,
     pace: Pace,
+    logins: Logins,
     offline: bool,
 }
 
@@ -40,6 +41,7 @@ impl Client {
             raw: raw.build()?,
             retry,
             pace: Pace::default(),
+            logins: Logins::default(),
             offline: false,
         })
     }
@@ -52,6 +54,11 @@ impl Client {
     /// The same client, connections and all, with another patience.
     pub fn with_retry(self, retry: Retry) -> Self {
         Client { retry, ..self }
+    }
+
+    /// The same client, connections and all, with these logins.
+    pub fn with_logins(self, logins: Logins) -> Self {
+        Client { logins, ..self }
     }
 
     /// The same client, which asks no server any more: [`Error::Offline`].
@@ -83,7 +90,7 @@ impl Client {
         headers: &HeaderMap,
         budget: &mut Budget,
     ) -> Result<Response, Error> {
-        let request = self.http.request(method, url.clone()).headers(headers.clone());
+        let request = self.request(&self.http, method, url).await.headers(headers.clone());
         self.execute(url, request, budget).await
     }
 
@@ -96,7 +103,7 @@ impl Client {
         headers: &HeaderMap,
         budget: &mut Budget,
     ) -> Result<Response, Error> {
-        let request = self.raw.request(method, url.clone()).headers(headers.clone());
+        let request = self.request(&self.raw, method, url).await.headers(headers.clone());
         self.execute(url, request, budget).await
     }
 
@@ -117,7 +124,8 @@ impl Client {
     pub async fn get(&self, url: &Url, headers: &HeaderMap) -> Result<(HeaderMap, Bytes), Error> {
         let mut budget = self.retry.budget();
         loop {
-            let request = self.http.get(url.clone()).headers(headers.clone());
+            let request = self.request(&self.http, Method::GET, url).await;
+            let request = request.headers(headers.clone());
             let answer = self.execute(url, request, &mut budget).await?;
             if !answer.status().is_success() {
                 return Err(Error::answer(url, answer.status()));
@@ -142,6 +150,17 @@ impl Client {
         tracing::debug!(%error, attempt = budget.attempt(), "the body broke off, trying again");
         tokio::time::sleep(wait + jitter(wait / 2)).await;
         Ok(())
+    }
+
+    /// With the login for the host, if there is one; a redirect to another host goes without.
+    async fn request(&self, http: &reqwest::Client, method: Method, url: &Url) -> RequestBuilder {
+        let Some(Login { user, password }) = self.logins.of(url).await else {
+            return http.request(method, url.clone());
+        };
+        let mut url = url.clone();
+        // A user name in the URL would become a second, emptier login.
+        let _ = url.set_username("");
+        http.request(method, url).basic_auth(user, Some(password))
     }
 
     async fn execute(

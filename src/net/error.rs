@@ -17,6 +17,9 @@ pub enum Error {
         url: Box<Url>,
         /// What it answered.
         status: StatusCode,
+        /// What may help.
+        #[help]
+        advice: Option<String>,
     },
     /// Not asked, because no server may be.
     #[error("{url} would have to be asked, and --offline forbids it")]
@@ -68,7 +71,14 @@ impl Error {
 
     /// An answer that is not a success.
     pub(crate) fn answer(url: &Url, status: StatusCode) -> Self {
-        Error::Status { url: redacted(url).into(), status }
+        let advice = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN).then(|| {
+            let host = url.host_str().unwrap_or_default();
+            format!(
+                "a login for {host} is missing or wrong: `machine {host} login … password …` in ~/.netrc, \
+                 https://USER:PASSWORD@{host}/… as the index address, or keyring-provider = \"subprocess\" in envlock.toml"
+            )
+        });
+        Error::Status { url: redacted(url).into(), status, advice }
     }
 }
 

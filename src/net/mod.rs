@@ -2,11 +2,14 @@
 //! `store` and `registry` all go through here.
 mod client;
 mod error;
+mod logins;
+mod netrc;
 mod pace;
 mod part;
 mod retry;
 
 pub use client::Client;
 pub use error::{Error, redacted};
+pub use logins::{Login, Logins};
 pub use part::Part;
 pub use retry::{Budget, Retry};

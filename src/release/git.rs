@@ -30,6 +30,22 @@ impl GitFacts {
     }
 }
 
+/// The text of `file` (relative to `folder`) in a revision. Errors: what git says.
+pub fn file_at(folder: &Utf8Path, revision: &str, file: &Utf8Path) -> Result<String, String> {
+    let blob = format!("{revision}:./{file}");
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(["show", "--end-of-options", &blob])
+        .output();
+    let output = output.map_err(|e| format!("git does not start: {e}"))?;
+    if output.status.success() {
+        return String::from_utf8(output.stdout).map_err(|_| format!("{blob} is not text"));
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("it is no file, and git has no {blob} ({})", said.trim()))
+}
+
 /// The bytes of `file` (relative to `folder`) with this hash, from any commit of any branch.
 pub(super) fn find_version(folder: &Utf8Path, file: &Utf8Path, sha256: Sha256) -> Option<Vec<u8>> {
     let commits = ask(folder, &["log", "--all", "--format=%H", "--", file.as_str()])?;

@@ -34,6 +34,21 @@ pub(super) fn keep(folder: &Utf8Path, text: &str) -> Result<Sha256, Error> {
 pub fn find(folder: &Utf8Path, sha256: Sha256) -> Result<Vec<u8>, Error> {
     let kept = fs_err::read(path(folder, sha256)).ok();
     kept.filter(|bytes| Sha256::of(bytes) == sha256)
-        .or_else(|| git::find_version(folder, Utf8Path::new(lock::FILE_NAME), sha256))
+        .or_else(|| names(folder).find_map(|name| git::find_version(folder, &name, sha256)))
         .ok_or(Error::LockLost { sha256 })
+}
+
+/// env.lock, and the locks of profiles that lie beside it.
+fn names(folder: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> {
+    let beside = folder.read_dir_utf8().into_iter().flatten().flatten();
+    let is_lock = |name: &str| name.starts_with("env.") && name.ends_with(".lock");
+    let beside = beside.map(|entry| Utf8PathBuf::from(entry.file_name()));
+    let of_profiles = beside.filter(move |n| is_lock(n.as_str()) && n != lock::FILE_NAME);
+    std::iter::once(lock::FILE_NAME.into()).chain(of_profiles)
+}
+
+/// The file that a lock with these bytes belongs into: each profile has its own.
+pub fn file_of(bytes: &[u8]) -> Utf8PathBuf {
+    let lock = std::str::from_utf8(bytes).ok().and_then(|text| lock::parse(text).ok());
+    lock::file_name(lock.and_then(|lock| lock.profile).as_ref())
 }

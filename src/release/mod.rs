@@ -13,9 +13,9 @@ mod transaction;
 
 pub use check::ImageCheck;
 pub use error::Error;
-pub use git::GitFacts;
+pub use git::{GitFacts, file_at};
 pub use history::{FILE_NAME, History, Torn};
-pub use kept_locks::find as find_lock;
+pub use kept_locks::{file_of as lock_file_of, find as find_lock};
 pub use model::{FORMAT, FileEdit, Kind, Record};
 pub use presence::prove;
 pub use publish::{
@@ -24,4 +24,4 @@ pub use publish::{
 };
 pub use rollback::{Conflict, Plan, decide};
 pub use state::{Place, State};
-pub use transaction::{FileChange, ProjectLock, Recovered, is_interrupted};
+pub use transaction::{FileChange, ProjectLock, Recovered, hold_build, is_interrupted};

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::config::{self, Edit};
 use crate::digest::Sha256;
-use crate::lock;
 use crate::reference::PinnedReference;
 use crate::spec::{ConfigSpec, ImageName};
 
@@ -81,7 +80,7 @@ pub fn roll_back(
     let (before, history) = read_history(folder)?;
     let mut prepared = prepare(folder, &plan.edits)?;
     if let Some(after) = lock_bytes {
-        let file = Utf8PathBuf::from(lock::FILE_NAME);
+        let file = kept_locks::file_of(&after);
         let before = read_file(&folder.join(&file))?;
         if before.as_deref() != Some(&*after) {
             prepared.changes.push(FileChange { file, before, after });

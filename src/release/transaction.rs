@@ -88,29 +88,41 @@ struct JournalEntry {
     after: Sha256,
 }
 
+/// Keeps other envlocks from building in `folder`: they share one build context. Calls `waiting` when
+/// another one builds, then waits for it. Held as long as the file is.
+pub fn hold_build(folder: &Utf8Path, waiting: impl FnOnce()) -> Result<File, Error> {
+    hold(folder, "build.lock", waiting)
+}
+
+/// An exclusive lock on `.envlock/NAME`, which is made where it is missing.
+fn hold(folder: &Utf8Path, name: &str, waiting: impl FnOnce()) -> Result<File, Error> {
+    let own = folder.join(FOLDER);
+    // Not the project folder itself: a mistyped --project must not make one.
+    match fs_err::create_dir(&own) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(Error::file(&own, "created")(error));
+        }
+        _ => {}
+    }
+    let ignore = own.join(".gitignore");
+    if !ignore.exists() {
+        fs_err::write(&ignore, "*\n").map_err(Error::file(&ignore, "written"))?;
+    }
+    let path = own.join(name);
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(Error::file(&path, "opened"))?;
+    if file.try_lock().is_err() {
+        waiting();
+        file.lock().map_err(Error::file(&path, "locked"))?;
+    }
+    Ok(file)
+}
+
 impl ProjectLock {
     /// Waits until no other envlock writes to the project in `folder`; `waiting` is called once
     /// before a wait. Errors: [`Error::File`] when `.envlock` cannot be made.
     pub fn acquire(folder: &Utf8Path, waiting: impl FnOnce()) -> Result<Self, Error> {
-        let own = folder.join(FOLDER);
-        // Not the project folder itself: a mistyped --project must not make one.
-        match fs_err::create_dir(&own) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(Error::file(&own, "created")(error));
-            }
-            _ => {}
-        }
-        let ignore = own.join(".gitignore");
-        if !ignore.exists() {
-            fs_err::write(&ignore, "*\n").map_err(Error::file(&ignore, "written"))?;
-        }
-        let path = own.join("lock");
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(Error::file(&path, "opened"))?;
-        if file.try_lock().is_err() {
-            waiting();
-            file.lock().map_err(Error::file(&path, "locked"))?;
-        }
+        let file = hold(folder, "lock", waiting)?;
         Ok(ProjectLock { folder: folder.to_owned(), _file: file })
     }
 

@@ -226,3 +226,18 @@ fn a_second_envlock_waits_for_the_first() {
     drop(first);
     second.join().unwrap();
 }
+
+#[test]
+fn a_second_build_says_that_it_waits_and_gets_its_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = Utf8Path::from_path(folder.path()).unwrap();
+    let first = hold_build(folder, || panic!("nobody else builds")).unwrap();
+    let (says, heard) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let second = scope.spawn(move || hold_build(folder, || says.send(()).unwrap()).unwrap());
+        heard.recv().unwrap();
+        assert!(!second.is_finished());
+        drop(first);
+        second.join().unwrap();
+    });
+}

@@ -13,7 +13,8 @@ use crate::lock::Location;
 use crate::python::CoreMetadata;
 use crate::spec::{Spec, parse};
 
-/// `NAME VERSION[!yanked][!cuNNN]: REQUIREMENT; REQUIREMENT`, one a line; `NAME VERSION!sdist` has no wheel.
+/// `NAME VERSION[!yanked][!cuNNN]: REQUIREMENT; REQUIREMENT`, one a line; `NAME VERSION!sdist`,
+/// `!tags=cp313,…`, `!python=<3.14` and `!uploaded=2026-11-20` (after the cut-off) have no usable wheel.
 #[derive(Default)]
 pub struct MapCatalog {
     projects: BTreeMap<PackageName, Project>,
@@ -45,8 +46,15 @@ impl MapCatalog {
             candidates: vec![],
             skipped: vec![],
         });
-        if marks.contains(&"sdist") {
-            project.skipped.push(Skipped { version, why: Skip::NoWheel });
+        let value = |key: &str| marks.iter().find_map(|m| m.strip_prefix(key));
+        let tags = |text: &str| text.split(',').map(str::to_owned).collect();
+        let why = (marks.contains(&"sdist").then_some(Skip::NoWheel))
+            .or(value("tags=").map(|text| Skip::NoMatchingWheel(tags(text))))
+            .or(value("python=").map(|text| Skip::RequiresPython(text.parse().unwrap())))
+            .or(value("uploaded=")
+                .map(|day| Skip::TooNew(format!("{day}T12:00:00Z").parse().unwrap())));
+        if let Some(why) = why {
+            project.skipped.push(Skipped { version, why });
             return;
         }
         if let Some(tag) = marks.iter().find_map(|m| m.parse().ok()) {

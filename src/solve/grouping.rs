@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep508_rs::{MarkerEnvironment, PackageName};
 
 use super::solution::Settled;
-use crate::spec::{GroupName, Spec};
+use crate::spec::{GroupName, Spec, Wish};
 
 /// The edges of a solution.
 pub struct Graph {
@@ -23,6 +23,7 @@ impl Graph {
         spec: &Spec,
         environment: &MarkerEnvironment,
         settled: &BTreeMap<PackageName, Settled>,
+        left_out: &[&Wish],
     ) -> Self {
         let needs: BTreeMap<&PackageName, BTreeSet<&PackageName>> = settled
             .iter()
@@ -51,7 +52,7 @@ impl Graph {
         let mut groups = BTreeMap::new();
         for (group, wish) in spec.wishes() {
             let active = wish.requirement.evaluate_markers(environment, &[]);
-            if !active {
+            if !active || left_out.iter().any(|out| std::ptr::eq(*out, wish)) {
                 continue;
             }
             let name = &wish.requirement.name;

@@ -20,7 +20,7 @@ use super::{Catalog, Problem};
 use crate::cuda::CudaTag;
 use crate::index::{Candidate, Project};
 use crate::python::CoreMetadata;
-use crate::spec::{Spec, Wish};
+use crate::spec::Wish;
 
 type Constraints = DependencyConstraints<Node, Ranges<Version>>;
 
@@ -42,12 +42,12 @@ pub struct Provider<'a> {
 
 impl<'a> Provider<'a> {
     pub(super) fn new(
-        spec: &'a Spec,
+        mut wishes: Vec<&'a Wish>,
+        cuda: CudaTag,
         environment: &'a MarkerEnvironment,
         catalog: &'a dyn Catalog,
         kept: &'a BTreeMap<PackageName, Version>,
     ) -> Self {
-        let mut wishes: Vec<&Wish> = spec.wishes().map(|(_, wish)| wish).collect();
         // torch first, always: the set is built around the newest torch that everything else allows.
         wishes.sort_by_key(|w| w.requirement.name.as_ref() != "torch");
         let order =
@@ -55,7 +55,7 @@ impl<'a> Provider<'a> {
         let explicit = wishes.iter().filter(|w| names_prerelease(&w.requirement));
         let prereleases = explicit.map(|w| w.requirement.name.clone()).collect();
         Provider {
-            cuda: spec.target.cuda,
+            cuda,
             environment,
             catalog,
             order,
@@ -97,6 +97,8 @@ impl<'a> Provider<'a> {
         let versions = match &requirement.version_or_url {
             None => Ranges::full(),
             Some(VersionOrUrl::VersionSpecifier(specifiers)) => range(specifiers),
+            // The catalog has exactly the wheel that the wish names.
+            Some(VersionOrUrl::Url(_)) if self.is_wished(requirement) => Ranges::full(),
             Some(VersionOrUrl::Url(url)) => {
                 return Err(format!("{} comes from a URL ({url})", requirement.name));
             }
@@ -109,6 +111,14 @@ impl<'a> Provider<'a> {
             requirement.extras.iter().map(|e| Node::Extra(requirement.name.clone(), e.clone()));
         nodes.extend(extras.map(|node| (node, versions.clone())));
         Ok(nodes)
+    }
+
+    fn is_wished(&self, requirement: &Requirement<VerbatimUrl>) -> bool {
+        let same = |w: &&Wish| {
+            w.requirement.name == requirement.name
+                && w.requirement.version_or_url == requirement.version_or_url
+        };
+        self.wishes.iter().any(same)
     }
 
     fn root_dependencies(&self) -> Result<Constraints, String> {
@@ -295,7 +305,8 @@ pub fn root_version() -> Version {
 fn names_prerelease(requirement: &Requirement<VerbatimUrl>) -> bool {
     match &requirement.version_or_url {
         Some(VersionOrUrl::VersionSpecifier(s)) => s.iter().any(|s| s.version().any_prerelease()),
-        _ => false,
+        Some(VersionOrUrl::Url(_)) => true,
+        None => false,
     }
 }
 

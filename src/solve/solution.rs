@@ -1,20 +1,18 @@
 //! One run of the solver: spec and catalog in, the chosen set or a conflict out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use miette::Diagnostic;
 use pep440_rs::Version;
 use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
-use pubgrub::PubGrubError;
 use thiserror::Error;
 
+use super::Catalog;
 use super::explain::Conflict;
 use super::grouping::Graph;
 use super::held_back::held_back;
-use super::node::Node;
-use super::provider::{Provider, root_version};
-use super::{Catalog, Problem};
+use super::preferred::{self, Answer};
 use crate::exit::{Classified, Exit};
 use crate::index::Candidate;
 use crate::python::CoreMetadata;
@@ -25,7 +23,8 @@ use crate::spec::{GroupName, Spec};
 pub struct Solution {
     /// Sorted by name.
     pub chosen: Vec<Chosen>,
-    /// For each wish that did not get its newest version: a sentence that says what held it back.
+    /// For each wish that did not get its newest version, or is preferred and left out: a sentence
+    /// that says what held it back.
     pub held_back: Vec<String>,
 }
 
@@ -48,7 +47,7 @@ pub struct Chosen {
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
     /// The wishes contradict each other or what the indexes have.
-    #[error("no set of versions satisfies every wish\n{0}")]
+    #[error("no set of versions satisfies every wish: {0}")]
     Unsatisfiable(Conflict),
     /// The catalog failed; the edge that feeds it knows the cause.
     #[error("{0}")]
@@ -80,23 +79,11 @@ pub fn solve(
     catalog: &dyn Catalog,
     kept: &BTreeMap<PackageName, Version>,
 ) -> Result<Solution, Error> {
-    let provider = Provider::new(spec, environment, catalog, kept);
-    let nodes: BTreeMap<Node, Version> =
-        match pubgrub::resolve(&provider, Node::Root, root_version()) {
-            Ok(selected) => selected.into_iter().collect(),
-            Err(PubGrubError::NoSolution(tree)) => {
-                return Err(Error::Unsatisfiable(Conflict::new(&tree, &provider)));
-            }
-            Err(
-                PubGrubError::ErrorRetrievingDependencies { source, .. }
-                | PubGrubError::ErrorChoosingVersion { source, .. }
-                | PubGrubError::ErrorInShouldCancel(source),
-            ) => return Err(Error::Catalog(source.to_string())),
-        };
-    let settled =
-        settle(&provider, &nodes).map_err(|problem| Error::Catalog(problem.to_string()))?;
-    let graph = Graph::new(spec, environment, &settled);
-    let held_back = held_back(&provider, &settled);
+    let Answer { provider, settled, left_out, said } =
+        preferred::answer(spec, environment, catalog, kept)?;
+    let graph = Graph::new(spec, environment, &settled, &left_out);
+    let mut held_back = held_back(&provider, &settled);
+    held_back.extend(said);
     let chosen = settled
         .into_iter()
         .map(|(name, settled)| {
@@ -112,28 +99,6 @@ pub fn solve(
         })
         .collect();
     Ok(Solution { chosen, held_back })
-}
-
-fn settle(
-    provider: &Provider,
-    nodes: &BTreeMap<Node, Version>,
-) -> Result<BTreeMap<PackageName, Settled>, Problem> {
-    let mut extras: BTreeMap<&PackageName, BTreeSet<&ExtraName>> = BTreeMap::new();
-    for node in nodes.keys() {
-        if let Node::Extra(name, extra) = node {
-            extras.entry(name).or_default().insert(extra);
-        }
-    }
-    let mut settled = BTreeMap::new();
-    for (node, version) in nodes {
-        let Node::Package(name) = node else { continue };
-        let (project, index) = provider.candidate(name, version)?;
-        let candidate = project.candidates[index].clone();
-        let metadata = provider.catalog.metadata(&candidate)?;
-        let extras = extras.remove(name).into_iter().flatten().cloned().collect();
-        settled.insert(name.clone(), Settled { candidate, metadata, extras });
-    }
-    Ok(settled)
 }
 
 #[cfg(test)]
@@ -167,14 +132,6 @@ mod tests {
         (lines.collect::<Vec<_>>().join("\n"), solution.held_back)
     }
 
-    fn conflict(groups: &str, catalog: &str) -> String {
-        let error =
-            solve(&spec(groups), &environment(), &MapCatalog::new(catalog), &BTreeMap::new())
-                .unwrap_err();
-        assert_eq!(error.exit(), Exit::Unsatisfiable);
-        error.to_string()
-    }
-
     #[test]
     fn torch_goes_back_to_the_newest_that_pyg_lib_has_a_wheel_for_and_says_so() {
         let (set, said) = chosen("torch: torch; torchvision\npyg: pyg-lib", TORCH);
@@ -200,9 +157,13 @@ mod tests {
                 && set.contains("torch-scatter 2.1.2+pt212cu130"),
             "{set}"
         );
-        assert!(
-            said.iter().any(|s| s.contains("torch 2.12.1+cu130 instead of 2.15.0+cu130")),
-            "{said:?}"
+        assert_eq!(
+            said,
+            [
+                "torch 2.12.1+cu130 instead of 2.15.0+cu130: torch-scatter has no wheel for torch 2.13 to 2.15 with cu130 yet",
+                "torchvision 0.27.1+cu130 instead of 0.30.0+cu130: it needs torch==2.15.0, and torch is 2.12.1+cu130",
+                "pyg-lib 0.7.0+pt212cu130 instead of 0.9.0+pt214cu130: its wheel is for torch 2.14, and torch is 2.12.1+cu130",
+            ]
         );
     }
 
@@ -279,36 +240,5 @@ mod tests {
         );
         assert_eq!(set, "g a 1.0\ng b 1.0\ng c 1.5");
         assert_eq!(said, ["a 1.0 instead of 2.0: it needs c>=2, and c is 1.5"]);
-    }
-
-    #[test]
-    fn an_sdist_is_never_chosen_and_the_newest_wheel_is_named() {
-        insta::assert_snapshot!(conflict("g: a>=2", "a 2.0!sdist\na 1.0:"));
-    }
-
-    #[test]
-    fn clashing_wishes_are_named_with_what_they_clash_through() {
-        insta::assert_snapshot!(conflict(
-            "g: a; b>=2",
-            "a 1.0: c<2\nb 2.0: c>=2\nb 1.0:\nc 2.0:\nc 1.0:"
-        ));
-    }
-
-    #[test]
-    fn another_cuda_major_is_refused_with_the_path_that_brought_it_in() {
-        insta::assert_snapshot!(conflict(
-            "ray: ray[all]",
-            "ray 2.0: cupy-cuda12x if extra == 'all'\ncupy-cuda12x 13.0:"
-        ));
-    }
-
-    #[test]
-    fn a_torch_that_no_pyg_wheel_matches_is_explained() {
-        insta::assert_snapshot!(conflict("torch: torch>=2.15\npyg: pyg-lib", TORCH));
-    }
-
-    #[test]
-    fn a_project_that_no_source_has_is_named() {
-        insta::assert_snapshot!(conflict("g: a", "a 1.0: nowhere>=1"));
     }
 }

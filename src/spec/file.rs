@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::str::FromStr;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use miette::NamedSource;
 use pep508_rs::{PackageName, Requirement, VerbatimUrl};
-use serde::Deserialize;
 use toml::Spanned;
 use url::Url;
 
+use super::tables::{File, GroupTable, ImageTable, Ordered, PackageTable, SourceTable};
 use super::{
-    BaseSpec, ConfigSpec, Error, GlibcVersion, GroupName, GroupSpec, ImageName, ImageSpec,
-    PythonRequest, PythonSource, PythonSpec, RegistrySpec, SourceKind, SourceName, SourceSpec,
-    Spec, TargetSpec, Wish,
+    BaseSpec, ConfigSpec, Error, GroupSpec, ImageSpec, ProfileName, PythonSpec, RegistrySpec,
+    SourceKind, SourceName, SourceSpec, Spec, TargetSpec, WISH, Wish, cut_off,
 };
 use crate::cuda::CudaTag;
 
@@ -23,181 +22,52 @@ pub const FILE_NAME: &str = "envlock.toml";
 
 const PYPI: &str = "pypi";
 
-/// `folder/envlock.toml`, or the built-in stack when there is none.
-pub fn load(folder: &Utf8Path) -> Result<Spec, Error> {
+/// `folder/envlock.toml`, or the built-in stack when there is none; with the changes of a profile when one is named.
+pub fn load(folder: &Utf8Path, profile: Option<&ProfileName>) -> Result<Spec, Error> {
     let path = folder.join(FILE_NAME);
     match fs_err::read_to_string(&path) {
-        Ok(text) => parse(FILE_NAME, &text),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => super::builtin(),
+        Ok(text) => parse_profile(FILE_NAME, &text, profile),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => match profile {
+            None => super::builtin(),
+            Some(profile) => Err(unknown_profile(profile, &[])),
+        },
         Err(source) => Err(Error::Unreadable { path, source }),
     }
 }
 
 /// Reads a spec; `name` is shown in errors.
 pub fn parse(name: &str, text: &str) -> Result<Spec, Error> {
+    parse_profile(name, text, None)
+}
+
+/// The same, with the changes of `[profiles.PROFILE]`. Errors: also a profile that is not there.
+pub fn parse_profile(name: &str, text: &str, profile: Option<&ProfileName>) -> Result<Spec, Error> {
     let place = Place { name, text };
     let defaults: File = toml::from_str(super::BUILTIN_TEXT).map_err(|e| place.toml(&e))?;
-    let file: File = toml::from_str(text).map_err(|e| place.toml(&e))?;
-    build(file.over(defaults), &place)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct File {
-    #[serde(default)]
-    python: PythonTable,
-    #[serde(default)]
-    target: TargetTable,
-    #[serde(default)]
-    base: BaseTable,
-    groups: Option<Ordered<GroupTable>>,
-    #[serde(default)]
-    packages: BTreeMap<PackageName, PackageTable>,
-    #[serde(default)]
-    sources: BTreeMap<SourceName, SourceTable>,
-    images: Option<Ordered<ImageTable>>,
-    #[serde(default)]
-    registry: RegistryTable,
-    #[serde(default)]
-    config: ConfigTable,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct PythonTable {
-    version: Option<PythonRequest>,
-    source: Option<PythonSource>,
-    mirror: Option<Url>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct TargetTable {
-    platform: Option<Spanned<String>>,
-    cuda: Option<CudaTag>,
-    glibc: Option<GlibcVersion>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct BaseTable {
-    runtime: Option<Spanned<String>>,
-    devel: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GroupTable {
-    packages: Vec<Spanned<String>>,
-    index: Option<Vec<Spanned<SourceName>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PackageTable {
-    index: Vec<Spanned<SourceName>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SourceTable {
-    kind: Option<SourceKind>,
-    url: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ImageTable {
-    from: Option<Spanned<ImageName>>,
-    groups: Vec<Spanned<GroupName>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct RegistryTable {
-    destination: Option<String>,
-    insecure: Option<bool>,
-    #[serde(default)]
-    mirrors: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct ConfigTable {
-    path: Option<Utf8PathBuf>,
-    #[serde(default)]
-    roles: BTreeMap<String, ImageName>,
-}
-
-/// A table whose key order matters: groups and images are layered in the order they are written.
-struct Ordered<T>(Vec<(String, T)>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor<T>(std::marker::PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
-            type Value = Ordered<T>;
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("a table")
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Ordered(entries))
-            }
-        }
-        deserializer.deserialize_map(Visitor(std::marker::PhantomData))
+    let mut file: File = toml::from_str(text).map_err(|e| place.toml(&e))?;
+    let mut profiles = std::mem::take(&mut file.profiles);
+    if let Some((outer, _)) = profiles.iter().find(|(_, inner)| !inner.profiles.is_empty()) {
+        let start = place.text.find(&format!("profiles.{outer}.profiles")).unwrap_or(0);
+        let message = format!("the profile `{outer}` has profiles of its own");
+        return Err(place.at(start..start, message, "write them as [profiles.NAME]"));
     }
+    let mut file = file.over(defaults);
+    if let Some(name) = profile {
+        let Some(changes) = profiles.remove(name) else {
+            return Err(unknown_profile(name, &profiles.into_keys().collect::<Vec<_>>()));
+        };
+        file = changes.in_place_of(file);
+    }
+    Ok(Spec { profile: profile.cloned(), ..build(file, &place)? })
 }
 
-impl File {
-    /// This file's keys where it has them, else `defaults`'.
-    fn over(self, defaults: File) -> File {
-        let mut packages = defaults.packages;
-        packages.extend(self.packages);
-        let mut sources = defaults.sources;
-        sources.extend(self.sources);
-        // The built-in images, as far as the file's own groups make them up.
-        let mut images = defaults.images;
-        if let (Some(images), Some(groups)) = (&mut images, &self.groups) {
-            for (_, image) in &mut images.0 {
-                image
-                    .groups
-                    .retain(|g| groups.0.iter().any(|(name, _)| name == g.get_ref().as_str()));
-            }
-            images.0.retain(|(_, image)| !image.groups.is_empty());
-        }
-        File {
-            python: PythonTable {
-                version: self.python.version.or(defaults.python.version),
-                source: self.python.source.or(defaults.python.source),
-                mirror: self.python.mirror.or(defaults.python.mirror),
-            },
-            target: TargetTable {
-                platform: self.target.platform.or(defaults.target.platform),
-                cuda: self.target.cuda.or(defaults.target.cuda),
-                glibc: self.target.glibc.or(defaults.target.glibc),
-            },
-            base: BaseTable {
-                runtime: self.base.runtime.or(defaults.base.runtime),
-                devel: self.base.devel.or(defaults.base.devel),
-            },
-            groups: self.groups.or(defaults.groups),
-            packages,
-            sources,
-            images: self.images.or(images),
-            registry: self.registry,
-            config: ConfigTable {
-                path: self.config.path.or(defaults.config.path),
-                roles: self.config.roles,
-            },
-        }
-    }
+fn unknown_profile(name: &ProfileName, known: &[ProfileName]) -> Error {
+    let known: Vec<_> = known.iter().map(ProfileName::as_str).collect();
+    let known = match known.as_slice() {
+        [] => format!("{FILE_NAME} has none; write [profiles.{name}]"),
+        known => format!("{FILE_NAME} has {}", known.join(", ")),
+    };
+    Error::Override(format!("--profile {name}: there is no such profile; {known}"))
 }
 
 /// The text being read, to point into.
@@ -261,7 +131,14 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
             return Err(place.at(start..start + role.len(), message, "name one of the [images.*]"));
         }
     }
+    let exclude_newer = file.exclude_newer.map(|text| {
+        let help = "a day counts to its end, in UTC";
+        cut_off(text.get_ref()).map_err(|why| place.at(text.span(), why, help))
+    });
     Ok(Spec {
+        profile: None,
+        exclude_newer: exclude_newer.transpose()?,
+        keyring: file.keyring_provider,
         python: PythonSpec {
             version: file.python.version.ok_or_else(|| missing("python.version"))?,
             source: file.python.source.ok_or_else(|| missing("python.source"))?,
@@ -302,6 +179,11 @@ fn sources(
     place: &Place,
 ) -> Result<BTreeMap<SourceName, SourceSpec>, Error> {
     let source = |(name, table): (SourceName, SourceTable)| {
+        if name.as_str() == WISH {
+            let start = place.text.find(WISH).unwrap_or(0);
+            let message = format!("`{WISH}` is what a lock calls an address in the spec itself");
+            return Err(place.at(start..start + WISH.len(), message, "rename this source"));
+        }
         let url = match table.url {
             None if name.as_str() == PYPI => None,
             None => {
@@ -318,7 +200,7 @@ fn sources(
                 let url = Url::parse(&full).map_err(|e| {
                     place.at(
                         text.span(),
-                        format!("`{full}` is not a URL: {e}"),
+                        format!("this is not a URL: {e}"),
                         "write https://HOST/PATH/",
                     )
                 })?;
@@ -365,11 +247,16 @@ fn groups(
                         "write it as in requirements.txt, for example \"ray[default]>=2.60\"",
                     )
                 })?;
-            let sources = match packages.get(&requirement.name) {
-                Some(package) => check(&package.index)?,
+            let direct = super::direct::direct(&requirement).transpose();
+            let direct = direct.map_err(|(message, help)| place.at(text.span(), message, help))?;
+            let package = packages.get(&requirement.name);
+            let sources = match package.and_then(|p| p.index.as_deref()) {
+                _ if direct.is_some() => vec![SourceName::wish()],
+                Some(index) => check(index)?,
                 None => default.clone(),
             };
-            requirements.push(Wish { requirement, sources });
+            let strength = package.and_then(|p| p.wish).unwrap_or_default();
+            requirements.push(Wish { requirement, sources, strength });
         }
         groups.push(GroupSpec { name: place.name(&name, "group")?, requirements });
     }
@@ -411,6 +298,7 @@ fn images(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Strength;
 
     fn shown(text: &str) -> String {
         let report = miette::Report::new(parse(FILE_NAME, text).unwrap_err());
@@ -441,6 +329,16 @@ mod tests {
     }
 
     #[test]
+    fn a_preferred_package_keeps_its_built_in_index() {
+        let spec = parse(FILE_NAME, "[packages]\npyg_lib = { wish = \"preferred\" }\n").unwrap();
+        let (_, lib) =
+            spec.wishes().find(|(_, w)| w.requirement.name.as_ref() == "pyg-lib").unwrap();
+        assert_eq!((lib.sources[0].as_str(), lib.strength), ("pyg", Strength::Preferred));
+        assert_ne!(spec.sha256(), parse(FILE_NAME, "").unwrap().sha256());
+        assert!(parse(FILE_NAME, "[packages]\npyg_lib = { wish = \"maybe\" }\n").is_err());
+    }
+
+    #[test]
     fn a_wrong_key_is_shown_with_its_line() {
         let text = "[python]\nversion = \"3.14\"\nsauce = \"base\"\n";
         insta::assert_snapshot!(shown(text));
@@ -463,6 +361,37 @@ mod tests {
         let names: Vec<_> = spec.images.iter().map(|i| (i.name.as_str(), i.groups.len())).collect();
         assert_eq!(names, [("ray-runtime", 1)]);
         insta::assert_snapshot!(shown("[groups.extra]\npackages = [\"numpy\"]\n"));
+    }
+
+    const PROFILES: &str = "[target]\ncuda = \"cu130\"\n[groups.torch]\npackages = [\"torch\"]\nindex = [\"pytorch\"]\n\
+        [groups.ray]\npackages = [\"ray\"]\n[images.ray-runtime]\ngroups = [\"torch\", \"ray\"]\n\
+        [profiles.cpu.target]\ncuda = \"cpu\"\n[profiles.cpu.python]\nversion = \"3.13\"\n\
+        [profiles.cpu.groups.torch]\npackages = [\"torch>=2.9\"]\nindex = [\"pytorch\"]\n\
+        [profiles.cpu.config.roles]\n\"services.ray.cpu.image\" = \"ray-runtime\"\n";
+
+    #[test]
+    fn a_profile_changes_what_it_names_and_keeps_the_rest_in_order() {
+        let profile = |name: &str| parse_profile(FILE_NAME, PROFILES, name.parse().ok().as_ref());
+        let (plain, cpu) = (parse(FILE_NAME, PROFILES).unwrap(), profile("cpu").unwrap());
+        assert_eq!((plain.target.cuda.to_string(), plain.profile), ("cu130".to_owned(), None));
+        assert_eq!(cpu.target.cuda.to_string(), "cpu");
+        assert_eq!(cpu.python.version.to_string(), "3.13");
+        let wishes: Vec<_> = cpu.wishes().map(|(_, w)| w.requirement.to_string()).collect();
+        assert_eq!(wishes, ["torch>=2.9", "ray"]);
+        assert_eq!(cpu.images, plain.images);
+        assert_eq!(cpu.config.roles.len(), 1);
+        // {cuda} in an address is the profile's tag.
+        let pytorch = cpu.sources[&"pytorch".parse().unwrap()].url.clone().unwrap();
+        assert!(pytorch.path().ends_with("/cpu/"), "{pytorch}");
+        let unknown = profile("cu128").unwrap_err().to_string();
+        assert_eq!(unknown, "--profile cu128: there is no such profile; envlock.toml has cpu");
+    }
+
+    #[test]
+    fn a_mistake_in_a_profile_is_shown_with_its_line() {
+        insta::assert_snapshot!(shown("[profiles.cpu.python]\nsauce = \"base\"\n"));
+        let nested = shown("[profiles.a.profiles.b.python]\nversion = \"3.13\"\n");
+        assert!(nested.contains("the profile `a` has profiles of its own"), "{nested}");
     }
 
     #[test]

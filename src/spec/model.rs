@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use camino::Utf8PathBuf;
+use jiff::Timestamp;
 use pep508_rs::{PackageName, Requirement, VerbatimUrl};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -14,6 +15,8 @@ use crate::digest::Sha256;
 /// What is wanted, complete: defaults and command-line overrides are already in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
+    /// The profile of envlock.toml that is in it; `None`: the file as it is.
+    pub profile: Option<ProfileName>,
     /// The interpreter.
     pub python: PythonSpec,
     /// What the environment runs on.
@@ -31,6 +34,20 @@ pub struct Spec {
     pub registry: RegistrySpec,
     /// The file that runs them.
     pub config: ConfigSpec,
+    /// Files uploaded at this moment or later do not count.
+    pub exclude_newer: Option<Timestamp>,
+    /// Whether `keyring get` is asked for passwords; absent: as uv's settings say.
+    pub keyring: Option<KeyringProvider>,
+}
+
+/// Who is asked for the password of a user named in an index URL; the words are uv's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyringProvider {
+    /// Nobody.
+    Disabled,
+    /// The command `keyring`.
+    Subprocess,
 }
 
 /// The interpreter that is wanted.
@@ -113,6 +130,19 @@ pub struct Wish {
     pub requirement: Requirement<VerbatimUrl>,
     /// In order; the first source that has the project is used.
     pub sources: Vec<SourceName>,
+    /// How much it may cost the others.
+    pub strength: Strength,
+}
+
+/// How much a wish may cost the others: the key `wish` of a package.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strength {
+    /// It must be in the set, even with an older torch.
+    #[default]
+    Required,
+    /// It is taken when every required wish keeps the version it has without it; else left out.
+    Preferred,
 }
 
 /// An index or page of wheels.
@@ -228,6 +258,10 @@ name_type!(
     /// A source's name, as the lock records it.
     SourceName
 );
+name_type!(
+    /// A profile's name: a part of its lock's file name.
+    ProfileName
+);
 
 impl Spec {
     /// The hash of everything that decides what is locked. Where images go, mirrors and addresses
@@ -239,10 +273,14 @@ impl Spec {
             target: &'a TargetSpec,
             base: &'a BaseSpec,
             groups: Vec<(&'a GroupName, Vec<String>)>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            exclude_newer: Option<Timestamp>,
         }
         let wish = |w: &Wish| {
             let sources: Vec<_> = w.sources.iter().map(SourceName::as_str).collect();
-            format!("{} from {}", w.requirement, sources.join(","))
+            // Locks made before there were preferred wishes keep their hash.
+            let may = if w.strength == Strength::Preferred { " if it fits" } else { "" };
+            format!("{} from {}{may}", w.requirement, sources.join(","))
         };
         let identity = Identity {
             python: &self.python,
@@ -253,6 +291,7 @@ impl Spec {
                 .iter()
                 .map(|g| (&g.name, g.requirements.iter().map(wish).collect()))
                 .collect(),
+            exclude_newer: self.exclude_newer,
         };
         Sha256::of(serde_json::to_vec(&identity).expect("names and versions always serialize"))
     }

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use pep508_rs::PackageName;
 use url::Url;
 
@@ -14,6 +15,8 @@ pub struct Overrides {
     pub index: Vec<IndexOverride>,
     /// `--without`
     pub without: Vec<PackageName>,
+    /// `--exclude-newer`
+    pub exclude_newer: Option<Timestamp>,
 }
 
 /// `GROUP=NAME|URL`: where a group's asked-for packages come from instead.
@@ -55,6 +58,7 @@ impl Overrides {
                 )));
             }
         }
+        spec.exclude_newer = self.exclude_newer.or(spec.exclude_newer);
         Ok(spec)
     }
 }
@@ -62,7 +66,7 @@ impl Overrides {
 fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), Error> {
     let IndexOverride { group, source } = change;
     let address = source.contains("://").then(|| Url::parse(source)).transpose();
-    let address = address.map_err(|e| Error::Override(format!("--index {group}={source}: {e}")))?;
+    let address = address.map_err(|e| Error::Override(format!("--index {group}=URL: {e}")))?;
     if let (Some(url), Ok(name)) = (&address, group.parse::<SourceName>())
         && let Some(known) = spec.sources.get_mut(&name)
     {
@@ -97,7 +101,8 @@ fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), Error> {
             })?
         }
     };
-    for wish in &mut spec.groups[index].requirements {
+    let requirements = spec.groups[index].requirements.iter_mut();
+    for wish in requirements.filter(|w| w.direct().is_none()) {
         wish.sources = vec![name.clone()];
     }
     Ok(())
@@ -112,6 +117,7 @@ mod tests {
         Overrides {
             index: index.iter().map(|t| t.parse().unwrap()).collect(),
             without: without.iter().map(|t| t.parse().unwrap()).collect(),
+            exclude_newer: None,
         }
         .apply(builtin().unwrap())
     }

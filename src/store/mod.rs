@@ -1,6 +1,5 @@
 //! envlock's content-addressed cache: files that were hashed on the way in and are hashed again
 //! before use.
-pub mod context;
 mod error;
 mod facts;
 mod fetch;
@@ -9,7 +8,6 @@ mod prune;
 mod sink;
 mod verified;
 
-pub use context::Context;
 pub use error::Error;
 pub use fetch::Wanted;
 pub use folder::Store;

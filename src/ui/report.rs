@@ -48,6 +48,12 @@ impl Ui {
         self.options.json
     }
 
+    /// Whether the result may be coloured: it goes to a terminal, and NO_COLOR is not set.
+    pub fn colours(&self) -> bool {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        !refused && std::io::stdout().is_terminal()
+    }
+
     /// A line about what happens, on stderr; silent with `--quiet`.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.options.quiet {

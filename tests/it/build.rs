@@ -67,6 +67,8 @@ fn locked(envlock: &Envlock) -> Lock {
             unpacked_size: 3_000_000,
             sha256: store.put(wheel.as_bytes()).unwrap().sha256(),
             locations: vec![format!("pypi:/{name}.whl").parse().unwrap()],
+            uploaded: None,
+            uploaded_from: None,
         }
     };
     let base = |name: &str| BasePin {
@@ -78,6 +80,7 @@ fn locked(envlock: &Envlock) -> Lock {
     };
     Lock {
         version: lock::FORMAT,
+        profile: None,
         spec_sha256: envlock::spec::parse("envlock.toml", SPEC).unwrap().sha256(),
         target: Target {
             platform: "linux/amd64".to_owned(),

@@ -4,13 +4,13 @@
 //! and GitHub cannot be reached.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use envlock::reference::PinnedReference;
 
-use crate::support::Envlock;
 use crate::support::release::CONFIG;
+use crate::support::{Envlock, Registry};
 
 const GROUPS: &str = "\
 [groups.python]
@@ -80,9 +80,32 @@ fn a_small_real_stack_is_built_pushed_and_runs_in_every_way_the_platform_starts_
     // The same lock again: nothing new is built, pushed or written.
     let again = envlock.run(push).exits(0);
     assert!(again.stderr().contains("nothing changed"), "{}", again.stderr());
+    a_registry_that_stops_in_the_middle_of_a_push_changes_nothing(&envlock, &builder);
     for image in [&ray, &marimo] {
         docker(&["rmi", image]);
     }
+}
+
+/// The images are in the builder's cache by now: this is a push and nothing else.
+fn a_registry_that_stops_in_the_middle_of_a_push_changes_nothing(envlock: &Envlock, builder: &str) {
+    let mut registry = Registry::start();
+    let destination = registry.host().to_owned();
+    let push = ["build", "--push", "--builder", builder, "--registry", &destination];
+    let files = || (envlock.read("config.yaml"), envlock.read("env.releases.jsonl"));
+    let before = files();
+    let mut command = envlock.command(push);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // Some blobs are there, the largest are not.
+    while registry.stored() < 8_000_000 {
+        assert_eq!(child.try_wait().unwrap(), None, "the push ended before it could be stopped");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    registry.stop();
+    assert_eq!(child.wait().unwrap().code(), Some(8));
+    assert_eq!(files(), before);
+    registry.restart();
+    envlock.run(push).exits(0);
+    assert!(files().0.contains(&destination));
 }
 
 fn labels_and_layers_are_as_planned(envlock: &Envlock, ray: &str, marimo: &str) {

@@ -295,6 +295,8 @@ fn locked(world: &World, name: &str) -> Package {
         unpacked_size: facts.unpacked_size,
         sha256: facts.sha256,
         locations: vec![candidate.location],
+        uploaded: None,
+        uploaded_from: None,
     }
 }
 
@@ -312,10 +314,10 @@ fn a_locked_wheel_is_found_again_and_a_changed_one_refused() {
     let world = World::new(&index);
     let locate = |package: &Package| {
         let locator = Locator::new(world.sources.clone(), fetcher());
-        world.runtime.block_on(locator.locate(package))
+        world.runtime.block_on(locator.addresses(package))
     };
     for name in ["torch", "pyg-lib"] {
-        assert_eq!(locate(&locked(&world, name)).unwrap(), world.newest(name).url);
+        assert_eq!(locate(&locked(&world, name)).unwrap(), [world.newest(name).url]);
     }
     let torch = locked(&world, "torch");
     let other = Package { sha256: envlock::digest::Sha256::of("other"), ..torch.clone() };

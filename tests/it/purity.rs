@@ -9,10 +9,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use regex::Regex;
 
 /// Values in, values out.
-const PURE: [&str; 5] = ["src/solve", "src/lock", "src/image", "src/config", "src/python"];
+const PURE: [&str; 7] =
+    ["src/solve", "src/matrix", "src/lock", "src/image", "src/config", "src/python", "src/export"];
 
 /// `src/index` is pure, its parsers first of all, but for these.
-const INDEX_EDGES: [&str; 13] = [
+const INDEX_EDGES: [&str; 15] = [
     "address.rs",
     "answers.rs",
     "cache.rs",
@@ -24,8 +25,10 @@ const INDEX_EDGES: [&str; 13] = [
     "locate.rs",
     "memo.rs",
     "range.rs",
+    "remembered.rs",
     "sources.rs",
     "standalone.rs",
+    "times.rs",
 ];
 
 /// Paths that begin like these lead out of the process.

@@ -5,7 +5,7 @@ use crate::support::{Envlock, FakeIndex, Fault, Pages, Registry};
 const CP314: &str = "cp314-cp314-manylinux_2_28_x86_64";
 
 /// The shape of the real stack: torch from an index of CUDA builds, PyG wheels from flat pages.
-fn stack() -> FakeIndex {
+pub fn stack() -> FakeIndex {
     let index = FakeIndex::start();
     for (torch, vision) in [("2.15.0", "0.30.0"), ("2.14.1", "0.29.1"), ("2.12.1", "0.27.1")] {
         let local = |version: &str| format!("{version}+cu130");
@@ -27,7 +27,7 @@ fn stack() -> FakeIndex {
     index
 }
 
-fn spec(index: &FakeIndex, base: &str, torch: &str, pyg: &str) -> String {
+pub fn spec(index: &FakeIndex, base: &str, torch: &str, pyg: &str) -> String {
     format!(
         "[python]\nsource = \"base\"\n[target]\nglibc = \"2.39\"\n\
          [base]\nruntime = \"{base}\"\ndevel = \"{base}\"\n\
@@ -41,7 +41,7 @@ fn spec(index: &FakeIndex, base: &str, torch: &str, pyg: &str) -> String {
 }
 
 /// A registry with a base image that says it has Python 3.14.2.
-fn base() -> (Registry, String) {
+pub fn base() -> (Registry, String) {
     let registry = Registry::start();
     let config = serde_json::json!({
         "os": "linux", "architecture": "amd64", "created": "2026-11-01T00:00:00Z",
@@ -118,6 +118,13 @@ fn scatter_takes_the_set_back_to_the_last_torch_that_has_it() {
         spec(&index, &base, "[\"torch\", \"torchvision\"]", "[\"pyg_lib\", \"torch_scatter\"]");
     envlock.write("envlock.toml", spec);
     let run = envlock.run(["resolve", "--dry-run"]).exits(0);
+    let said = run.stderr();
+    let why = "torch-scatter has no wheel for torch 2.14 to 2.15 with cu130 yet";
+    assert!(said.contains(&format!("torch 2.12.1+cu130 instead of 2.15.0+cu130: {why}")), "{said}");
+    assert!(
+        said.contains("torchvision 0.27.1+cu130 instead of 0.30.0+cu130: it needs torch==2.15.0"),
+        "{said}"
+    );
     assert!(run.stdout().contains(
         "+ torch 2.12.1+cu130\n+ torch-scatter 2.1.2+pt212cu130\n+ torchvision 0.27.1+cu130"
     ));
@@ -231,4 +238,72 @@ fn the_cache_answers_alone_and_a_damaged_one_is_as_good_as_none() {
     assert_eq!(folder.trim(), envlock.path(".store").as_str());
     let pruned = envlock.run(["cache", "prune"]).exits(0).stdout();
     assert!(pruned.starts_with("removed 0 files"), "{pruned}");
+}
+
+#[test]
+fn a_preferred_pyg_lib_never_costs_a_torch() {
+    let (_registry, base) = base();
+    let index = stack();
+    let envlock = Envlock::new();
+    let text = spec(&index, &base, "[\"torch\", \"torchvision\"]", "[\"pyg_lib\"]");
+    envlock
+        .write("envlock.toml", format!("{text}[packages]\npyg_lib = {{ wish = \"preferred\" }}\n"));
+    let run = envlock.run(["resolve"]).exits(0);
+    assert!(run.stdout().contains("+ torch 2.15.0+cu130\n"), "{}", run.stdout());
+    assert!(!run.stdout().contains("pyg-lib"), "{}", run.stdout());
+    let why = "pyg-lib is left out (preferred): with it torch would be 2.14.1+cu130 instead of 2.15.0+cu130";
+    assert!(run.stderr().contains(why), "{}", run.stderr());
+    envlock.run(["resolve", "--check"]).exits(0);
+}
+
+#[test]
+fn a_driver_that_is_too_old_is_told_before_anything_is_asked() {
+    let (_registry, base) = base();
+    let index = stack();
+    let envlock = Envlock::new();
+    envlock.write("envlock.toml", spec(&index, &base, "[\"torch\"]", "[\"pyg_lib\"]"));
+    let run = envlock.run(["resolve", "--driver", "570"]).exits(4);
+    assert!(run.stderr().contains("cu130 needs an NVIDIA driver 580 or newer"), "{}", run.stderr());
+    assert_eq!(index.requests(""), 0);
+    envlock.run(["resolve", "--driver", "580.65.06"]).exits(0);
+    let run = envlock.run(["build", "--driver", "570.133.20", "--dry-run"]).exits(4);
+    assert!(run.stderr().contains("570.133.20"), "{}", run.stderr());
+    envlock.run(["resolve", "--driver", "new"]).exits(2);
+
+    let smi = envlock.write("bin/nvidia-smi", "#!/bin/sh\necho 570.86.10\n");
+    fs_err::set_permissions(smi, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", envlock.path("bin"), std::env::var("PATH").unwrap());
+    let run = |args: &[&str]| {
+        let mut command = envlock.command(args);
+        String::from_utf8(command.env("PATH", &path).output().unwrap().stderr).unwrap()
+    };
+    let said = run(&["build", "--dry-run"]);
+    assert!(said.contains("this is 570.86.10 (nvidia-smi)"), "{said}");
+    let said = run(&["build", "--dry-run", "--driver", "580"]);
+    assert!(!said.contains("570"), "{said}");
+}
+
+#[test]
+fn a_base_of_another_cuda_major_is_refused_and_a_higher_floor_is_told() {
+    let registry = Registry::start();
+    let index = stack();
+    let resolve = |tag: &str, env: &[&str]| {
+        let mut all = vec!["PYTHON_VERSION=3.14.2"];
+        all.extend(env);
+        let config = serde_json::json!({
+            "os": "linux", "architecture": "amd64", "created": "2026-11-01T00:00:00Z",
+            "config": { "Env": all }, "rootfs": { "type": "layers", "diff_ids": [] },
+        });
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(registry.push_image("base", tag, &[], &config));
+        let envlock = Envlock::new();
+        let base = format!("{}/base:{tag}", registry.host());
+        envlock.write("envlock.toml", spec(&index, &base, "[\"torch\"]", "[\"pyg_lib\"]"));
+        envlock.run(["resolve", "--dry-run"])
+    };
+    let run = resolve("old", &["CUDA_VERSION=12.8.1"]).exits(4);
+    assert!(run.stderr().contains("is CUDA 12.8, and the wheels are cu130"), "{}", run.stderr());
+    let env = ["CUDA_VERSION=13.1.1", "NVIDIA_REQUIRE_CUDA=cuda>=13.1 brand=tesla,driver>=580"];
+    let run = resolve("new", &env).exits(0);
+    assert!(run.stderr().contains("raises the driver floor"), "{}", run.stderr());
 }

@@ -48,9 +48,18 @@ impl Envlock {
         command.args(args).current_dir(self.folder.path());
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
-            if ["UV_", "PIP_", "ENVLOCK_", "CI", "NO_COLOR", "RUST_LOG", "BUILDX_", "GITHUB_"]
-                .iter()
-                .any(|p| text.starts_with(p))
+            if [
+                "UV_",
+                "PIP_",
+                "ENVLOCK_",
+                "CI",
+                "NO_COLOR",
+                "RUST_LOG",
+                "BUILDX_BUILDER",
+                "GITHUB_",
+            ]
+            .iter()
+            .any(|p| text.starts_with(p))
             {
                 command.env_remove(&name);
             }

@@ -1,10 +1,13 @@
 //! An index of generated wheels, over real HTTP on loopback: simple pages (HTML or JSON), PyG pages,
 //! files with or without ranges, `.metadata` sidecars; it can fail on demand and counts requests.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use url::Url;
 
 use super::{Wheel, WheelBuilder};
@@ -41,6 +44,18 @@ struct Shared {
     pyg: Vec<String>,
     faults: Vec<(String, Fault, usize)>,
     requests: Vec<String>,
+    /// Pages in random order and answers after random times.
+    restless: Option<u64>,
+    /// Pages with a text of the test's own, by path.
+    written: BTreeMap<String, String>,
+    /// What is answered for what is not there.
+    missing: u16,
+    /// Only who sends this Authorization header is answered.
+    login: Option<String>,
+    /// The Authorization header of every request, by path.
+    authorizations: Vec<(String, Option<String>)>,
+    modified: BTreeMap<String, String>,
+    etags: bool,
 }
 
 impl FakeIndex {
@@ -55,6 +70,13 @@ impl FakeIndex {
             pyg: vec![],
             faults: vec![],
             requests: vec![],
+            restless: None,
+            written: BTreeMap::new(),
+            missing: 404,
+            login: None,
+            authorizations: vec![],
+            modified: BTreeMap::new(),
+            etags: true,
         }));
         let server = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -75,6 +97,12 @@ impl FakeIndex {
     /// Range headers are ignored from now on.
     pub fn without_ranges(self) -> Self {
         self.lock().ranges = false;
+        self
+    }
+
+    /// From now on, links stand in random order and each answer takes a random time of up to 4 ms.
+    pub fn restless(self, seed: u64) -> Self {
+        self.lock().restless = Some(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         self
     }
 
@@ -126,6 +154,51 @@ impl FakeIndex {
         wheel.bytes[middle] ^= 0xff;
     }
 
+    /// `127.0.0.1:PORT`
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// A page with this text, at this path.
+    pub fn page(&self, path: &str, text: impl Into<String>) {
+        self.lock().written.insert(path.to_owned(), text.into());
+    }
+
+    /// What is not there is answered with 403, as S3 does.
+    pub fn hiding(self) -> Self {
+        self.lock().missing = 403;
+        self
+    }
+
+    /// Everybody else gets 401.
+    pub fn only_for(self, user: &str, password: &str) -> Self {
+        let login = BASE64_STANDARD.encode(format!("{user}:{password}"));
+        self.lock().login = Some(format!("Basic {login}"));
+        self
+    }
+
+    /// How many requests came with a login.
+    pub fn logins(&self) -> usize {
+        self.lock().authorizations.iter().filter(|(_, login)| login.is_some()).count()
+    }
+
+    /// The Last-Modified of a file.
+    pub fn modified(&self, file: &str, date: &str) {
+        self.lock().modified.insert(file.to_owned(), date.to_owned());
+    }
+
+    /// Files have no ETag from now on.
+    pub fn without_etags(self) -> Self {
+        self.lock().etags = false;
+        self
+    }
+
+    /// How many GETs, not HEADs, had this in their path and were not for a part only.
+    pub fn downloads(&self, path: &str) -> usize {
+        let is_download = |r: &&String| r.starts_with("GET ") && r.contains(path);
+        self.lock().requests.iter().filter(is_download).count()
+    }
+
     /// How many requests had this in their path.
     pub fn requests(&self, path: &str) -> usize {
         self.lock().requests.iter().filter(|r| r.contains(path)).count()
@@ -134,6 +207,13 @@ impl FakeIndex {
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap()
     }
+}
+
+fn xorshift(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
 }
 
 struct Answer {
@@ -152,10 +232,13 @@ fn status(status: u16) -> Answer {
 
 impl Shared {
     fn answer(&self, path: &str, range: Option<&str>) -> Answer {
-        if let Some(project) = path.strip_prefix("/simple/").and_then(|p| p.strip_suffix('/')) {
+        if let Some(text) = self.written.get(path) {
+            let headers = vec![("Content-Type", "text/html".into())];
+            Answer { status: 200, headers, body: text.clone().into() }
+        } else if let Some(project) =
+            path.strip_prefix("/simple/").and_then(|p| p.strip_suffix('/'))
+        {
             self.simple(project)
-        } else if let Some(file) = path.strip_prefix("/files/") {
-            self.file(|w| w.pyg_page.is_none(), file, range)
         } else if let Some(page) = path.strip_prefix("/pyg/").and_then(|p| p.strip_suffix(".html"))
         {
             self.pyg(page)
@@ -163,13 +246,19 @@ impl Shared {
             path.strip_prefix("/pyg/").and_then(|p| p.split_once('/'))
         {
             self.file(|w| w.pyg_page.as_deref() == Some(page), file, range)
+        } else if path.contains(".whl") {
+            let file = path.rsplit('/').next().unwrap_or_default();
+            self.file(|w| w.pyg_page.is_none(), file, range)
         } else {
-            status(404)
+            status(self.missing)
         }
     }
 
     fn simple(&self, project: &str) -> Answer {
-        let wheels: Vec<_> = self.wheels.iter().filter(|w| w.is_of(project)).collect();
+        let mut wheels: Vec<_> = self.wheels.iter().filter(|w| w.is_of(project)).collect();
+        if let Some(mut state) = self.restless {
+            wheels.sort_by_cached_key(|_| xorshift(&mut state));
+        }
         if wheels.is_empty() {
             return status(404);
         }
@@ -213,11 +302,12 @@ impl Shared {
                 status(404)
             };
         }
-        let Some(wheel) = find(file) else { return status(404) };
+        let Some(wheel) = find(file) else { return status(self.missing) };
+        let about = || self.about(wheel);
         let total = wheel.bytes.len();
         let range = range.filter(|_| self.ranges).and_then(|r| r.strip_prefix("bytes="));
         let Some((from, to)) = range.and_then(|r| r.split_once('-')) else {
-            return Answer { headers: vec![etag(wheel)], body: wheel.bytes.clone(), ..status(200) };
+            return Answer { headers: about(), body: wheel.bytes.clone(), ..status(200) };
         };
         let (start, end) = match (from.parse::<usize>(), to.parse::<usize>()) {
             (Err(_), Ok(last)) => (total.saturating_sub(last), total),
@@ -228,9 +318,21 @@ impl Shared {
         if start >= end {
             return status(416);
         }
-        let headers =
-            vec![etag(wheel), ("Content-Range", format!("bytes {start}-{}/{total}", end - 1))];
+        let mut headers = about();
+        headers.push(("Content-Range", format!("bytes {start}-{}/{total}", end - 1)));
         Answer { status: 206, headers, body: wheel.bytes[start..end].to_vec() }
+    }
+
+    /// How long the next answer takes.
+    fn delay(&mut self) -> std::time::Duration {
+        let random = self.restless.as_mut().map_or(0, xorshift);
+        std::time::Duration::from_micros(random % 4000)
+    }
+
+    fn about(&self, wheel: &Wheel) -> Vec<(&'static str, String)> {
+        let modified = self.modified.get(&wheel.file).cloned();
+        let tag = self.etags.then(|| etag(wheel));
+        tag.into_iter().chain(modified.map(|date| ("Last-Modified", date))).collect()
     }
 
     fn fault(&mut self, path: &str) -> Option<Fault> {
@@ -245,12 +347,15 @@ impl Shared {
 
 /// One connection, kept alive.
 fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
+    // Head and body are two writes: without this, the second waits for an acknowledgement.
+    let _ = stream.set_nodelay(true);
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
-        let (mut line, mut range) = (String::new(), None);
+        let (mut line, mut range, mut login) = (String::new(), None, None);
         if !matches!(reader.read_line(&mut line), Ok(n) if n > 0) {
             return;
         }
+        let head_only = line.starts_with("HEAD ");
         let path = line.split(' ').nth(1).unwrap_or_default().replace("%2B", "+");
         loop {
             let mut header = String::new();
@@ -261,22 +366,38 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
                 Some((name, value)) if name.eq_ignore_ascii_case("range") => {
                     range = Some(value.trim().to_owned());
                 }
+                Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
+                    login = Some(value.trim().to_owned());
+                }
                 Some(_) => {}
                 None => break,
             }
         }
-        let (answer, fault) = {
+        let (answer, fault, delay) = {
             let mut shared = shared.lock().unwrap();
-            shared.requests.push(path.clone());
-            match shared.fault(&path) {
+            let method = if head_only {
+                "HEAD"
+            } else if range.is_some() {
+                "PART"
+            } else {
+                "GET"
+            };
+            shared.requests.push(format!("{method} {path}"));
+            shared.authorizations.push((path.clone(), login.clone()));
+            let refused = shared.login.is_some() && shared.login != login;
+            let delay = shared.delay();
+            let (answer, fault) = match shared.fault(&path) {
+                None if refused => (status(401), None),
                 Some(Fault::Status(code)) => (status(code), None),
                 Some(Fault::TooMany(seconds)) => {
                     let headers = vec![("Retry-After", seconds.to_string())];
                     (Answer { headers, ..status(429) }, None)
                 }
                 fault => (shared.answer(&path, range.as_deref()), fault),
-            }
+            };
+            (answer, fault, delay)
         };
+        std::thread::sleep(delay);
         let mut head = format!(
             "HTTP/1.1 {} Status\r\nContent-Length: {}\r\n",
             answer.status,
@@ -286,6 +407,7 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
             head += &format!("{name}: {value}\r\n");
         }
         let body = match fault {
+            _ if head_only => &[],
             Some(_) => &answer.body[..answer.body.len() / 2],
             None => &answer.body[..],
         };

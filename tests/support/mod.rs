@@ -1,5 +1,6 @@
 //! What the integration tests share: one file a server or tool.
 mod envlock;
+mod gateway;
 mod index;
 mod registry;
 pub mod release;
@@ -7,6 +8,7 @@ mod server;
 mod wheel;
 
 pub use envlock::{Envlock, Run};
+pub use gateway::{INSIDE, Proxy, Tls};
 pub use index::{FakeIndex, Fault, Pages};
 pub use registry::{INDEX, Registry};
 pub use server::{Reply, Request, Server};

@@ -27,37 +27,13 @@ impl Registry {
     /// With more of the configuration file, such as an `auth:` section.
     pub fn with_auth(section: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        let config = format!(
-            "version: 0.1\nlog: {{level: info, formatter: text}}\nhttp: {{addr: '127.0.0.1:0'}}\n\
-             storage: {{filesystem: {{rootdirectory: '{}/data'}}, delete: {{enabled: true}}}}\n{section}",
-            folder.path().display()
-        );
-        let file = folder.path().join("config.yml");
-        fs_err::write(&file, config).unwrap();
-        let program =
-            std::env::var("ENVLOCK_TEST_REGISTRY").unwrap_or_else(|_| "docker-registry".to_owned());
-        let mut process = Command::new(&program)
-            .arg("serve")
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{program}: {error}; {HOW_TO_INSTALL}"));
-        let mut log = BufReader::new(process.stderr.take().unwrap());
-        let mut seen = String::new();
-        let host = loop {
-            let from = seen.len();
-            if log.read_line(&mut seen).unwrap() == 0 {
-                panic!("{program} ended:\n{seen}\n{HOW_TO_INSTALL}");
-            }
-            if let Some((_, rest)) = seen[from..].split_once("listening on ") {
-                let address = |c: &char| *c == '.' || *c == ':' || c.is_ascii_digit();
-                break rest.chars().take_while(address).collect();
-            }
-        };
-        // A full pipe would stop the registry.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let (process, host) = serve(&folder, "127.0.0.1:0", section);
         Registry { process, host, folder }
+    }
+
+    /// Starts it again after [`Registry::stop`], at the same address, with what it had.
+    pub fn restart(&mut self) {
+        (self.process, _) = serve(&self.folder, &self.host, "");
     }
 
     /// `127.0.0.1:PORT`
@@ -68,6 +44,22 @@ impl Registry {
     /// Where its data lies, to be damaged.
     pub fn data(&self) -> std::path::PathBuf {
         self.folder.path().join("data/docker/registry/v2")
+    }
+
+    /// Bytes of everything in its storage, unfinished uploads included.
+    pub fn stored(&self) -> u64 {
+        fn sum(folder: &std::path::Path) -> u64 {
+            // What vanishes while it is looked at (an upload that was finished) counts as nothing.
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            entries
+                .map(|entry| match entry.metadata() {
+                    Ok(meta) if meta.is_dir() => sum(&entry.path()),
+                    Ok(meta) => meta.len(),
+                    Err(_) => 0,
+                })
+                .sum()
+        }
+        sum(self.folder.path())
     }
 
     /// Pushes an OCI image; `layers` are stored as they are. The manifest's digest.
@@ -162,4 +154,39 @@ impl Drop for Registry {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A docker-registry with its data in `folder`, and the address it listens on.
+fn serve(folder: &TempDir, address: &str, section: &str) -> (Child, String) {
+    let config = format!(
+        "version: 0.1\nlog: {{level: info, formatter: text}}\nhttp: {{addr: '{address}'}}\n\
+         storage: {{filesystem: {{rootdirectory: '{}/data'}}, delete: {{enabled: true}}}}\n{section}",
+        folder.path().display()
+    );
+    let file = folder.path().join("config.yml");
+    fs_err::write(&file, config).unwrap();
+    let program =
+        std::env::var("ENVLOCK_TEST_REGISTRY").unwrap_or_else(|_| "docker-registry".to_owned());
+    let mut process = Command::new(&program)
+        .arg("serve")
+        .arg(&file)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}; {HOW_TO_INSTALL}"));
+    let mut log = BufReader::new(process.stderr.take().unwrap());
+    let mut seen = String::new();
+    let host = loop {
+        let from = seen.len();
+        if log.read_line(&mut seen).unwrap() == 0 {
+            panic!("{program} ended:\n{seen}\n{HOW_TO_INSTALL}");
+        }
+        if let Some((_, rest)) = seen[from..].split_once("listening on ") {
+            let address = |c: &char| *c == '.' || *c == ':' || c.is_ascii_digit();
+            break rest.chars().take_while(address).collect();
+        }
+    };
+    // A full pipe would stop the registry.
+    std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+    (process, host)
 }

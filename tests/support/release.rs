@@ -26,7 +26,7 @@ pub fn push_both(registry: &Registry, seed: &str) -> Images {
 
 /// What `build --push` does after the push.
 pub fn release(envlock: &Envlock, images: &Images, lock_text: &str) -> Published {
-    let spec = envlock::spec::load(envlock.folder()).unwrap();
+    let spec = envlock::spec::load(envlock.folder(), None).unwrap();
     envlock.write("env.lock", lock_text);
     let project = ProjectLock::acquire(envlock.folder(), || {}).unwrap();
     let publication = Publication { config: &spec.config, images, lock_text, engine: "dockerfile" };

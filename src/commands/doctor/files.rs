@@ -15,7 +15,7 @@ const ROOM: u64 = 10 << 30;
 
 /// envlock.toml, and the spec that holds when it is sound.
 pub(super) fn spec(context: &Context) -> (Check, Option<Spec>) {
-    match spec::load(&context.folder) {
+    match context.spec() {
         Ok(spec) => {
             let own = context.path(spec::FILE_NAME).exists();
             let found = if own { "is sound" } else { "none: the built-in stack is used" };
@@ -28,7 +28,7 @@ pub(super) fn spec(context: &Context) -> (Check, Option<Spec>) {
 /// env.lock: readable, for this spec, complete.
 pub(super) fn lock(context: &Context, spec: &Spec) -> Check {
     let name = "env.lock";
-    match context.read_lock(Utf8Path::new(lock::FILE_NAME)) {
+    match context.read_lock(&context.lock_name(None)) {
         Err(error @ lock::Error::Missing { .. }) => Check::error(name, Level::Warn, &error),
         Err(error) => Check::error(name, Level::Fail, &error),
         Ok((lock, _)) if lock.spec_sha256 != spec.sha256() => {

@@ -1,7 +1,6 @@
 //! The verb itself: gather pins and candidates, solve, write the lock, say what changed.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::Arc;
 
 use camino::Utf8Path;
@@ -11,49 +10,73 @@ use serde::Serialize;
 
 use super::target;
 use crate::cli::Resolve;
-use crate::commands::Context;
+use crate::commands::{Context, driver};
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::index::{CACHE, Cache, Fetcher, LiveCatalog, Sources, Surroundings, Target, Trust};
 use crate::lock::{self, Diff, Lock};
 use crate::python::marker_environment;
+use crate::release;
 use crate::solve::{Solution, solve};
-use crate::spec::{self, Overrides, Spec};
+use crate::spec::{Overrides, Spec};
 use crate::store;
 use crate::ui::Unit;
 
 /// Runs `envlock resolve`.
 pub async fn run(args: Resolve, context: &Context) -> CommandResult {
-    let overrides = Overrides { index: args.index.clone(), without: args.without.clone() };
-    let spec = overrides.apply(spec::load(&context.folder)?)?;
-    let old = match context.read_lock(&args.lock) {
+    let overrides = Overrides {
+        index: args.index.clone(),
+        without: args.without.clone(),
+        exclude_newer: args.exclude_newer,
+    };
+    let spec = overrides.apply(context.spec()?)?;
+    let name = context.lock_name(args.lock.as_deref());
+    if let Some(before) = &args.diff {
+        return compare(before, &name, context);
+    }
+    let old = match context.read_lock(&name) {
         Ok((lock, _)) => Some(lock),
         Err(lock::Error::Missing { .. }) => None,
         Err(error) if args.check => return Err(error.into()),
         Err(error) => {
-            context.ui.warn(format!("the present {} is not used: {error}", args.lock));
+            context.ui.warn(format!("the present {name} is not used: {error}"));
             None
         }
     };
+    if args.driver.is_some() {
+        driver::ensure(args.driver.as_ref(), spec.target.cuda).await?;
+    }
     if args.check {
-        return check(&args, &spec, old, context);
+        return check(&name, &spec, old, context);
     }
     if let (Some(old), None) = (&old, &args.upgrade)
         && lock::stale(old, &spec).is_empty()
     {
         // The lock answers this very spec: there is nothing to ask the network for.
-        return finish(&args, &spec, Some(old), old, vec![], context);
+        return finish(&args, &name, &spec, Some(old), old, vec![], context);
+    }
+    // The images may run elsewhere: what is too old here is an error only when it was stated.
+    if args.driver.is_none()
+        && let Some(why) = driver::too_old(None, spec.target.cuda).await
+    {
+        context.ui.warn(why);
     }
     let kept = kept(old.as_ref(), args.upgrade.as_deref());
     let (lock, held_back) = resolve(&args, &spec, old.as_ref(), kept, context).await?;
+    let may_change = |name: &PackageName| {
+        args.upgrade.as_ref().is_some_and(|u| u.is_empty() || u.contains(name))
+    };
+    if let Some(replaced) = old.as_ref().and_then(|o| lock::replaced(o, &lock, may_change)) {
+        return Err(replaced.into());
+    }
     for sentence in &held_back {
         context.ui.note(format!("held back: {sentence}"));
     }
-    finish(&args, &spec, old.as_ref(), &lock, held_back, context)
+    finish(&args, &name, &spec, old.as_ref(), &lock, held_back, context)
 }
 
-fn check(args: &Resolve, spec: &Spec, old: Option<Lock>, context: &Context) -> CommandResult {
+fn check(name: &Utf8Path, spec: &Spec, old: Option<Lock>, context: &Context) -> CommandResult {
     let Some(lock) = old else {
-        return Err(lock::Error::Missing { path: context.path(&args.lock) }.into());
+        return Err(lock::Error::Missing { path: context.path(name) }.into());
     };
     let reasons = lock::stale(&lock, spec);
     if context.ui.wants_json() {
@@ -64,11 +87,7 @@ fn check(args: &Resolve, spec: &Spec, old: Option<Lock>, context: &Context) -> C
         reasons.iter().for_each(|reason| context.ui.result(format!("stale: {reason}")));
     }
     if reasons.is_empty() {
-        context.ui.note(format!(
-            "{} answers the spec: {} packages",
-            args.lock,
-            lock.packages.len()
-        ));
+        context.ui.note(format!("{name} answers the spec: {} packages", lock.packages.len()));
         return Ok(Exit::Ok);
     }
     Ok(Exit::LockStale)
@@ -93,10 +112,10 @@ fn hints(old: Option<&Lock>, kept: &Kept) -> BTreeMap<PackageName, Option<Versio
 }
 
 fn trust(args: &Resolve) -> Trust {
-    match args.offline {
-        true => Trust::Offline,
-        // Who asks for the newest does not mean the newest of ten minutes ago.
-        _ if args.refresh || args.upgrade.is_some() => Trust::Refresh,
+    // Who asks for the newest must not be answered with what was the newest ten minutes ago.
+    match (args.offline, args.refresh || args.upgrade.is_some()) {
+        (true, _) => Trust::Offline,
+        (_, true) => Trust::Refresh,
         _ => Trust::Fresh,
     }
 }
@@ -113,8 +132,10 @@ async fn resolve(
     let store = store::Store::open()?;
     let cache = Cache::at(store.root().join(CACHE), trust(args));
     let bar = context.ui.bar("resolving", None, Unit::Items);
-    let sources = Sources::find(spec, &Surroundings::of_process(&context.folder)).await?;
-    let fetcher = Fetcher::new(client.clone()).with_cache(cache.clone());
+    let surroundings = Surroundings::of_process(&context.folder);
+    let sources = Sources::find(spec, &surroundings).await?;
+    let client = client.with_logins(sources.logins(spec, &surroundings)?);
+    let fetcher = Fetcher::new(client.clone()).with_cache(cache.clone()).remembering(store.clone());
     let start = |target: Target| {
         let (sources, fetcher) = (sources.clone(), fetcher.clone());
         let catalog = LiveCatalog::start(spec, target, sources, fetcher, bar.clone());
@@ -125,7 +146,8 @@ async fn resolve(
     let ahead = target::likely(spec, old).map(|target| (target.clone(), start(target)));
     let pins = target::pins(spec, old, &client, &store, &cache, &context.ui).await?;
     let environment = marker_environment(&pins.python.version);
-    let target = Target::new(pins.python.version.clone(), pins.glibc, spec.target.cuda);
+    let target = Target::new(pins.python.version.clone(), pins.glibc, spec.target.cuda)
+        .before(spec.exclude_newer);
     let catalog = Arc::new(match ahead {
         Some((foreseen, catalog)) if foreseen == target => catalog,
         _ => start(target),
@@ -162,6 +184,7 @@ struct Report<'a> {
 
 fn finish(
     args: &Resolve,
+    name: &Utf8Path,
     spec: &Spec,
     old: Option<&Lock>,
     lock: &Lock,
@@ -169,12 +192,12 @@ fn finish(
     context: &Context,
 ) -> CommandResult {
     let text = lock::render(lock);
-    let path = context.path(&args.lock);
+    let path = context.path(name);
     let diff = Diff::between(old, lock);
     let unchanged = fs_err::read_to_string(&path).is_ok_and(|before| before == text);
     let written = !args.dry_run && !unchanged;
     if written {
-        write(&path, &text)?;
+        context.write(&path, &text)?;
     }
     let unpinned = lock.unpinned();
     for missing in &unpinned {
@@ -189,9 +212,9 @@ fn finish(
         indicatif::HumanBytes(unpacked),
         spec.target.cuda,
         match (args.dry_run, written) {
-            (true, _) => format!("{} not written (--dry-run)", args.lock),
-            (false, true) => format!("wrote {}", args.lock),
-            (false, false) => format!("{} is unchanged", args.lock),
+            (true, _) => format!("{name} not written (--dry-run)"),
+            (false, true) => format!("wrote {name}"),
+            (false, false) => format!("{name} is unchanged"),
         }
     ));
     if context.ui.wants_json() {
@@ -202,17 +225,26 @@ fn finish(
     Ok(Exit::Ok)
 }
 
-/// All of the text or none of it, under any crash.
-fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
-    let attempt = || -> std::io::Result<()> {
-        let mut file = atomic_write_file::AtomicWriteFile::open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.commit()
+/// `--diff`: what the lock on disk changes against an earlier one; asks nobody, writes nothing.
+fn compare(before: &str, name: &Utf8Path, context: &Context) -> CommandResult {
+    let (lock, _) = context.read_lock(name)?;
+    let file = context.path(before);
+    let text = if file.is_file() {
+        fs_err::read_to_string(&file)
+            .map_err(|source| lock::Error::Unreadable { path: file, source })?
+    } else {
+        release::file_at(&context.folder, before, name)
+            .map_err(|why| Failure::message(Exit::Usage, format!("--diff {before}: {why}")))?
     };
-    attempt().map_err(|e| {
-        Failure::message(
-            Exit::Failed,
-            format!("{path} cannot be written: {e}; the old one is untouched"),
-        )
-    })
+    let diff = Diff::between(Some(&lock::parse(&text)?), &lock);
+    if context.ui.wants_json() {
+        context.ui.json(
+            &serde_json::json!({ "version": 1, "lock": name, "before": before, "diff": diff }),
+        );
+    } else if diff.is_empty() {
+        context.ui.note(format!("{name} is the same as in {before}"));
+    } else {
+        context.ui.result(diff.with_sizes());
+    }
+    Ok(Exit::Ok)
 }

@@ -3,3 +3,4 @@ mod command;
 mod target;
 
 pub use command::run;
+pub(super) use target::release_glibc;

@@ -10,8 +10,9 @@ use crate::digest::Sha256;
 use crate::exit::{Exit, Failure};
 use crate::index::cache::{Kept, Validity};
 use crate::index::{Cache, Target, standalone};
-use crate::lock::{BaseDigests, BasePin, Bases, Lock, Pins, PythonPin};
+use crate::lock::{BasePin, Bases, Lock, Pins, PythonPin};
 use crate::registry::{self, Ask, BaseFacts};
+use crate::solve::base as base_image;
 use crate::spec::{GlibcVersion, PythonSource, Spec};
 use crate::store::Store;
 use crate::ui::{Ui, Unit};
@@ -36,12 +37,28 @@ pub async fn pins(
         standalone_python(spec, old, client, cache, ui),
     );
     let (runtime, devel) = (runtime?, devel?);
-    let facts = match runtime.digests {
-        Some(digests) => {
-            facts(&registry, spec, &runtime.reference, digests, old, store, ui).await?
-        }
-        None => None,
+    let ask = Ask {
+        glibc: true,
+        python: (spec.python.source == PythonSource::Base).then(|| spec.python.version.clone()),
     };
+    let facts =
+        facts_of(&registry, &runtime, &ask, old.map(|o| &o.base.runtime), store, ui).await?;
+    let devel_facts = match devel == runtime {
+        true => None,
+        // Its environment only: the C library that counts is the one things run on.
+        false => {
+            facts_of(&registry, &devel, &Ask::default(), old.map(|o| &o.base.devel), store, ui)
+                .await?
+        }
+    };
+    for (pin, facts) in [(&runtime, &facts), (&devel, &devel_facts)] {
+        let Some(facts) = facts else { continue };
+        match base_image::check(&pin.reference, &facts.env, spec.target.cuda) {
+            Ok(None) => {}
+            Ok(Some(warning)) => ui.warn(warning),
+            Err(why) => return Err(Failure::message(Exit::Unsatisfiable, why)),
+        }
+    }
     let python = match archive? {
         Some(pin) => pin,
         None => base_python(spec, facts.as_ref(), old, ui)?,
@@ -121,28 +138,24 @@ async fn base(
     Ok(BasePin { reference: name.to_owned(), digests })
 }
 
-/// The base image's own account of itself; `None` when its registry fell silent after the pin.
-async fn facts(
+/// A base image's own account of itself; `None` when it has no pin, or its registry fell silent
+/// after the pin.
+async fn facts_of(
     registry: &registry::Client,
-    spec: &Spec,
-    name: &str,
-    digests: BaseDigests,
-    old: Option<&Lock>,
+    pin: &BasePin,
+    ask: &Ask,
+    old: Option<&BasePin>,
     store: &Store,
     ui: &Ui,
 ) -> Result<Option<BaseFacts>, Failure> {
-    let ask = Ask {
-        glibc: true,
-        python: (spec.python.source == PythonSource::Base).then(|| spec.python.version.clone()),
-    };
+    let Some(digests) = pin.digests else { return Ok(None) };
     let bar = ui.bar("base image", None, Unit::Bytes);
-    match registry.base_facts(store, name, digests, &ask, &bar).await {
+    match registry.base_facts(store, &pin.reference, digests, ask, &bar).await {
         Ok(facts) => Ok(Some(facts)),
-        Err(error)
-            if error.is_unreachable()
-                && old.is_some_and(|o| o.base.runtime.digests == Some(digests)) =>
-        {
-            ui.warn(format!("{error}; glibc and Python are taken from the present lock"));
+        Err(error) if error.is_unreachable() && old.is_some_and(|o| o.digests == Some(digests)) => {
+            ui.warn(format!(
+                "{error}; what is known of the base image is taken from the present lock"
+            ));
             Ok(None)
         }
         Err(error) => Err(error.into()),
@@ -291,7 +304,7 @@ fn glibc(
 }
 
 /// The C library of the distribution release that an image's tag names.
-fn release_glibc(image: &str) -> Option<GlibcVersion> {
+pub fn release_glibc(image: &str) -> Option<GlibcVersion> {
     const RELEASES: [(&str, u16); 8] = [
         ("ubuntu20.04", 31),
         ("ubuntu22.04", 35),

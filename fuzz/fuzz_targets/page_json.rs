@@ -1,0 +1,7 @@
+#![no_main]
+//! Any bytes as a page: an error or candidates, never a crash.
+mod page;
+
+use envlock::index::page::Format;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| page::read(data, Format::Json));

@@ -1,0 +1,46 @@
+//! A question to the indexes outside of a resolve: the live catalog for one target, asked on a thread of its own.
+
+use pep440_rs::Version;
+use pep508_rs::{MarkerEnvironment, PackageName};
+use std::sync::Arc;
+
+use super::Context;
+use crate::exit::{Exit, Failure};
+use crate::index::{
+    self, CACHE, Cache, Fetcher, LiveCatalog, Sources, Surroundings, Target, Trust,
+};
+use crate::python::marker_environment;
+use crate::solve::Catalog;
+use crate::spec::{GlibcVersion, Spec};
+use crate::store::Store;
+use crate::ui::Unit;
+
+/// Asks `question` of a catalog for `spec`'s sources and this Python; the `expected` are fetched ahead of it. Beside the answer, the error of an
+/// index that could not be asked, if there was one.
+pub async fn ask<T: Send + 'static>(
+    spec: &Spec,
+    python: &Version,
+    glibc: GlibcVersion,
+    expected: &[PackageName],
+    context: &Context,
+    question: impl FnOnce(&dyn Catalog, &MarkerEnvironment) -> T + Send + 'static,
+) -> Result<(T, Option<index::Error>), Failure> {
+    let bar = context.ui.bar("asking", None, Unit::Items);
+    let environment = marker_environment(python);
+    let store = Store::open()?;
+    let cache = Cache::at(store.root().join(CACHE), Trust::Fresh);
+    let surroundings = Surroundings::of_process(&context.folder);
+    let sources = Sources::find(spec, &surroundings).await?;
+    let client = context.client()?.with_logins(sources.logins(spec, &surroundings)?);
+    let target = Target::new(python.clone(), glibc, spec.target.cuda).before(spec.exclude_newer);
+    let fetcher = Fetcher::new(client).with_cache(cache).remembering(store);
+    let catalog = Arc::new(LiveCatalog::start(spec, target, sources, fetcher, bar.clone()));
+    catalog.expect(expected.iter().map(|name| (name.clone(), None)).collect());
+    let asked = Arc::clone(&catalog);
+    let answer = tokio::task::spawn_blocking(move || question(&*asked, &environment)).await;
+    catalog.remember().await;
+    bar.finish();
+    let answer =
+        answer.map_err(|e| Failure::message(Exit::Failed, format!("the question stopped: {e}")))?;
+    Ok((answer, catalog.take_error()))
+}

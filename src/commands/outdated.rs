@@ -1,0 +1,84 @@
+//! `envlock outdated`: which locked packages have newer versions, and what holds each back.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{Context, live};
+use crate::cli::Outdated;
+use crate::exit::{CommandResult, Exit};
+use crate::solve::{Behind, behind};
+use crate::spec::Overrides;
+
+/// Runs `envlock outdated`.
+pub async fn run(args: Outdated, context: &Context) -> CommandResult {
+    let overrides = Overrides {
+        index: args.index.clone(),
+        without: args.without.clone(),
+        exclude_newer: args.exclude_newer,
+    };
+    let spec = overrides.apply(context.spec()?)?;
+    let file = context.lock_name(args.lock.as_deref());
+    let (lock, _) = context.read_lock(&file)?;
+    if lock.spec_sha256 != spec.sha256() {
+        context
+            .ui
+            .warn(format!("{} does not answer the spec; see `envlock resolve --check`", file));
+    }
+    let locked: BTreeMap<_, _> =
+        lock.packages.iter().map(|p| (p.name.clone(), p.version.clone())).collect();
+    let names: Vec<_> = locked.keys().cloned().collect();
+    let asked = spec.clone();
+    let question = move |catalog: &dyn crate::solve::Catalog, environment: &_| {
+        behind(&asked, environment, catalog, &locked)
+    };
+    let (answer, error) =
+        live::ask(&spec, &lock.python.version, lock.target.glibc, &names, context, question)
+            .await?;
+    let behind = match (answer, error) {
+        (Ok(behind), _) => behind,
+        (Err(_), Some(error)) => return Err(error.into()),
+        (Err(error), None) => return Err(error.into()),
+    };
+    if context.ui.wants_json() {
+        context.ui.json(&json!({ "version": 1, "outdated": behind }));
+        return Ok(Exit::Ok);
+    }
+    let newer = behind.iter().filter(|b| b.fits.is_some()).count();
+    context.ui.note(match (behind.len(), newer) {
+        (0, _) => format!("all {} packages of {} are the newest", lock.packages.len(), file),
+        (all, newer) => format!(
+            "{all} of {} packages have newer versions; `envlock resolve --upgrade` takes {newer}",
+            lock.packages.len()
+        ),
+    });
+    context.ui.result(table(&behind));
+    Ok(Exit::Ok)
+}
+
+/// Wishes first, then the rest.
+fn table(behind: &[Behind]) -> String {
+    if behind.is_empty() {
+        return String::new();
+    }
+    let row = |b: &Behind| {
+        let star = if b.wish { "*" } else { "" };
+        let fits = b.fits.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string);
+        [
+            format!("{}{star}", b.name),
+            b.locked.to_string(),
+            fits,
+            b.newest.to_string(),
+            b.why.clone().unwrap_or_default(),
+        ]
+    };
+    let head = ["PACKAGE", "LOCKED", "FITS", "NEWEST", "HELD BACK BY"].map(str::to_owned);
+    let rows: Vec<[String; 5]> = std::iter::once(head).chain(behind.iter().map(row)).collect();
+    let width = |at: usize| rows.iter().map(|r| r[at].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), width(3)];
+    let line = |row: &[String; 5]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}  "));
+        format!("{}\n", (cells.collect::<String>() + &row[4]).trim_end())
+    };
+    rows.iter().map(line).collect()
+}

@@ -1,0 +1,62 @@
+//! When files were uploaded, where a cut-off asks: as the index says, else as the file's server says.
+
+use jiff::Timestamp;
+use url::Url;
+
+use super::memo::Memo;
+use super::{Candidate, Error, Fetcher};
+use crate::lock::{Upload, UploadedFrom};
+use crate::net::redacted;
+use crate::spec::SourceName;
+
+/// The times of the candidates that matter. Files with a time on their page cost no request.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    cut_off: Option<Timestamp>,
+    asked: Memo<Url, Timestamp>,
+}
+
+impl Times {
+    pub fn new(cut_off: Option<Timestamp>) -> Self {
+        Self { cut_off, asked: Memo::default() }
+    }
+
+    /// When the file was uploaded, and who says so; `None` where there is no cut-off, or the spec
+    /// itself names the file.
+    /// Errors: [`Error::NoTime`] when nobody says.
+    pub async fn of(
+        &self,
+        fetcher: &Fetcher,
+        candidate: &Candidate,
+    ) -> Result<Option<Upload>, Error> {
+        let Some(cut_off) = self.cut_off else { return Ok(None) };
+        // An address in the spec is a choice already; no later file can take its place.
+        if candidate.location.source == SourceName::wish() {
+            return Ok(None);
+        }
+        if let Some(at) = candidate.uploaded {
+            return Ok(Some(Upload { at, from: UploadedFrom::Index }));
+        }
+        let url = &candidate.url;
+        let ask = || async {
+            let head = fetcher.head(url).await?;
+            head.and_then(|head| head.modified())
+                .ok_or_else(|| Error::NoTime { url: redacted(url).into(), cut_off })
+        };
+        let at = self.asked.get(url, ask).await?;
+        Ok(Some(Upload { at, from: UploadedFrom::LastModified }))
+    }
+
+    /// Errors: [`Error::TooNew`] for a file from the cut-off or later.
+    pub async fn check(&self, fetcher: &Fetcher, candidate: &Candidate) -> Result<(), Error> {
+        match (self.of(fetcher, candidate).await?, self.cut_off) {
+            (Some(Upload { at, .. }), Some(cut_off)) if at >= cut_off => Err(Error::TooNew {
+                name: candidate.name.to_string(),
+                version: candidate.version.to_string(),
+                at,
+                cut_off,
+            }),
+            _ => Ok(()),
+        }
+    }
+}

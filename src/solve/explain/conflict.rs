@@ -1,0 +1,256 @@
+//! A proof that there is no solution → the few sentences a user needs.
+
+use std::fmt;
+
+use pep440_rs::Version;
+use pep508_rs::PackageName;
+use pubgrub::Ranges;
+
+use super::advice::Advisor;
+use super::proof::{Need, Proof, Tree, Versions};
+use super::words::{and, shown, versions};
+use crate::index::{Skip, Skipped};
+use crate::solve::abi::TorchAbi;
+use crate::solve::provider::Provider;
+
+/// How many versions of one distribution are told apart.
+const TOLD: usize = 3;
+
+/// Why there is no solution, as facts that together leave no choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The wishes that clash, in a line.
+    pub summary: String,
+    /// One sentence each, wishes first.
+    pub facts: Vec<String>,
+    /// What the user can change.
+    pub advice: Vec<String>,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.summary)?;
+        for fact in &self.facts {
+            writeln!(f, "  - {fact}")?;
+        }
+        let or = ["", "or "].into_iter().chain(std::iter::repeat("or "));
+        self.advice.iter().zip(or).try_for_each(|(advice, or)| writeln!(f, "  → {or}{advice}"))
+    }
+}
+
+impl Conflict {
+    pub(in crate::solve) fn new(tree: &Tree, provider: &Provider) -> Self {
+        let proof = Proof::of(tree);
+        let teller = Teller { proof: &proof, provider };
+        Conflict {
+            summary: teller.summary(),
+            facts: teller.facts(),
+            advice: Advisor::new(&proof, provider).advice(),
+        }
+    }
+}
+
+struct Teller<'a, 'p> {
+    proof: &'a Proof,
+    provider: &'a Provider<'p>,
+}
+
+impl Teller<'_, '_> {
+    fn summary(&self) -> String {
+        let asked =
+            |name: &PackageName| self.proof.needs.keys().any(|n| n.from.is_none() && n.to == *name);
+        let mut wishes: Vec<String> = Vec::new();
+        for wish in self.provider.wishes.iter().filter(|w| asked(&w.requirement.name)) {
+            let text = wish.requirement.to_string();
+            if !wishes.contains(&text) {
+                wishes.push(text);
+            }
+        }
+        match wishes.len() {
+            0 => "the wishes cannot be met".to_owned(),
+            1 => format!("{} cannot be installed here", wishes[0]),
+            _ => format!("{} do not go together", and(&wishes)),
+        }
+    }
+
+    fn facts(&self) -> Vec<String> {
+        let (mut wishes, mut facts) = (Vec::new(), Vec::new());
+        for need in self.proof.needs.keys().filter(|n| self.proof.is_knot(&n.to)) {
+            match need.from {
+                None => wishes.extend(self.wishes(&need.to)),
+                Some(_) => facts.push(self.need(need)),
+            }
+        }
+        for (name, range) in &self.proof.missing {
+            facts.extend(self.missing(name, range));
+        }
+        for (name, reasons) in &self.proof.refused {
+            facts.extend(self.refused(name, reasons));
+        }
+        let mut all: Vec<String> = Vec::new();
+        for fact in wishes.into_iter().chain(facts) {
+            if !all.contains(&fact) {
+                all.push(fact);
+            }
+        }
+        all
+    }
+
+    fn wishes(&self, name: &PackageName) -> Vec<String> {
+        let of_name = self.provider.wishes.iter().filter(|w| w.requirement.name == *name);
+        of_name.map(|w| format!("you ask for {}", w.requirement)).collect()
+    }
+
+    /// `a 1.0 → b 2.0 needs c<2`
+    fn need(&self, need: &Need) -> String {
+        let chain = self.proof.chain(need);
+        let (last, before) = chain.split_last().expect("a chain has its own need");
+        let mut path: Vec<String> = before.iter().map(|need| self.needy(need)).collect();
+        path.push(self.last(last));
+        path.join(" → ")
+    }
+
+    /// `ray[all] 2.0`, whatever it needs.
+    fn needy(&self, need: &Need) -> String {
+        let all = self.proof.needs[need].iter().fold(Ranges::empty(), |all, v| all.union(&v.of));
+        self.named(need, &all)
+    }
+
+    fn named(&self, need: &Need, range: &Ranges<Version>) -> String {
+        let Some(name) = &need.from else { return "the spec".to_owned() };
+        let extra = need.extra.as_ref().map_or_else(String::new, |e| format!("[{e}]"));
+        let versions = match self.provider.catalog.project(name) {
+            Ok(project) => versions(&project, range),
+            Err(_) => shown(range),
+        };
+        format!("{name}{extra} {versions}").trim_end().to_owned()
+    }
+
+    fn last(&self, need: &Need) -> String {
+        let pairs = &self.proof.needs[need];
+        if let Some(sentence) = self.own_torch(need, pairs) {
+            return sentence;
+        }
+        let mut pairs: Vec<&Versions> = pairs.iter().collect();
+        pairs.sort_by_key(|pair| std::cmp::Reverse(self.newest(need, &pair.of)));
+        let told = pairs.iter().take(TOLD).map(|pair| {
+            format!("{} needs {}{}", self.named(need, &pair.of), need.to, shown(&pair.fit))
+        });
+        let mut sentence = told.collect::<Vec<_>>().join(", ");
+        if pairs.len() > TOLD {
+            sentence += ", and older ones do not fit either";
+        }
+        sentence
+    }
+
+    fn newest(&self, need: &Need, range: &Ranges<Version>) -> Option<Version> {
+        let project = self.provider.catalog.project(need.from.as_ref()?).ok()?;
+        let newest = project.candidates.iter().find(|c| range.contains(&c.version))?;
+        Some(newest.version.clone())
+    }
+
+    /// Wheels of PyG: each version is for one torch.
+    fn own_torch(&self, need: &Need, pairs: &[Versions]) -> Option<String> {
+        let name = need.from.as_ref()?;
+        let project = self.provider.catalog.project(name).ok()?;
+        let in_proof = |v: &Version| pairs.iter().any(|pair| pair.of.contains(v));
+        let mut builds = Vec::new();
+        for candidate in project.candidates.iter().rev().filter(|c| in_proof(&c.version)) {
+            let abi = TorchAbi::of(&candidate.version)?;
+            builds.push((candidate.version.clone().without_local(), (abi.major, abi.minor)));
+        }
+        let mut lines: Vec<(u64, u64)> = builds.iter().map(|(_, line)| *line).collect();
+        lines.sort_unstable();
+        lines.dedup();
+        let text = |(major, minor): &(u64, u64)| format!("{major}.{minor}");
+        let (oldest, newest) = (&builds.first()?.0, &builds.last()?.0);
+        let lines: Vec<String> = lines.iter().map(text).collect();
+        Some(match (oldest == newest, lines.len()) {
+            (_, 1) if oldest == newest => {
+                format!("{name} {newest} has wheels only for torch {}", lines[0])
+            }
+            (true, _) => format!("{name} {newest} has wheels only for torch {}", and(&lines)),
+            (false, _) => format!(
+                "{name} {oldest} to {newest} each need their own torch: {}",
+                lines.join(", ")
+            ),
+        })
+    }
+
+    fn missing(&self, name: &PackageName, range: &Ranges<Version>) -> Option<String> {
+        if let Some(why) = self.provider.refused.borrow().get(&(name.clone(), None)) {
+            return Some(why.clone());
+        }
+        let project = self.provider.catalog.project(name).ok()?;
+        let skipped: Vec<_> =
+            project.skipped.iter().filter(|s| range.contains(&s.version)).collect();
+        if let [newest, older @ ..] = &skipped[..] {
+            let others = match older.len() {
+                0 => String::new(),
+                1 => format!("; {} does not fit either", older[0].version),
+                n => format!("; {n} older versions do not fit either"),
+            };
+            let python = self.provider.environment.python_full_version();
+            return Some(format!("{name} {}{others}", unusable(newest, &python.to_string())));
+        }
+        if let Some(only) = project.candidates.iter().find(|c| range.contains(&c.version)) {
+            let kind = if only.yanked { "was withdrawn (yanked)" } else { "is a pre-release" };
+            return Some(format!("{name} {}, the only one that fits, {kind}", only.version));
+        }
+        let wanted = self.proof.needs.iter().filter(|(need, _)| need.to == *name);
+        let wanted: Vec<String> =
+            wanted.flat_map(|(_, pairs)| pairs).map(|pair| shown(&pair.fit)).collect();
+        let there = match project.candidates.first() {
+            Some(newest) => format!("the newest is {}", newest.version),
+            None => "it has no version at all".to_owned(),
+        };
+        // Several wants that exclude each other are told by themselves.
+        match &wanted[..] {
+            [one] => Some(format!("there is no {name}{one} in {}; {there}", project.source)),
+            _ => None,
+        }
+    }
+
+    /// One sentence for versions that were refused for the same reason.
+    fn refused(&self, name: &PackageName, reasons: &[(Ranges<Version>, String)]) -> Vec<String> {
+        let Ok(project) = self.provider.catalog.project(name) else { return vec![] };
+        let mut alike: Vec<(String, Ranges<Version>, &String)> = Vec::new();
+        for (range, why) in reasons {
+            let mut without_version = why.clone();
+            for candidate in project.candidates.iter().filter(|c| range.contains(&c.version)) {
+                without_version =
+                    without_version.replace(&format!("{name} {}", candidate.version), "\0");
+            }
+            match alike.iter_mut().find(|(text, ..)| *text == without_version) {
+                Some((_, known, _)) => *known = known.union(range),
+                None => alike.push((without_version, range.clone(), why)),
+            }
+        }
+        let sentence = |(text, range, why): (String, Ranges<Version>, &String)| {
+            if !text.contains('\0') {
+                return why.clone();
+            }
+            let versions = versions(&project, &range);
+            text.replace('\0', format!("{name} {versions}").trim_end())
+        };
+        alike.into_iter().map(sentence).collect()
+    }
+}
+
+/// `2.0 is only a source distribution`
+fn unusable(skipped: &Skipped, python: &str) -> String {
+    let version = &skipped.version;
+    match &skipped.why {
+        Skip::NoWheel => {
+            format!("{version} is only a source distribution, and envlock compiles nothing")
+        }
+        Skip::NoMatchingWheel(tags) => {
+            format!("{version} has no wheel for Python {python} here, only for {}", and(tags))
+        }
+        Skip::RequiresPython(needed) => {
+            format!("{version} needs Python {needed}, and this is {python}")
+        }
+        Skip::TooNew(at) => format!("{version} was uploaded {at}, after the cut-off"),
+        Skip::Unreadable(why) => format!("{version} cannot be read ({why})"),
+    }
+}

@@ -1,0 +1,102 @@
+//! Every kind of conflict as the user sees it.
+
+use std::collections::BTreeMap;
+
+use crate::exit::{Classified, Exit};
+use crate::solve::fixture::{MapCatalog, environment, spec};
+use crate::solve::solve;
+
+const TORCH: &str = "
+    torch 2.15.0+cu130: numpy
+    torch 2.14.1+cu130: numpy
+    torch 2.13.0+cu130: numpy
+    torch 2.12.1+cu130: numpy
+    torch 2.11.0+cu130: numpy
+    pyg-lib 0.9.0+pt214cu130:
+    pyg-lib 0.8.0+pt213cu130:
+    pyg-lib 0.7.0+pt212cu130:
+    torch-scatter 2.1.2+pt212cu130:
+    torch-scatter 2.1.2+pt211cu130:
+    torch-cluster 1.6.3+pt211cu130:
+    numpy 2.4.0:";
+
+/// `snapshot!(name, groups, catalog)` is a test of the whole message.
+macro_rules! told {
+    ($name:ident, $groups:expr, $catalog:expr) => {
+        #[test]
+        fn $name() {
+            let catalog = MapCatalog::new($catalog);
+            let error =
+                solve(&spec($groups), &environment(), &catalog, &BTreeMap::new()).unwrap_err();
+            assert_eq!(error.exit(), Exit::Unsatisfiable);
+            insta::with_settings!({ omit_expression => true }, {
+                insta::assert_snapshot!(error.to_string());
+            });
+        }
+    };
+}
+
+told!(two_wishes_clash_directly, "g: a>=2; b", "a 2.0:\na 1.0:\nb 1.0: a<2");
+told!(
+    two_wishes_clash_through_what_both_need,
+    "g: a; b>=2",
+    "a 1.0: c<2\nb 2.0: c>=2\nb 1.0:\nc 2.0:\nc 1.0:"
+);
+told!(
+    two_wishes_clash_at_the_end_of_long_chains,
+    "g: a; x",
+    "a 1.0: b\nb 1.0: c\nc 3.0: d>=2\nc 2.0: d>=2\nx 1.0: y\ny 1.0: d<2\nd 2.0:\nd 1.0:"
+);
+told!(
+    several_versions_need_several_things,
+    "g: a; c>=9",
+    "a 5.0: c<5\na 4.0: c<4\na 3.0: c<3\na 2.0: c<2\na 1.0: c<2\nc 9.0:\nc 1.0:"
+);
+told!(a_version_that_does_not_exist, "g: a>=9", "a 2.0:\na 1.0:");
+told!(a_dependency_that_does_not_exist_in_that_version, "g: a", "a 1.0: b>=9\nb 2.0:");
+told!(an_sdist_is_never_chosen_and_the_newest_wheel_is_named, "g: a>=2", "a 2.0!sdist\na 1.0:");
+told!(a_project_of_sdists_only, "g: a", "b 1.0: a\na 2.0!sdist\na 1.0!sdist");
+told!(a_wheel_for_another_python, "g: a", "a 2.0!tags=cp312,cp313,cp313t\na 1.0!tags=cp312");
+told!(another_platform, "g: a>=2", "a 2.0!tags=win_amd64,macosx_14_0_arm64\na 1.0:");
+told!(a_version_that_wants_an_older_python, "g: a", "a 2.0!python=<3.14");
+told!(
+    a_version_from_after_the_cut_off,
+    "g: a>=2",
+    "a 2.1!uploaded=2026-11-21\na 2.0!uploaded=2026-11-20\na 1.0:"
+);
+told!(yanked_versions_only, "g: a>=2", "a 2.0!yanked:\na 1.0:");
+told!(a_pre_release_only, "g: a>1", "a 2.0rc1:\na 1.0:");
+told!(a_project_that_no_source_has, "g: nowhere", "a 1.0:");
+told!(a_dependency_that_no_source_has, "g: a", "a 1.0: nowhere>=1");
+told!(a_torch_that_is_too_new_for_pyg_lib, "torch: torch>=2.15\npyg: pyg-lib", TORCH);
+told!(
+    a_torch_that_scatter_has_no_wheel_for,
+    "torch: torch==2.14.*\npyg: pyg-lib; torch-scatter",
+    TORCH
+);
+told!(two_pyg_packages_without_a_common_torch, "torch: torch\npyg: pyg-lib; torch-cluster", TORCH);
+told!(
+    a_torch_of_another_cuda_line,
+    "torch: torch>=2.15",
+    "torch 2.15.1!cu132:\ntorch 2.15.0!cu132:\ntorch 2.14.1!cu130:"
+);
+told!(
+    another_cuda_major_with_the_path_that_brought_it_in,
+    "ray: ray[all]",
+    "ray 2.0: cupy-cuda12x if extra == 'all'\ncupy-cuda12x 13.0:"
+);
+told!(
+    a_cuda_12_library_deep_below_a_wish,
+    "ray: trainer",
+    "trainer 2.0: kernels\ntrainer 1.0: kernels\nkernels 1.0: nvidia-cublas-cu12==12.8.4.1\nnvidia-cublas-cu12 12.8.4.1:"
+);
+told!(
+    an_extra_that_brings_a_conflict,
+    "ray: ray\nmarimo: marimo[otel]",
+    "ray 2.0: otel<1.40\nmarimo 1.0: otel>=1.41 if extra == 'otel'\notel 1.41:\notel 1.39:"
+);
+told!(
+    a_wish_and_its_own_extra,
+    "g: a; b",
+    "a 2.0: c[x]>=2\nb 1.0: c<2\nc 2.0: y if extra == 'x'\nc 1.0:\ny 1.0:"
+);

@@ -1,0 +1,235 @@
+//! The tables of envlock.toml as they are written, and how one file's keys go over another's.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use pep508_rs::PackageName;
+use serde::Deserialize;
+use toml::Spanned;
+use url::Url;
+
+use super::{
+    GlibcVersion, GroupName, ImageName, KeyringProvider, ProfileName, PythonRequest, PythonSource,
+    SourceKind, SourceName, Strength,
+};
+use crate::cuda::CudaTag;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct File {
+    pub(super) exclude_newer: Option<Spanned<String>>,
+    pub(super) keyring_provider: Option<KeyringProvider>,
+    #[serde(default)]
+    pub(super) python: PythonTable,
+    #[serde(default)]
+    pub(super) target: TargetTable,
+    #[serde(default)]
+    pub(super) base: BaseTable,
+    pub(super) groups: Option<Ordered<GroupTable>>,
+    #[serde(default)]
+    pub(super) packages: BTreeMap<PackageName, PackageTable>,
+    #[serde(default)]
+    pub(super) sources: BTreeMap<SourceName, SourceTable>,
+    pub(super) images: Option<Ordered<ImageTable>>,
+    #[serde(default)]
+    pub(super) registry: RegistryTable,
+    #[serde(default)]
+    pub(super) config: ConfigTable,
+    #[serde(default)]
+    pub(super) profiles: BTreeMap<ProfileName, File>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PythonTable {
+    pub(super) version: Option<PythonRequest>,
+    pub(super) source: Option<PythonSource>,
+    pub(super) mirror: Option<Url>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TargetTable {
+    pub(super) platform: Option<Spanned<String>>,
+    pub(super) cuda: Option<CudaTag>,
+    pub(super) glibc: Option<GlibcVersion>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BaseTable {
+    pub(super) runtime: Option<Spanned<String>>,
+    pub(super) devel: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GroupTable {
+    pub(super) packages: Vec<Spanned<String>>,
+    pub(super) index: Option<Vec<Spanned<SourceName>>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PackageTable {
+    pub(super) index: Option<Vec<Spanned<SourceName>>>,
+    pub(super) wish: Option<Strength>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SourceTable {
+    pub(super) kind: Option<SourceKind>,
+    pub(super) url: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ImageTable {
+    pub(super) from: Option<Spanned<ImageName>>,
+    pub(super) groups: Vec<Spanned<GroupName>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RegistryTable {
+    pub(super) destination: Option<String>,
+    pub(super) insecure: Option<bool>,
+    #[serde(default)]
+    pub(super) mirrors: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfigTable {
+    pub(super) path: Option<Utf8PathBuf>,
+    #[serde(default)]
+    pub(super) roles: BTreeMap<String, ImageName>,
+}
+
+/// A table whose key order matters: groups and images are layered in the order they are written.
+pub(super) struct Ordered<T>(pub(super) Vec<(String, T)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
+            type Value = Ordered<T>;
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("a table")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Ordered(entries))
+            }
+        }
+        deserializer.deserialize_map(Visitor(std::marker::PhantomData))
+    }
+}
+
+impl File {
+    /// This file's keys where it has them, else `defaults`'. Groups and images are replaced as a whole.
+    pub(super) fn over(self, defaults: File) -> File {
+        // The built-in images, as far as the file's own groups make them up.
+        let mut images = defaults.images;
+        if let (Some(images), Some(groups)) = (&mut images, &self.groups) {
+            for (_, image) in &mut images.0 {
+                image.groups.retain(|g| groups.has(g.get_ref().as_str()));
+            }
+            images.0.retain(|(_, image)| !image.groups.is_empty());
+        }
+        let defaults = File { images: None, ..defaults };
+        let (groups, own_images) = (self.groups, self.images);
+        let rest = File { groups: None, images: None, ..self }.keys_over(defaults);
+        File { groups: groups.or(rest.groups), images: own_images.or(images), ..rest }
+    }
+
+    /// This profile's keys where it has them, else those of the file it stands in. A group or image of the same name
+    /// is replaced in its place, another one comes last.
+    pub(super) fn in_place_of(self, file: File) -> File {
+        let (groups, images) = (self.groups, self.images);
+        let rest = File { groups: None, images: None, ..self }.keys_over(file);
+        File {
+            groups: Ordered::merged(groups, rest.groups),
+            images: Ordered::merged(images, rest.images),
+            ..rest
+        }
+    }
+
+    /// All but groups and images, which are `defaults`'.
+    fn keys_over(self, defaults: File) -> File {
+        let mut packages = defaults.packages;
+        for (name, own) in self.packages {
+            let table = packages.entry(name).or_default();
+            table.index = own.index.or(table.index.take());
+            table.wish = own.wish.or(table.wish);
+        }
+        let mut sources = defaults.sources;
+        sources.extend(self.sources);
+        let mut mirrors = defaults.registry.mirrors;
+        mirrors.extend(self.registry.mirrors);
+        let mut profiles = defaults.profiles;
+        profiles.extend(self.profiles);
+        File {
+            exclude_newer: self.exclude_newer.or(defaults.exclude_newer),
+            keyring_provider: self.keyring_provider.or(defaults.keyring_provider),
+            python: PythonTable {
+                version: self.python.version.or(defaults.python.version),
+                source: self.python.source.or(defaults.python.source),
+                mirror: self.python.mirror.or(defaults.python.mirror),
+            },
+            target: TargetTable {
+                platform: self.target.platform.or(defaults.target.platform),
+                cuda: self.target.cuda.or(defaults.target.cuda),
+                glibc: self.target.glibc.or(defaults.target.glibc),
+            },
+            base: BaseTable {
+                runtime: self.base.runtime.or(defaults.base.runtime),
+                devel: self.base.devel.or(defaults.base.devel),
+            },
+            groups: defaults.groups,
+            packages,
+            sources,
+            images: defaults.images,
+            registry: RegistryTable {
+                destination: self.registry.destination.or(defaults.registry.destination),
+                insecure: self.registry.insecure.or(defaults.registry.insecure),
+                mirrors,
+            },
+            config: ConfigTable {
+                path: self.config.path.or(defaults.config.path),
+                // Which value gets which image is one answer, not a sum.
+                roles: if self.config.roles.is_empty() {
+                    defaults.config.roles
+                } else {
+                    self.config.roles
+                },
+            },
+            profiles,
+        }
+    }
+}
+
+impl<T> Ordered<T> {
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
+    fn merged(over: Option<Self>, under: Option<Self>) -> Option<Self> {
+        let Some(over) = over else { return under };
+        let mut entries = under.map(|under| under.0).unwrap_or_default();
+        for (name, table) in over.0 {
+            match entries.iter_mut().find(|(known, _)| *known == name) {
+                Some(place) => place.1 = table,
+                None => entries.push((name, table)),
+            }
+        }
+        Some(Ordered(entries))
+    }
+}

@@ -1,0 +1,418 @@
+//! Where wheels come from: ordered sources, mirrors, files without hashes, logins, cut-offs, addresses.
+
+use std::os::unix::fs::PermissionsExt;
+
+use envlock::lock::{Lock, Package, UploadedFrom, parse};
+
+use crate::resolve::base;
+use crate::support::{Envlock, FakeIndex, Pages};
+
+const CP314: &str = "cp314-cp314-manylinux_2_28_x86_64";
+/// Nobody is there: the lock stays without pins, and every resolve asks the indexes again.
+const NO_BASE: &str = "127.0.0.1:1/base:v1";
+
+/// A spec with one group, whose packages come from these sources in turn.
+fn spec(base: &str, packages: &str, order: &str, sources: &[(&str, String)]) -> String {
+    let sources: String =
+        sources.iter().map(|(name, url)| format!("[sources.{name}]\nurl = \"{url}\"\n")).collect();
+    format!(
+        "[python]\nsource = \"base\"\nversion = \"3.14.2\"\n[target]\nglibc = \"2.39\"\n\
+         [base]\nruntime = \"{base}\"\ndevel = \"{base}\"\n\
+         [groups.python]\npackages = [\"pip\"]\n[groups.ray]\npackages = {packages}\nindex = {order}\n{sources}"
+    )
+}
+
+fn pypi(index: &FakeIndex, packages: &str) -> String {
+    spec(NO_BASE, packages, "[\"pypi\"]", &[("pypi", index.url().to_string())])
+}
+
+fn lock(envlock: &Envlock) -> Lock {
+    parse(&envlock.read("env.lock")).unwrap()
+}
+
+/// An index with pip, which every environment has.
+fn start() -> FakeIndex {
+    let index = FakeIndex::start();
+    index.wheel("pip", "26.0").uploaded("2026-01-01T00:00:00Z").add();
+    index
+}
+
+/// What is locked under this name.
+fn locked(envlock: &Envlock, name: &str) -> Package {
+    lock(envlock).package(&name.parse().unwrap()).unwrap().clone()
+}
+
+fn words(text: &str) -> String {
+    text.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_mirror_with_other_paths_serves_a_lock_that_stays_fresh() {
+    let (_registry, base) = base();
+    let (home, mirror) = (start(), start());
+    let wheel = home.wheel("ray", "2.60.0").tags(CP314).add();
+    mirror.wheel("ray", "2.60.0").tags(CP314).add();
+    let link = format!("<a href='/blobs/07/{0}'>{0}</a>", wheel.file);
+    mirror.page("/proxy/py/ray/", link);
+    mirror.page("/proxy/py/pip/", "<a href='/blobs/01/pip-26.0-py3-none-any.whl'>pip</a>");
+    let envlock = Envlock::new();
+    let sources = [("pypi", home.url().to_string())];
+    envlock.write("envlock.toml", spec(&base, "[\"ray\"]", "[\"pypi\"]", &sources));
+    envlock.run(["resolve"]).exits(0);
+    let (text, asked) = (envlock.read("env.lock"), home.requests(""));
+
+    let elsewhere = format!("pypi=http://{}/proxy/py/", mirror.host());
+    envlock.run(["resolve", "--check", "--index", &elsewhere]).exits(0);
+    envlock.run(["build", "--prepare", "--index", &elsewhere]).exits(0);
+    assert_eq!((envlock.read("env.lock"), home.requests("")), (text, asked));
+    assert_eq!(mirror.downloads("/blobs/07/"), 1);
+}
+
+#[test]
+fn the_first_source_that_has_a_project_is_used_and_the_next_when_it_is_away() {
+    let (_registry, base) = base();
+    let (corp, pypi) = (start(), start());
+    corp.wheel("ray", "2.0").add();
+    pypi.wheel("ray", "2.0").add();
+    pypi.wheel("ray", "3.0").add();
+    pypi.wheel("six", "1.0").add();
+    let envlock = Envlock::new();
+    let sources = [("corp", corp.url().to_string()), ("pypi", pypi.url().to_string())];
+    let text = spec(&base, "[\"ray\", \"six\"]", "[\"corp\", \"pypi\"]", &sources);
+    envlock.write("envlock.toml", text);
+    let run = envlock.run(["resolve", "-v"]).exits(0);
+    assert!(run.stderr().contains("ray is taken from the source corp"), "{}", run.stderr());
+    let locations = |lock: &Lock| -> Vec<String> {
+        let first = |p: &envlock::lock::Package| p.locations[0].source.to_string();
+        lock.packages.iter().map(|p| format!("{} {} {}", p.name, p.version, first(p))).collect()
+    };
+    assert_eq!(locations(&lock(&envlock)), ["pip 26.0 pypi", "ray 2.0 corp", "six 1.0 pypi"]);
+
+    let away = "corp=http://127.0.0.1:1/simple/";
+    envlock.run(["build", "--prepare", "--index", away]).exits(0);
+    assert_eq!(pypi.downloads("ray-2.0"), 1);
+}
+
+#[test]
+fn a_file_that_changed_under_its_name_is_refused_with_both_hashes() {
+    let (_registry, base) = base();
+    let index = start();
+    let before = index.wheel("ray", "2.0").add();
+    index.wheel("six", "1.0").add();
+    let envlock = Envlock::new();
+    let sources = [("pypi", index.url().to_string())];
+    let write = |packages: &str| {
+        envlock.write("envlock.toml", spec(&base, packages, "[\"pypi\"]", &sources));
+    };
+    write("[\"ray\"]");
+    envlock.run(["resolve"]).exits(0);
+    let text = envlock.read("env.lock");
+
+    let other = start();
+    let after = other.wheel("ray", "2.0").file("ray/new.py", "x").add();
+    other.wheel("six", "1.0").add();
+    let moved = format!("pypi={}", other.url());
+    let both = [before.sha256.unwrap().to_string(), after.sha256.unwrap().to_string()];
+    let run = envlock.run(["build", "--prepare", "--index", &moved]).exits(6);
+    assert!(both.iter().all(|hash| run.stderr().contains(hash)), "{}", run.stderr());
+
+    write("[\"ray\", \"six\"]");
+    let run = envlock.run(["resolve", "--index", &moved]).exits(6);
+    assert!(both.iter().all(|hash| run.stderr().contains(hash)), "{}", run.stderr());
+    assert_eq!(envlock.read("env.lock"), text);
+    envlock.run(["resolve", "--index", &moved, "--upgrade", "ray"]).exits(0);
+    assert_eq!(Some(locked(&envlock, "ray").sha256), after.sha256);
+}
+
+#[test]
+fn a_page_with_a_wrong_hash_is_found_out_by_the_bytes() {
+    let (_registry, base) = base();
+    let index = start();
+    let wheel = index.wheel("ray", "2.0").with_wrong_hash().add();
+    let envlock = Envlock::new();
+    let sources = [("pypi", index.url().to_string())];
+    envlock.write("envlock.toml", spec(&base, "[\"ray\"]", "[\"pypi\"]", &sources));
+    envlock.run(["resolve"]).exits(0);
+    let run = envlock.run(["build", "--prepare"]).exits(6);
+    for named in [wheel.sha256.unwrap(), envlock::digest::Sha256::of("wrong")] {
+        assert!(run.stderr().contains(&named.to_string()), "{}", run.stderr());
+    }
+}
+
+#[test]
+fn a_file_without_a_hash_is_read_once_and_again_when_its_server_says_so() {
+    for etags in [true, false] {
+        let index = start();
+        let index = if etags { index } else { index.without_etags() };
+        let wheel = index.wheel("ray", "2.0").without_hash().file("ray/x", vec![b'x'; 9000]).add();
+        index.modified(&wheel.file, "Sun, 01 Nov 2026 00:00:00 GMT");
+        let envlock = Envlock::new();
+        envlock.write("envlock.toml", pypi(&index, "[\"ray\"]"));
+        envlock.run(["resolve"]).exits(0);
+        assert_eq!(Some(locked(&envlock, "ray").sha256), wheel.sha256);
+        let text = envlock.read("env.lock");
+        envlock.run(["resolve"]).exits(0);
+        assert_eq!((index.downloads("ray-"), envlock.read("env.lock")), (1, text));
+
+        index.tamper(&wheel.file);
+        index.modified(&wheel.file, "Mon, 02 Nov 2026 00:00:00 GMT");
+        let run = envlock.run(["resolve"]).exits(6);
+        assert_eq!(index.downloads("ray-"), 2);
+        assert!(run.stderr().contains(&wheel.sha256.unwrap().to_string()), "{}", run.stderr());
+    }
+}
+
+#[test]
+fn without_a_validator_nothing_is_remembered() {
+    let index = start().without_etags();
+    let wheel = index.wheel("ray", "2.0").without_hash().file("ray/x", vec![b'x'; 9000]).add();
+    let envlock = Envlock::new();
+    envlock.write("envlock.toml", pypi(&index, "[\"ray\"]"));
+    envlock.run(["resolve"]).exits(0);
+    index.tamper(&wheel.file);
+    let run = envlock.run(["resolve"]).exits(6);
+    assert!(words(&run.stderr()).contains("--upgrade ray"), "{}", run.stderr());
+    envlock.run(["resolve", "--upgrade", "ray"]).exits(0);
+    assert_ne!(Some(locked(&envlock, "ray").sha256), wheel.sha256);
+}
+
+#[test]
+fn a_cut_off_takes_what_was_there_and_the_lock_says_who_knows() {
+    for pages in [Pages::Html, Pages::Json] {
+        let (_registry, base) = base();
+        let index = start().pages(pages);
+        for (version, time) in [("1.0", "2026-01-01"), ("2.0", "2026-06-01"), ("3.0", "2026-09-01")]
+        {
+            index.wheel("ray", version).uploaded(&format!("{time}T10:00:00Z")).add();
+            let quiet = index.wheel("six", version).add();
+            let month = if version == "3.0" { "Sep" } else { "Jan" };
+            index.modified(&quiet.file, &format!("Thu, 01 {month} 2026 00:00:00 GMT"));
+        }
+        let envlock = Envlock::new();
+        let sources = [("pypi", index.url().to_string())];
+        envlock.write("envlock.toml", spec(&base, "[\"ray\", \"six\"]", "[\"pypi\"]", &sources));
+        let cut_off = ["--exclude-newer", "2026-06-01"];
+        envlock.run(["resolve", cut_off[0], cut_off[1]]).exits(0);
+        let shown: Vec<_> = ["ray", "six"]
+            .iter()
+            .map(|name| locked(&envlock, name))
+            .map(|p| (p.version.to_string(), p.uploaded.unwrap().to_string(), p.uploaded_from))
+            .collect();
+        assert_eq!(
+            shown[0],
+            ("2.0".into(), "2026-06-01T10:00:00Z".into(), Some(UploadedFrom::Index))
+        );
+        assert_eq!(shown[1].0, "2.0");
+        assert_eq!(shown[1].2, Some(UploadedFrom::LastModified));
+        let text = envlock.read("env.lock");
+        assert!(text.contains("uploaded-from = \"last-modified\""), "{text}");
+
+        envlock.run(["resolve", "--check", cut_off[0], cut_off[1]]).exits(0);
+        let stale = envlock.run(["resolve", "--check"]).exits(3);
+        assert_eq!(
+            stale.stdout(),
+            "stale: the lock was made with a cut-off, and the spec has none\n"
+        );
+        let earlier = ["resolve", "--check", "--exclude-newer", "2026-05-01"];
+        let stale = envlock.run(earlier).exits(3);
+        assert!(stale.stdout().contains("ray is not from before 2026-05-02"), "{}", stale.stdout());
+        let moment = ["resolve", "--upgrade", "--exclude-newer", "2026-06-01T10:00:00Z"];
+        envlock.run(moment).exits(0);
+        assert_eq!(locked(&envlock, "ray").version.to_string(), "1.0");
+        envlock.run(["resolve", "--upgrade"]).exits(0);
+        assert_eq!(locked(&envlock, "ray").version.to_string(), "3.0");
+        assert!(!envlock.read("env.lock").contains("uploaded"));
+    }
+}
+
+#[test]
+fn an_index_without_any_time_is_an_error_and_never_an_old_version() {
+    let index = start();
+    index.wheel("ray", "2.0").add();
+    index.wheel("ray", "1.0").uploaded("2026-01-01T00:00:00Z").add();
+    let envlock = Envlock::new();
+    let text = format!("exclude-newer = \"2026-06-01\"\n{}", pypi(&index, "[\"ray\"]"));
+    envlock.write("envlock.toml", text);
+    let run = envlock.run(["resolve"]).exits(4);
+    let said = words(&run.stderr());
+    assert!(said.contains("ray-2.0-py3-none-any.whl was uploaded"), "{said}");
+    assert!(!envlock.path("env.lock").exists());
+    envlock.write("envlock.toml", "exclude-newer = \"soon\"\n");
+    let run = envlock.run(["resolve"]).exits(2);
+    assert!(run.stderr().contains("`soon` is not a time"), "{}", run.stderr());
+}
+
+#[test]
+fn a_wheel_named_by_its_address_is_hashed_pinned_and_built() {
+    let (_registry, base) = base();
+    let index = start();
+    let wheel = index.wheel("ray", "3.0.0.dev0").tags(CP314).requires("six").extra("data").add();
+    index.wheel("ray", "2.60.0").tags(CP314).add();
+    let time = "2026-01-01T00:00:00Z";
+    index.wheel("six", "1.0").uploaded(time).add();
+    index.wheel("tool", "1.0").uploaded(time).requires("ray>=2.60").add();
+    let url = format!("http://{}/nightly/abc123/{}", index.host(), wheel.file);
+    let envlock = Envlock::new();
+    let sources = [("pypi", index.url().to_string())];
+    let write = |wish: &str| {
+        let packages = format!("[\"{wish}\", \"tool\"]");
+        envlock.write("envlock.toml", spec(&base, &packages, "[\"pypi\"]", &sources));
+    };
+    write(&format!("ray[data] @ {url}"));
+    envlock.run(["resolve"]).exits(0);
+    let ray = locked(&envlock, "ray");
+    assert_eq!((ray.version.to_string().as_str(), Some(ray.sha256)), ("3.0.0.dev0", wheel.sha256));
+    let location = ray.locations[0].to_string();
+    assert_eq!(location, format!("wish:/nightly/abc123/{}", wheel.file));
+    assert_eq!((index.downloads("/nightly/"), index.requests("/simple/ray/")), (1, 0));
+    envlock.run(["resolve", "--check"]).exits(0);
+    // A cut-off says nothing about what was chosen by its address.
+    envlock.run(["resolve", "--exclude-newer", "2026-02-01"]).exits(0);
+    assert_eq!(locked(&envlock, "ray").uploaded, None);
+    assert_eq!(locked(&envlock, "six").uploaded.unwrap().to_string(), time);
+    envlock.run(["resolve"]).exits(0);
+    fs_err::remove_dir_all(envlock.path(".store/sha256")).unwrap();
+    envlock.run(["build", "--prepare"]).exits(0);
+    assert_eq!(index.downloads("/nightly/"), 2);
+
+    write(&format!("ray @ {url}#sha256={}", envlock::digest::Sha256::of("other")));
+    let run = envlock.run(["resolve"]).exits(6);
+    assert!(run.stderr().contains(&wheel.sha256.unwrap().to_string()), "{}", run.stderr());
+    write(&format!("ray @ {}", url.replace("cp314-cp314", "cp313-cp313")));
+    let run = envlock.run(["resolve"]).exits(4);
+    assert!(words(&run.stderr()).contains("cp313"), "{}", run.stderr());
+    for (wish, why) in [
+        ("ray @ git+https://h.example/ray.git", "version control"),
+        ("ray @ https://h.example/ray-1.tar.gz", "is not a wheel"),
+    ] {
+        write(wish);
+        let run = envlock.run(["resolve"]).exits(2);
+        assert!(words(&run.stderr()).contains(why), "{}", run.stderr());
+    }
+}
+
+/// An index for `me` alone, whose second project's file is on another host.
+fn private() -> (FakeIndex, FakeIndex) {
+    let index = start().only_for("me", "hid%den");
+    index.wheel("ray", "2.0").requires("far").add();
+    let files = start();
+    let far = files.wheel("far", "1.0").add();
+    // Another name of the same machine, so that it is another host.
+    let host = files.host().replace("127.0.0.1", "localhost");
+    let link = format!(
+        "<a href='http://{host}/files/{}#sha256={}'>far</a>",
+        far.file,
+        far.sha256.unwrap()
+    );
+    index.page("/simple/far/", link);
+    (index, files)
+}
+
+#[test]
+fn logins_reach_their_host_only_and_are_never_shown() {
+    let (index, files) = private();
+    let with = |user: &str| format!("http://{user}@{}/simple/", index.host());
+    let (plain, named, full) = (index.url().to_string(), with("me"), with("me:hid%25den"));
+    let netrc = "machine 127.0.0.1 login me password hid%den\n";
+    let keyring = "#!/bin/sh\necho \"$@\" >>\"${0%/*}/asked\"\n[ \"$3\" = me ] && echo 'hid%den'\n";
+    let uv = [("UV_INDEX_PYPI_USERNAME", "me"), ("UV_INDEX_PYPI_PASSWORD", "hid%den")];
+    let ring = [("UV_KEYRING_PROVIDER", "subprocess")];
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+    let cases: [Case; 6] = [
+        ("URL", &full, &[], ""),
+        ("netrc", &plain, &[], netrc),
+        ("netrc with a user", &named, &[], netrc),
+        ("uv's variables", &plain, &uv, ""),
+        ("keyring", &named, &ring, ""),
+        ("keyring in the spec", &named, &[], "keyring-provider = \"subprocess\""),
+    ];
+    for (case, url, variables, text) in cases {
+        let mut envlock = Envlock::new();
+        let path = format!("{}:/usr/bin:/bin", envlock.path(".bin"));
+        envlock = envlock.env("PATH", path);
+        for (name, value) in variables {
+            envlock = envlock.env(name, value);
+        }
+        let program = envlock.write(".bin/keyring", keyring);
+        fs_err::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let key = if text.starts_with("keyring") { text } else { "" };
+        if key.is_empty() {
+            envlock.write(".home/.netrc", text);
+        }
+        let sources = [("pypi", url.to_owned())];
+        let spec = spec(NO_BASE, "[\"ray\"]", "[\"pypi\"]", &sources);
+        envlock.write("envlock.toml", format!("{key}\n{spec}"));
+        let run = envlock.run(["resolve", "-vv"]);
+        let all = run.stdout()
+            + &run.stderr()
+            + &fs_err::read_to_string(envlock.path("env.lock")).unwrap_or_default();
+        run.exits(0);
+        assert!(
+            !all.contains("hid%") && !all.contains("aGlk") && !all.contains("bWU6"),
+            "{case}: {all}"
+        );
+        assert_eq!(files.logins(), 0, "{case}");
+        assert_eq!(envlock.path(".bin/asked").exists(), case.starts_with("keyring"), "{case}");
+    }
+}
+
+#[test]
+fn a_file_on_another_host_gets_the_login_of_that_host() {
+    let (index, files) = private();
+    let files = files.only_for("you", "two");
+    let envlock = Envlock::new();
+    envlock.write("envlock.toml", pypi(&index, "[\"ray\"]"));
+    let here = "machine 127.0.0.1 login me password hid%den\n";
+    envlock.write("netrc", here);
+    let named = envlock.path("netrc");
+    let envlock = envlock.env("NETRC", &named);
+    let run = envlock.run(["resolve"]).exits(5);
+    let said = words(&run.stderr());
+    assert!(said.contains("401") && said.contains("a login for localhost"), "{said}");
+    envlock.write("netrc", format!("{here}machine localhost login you password two\n"));
+    envlock.run(["resolve"]).exits(0);
+    assert!(files.logins() > 0);
+}
+
+#[test]
+fn a_missing_or_wrong_login_is_told_with_what_to_set() {
+    let (index, _files) = private();
+    let envlock = Envlock::new();
+    envlock.write("envlock.toml", pypi(&index, "[\"ray\"]"));
+    let run = envlock.run(["resolve"]).exits(5);
+    let said = words(&run.stderr());
+    assert!(said.contains("401") && said.contains("~/.netrc"), "{said}");
+    let wrong = format!("pypi=http://me:wrong-word@{}/simple/", index.host());
+    let run = envlock.run(["resolve", "-vv", "--index", &wrong]).exits(5);
+    assert!(!run.stderr().contains("wrong-word"), "{}", run.stderr());
+    let run = envlock.run(["resolve", "--index", "pypi=http://me:wrong-word@[/"]).exits(2);
+    assert!(!run.stderr().contains("wrong-word"), "{}", run.stderr());
+}
+
+#[test]
+fn a_redirect_to_another_host_goes_without_the_login() {
+    let files = start();
+    let wheel = files.wheel("ray", "2.0").without_hash().add();
+    let pip = format!("<a href='http://{}/files/pip-26.0-py3-none-any.whl'>pip</a>", files.host());
+    let target =
+        format!("http://{}/files/{}", files.host().replace("127.0.0.1", "localhost"), wheel.file);
+    let page = format!("<a href='/go/{0}'>{0}</a>", wheel.file);
+    let front = crate::support::Server::start(move |request| {
+        use crate::support::Reply;
+        if request.header("authorization") != Some("Basic bWU6d29yZA==") {
+            Reply::status(401)
+        } else if request.path == "/simple/pip/" {
+            Reply::ok(pip.clone()).header("Content-Type", "text/html")
+        } else if request.path == "/simple/ray/" {
+            Reply::ok(page.clone()).header("Content-Type", "text/html")
+        } else {
+            Reply::status(302).header("Location", &target)
+        }
+    });
+    let envlock = Envlock::new();
+    let url = format!("http://me:word@{}/simple/", front.host());
+    envlock.write("envlock.toml", spec(NO_BASE, "[\"ray\"]", "[\"pypi\"]", &[("pypi", url)]));
+    envlock.run(["resolve"]).exits(0);
+    assert_eq!(Some(locked(&envlock, "ray").sha256), wheel.sha256);
+    assert!(files.requests(".whl") > 0 && files.logins() == 0);
+}
