@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::cache::Kept;
+use super::cache::{Kept, Validity};
 use super::fetch::{Asked, Fetcher};
 use super::memo::Memo;
 use super::page::{BadPage, Format, Page, direct, merged};
@@ -52,6 +52,8 @@ struct Seen {
     sizes: Option<(u64, u64)>,
     /// Which CUDA it was built for, where its version.py was read.
     build: Option<Option<CudaTag>>,
+    /// Of all its bytes, where the page does not say and they were read.
+    sha256: Option<Sha256>,
 }
 
 impl Answers {
@@ -243,9 +245,12 @@ impl Answers {
         if let Some(seen) = all.get(&candidate.url) {
             return seen.clone();
         }
-        let kept = self.fetcher.cache().zip(key(candidate));
-        let seen: Seen =
-            kept.and_then(|(cache, key)| cache.get("wheels", &key)).unwrap_or_default();
+        let seen = self.fetcher.cache().and_then(|cache| {
+            let kept: Kept<Seen> = cache.get("wheels", &key(candidate))?;
+            // A file without a hash may become another one, as a page may.
+            (candidate.sha256.is_some() || cache.believes(&kept.validity)).then_some(kept.answer)
+        });
+        let seen = seen.unwrap_or_default();
         all.insert(candidate.url.clone(), seen.clone());
         seen
     }
@@ -254,8 +259,9 @@ impl Answers {
         let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = all.entry(candidate.url.clone()).or_default();
         learn(seen);
-        if let (Some(cache), Some(key)) = (self.fetcher.cache(), key(candidate)) {
-            cache.put("wheels", &key, seen.clone());
+        if let Some(cache) = self.fetcher.cache() {
+            let validity = Validity::new(None, None, None);
+            cache.put("wheels", &key(candidate), Kept { answer: seen.clone(), validity });
         }
     }
 
@@ -334,8 +340,9 @@ impl Answers {
             let url = redacted(url);
             if expected == found { Ok(()) } else { Err(Error::Size { url, expected, found }) }
         };
+        let seen = self.seen(candidate);
         if let (Some(sha256), Some((size, unpacked_size))) =
-            (candidate.sha256, self.seen(candidate).sizes)
+            (candidate.sha256.or(seen.sha256), seen.sizes)
         {
             same_size(candidate.size.unwrap_or(size), size)?;
             return Ok(WheelFacts { size, unpacked_size, sha256, uploaded: None });
@@ -363,16 +370,18 @@ impl Answers {
             });
         }
         let (size, unpacked_size) = (wheel.size, wheel.unpacked_size());
-        self.learn(candidate, |seen| seen.sizes = Some((size, unpacked_size)));
+        self.learn(candidate, |seen| {
+            seen.sizes = Some((size, unpacked_size));
+            seen.sha256 = Some(found).filter(|_| candidate.sha256.is_none());
+        });
         Ok(WheelFacts { size, unpacked_size, sha256: found, uploaded: None })
     }
 }
 
-/// The name of a wheel's entry in the cache: what its page says of it. A wheel without a hash may
-/// become another file at any time, and has none.
-fn key(candidate: &Candidate) -> Option<Sha256> {
+/// The name of a wheel's entry in the cache: what its page says of it.
+fn key(candidate: &Candidate) -> Sha256 {
     let Candidate { url, sha256, sidecar, .. } = candidate;
-    sha256.map(|sha256| Sha256::of(format!("{}\n{sha256}\n{sidecar:?}", bare(url))))
+    Sha256::of(format!("{}\n{sha256:?}\n{sidecar:?}", bare(url)))
 }
 
 /// METADATA without the description below its head.

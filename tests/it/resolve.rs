@@ -200,6 +200,47 @@ fn a_base_registry_out_of_reach_leaves_an_unpinned_lock_and_says_so() {
 }
 
 #[test]
+fn the_cache_answers_alone_and_a_damaged_one_is_as_good_as_none() {
+    let (_registry, base) = base();
+    let index = stack();
+    let envlock = Envlock::new();
+    let spec = spec(&index, &base, "[\"torch\", \"torchvision\"]", "[\"pyg_lib\"]");
+    envlock.write("envlock.toml", &spec);
+    envlock.run(["resolve"]).exits(0);
+    let (lock, asked) = (envlock.read("env.lock"), index.requests(""));
+    for option in [None, Some("--offline")] {
+        fs_err::remove_file(envlock.path("env.lock")).unwrap();
+        envlock.run(["resolve"].into_iter().chain(option)).exits(0);
+        assert_eq!((envlock.read("env.lock"), index.requests("")), (lock.clone(), asked));
+    }
+    fs_err::remove_file(envlock.path("env.lock")).unwrap();
+    envlock.run(["resolve", "--refresh"]).exits(0);
+    assert!(index.requests("simple/") > 0 && index.requests("") > asked);
+    assert_eq!(envlock.read("env.lock"), lock);
+
+    let folder = envlock.path(".store/index/wheels");
+    for kind in fs_err::read_dir(folder).unwrap().map(Result::unwrap) {
+        for entry in fs_err::read_dir(kind.path()).unwrap().map(Result::unwrap) {
+            fs_err::write(entry.path(), "{}").unwrap();
+        }
+    }
+    fs_err::remove_file(envlock.path("env.lock")).unwrap();
+    let run = envlock.run(["resolve", "--offline"]).exits(5);
+    assert!(
+        run.stderr().contains("--offline") && run.stderr().contains(".whl"),
+        "{}",
+        run.stderr()
+    );
+    envlock.run(["resolve"]).exits(0);
+    assert_eq!(envlock.read("env.lock"), lock);
+
+    let folder = envlock.run(["cache", "dir"]).exits(0).stdout();
+    assert_eq!(folder.trim(), envlock.path(".store").as_str());
+    let pruned = envlock.run(["cache", "prune"]).exits(0).stdout();
+    assert!(pruned.starts_with("removed 0 files"), "{pruned}");
+}
+
+#[test]
 fn a_preferred_pyg_lib_never_costs_a_torch() {
     let (_registry, base) = base();
     let index = stack();
