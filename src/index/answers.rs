@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::cache::{Kept, Validity};
+use super::cache::Kept;
 use super::fetch::{Asked, Fetcher};
 use super::memo::Memo;
 use super::page::{BadPage, Format, Page, direct, merged};
@@ -246,11 +246,11 @@ impl Answers {
             return seen.clone();
         }
         let seen = self.fetcher.cache().and_then(|cache| {
-            let kept: Kept<Seen> = cache.get("wheels", &key(candidate))?;
-            // A file without a hash may become another one, as a page may.
-            (candidate.sha256.is_some() || cache.believes(&kept.validity)).then_some(kept.answer)
+            // A file without a hash may become another one: its server is asked for its validators.
+            let may_believe = candidate.sha256.is_some() || cache.is_offline();
+            may_believe.then(|| cache.get("wheels", &key(candidate)))?
         });
-        let seen = seen.unwrap_or_default();
+        let seen: Seen = seen.unwrap_or_default();
         all.insert(candidate.url.clone(), seen.clone());
         seen
     }
@@ -260,8 +260,7 @@ impl Answers {
         let seen = all.entry(candidate.url.clone()).or_default();
         learn(seen);
         if let Some(cache) = self.fetcher.cache() {
-            let validity = Validity::new(None, None, None);
-            cache.put("wheels", &key(candidate), Kept { answer: seen.clone(), validity });
+            cache.put("wheels", &key(candidate), seen.clone());
         }
     }
 
