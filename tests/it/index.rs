@@ -119,12 +119,14 @@ fn pages_metadata_and_facts_agree_in_every_form() {
 }
 
 #[test]
-fn a_sidecar_is_read_once_and_a_wrong_one_is_named() {
+fn a_sidecar_saves_the_range_request_and_a_wrong_one_is_named() {
     let index = FakeIndex::start();
     index.wheel("app", "1.0").requires("torch").with_sidecar().add();
     let world = World::new(&index);
     assert_eq!(world.metadata("app").unwrap().requires.len(), 1);
+    // The wheel itself is asked at most once, ahead, for its sizes.
     assert_eq!(index.requests(".whl.metadata"), 1);
+    assert!(index.requests(".whl") <= 2 && index.downloads(".whl") == 1);
 
     let index = FakeIndex::start().pages(Pages::Json);
     index.wheel("app", "1.0").with_wrong_sidecar().add();
