@@ -19,8 +19,8 @@ envlock=${ENVLOCK:-target/release/envlock}
 [ -x "$envlock" ] || cargo build --release --bin envlock
 CARGO_TARGET_DIR=target/replay cargo build --quiet --release --manifest-path benches/replay/Cargo.toml
 
-uv=${UV:-$here/uv/bin/uv}
-[ -x "$uv" ] || { python3 -m venv "$here/uv" && "$here/uv/bin/pip" install --quiet uv==0.13.9; }
+uv=${UV:-$here/venv/bin/uv}
+[ -x "$uv" ] || { python3 -m venv "$here/venv" && "$here/venv/bin/pip" install --quiet uv==0.13.9; }
 
 wishes="$here/wishes.in"
 python3 benches/compare.py wishes >"$wishes"

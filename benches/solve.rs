@@ -21,6 +21,10 @@ packages = ["torch", "torchvision"]
 index = ["pypi"]
 [groups.pyg]
 packages = ["torch_geometric"]
+[groups.ray]
+packages = ["ray[default,data,train,tune,serve,client]", "pyzmq"]
+[groups.marimo]
+packages = ["marimo"]
 "#;
 
 struct Recorded {

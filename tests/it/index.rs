@@ -119,7 +119,7 @@ fn pages_metadata_and_facts_agree_in_every_form() {
 }
 
 #[test]
-fn a_sidecar_is_read_once_and_a_wrong_one_is_named() {
+fn a_sidecar_saves_the_range_request_and_a_wrong_one_is_named() {
     let index = FakeIndex::start();
     index.wheel("app", "1.0").requires("torch").with_sidecar().add();
     let world = World::new(&index);
