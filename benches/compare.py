@@ -8,7 +8,6 @@ import sys
 import time
 import urllib.request
 
-ENVLOCK, UV, PLAIN, SECURE, CERTIFICATE, FOLDER = sys.argv[1:7]
 ROUNDS = int(os.environ.get("ROUNDS", "7"))
 FORMS = {"html": "HTML, ranges", "json": "JSON, .metadata"}
 # The same wishes for both. torch and torchvision are pinned where CUDA 13.0 ends: uv does not look.
@@ -36,6 +35,10 @@ packages = ["ray[default,data,train,tune,serve,client]", "pyzmq"]
 packages = ["marimo"]
 """
 
+if sys.argv[1:] == ["wishes"]:
+    sys.exit(print("\n".join(WISHES)))
+ENVLOCK, UV, PLAIN, SECURE, CERTIFICATE, FOLDER = sys.argv[1:7]
+
 
 def control(order):
     with urllib.request.urlopen(f"{PLAIN}control/{order}") as answer:
@@ -53,7 +56,7 @@ def emptied(*parts):
 
 
 def timed(command, environment, directory):
-    """Milliseconds, peak MiB and requests of one run."""
+    """Milliseconds, peak MiB, requests and milliseconds of processor time of one run."""
     control("count")
     with open(at("output.log"), "wb") as log:
         start = time.perf_counter()
@@ -63,7 +66,7 @@ def timed(command, environment, directory):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{open(at('output.log')).read()}")
-    return wall, usage.ru_maxrss / 1024, int(control("count"))
+    return wall, usage.ru_maxrss / 1024, int(control("count")), (usage.ru_utime + usage.ru_stime) * 1000
 
 
 class Envlock:
@@ -149,8 +152,8 @@ def compared(form, delay, name, case, prepare=None):
     ratios = [a[0] / b[0] for a, b in zip(*runs)]
     packages = f"{tools[0].packages()}/{tools[1].packages()}"
     print(f"| {FORMS[form]} | {delay} ms | {name} | {ours[0]:.0f} ms | {theirs[0]:.0f} ms | **{ours[0] / theirs[0]:.2f}** "
-          f"({min(ratios):.2f}–{max(ratios):.2f}) | {ours[2]:.0f} / {theirs[2]:.0f} | {ours[1]:.0f} / {theirs[1]:.0f} MiB "
-          f"| {packages} |", flush=True)
+          f"({min(ratios):.2f}–{max(ratios):.2f}) | {ours[3]:.0f} / {theirs[3]:.0f} ms | {ours[2]:.0f} / {theirs[2]:.0f} "
+          f"| {ours[1]:.0f} / {theirs[1]:.0f} MiB | {packages} |", flush=True)
 
 
 def check():
@@ -158,16 +161,16 @@ def check():
     tool = Envlock("html")
     cold(tool)
     runs = [tool.run("--check") for _ in range(ROUNDS * 3)]
-    wall, peak, _ = (statistics.median(column) for column in zip(*runs))
-    print(f"\n`resolve --check`: {wall:.1f} ms, {max(r[2] for r in runs)} requests, {peak:.0f} MiB")
+    wall, peak, _, cpu = (statistics.median(column) for column in zip(*runs))
+    print(f"\n`resolve --check`: {wall:.1f} ms ({cpu:.1f} ms of processor time), {max(r[2] for r in runs)} requests, {peak:.0f} MiB")
 
 
 if __name__ == "__main__":
     wanted = os.environ.get("CASES", "cold,lock,warm").split(",")
     cases = {"cold": ("cold", cold), "lock": ("cold, with the previous lock", with_lock), "warm": ("warm", warm)}
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {ROUNDS} rounds, by turns; medians, ratio (least–most)\n")
-    print("| index | latency | run | envlock | uv | ratio | requests | peak memory | packages |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| index | latency | run | envlock | uv | ratio | processor | requests | peak memory | packages |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for form in os.environ.get("INDEX", "html,json").split(","):
         for delay in os.environ.get("LATENCY", "0,30").split(","):
             for case in wanted:

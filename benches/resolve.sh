@@ -23,10 +23,7 @@ uv=${UV:-$here/uv/bin/uv}
 [ -x "$uv" ] || { python3 -m venv "$here/uv" && "$here/uv/bin/pip" install --quiet uv==0.13.9; }
 
 wishes="$here/wishes.in"
-python3 - >"$wishes" <<'PYTHON'
-import re
-print("\n".join(eval(re.search(r"WISHES = (\[.*?\])", open("benches/compare.py").read(), re.S)[1])))
-PYTHON
+python3 benches/compare.py wishes >"$wishes"
 
 if [ -n "${RECORD:-}" ] || [ ! -d "$recording/wheels" ]; then
     rm -rf "$recording"

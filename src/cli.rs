@@ -108,17 +108,17 @@ pub struct Resolve {
     /// Only tell whether the lock matches the spec (exit 3 when not); no network
     #[arg(long, conflicts_with_all = ["dry_run", "upgrade"])]
     pub check: bool,
-    /// Only show what the lock changes, with sizes, against another lock file or the one of a git
-    /// revision (HEAD, when none is named); no network
-    #[arg(long, value_name = "FILE|REVISION", num_args = 0..=1, default_missing_value = "HEAD",
-          conflicts_with_all = ["dry_run", "upgrade", "check"])]
-    pub diff: Option<String>,
     /// Ask no index; use what the cache has, however old
     #[arg(long, conflicts_with_all = ["refresh", "check"])]
     pub offline: bool,
     /// Ask every index again, even where the cache is still fresh
     #[arg(long, conflicts_with = "check")]
     pub refresh: bool,
+    /// Only show what the lock changes, with sizes, against another lock file or the one of a git
+    /// revision (HEAD, when none is named); no network
+    #[arg(long, value_name = "FILE|REVISION", num_args = 0..=1, default_missing_value = "HEAD",
+          conflicts_with_all = ["dry_run", "upgrade", "check"])]
+    pub diff: Option<String>,
 }
 
 /// `envlock build`
@@ -233,8 +233,7 @@ pub struct Matrix {
     /// Also write the tables as a picture
     #[arg(long, value_name = "FILE")]
     pub svg: Option<Utf8PathBuf>,
-    /// Where the lock is, if there is one: its Python and C library are taken; env.lock, or
-    /// env.NAME.lock of a profile, when absent
+    /// Where the lock is, if there is one: its Python and C library are taken
     #[arg(long, value_name = "FILE")]
     pub lock: Option<Utf8PathBuf>,
     /// Take a group's packages from another source, by name or URL (repeatable)

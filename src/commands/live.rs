@@ -28,7 +28,8 @@ pub async fn ask<T: Send + 'static>(
     let bar = context.ui.bar("asking", None, Unit::Items);
     let environment = marker_environment(python);
     let store = Store::open()?;
-    let cache = Cache::at(store.root().join(CACHE), Trust::Fresh);
+    // Who asks what is newest must not be answered with what was the newest ten minutes ago.
+    let cache = Cache::at(store.root().join(CACHE), Trust::Refresh);
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
     let client = context.client()?.with_logins(sources.logins(spec, &surroundings)?);

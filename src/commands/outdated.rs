@@ -21,7 +21,9 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
     let file = context.lock_name(args.lock.as_deref());
     let (lock, _) = context.read_lock(&file)?;
     if lock.spec_sha256 != spec.sha256() {
-        context.ui.warn(format!("{file} does not answer the spec; see `envlock resolve --check`"));
+        context
+            .ui
+            .warn(format!("{} does not answer the spec; see `envlock resolve --check`", file));
     }
     let locked: BTreeMap<_, _> =
         lock.packages.iter().map(|p| (p.name.clone(), p.version.clone())).collect();
@@ -44,7 +46,7 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
     }
     let newer = behind.iter().filter(|b| b.fits.is_some()).count();
     context.ui.note(match (behind.len(), newer) {
-        (0, _) => format!("all {} packages of {file} are the newest", lock.packages.len()),
+        (0, _) => format!("all {} packages of {} are the newest", lock.packages.len(), file),
         (all, newer) => format!(
             "{all} of {} packages have newer versions; `envlock resolve --upgrade` takes {newer}",
             lock.packages.len()

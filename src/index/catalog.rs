@@ -1,6 +1,6 @@
 //! The catalog of the real world: blocks the solver until the indexes have answered.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
@@ -35,8 +35,8 @@ pub struct LiveCatalog {
     ahead: Mutex<Vec<AbortHandle>>,
     times: Times,
     error: Mutex<Option<Error>>,
-    /// How many versions of a distribution the solver has looked into.
-    looked: Mutex<HashMap<PackageName, usize>>,
+    /// The versions of each distribution that the solver has looked into.
+    looked: Mutex<HashMap<PackageName, BTreeSet<Version>>>,
 }
 
 impl LiveCatalog {
@@ -81,13 +81,12 @@ impl LiveCatalog {
     fn ask_further(&self, candidate: &Candidate) {
         let looked = {
             let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = looked.entry(candidate.name.clone()).or_default();
-            *count += 1;
-            *count
+            let versions = looked.entry(candidate.name.clone()).or_default();
+            if !versions.insert(candidate.version.clone()) || versions.len() < 2 {
+                return;
+            }
+            versions.len()
         };
-        if looked < 2 {
-            return;
-        }
         let (answers, candidate) = (Arc::clone(&self.answers), candidate.clone());
         self.go_ahead(async move {
             let Ok(project) = answers.project(&candidate.name).await else { return };
