@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn another_cuda_tag_moves_the_indexes_that_have_one_for_each() {
-        let mut spec = spec::builtin().unwrap();
+        let mut spec = crate::spec::builtin().unwrap();
         of_cuda(&mut spec, "cu128".parse().unwrap());
         let urls: Vec<_> = spec.sources.values().filter_map(|s| s.url.as_ref()).collect();
         assert!(urls.iter().any(|u| u.path() == "/whl/cu128/"), "{urls:?}");
