@@ -9,6 +9,10 @@ use regex::Regex;
 
 /// A requirement, mended if need be. Errors: what the strict parser says about the text as given.
 pub fn requirement(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
+    // PEP 508 is ASCII, and the parser counts characters where it should count bytes.
+    if let Some(odd) = text.chars().find(|c| !c.is_ascii()) {
+        return Err(format!("`{}` does not belong into a requirement", odd.escape_default()));
+    }
     text.parse().or_else(|error: pep508_rs::Pep508Error| {
         // Only the part before the marker holds specifiers; quotes in markers must stay.
         let (front, marker) = match text.split_once(';') {
@@ -55,6 +59,13 @@ fn mended(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_alphabets_are_an_error_and_no_crash() {
+        // Found by fuzzing: the parser cut such a marker in the middle of a character.
+        let error = requirement("a; (b == \"c\" and\u{91}\u{91}\u{91} d)").unwrap_err();
+        assert_eq!(error, "`\\u{91}` does not belong into a requirement");
+    }
 
     #[test]
     fn legacy_forms_mean_what_their_authors_meant() {
