@@ -239,6 +239,11 @@ fn groups(
         let default = table.index.as_deref().map_or_else(|| Ok(vec![pypi.clone()]), check)?;
         let mut requirements = Vec::new();
         for text in table.packages {
+            // PEP 508 is ASCII, and its parser may cut other characters in the middle.
+            if !text.get_ref().is_ascii() {
+                let message = format!("`{}` is not a requirement", text.get_ref());
+                return Err(place.at(text.span(), message, "use ASCII letters, digits and signs"));
+            }
             let requirement =
                 Requirement::<VerbatimUrl>::from_str(text.get_ref()).map_err(|e| {
                     place.at(
@@ -353,6 +358,12 @@ mod tests {
     #[test]
     fn a_broken_requirement_is_shown_with_its_line() {
         insta::assert_snapshot!(shown("[groups.ray]\npackages = [\"ray[default\"]\n"));
+    }
+
+    #[test]
+    fn a_requirement_in_another_alphabet_is_an_error_and_no_crash() {
+        let text = "[groups.ray]\npackages = [\"ray; (b == 'c' and日日日 d)\"]\n";
+        assert!(shown(text).contains("use ASCII letters"), "{}", shown(text));
     }
 
     #[test]
