@@ -238,10 +238,10 @@ impl Lock {
         if self.python.source == PythonSource::Standalone && self.python.archive.is_none() {
             missing.push(format!("Python {} has no pinned archive", self.python.version));
         }
-        for base in [&self.base.runtime, &self.base.devel] {
-            if base.digests.is_none() {
-                missing.push(format!("the base image {} has no digest", base.reference));
-            }
+        let mut bases = vec![&self.base.runtime, &self.base.devel];
+        bases.dedup();
+        for base in bases.into_iter().filter(|base| base.digests.is_none()) {
+            missing.push(format!("the base image {} has no digest", base.reference));
         }
         missing
     }

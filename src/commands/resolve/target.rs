@@ -31,12 +31,21 @@ pub async fn pins(
     ui: &Ui,
 ) -> Result<Pins, Failure> {
     let registry = registry::Client::new(client.clone(), &spec.registry, spec.registry.insecure);
+    let devel = async {
+        // One base for both is asked for, and complained of, once.
+        if spec.base.devel == spec.base.runtime {
+            return Ok(None);
+        }
+        let old = old.map(|o| &o.base.devel);
+        base(&registry, &spec.base.devel, old, cache, ui).await.map(Some)
+    };
     let (runtime, devel, archive) = tokio::join!(
         base(&registry, &spec.base.runtime, old.map(|o| &o.base.runtime), cache, ui),
-        base(&registry, &spec.base.devel, old.map(|o| &o.base.devel), cache, ui),
+        devel,
         standalone_python(spec, old, client, cache, ui),
     );
-    let (runtime, devel) = (runtime?, devel?);
+    let runtime = runtime?;
+    let devel = devel?.unwrap_or_else(|| runtime.clone());
     let ask = Ask {
         glibc: true,
         python: (spec.python.source == PythonSource::Base).then(|| spec.python.version.clone()),
