@@ -1,8 +1,10 @@
 //! A question to the indexes outside of a resolve: the live catalog for one target, asked on a thread of its own.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use pep440_rs::Version;
 use pep508_rs::{MarkerEnvironment, PackageName};
-use std::sync::Arc;
 
 use super::Context;
 use crate::exit::{Exit, Failure};
@@ -36,7 +38,7 @@ pub async fn ask<T: Send + 'static>(
     let target = Target::new(python.clone(), glibc, spec.target.cuda).before(spec.exclude_newer);
     let fetcher = Fetcher::new(client).with_cache(cache).remembering(store);
     let catalog = Arc::new(LiveCatalog::start(spec, target, sources, fetcher, bar.clone()));
-    catalog.expect(expected.iter().map(|name| (name.clone(), None)).collect());
+    catalog.expect(expected.iter().map(|name| (name.clone(), None)).collect(), HashMap::new());
     let asked = Arc::clone(&catalog);
     let answer = tokio::task::spawn_blocking(move || question(&*asked, &environment)).await;
     catalog.remember().await;

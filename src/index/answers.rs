@@ -41,6 +41,8 @@ pub(super) struct Answers {
     wheels: Memo<Url, Arc<RemoteWheel>>,
     facts: Memo<Url, WheelFacts>,
     seen: Mutex<HashMap<Url, Seen>>,
+    /// Sizes, packed and unpacked, that an earlier lock has for these bytes.
+    locked: Mutex<HashMap<Sha256, (u64, u64)>>,
 }
 
 /// What was read of one wheel; true as long as the page says the same of it.
@@ -69,6 +71,7 @@ impl Answers {
             target,
             bar,
             torch: torch.collect(),
+            locked: Mutex::default(),
             projects: Memo::default(),
             pages: Memo::default(),
             metadata: Memo::default(),
@@ -333,6 +336,18 @@ impl Answers {
         self.facts.get(&candidate.url, || self.read_facts(candidate)).await
     }
 
+    /// The same hash is the same bytes, so an earlier lock's sizes are still theirs.
+    pub fn know_locked(&self, sizes: HashMap<Sha256, (u64, u64)>) {
+        *self.locked.lock().unwrap_or_else(PoisonError::into_inner) = sizes;
+    }
+
+    fn locked_sizes(&self, candidate: &Candidate) -> Option<(u64, u64)> {
+        // An address of the user's own is proven at every resolve.
+        let indexed = candidate.location.source != SourceName::wish();
+        let locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        locked.get(&candidate.sha256.filter(|_| indexed)?).copied()
+    }
+
     async fn read_facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {
         let url = &candidate.url;
         let same_size = |expected: u64, found: u64| {
@@ -341,7 +356,7 @@ impl Answers {
         };
         let seen = self.seen(candidate);
         if let (Some(sha256), Some((size, unpacked_size))) =
-            (candidate.sha256.or(seen.sha256), seen.sizes)
+            (candidate.sha256.or(seen.sha256), seen.sizes.or_else(|| self.locked_sizes(candidate)))
         {
             same_size(candidate.size.unwrap_or(size), size)?;
             return Ok(WheelFacts { size, unpacked_size, sha256, uploaded: None });

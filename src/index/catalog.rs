@@ -15,6 +15,7 @@ use super::crawl::{crawl, expect};
 use super::times::Times;
 use super::{Candidate, Error, Fetcher, Project, Sources, Target};
 use crate::cuda::CudaTag;
+use crate::digest::Sha256;
 use crate::lock::WheelFacts;
 use crate::python::CoreMetadata;
 use crate::solve::{Catalog, Problem};
@@ -66,8 +67,13 @@ impl LiveCatalog {
     }
 
     /// Asks ahead for what an earlier lock had, all at once. With a version: that one is likely to
-    /// stay.
-    pub fn expect(&self, hints: BTreeMap<PackageName, Option<Version>>) {
+    /// stay. `sizes` are the lock's, packed and unpacked, by the hash of the bytes they belong to.
+    pub fn expect(
+        &self,
+        hints: BTreeMap<PackageName, Option<Version>>,
+        sizes: HashMap<Sha256, (u64, u64)>,
+    ) {
+        self.answers.know_locked(sizes);
         self.go_ahead(expect(Arc::clone(&self.answers), hints));
     }
 

@@ -311,3 +311,26 @@ fn a_base_of_another_cuda_major_is_refused_and_a_higher_floor_is_told() {
     let run = resolve("new", &env).exits(0);
     assert!(run.stderr().contains("raises the driver floor"), "{}", run.stderr());
 }
+
+#[test]
+fn an_earlier_lock_knows_the_sizes_of_the_bytes_it_names() {
+    let index = FakeIndex::start().pages(Pages::Json);
+    for name in ["pip", "torch", "numpy"] {
+        index.wheel(name, "1.0").with_sidecar().file(&format!("{name}/x"), vec![b'x'; 900]).add();
+    }
+    let envlock = Envlock::new();
+    let wishes = |pyg: &str| spec(&index, "127.0.0.1:1/base:v1", "[\"pip\"]", pyg);
+    envlock.write("envlock.toml", wishes("[\"numpy\"]"));
+    envlock.run(["resolve"]).exits(0);
+    let before = envlock::lock::parse(&envlock.read("env.lock")).unwrap();
+    fs_err::remove_dir_all(envlock.path(".store/index")).unwrap();
+    envlock.write("envlock.toml", wishes("[\"numpy\", \"pip>=1\"]"));
+    let wheels = || index.requests(".whl") - index.requests(".whl.metadata");
+    let asked = wheels();
+    assert!(asked > 0, "the first time, nothing knows the sizes");
+    envlock.run(["resolve"]).exits(0);
+    assert_eq!(wheels(), asked, "the bytes are the same: only sidecars are asked for");
+    let after = envlock::lock::parse(&envlock.read("env.lock")).unwrap();
+    let numpy = |lock: &envlock::lock::Lock| lock.package(&"numpy".parse().unwrap()).cloned();
+    assert_eq!(numpy(&after), numpy(&before));
+}

@@ -1,6 +1,6 @@
 //! The verb itself: gather pins and candidates, solve, write the lock, say what changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use camino::Utf8Path;
@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::target;
 use crate::cli::Resolve;
 use crate::commands::{Context, driver};
+use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::index::{CACHE, Cache, Fetcher, LiveCatalog, Sources, Surroundings, Target, Trust};
 use crate::lock::{self, Diff, Lock};
@@ -111,6 +112,12 @@ fn hints(old: Option<&Lock>, kept: &Kept) -> BTreeMap<PackageName, Option<Versio
     packages.map(|p| (p.name.clone(), kept.get(&p.name).cloned())).collect()
 }
 
+/// What the old lock knows of bytes, by their hash.
+fn sizes(old: Option<&Lock>) -> HashMap<Sha256, (u64, u64)> {
+    let packages = old.into_iter().flat_map(|o| &o.packages);
+    packages.map(|p| (p.sha256, (p.size, p.unpacked_size))).collect()
+}
+
 fn trust(args: &Resolve) -> Trust {
     // Who asks for the newest must not be answered with what was the newest ten minutes ago.
     match (args.offline, args.refresh || args.upgrade.is_some()) {
@@ -139,7 +146,7 @@ async fn resolve(
     let start = |target: Target| {
         let (sources, fetcher) = (sources.clone(), fetcher.clone());
         let catalog = LiveCatalog::start(spec, target, sources, fetcher, bar.clone());
-        catalog.expect(hints(old, &kept));
+        catalog.expect(hints(old, &kept), sizes(old));
         catalog
     };
     // The indexes need not wait for the registries where the answer of those can be foreseen.
