@@ -9,9 +9,7 @@ use std::str::FromStr;
 
 use crate::cuda::{CudaLine, CudaTag};
 use crate::digest::{Digest, Sha256};
-use crate::spec::{
-    GlibcVersion, GroupName, ImageName, ProfileName, PythonSource, SourceName, Spec,
-};
+use crate::spec::{GlibcVersion, GroupName, ProfileName, PythonSource, SourceName};
 
 /// Everything a build needs, pinned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +17,7 @@ use crate::spec::{
 pub struct Lock {
     /// The format; see [`super::FORMAT`].
     pub version: u32,
-    /// The hash of the spec this answers, [`Spec::sha256`].
+    /// The hash of the spec this answers, [`crate::spec::Spec::sha256`].
     pub spec_sha256: Sha256,
     /// The profile of envlock.toml this is the lock of; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -244,11 +242,5 @@ impl Lock {
             missing.push(format!("the base image {} has no digest", base.reference));
         }
         missing
-    }
-
-    /// The packages an image adds to the one it is `FROM`, in group order, then by name.
-    pub fn packages_added_by<'a>(&'a self, spec: &'a Spec, image: &ImageName) -> Vec<&'a Package> {
-        let groups = spec.image(image).map(|i| i.groups.as_slice()).unwrap_or_default();
-        groups.iter().flat_map(|g| self.packages.iter().filter(move |p| p.group == *g)).collect()
     }
 }
