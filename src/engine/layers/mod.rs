@@ -1,0 +1,2 @@
+//! Images without a daemon: wheels become layers whose bytes are known before they are written.
+pub mod tree;
