@@ -28,6 +28,13 @@ pub struct Member {
     pub unpacked: u64,
     /// Where its local header starts.
     pub offset: u64,
+    /// General purpose bits; 0: encrypted, 3: sizes follow the data, 11: the name is UTF-8.
+    pub flags: u16,
+    /// Type and permissions on Unix, `0o100644`; 0 when the zip was made elsewhere.
+    pub mode: u32,
+    /// Whether every reader sees the same name: ASCII, or UTF-8 that says so, and no other one in
+    /// an extra field.
+    pub clear_name: bool,
 }
 
 /// A file that is not a usable zip.
@@ -42,6 +49,9 @@ pub enum BadZip {
     /// A member that does not unpack to what the directory says.
     #[error("{0} in it is damaged ({1})")]
     Member(String, &'static str),
+    /// A member whose bytes are not those that were packed.
+    #[error("{0} in it is damaged (its checksum is wrong)")]
+    Checksum(String),
     /// Not in the directory.
     #[error("it has no {0}")]
     NoMember(String),
@@ -65,15 +75,24 @@ const END: &[u8] = b"PK\x05\x06";
 const END64: &[u8] = b"PK\x06\x06";
 const LOCATOR64: &[u8] = b"PK\x06\x07";
 const ENTRY: &[u8] = b"PK\x01\x02";
-const LOCAL: &[u8] = b"PK\x03\x04";
+/// How a local header starts.
+pub(crate) const LOCAL: &[u8] = b"PK\x03\x04";
+
+/// Kinds of extra fields.
+const ZIP64: u16 = 1;
+const UNICODE_PATH: u16 = 0x7075;
+/// The general purpose bit of UTF-8 names.
+const UTF8: u16 = 1 << 11;
 
 /// Bytes of a local header before its variable part.
 pub const LOCAL_HEADER: u64 = 30;
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+/// The number at a place of a record, when the record is that long.
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+/// The same, of 4 bytes.
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
@@ -85,9 +104,15 @@ pub fn find_directory(tail: &[u8], total: u64) -> Result<Find, BadZip> {
     let tail_start = total.checked_sub(tail.len() as u64).ok_or(BadZip::Directory)?;
     let end = memchr::memmem::rfind(tail, END).ok_or(BadZip::NoEnd)?;
     let record = &tail[end..];
-    let (Some(length), Some(start)) = (u32_at(record, 12), u32_at(record, 16)) else {
+    let (Some(length), Some(start), Some(comment)) =
+        (u32_at(record, 12), u32_at(record, 16), u16_at(record, 20))
+    else {
         return Err(BadZip::NoEnd);
     };
+    // Readers disagree about which end record counts, and about bytes between it and the directory.
+    if record.len() != 22 + usize::from(comment) {
+        return Err(BadZip::NoEnd);
+    }
     let locator = end.checked_sub(20).map(|at| &tail[at..end]).filter(|l| l.starts_with(LOCATOR64));
     let (start, length, limit) = match locator.and_then(|l| u64_at(l, 8)) {
         Some(at) if at < tail_start => return Ok(Find::NeedFrom(at)),
@@ -100,7 +125,7 @@ pub fn find_directory(tail: &[u8], total: u64) -> Result<Find, BadZip> {
         None => (u64::from(start), u64::from(length), tail_start + end as u64),
     };
     match start.checked_add(length) {
-        Some(directory_end) if directory_end <= limit => Ok(Find::At { start, length }),
+        Some(directory_end) if directory_end == limit => Ok(Find::At { start, length }),
         _ => Err(BadZip::Directory),
     }
 }
@@ -148,30 +173,46 @@ fn entry(bytes: &[u8]) -> Option<(Member, &[u8])> {
     }
     let length = |at| u16_at(bytes, at).map(usize::from);
     let (name, extra, comment) = (length(28)?, length(30)?, length(32)?);
+    let flags = u16_at(bytes, 8)?;
+    let raw = bytes.get(46..46 + name)?;
     let mut member = Member {
-        name: String::from_utf8_lossy(bytes.get(46..46 + name)?).into_owned(),
+        name: String::from_utf8_lossy(raw).into_owned(),
         method: u16_at(bytes, 10)?,
         crc32: u32_at(bytes, 16)?,
         packed: u32_at(bytes, 20)?.into(),
         unpacked: u32_at(bytes, 24)?.into(),
         offset: u32_at(bytes, 42)?.into(),
+        flags,
+        mode: u32_at(bytes, 38)? >> 16,
+        clear_name: raw.is_ascii() || (flags & UTF8 != 0 && std::str::from_utf8(raw).is_ok()),
     };
-    let mut extras = bytes.get(46 + name..46 + name + extra)?;
-    while let (Some(kind), Some(size)) = (u16_at(extras, 0), u16_at(extras, 2)) {
-        let Some(field) = extras.get(4..4 + usize::from(size)) else { break };
-        if kind == 1 {
-            // Only the values that did not fit are in the zip64 field, in this order.
-            let mut at = 0;
-            for value in [&mut member.unpacked, &mut member.packed, &mut member.offset] {
-                if *value == u64::from(u32::MAX) {
-                    *value = u64_at(field, at)?;
-                    at += 8;
-                }
-            }
-        }
-        extras = &extras[4 + usize::from(size)..];
-    }
+    let extras = bytes.get(46 + name..46 + name + extra)?;
+    let Member { unpacked, packed, offset, .. } = &mut member;
+    widen(extras, [unpacked, packed, offset])?;
+    member.clear_name &= fields(extras).all(|(kind, _)| kind != UNICODE_PATH);
     Some((member, bytes.get(46 + name + extra + comment..)?))
+}
+
+/// The extra fields of a header: kind and content.
+fn fields(mut extras: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let (kind, size) = (u16_at(extras, 0)?, u16_at(extras, 2)?);
+        let field = extras.get(4..4 + usize::from(size))?;
+        extras = &extras[4 + usize::from(size)..];
+        Some((kind, field))
+    })
+}
+
+/// Takes the values that did not fit into 32 bits from the zip64 field, where they are in this
+/// order. `None`: they are not all there.
+pub(crate) fn widen<const N: usize>(extras: &[u8], mut values: [&mut u64; N]) -> Option<()> {
+    for (_, field) in fields(extras).filter(|&(kind, _)| kind == ZIP64) {
+        let wide = values.iter_mut().filter(|value| ***value == u64::from(u32::MAX));
+        for (at, value) in wide.enumerate() {
+            **value = u64_at(field, at * 8)?;
+        }
+    }
+    Some(())
 }
 
 impl Member {
@@ -204,8 +245,11 @@ impl Member {
         }
         let mut crc = flate2::Crc::new();
         crc.update(&out);
-        if out.len() as u64 != self.unpacked || crc.sum() != self.crc32 {
-            return Err(damaged("its checksum is wrong"));
+        if out.len() as u64 != self.unpacked {
+            return Err(damaged("its size is not what the directory says"));
+        }
+        if crc.sum() != self.crc32 {
+            return Err(BadZip::Checksum(self.name.clone()));
         }
         Ok(out)
     }
@@ -257,7 +301,7 @@ mod tests {
         let mut file = wheel(false);
         let at = memchr::memmem::find(&file, b"Name: a").unwrap();
         file[at] = b'n';
-        assert!(matches!(read(&file, "a-1.dist-info/METADATA"), Err(BadZip::Member(..))));
+        assert!(matches!(read(&file, "a-1.dist-info/METADATA"), Err(BadZip::Checksum(_))));
     }
 
     #[test]
@@ -285,7 +329,8 @@ mod tests {
         tail.extend(1000_u64.to_le_bytes());
         tail.extend([1, 0, 0, 0]);
         tail.extend(END);
-        tail.extend([0xff; 18]);
+        tail.extend([0xff; 16]);
+        tail.extend([0, 0]);
         assert_eq!(find_directory(&tail, 5000), Ok(Find::NeedFrom(1000)));
     }
 }

@@ -1,0 +1,265 @@
+//! A wheel's zip, read strictly: whatever two readers could understand differently is refused, so
+//! that what is installed is what anybody sees in it. Only headers are read.
+
+use std::os::unix::fs::FileExt;
+
+use bytes::Bytes;
+
+use super::error::{Error, Flaw};
+use super::names::{self, Seen};
+use super::tree::{self, Method};
+use crate::index::zip::{self, BadZip, Directory, Find, LOCAL, LOCAL_HEADER, find_directory};
+
+/// A file that is read at positions, so that many can read it at once.
+pub trait ReadAt {
+    /// Bytes in it.
+    fn size(&self) -> std::io::Result<u64>;
+    /// Fills `buffer` with the bytes from `offset` on; fewer are an error.
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()>;
+}
+
+impl ReadAt for std::fs::File {
+    fn size(&self) -> std::io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        FileExt::read_exact_at(self, buffer, offset)
+    }
+}
+
+impl ReadAt for [u8] {
+    fn size(&self) -> std::io::Result<u64> {
+        Ok(self.len() as u64)
+    }
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        let there = usize::try_from(offset).ok().and_then(|at| self.get(at..)?.get(..buffer.len()));
+        buffer.copy_from_slice(there.ok_or(std::io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+}
+
+/// A file in an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchiveMember {
+    /// A plain relative path.
+    pub name: String,
+    /// Type and permissions on Unix; 0 when the zip was made elsewhere.
+    pub mode: u32,
+    /// Where its bytes are, in file number 0.
+    pub data: tree::Member,
+}
+
+/// The end record with the longest comment, and what zip64 puts before it.
+const TAIL: u64 = 66_000;
+/// The directory of torch's wheel, with 12,000 files, has 1.5 MB.
+const DIRECTORY_LIMIT: u64 = 64 << 20;
+/// Extra fields of a local header are rarely longer (bytes).
+const EXTRA: u64 = 64;
+/// No deflate stream unpacks to more than this many times its size, and the few bytes of its end.
+const DEFLATE_RATIO: u64 = 1032;
+
+/// Encrypted, in any of the three ways (bits 0, 6 and 13).
+const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
+/// Sizes and checksum follow the data.
+const STREAMED: u16 = 1 << 3;
+
+const TYPE: u32 = 0o170_000;
+const FILE: u32 = 0o100_000;
+const FOLDER: u32 = 0o040_000;
+const SYMLINK: u32 = 0o120_000;
+
+/// The files of an archive, in the order of their names; folders are checked and left out. `wheel`
+/// is its name in errors.
+pub fn read(source: &(impl ReadAt + ?Sized), wheel: &str) -> Result<Vec<ArchiveMember>, Error> {
+    let directory = directory(source, wheel)?;
+    let mut members: Vec<_> = directory.members().collect();
+    for member in &members {
+        check(member).map_err(|flaw| Error::member(wheel, &member.name, flaw))?;
+    }
+    members.sort_unstable_by_key(|member| member.offset);
+    let mut files = Vec::with_capacity(members.len());
+    let mut before: Option<(u64, &str)> = None;
+    for member in &members {
+        let bad = |flaw| Error::member(wheel, &member.name, flaw);
+        if let Some((end, other)) = before.filter(|(end, _)| *end > member.offset) {
+            debug_assert!(end <= directory.start);
+            return Err(bad(Flaw::Overlap(other.to_owned())));
+        }
+        let offset = data_offset(source, wheel, member, directory.start)?;
+        let end = offset.checked_add(member.packed).filter(|end| *end <= directory.start);
+        before = Some((end.ok_or_else(|| bad(Flaw::Outside))?, &member.name));
+        if !member.name.ends_with('/') {
+            files.push(file(member, offset));
+        }
+    }
+    members.sort_by(|one, two| one.name.cmp(&two.name));
+    let mut seen = Seen::default();
+    for member in &members {
+        seen.add(&member.name).map_err(|flaw| Error::member(wheel, &member.name, flaw))?;
+    }
+    files.sort_unstable_by(|one, two| one.name.cmp(&two.name));
+    Ok(files)
+}
+
+/// The bytes of one member, of which there must be no more than `limit`, checked.
+pub fn unpack(
+    source: &(impl ReadAt + ?Sized),
+    wheel: &str,
+    member: &ArchiveMember,
+    limit: u64,
+) -> Result<Bytes, Error> {
+    let tree::Member { offset, compressed, size, crc32, method, .. } = member.data;
+    let member = zip::Member {
+        name: member.name.clone(),
+        method: match method {
+            Method::Stored => 0,
+            Method::Deflate => 8,
+        },
+        crc32,
+        packed: compressed,
+        unpacked: size,
+        offset,
+        flags: 0,
+        mode: member.mode,
+        clear_name: true,
+    };
+    let damaged = Error::zip(wheel);
+    if compressed > limit {
+        return Err(damaged(BadZip::Member(member.name, "too large")));
+    }
+    let packed = bytes(source, wheel, offset, compressed)?;
+    member.unpack(&packed, limit).map(Bytes::from).map_err(damaged)
+}
+
+/// Bytes of the file; the range must be known to lie inside, and to be small.
+pub(super) fn bytes(
+    source: &(impl ReadAt + ?Sized),
+    wheel: &str,
+    offset: u64,
+    length: u64,
+) -> Result<Vec<u8>, Error> {
+    let length = usize::try_from(length).map_err(|_| Error::zip(wheel)(BadZip::Directory))?;
+    let mut buffer = vec![0; length];
+    source.read_exact_at(&mut buffer, offset).map_err(Error::read(wheel))?;
+    Ok(buffer)
+}
+
+fn directory(source: &(impl ReadAt + ?Sized), wheel: &str) -> Result<Directory, Error> {
+    let bad = Error::zip(wheel);
+    let size = source.size().map_err(Error::read(wheel))?;
+    let mut from = size.saturating_sub(TAIL);
+    let (start, length) = loop {
+        let tail = bytes(source, wheel, from, size - from)?;
+        match find_directory(&tail, size).map_err(&bad)? {
+            Find::At { start, length } if length <= DIRECTORY_LIMIT => break (start, length),
+            Find::NeedFrom(at) if size - at <= DIRECTORY_LIMIT => from = at,
+            Find::At { .. } | Find::NeedFrom(_) => return Err(bad(BadZip::Directory)),
+        }
+    };
+    let entries = bytes(source, wheel, start, length)?;
+    Directory::new(entries.into(), start).map_err(bad)
+}
+
+/// What the directory alone tells.
+fn check(member: &zip::Member) -> Result<(), Flaw> {
+    let zip::Member { packed, unpacked, mode, .. } = *member;
+    if !member.clear_name {
+        return Err(Flaw::Name);
+    }
+    names::check(&member.name)?;
+    let folder = member.name.ends_with('/');
+    match mode & TYPE {
+        SYMLINK => return Err(Flaw::Symlink),
+        0 => {}
+        FILE if !folder => {}
+        FOLDER if folder => {}
+        _ => return Err(Flaw::Special(mode)),
+    }
+    if member.flags & ENCRYPTED != 0 {
+        return Err(Flaw::Encrypted);
+    }
+    let possible = match member.method {
+        0 => packed == unpacked,
+        8 => packed >= 2,
+        other => return Err(Flaw::Method(other)),
+    };
+    if !possible || (folder && unpacked != 0) {
+        return Err(Flaw::Sizes { packed, unpacked });
+    }
+    if unpacked > packed.saturating_mul(DEFLATE_RATIO) {
+        return Err(Flaw::Bomb { packed, unpacked });
+    }
+    Ok(())
+}
+
+/// Where a member's data starts, once the header before it agrees with the directory.
+fn data_offset(
+    source: &(impl ReadAt + ?Sized),
+    wheel: &str,
+    member: &zip::Member,
+    end: u64,
+) -> Result<u64, Error> {
+    let bad = |flaw| Error::member(wheel, &member.name, flaw);
+    let name = member.name.as_bytes();
+    let fixed = LOCAL_HEADER + name.len() as u64;
+    let left = end.checked_sub(member.offset).ok_or_else(|| bad(Flaw::Outside))?;
+    let mut header = bytes(source, wheel, member.offset, left.min(fixed + EXTRA))?;
+    if !header.starts_with(LOCAL) {
+        return Err(bad(Flaw::Outside));
+    }
+    let length = member.data_offset(&header).map_err(Error::zip(wheel))?;
+    if length > left {
+        return Err(bad(Flaw::Outside));
+    }
+    if length > header.len() as u64 {
+        header = bytes(source, wheel, member.offset, length)?;
+    }
+    agrees(member, &header[..usize::try_from(length).unwrap_or(header.len())])
+        .map_err(|what| bad(Flaw::Header(what)))?;
+    Ok(member.offset + length)
+}
+
+/// Whether a local header says what the directory says; else what is different.
+fn agrees(member: &zip::Member, header: &[u8]) -> Result<(), &'static str> {
+    let word = |at| zip::u16_at(header, at);
+    let long = |at| zip::u32_at(header, at);
+    if word(26) != u16::try_from(member.name.len()).ok()
+        || header.get(30..30 + member.name.len()) != Some(member.name.as_bytes())
+    {
+        return Err("name");
+    }
+    if word(8) != Some(member.method) {
+        return Err("method");
+    }
+    if word(6) != Some(member.flags) {
+        return Err("set of flags");
+    }
+    let (Some(crc32), Some(packed), Some(unpacked)) = (long(14), long(18), long(22)) else {
+        return Err("length");
+    };
+    let (mut packed, mut unpacked) = (u64::from(packed), u64::from(unpacked));
+    zip::widen(&header[30 + member.name.len()..], [&mut unpacked, &mut packed]).ok_or("size")?;
+    let unknown = member.flags & STREAMED != 0 && (crc32, packed, unpacked) == (0, 0, 0);
+    if !unknown && (packed, unpacked) != (member.packed, member.unpacked) {
+        return Err("size");
+    }
+    if !unknown && crc32 != member.crc32 {
+        return Err("checksum");
+    }
+    Ok(())
+}
+
+fn file(member: &zip::Member, offset: u64) -> ArchiveMember {
+    ArchiveMember {
+        name: member.name.clone(),
+        mode: member.mode,
+        data: tree::Member {
+            file: 0,
+            offset,
+            compressed: member.packed,
+            size: member.unpacked,
+            crc32: member.crc32,
+            method: if member.method == 0 { Method::Stored } else { Method::Deflate },
+        },
+    }
+}
