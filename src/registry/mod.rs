@@ -12,6 +12,7 @@ mod layer;
 mod model;
 mod pin;
 mod read_back;
+pub(crate) mod system;
 
 pub use client::Client;
 pub use credentials::{Credentials, credentials_for};
@@ -19,3 +20,4 @@ pub use error::Error;
 pub use facts::{Ask, BaseFacts, Unknown};
 pub use model::{Descriptor, ImageConfig, Manifest};
 pub use read_back::Image;
+pub use system::{BaseSystem, Entry, EntryKind};

@@ -63,7 +63,7 @@ fn debian() -> Vec<Vec<u8>> {
 
 fn python() -> Ask {
     let wanted = PythonRequest { major: 3, minor: 14, patch: None };
-    Ask { glibc: true, python: Some(wanted) }
+    Ask { glibc: true, python: Some(wanted), system: false }
 }
 
 #[tokio::test]
