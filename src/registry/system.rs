@@ -30,13 +30,12 @@ const FILES: [&str; 8] = [
 /// What a new home folder starts with.
 const SKELETON: &str = "etc/skel";
 /// Folders whose owner and mode are kept; some are links in some distributions.
-const FOLDERS: [&str; 20] = [
+const FOLDERS: [&str; 16] = [
     "bin",
     "etc",
     "etc/pam.d",
     "etc/profile.d",
     "home",
-    "home/ray",
     "lib",
     "opt",
     "opt/conda",
@@ -47,9 +46,6 @@ const FOLDERS: [&str; 20] = [
     "usr",
     "usr/local",
     "usr/local/bin",
-    "var",
-    "var/mail",
-    "var/spool",
     "workspace",
 ];
 
@@ -146,6 +142,7 @@ fn is_kept(path: &str) -> bool {
     }
     let Some((folder, name)) = path.rsplit_once('/') else { return false };
     match folder.rsplit('/').next().unwrap_or_default() {
+        _ if folder == "home" => true,
         "bin" | "sbin" | "alternatives" => {
             name == "cc"
                 || name.contains("gcc")
