@@ -57,6 +57,26 @@ pub enum Error {
     #[error("the lock has no pip in the group `python`: the images install their wheels with it")]
     #[diagnostic(help("add packages = [\"pip\"] to [groups.python] and run `envlock resolve`"))]
     NoPip,
+    /// The Dockerfile does what the `layers` engine cannot do.
+    #[error("the stage `{image}` of {dockerfile} has what the layers engine cannot do:{}", listed(.instructions))]
+    #[diagnostic(help("build with --engine dockerfile, or put it into the base image"))]
+    Foreign {
+        /// The Dockerfile, as people know it.
+        dockerfile: String,
+        /// The image.
+        image: ImageName,
+        /// The instructions, a line each.
+        instructions: Vec<String>,
+    },
+    /// A base image that cannot be continued without BuildKit.
+    #[error("the base image {base} cannot be built on: {cause}")]
+    #[diagnostic(help("use another base image, or build with --engine dockerfile"))]
+    Base {
+        /// The image.
+        base: String,
+        /// What is in the way.
+        cause: String,
+    },
     /// More layers than can be stacked.
     #[error("{image} would have {count} layers, at most {most} can be stacked")]
     #[diagnostic(help("put packages into fewer groups, or use a base image with fewer layers"))]
@@ -121,9 +141,11 @@ impl Classified for Error {
     fn exit(&self) -> Exit {
         match self {
             Error::Unpinned(_) | Error::Stale(_) => Exit::LockStale,
-            Error::OverBudget { .. } | Error::ManyLayers { .. } | Error::BigLayer { .. } => {
-                Exit::Build
-            }
+            Error::Foreign { .. }
+            | Error::Base { .. }
+            | Error::OverBudget { .. }
+            | Error::ManyLayers { .. }
+            | Error::BigLayer { .. } => Exit::Build,
             Error::NoPip
             | Error::NoImage { .. }
             | Error::NoStage { .. }
