@@ -9,6 +9,9 @@ use crate::digest::Digest;
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
+/// What BuildKit gives a base that has no PATH.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// A base image's documents, as its registry has them.
 #[derive(Debug, Clone, Copy)]
 pub struct BaseDocuments<'a> {
@@ -66,10 +69,13 @@ pub fn documents(
         return Err(unusable("it has ONBUILD instructions, which only BuildKit runs".to_owned()));
     }
     let env = run.get("Env").and_then(Value::as_array).into_iter().flatten();
-    let env: Vec<(String, String)> = env
+    let mut env: Vec<(String, String)> = env
         .filter_map(|e| e.as_str()?.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
+    if !env.iter().any(|(name, _)| name == "PATH") {
+        env.push(("PATH".to_owned(), PATH.to_owned()));
+    }
     let settings = stages.settings(plan, image, &env).map_err(|instructions| Error::Foreign {
         dockerfile: stages.dockerfile.clone(),
         image: image.name.clone(),
@@ -244,6 +250,8 @@ mod tests {
         assert_eq!(one, made(0, &manifest, bare).unwrap());
         let config: Value = serde_json::from_slice(&one.config).unwrap();
         assert_eq!(config["config"]["User"], "ray");
+        let path = format!("PATH=/opt/conda/envs/py/bin:/opt/conda/bin:{PATH}");
+        assert_eq!(config["config"]["Env"][0], path);
         let layers = config["history"].as_array().unwrap();
         let layers = layers.iter().filter(|step| step["empty_layer"] != true).count();
         assert_eq!(layers, 4, "as many steps with a layer as layers");

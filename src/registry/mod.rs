@@ -19,5 +19,6 @@ pub use credentials::{Credentials, credentials_for};
 pub use error::Error;
 pub use facts::{Ask, BaseFacts, Unknown};
 pub use model::{Descriptor, ImageConfig, Manifest};
+pub use pin::BaseImage;
 pub use read_back::Image;
 pub use system::{BaseSystem, Entry, EntryKind};
