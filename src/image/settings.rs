@@ -203,7 +203,7 @@ impl Reader<'_> {
         let automatic = |prefix: &&str| {
             name.strip_prefix(prefix).is_some_and(|rest| PLATFORM_PARTS.contains(&rest))
         };
-        (!AUTOMATIC.iter().any(|prefix| automatic(&prefix))).then(|| (name.to_owned(), default))
+        (!AUTOMATIC.iter().any(|prefix| automatic(prefix))).then(|| (name.to_owned(), default))
     }
 
     fn pairs(&self, text: &str) -> Option<Vec<(String, String)>> {
@@ -309,5 +309,7 @@ mod tests {
         assert_eq!(settings(&without, 0).unwrap_err(), ["RUN … build/base.sh (missing)"]);
         let other = DOCKERFILE.replace("FROM ${RUNTIME_BASE_IMAGE} AS", "FROM ubuntu:24.04 AS");
         assert_eq!(settings(&other, 0).unwrap_err(), ["FROM ubuntu:24.04"]);
+        let escape = format!("# escape=`\n{DOCKERFILE}");
+        assert_eq!(settings(&escape, 0).unwrap_err(), ["# escape=`"]);
     }
 }

@@ -32,6 +32,11 @@ impl Stages {
     pub fn read(dockerfile: impl Into<String>, text: &str) -> Self {
         let mut stages: Vec<Stage> = Vec::new();
         let mut globals = Vec::new();
+        // Another sign that continues lines: what follows is read wrong, so it is not vouched for.
+        if let Some(line) = text.lines().find(|line| is_escape(line)) {
+            globals
+                .push(Instruction { keyword: "#".to_owned(), rest: line[1..].trim().to_owned() });
+        }
         let (mut begun, mut named) = (false, false);
         for instruction in instructions(text) {
             if instruction.keyword == "FROM" {
@@ -91,6 +96,13 @@ impl Stages {
             }
         }
     }
+}
+
+fn is_escape(line: &str) -> bool {
+    let directive = line.strip_prefix('#').and_then(|line| line.trim().split_once('='));
+    directive.is_some_and(|(name, sign)| {
+        name.trim().eq_ignore_ascii_case("escape") && sign.trim() != "\\"
+    })
 }
 
 #[cfg(test)]

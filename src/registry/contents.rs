@@ -7,7 +7,7 @@ use memchr::memmem;
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use super::{dpkg, system};
+use super::{dpkg, kept};
 use crate::spec::GlibcVersion;
 
 /// No C library or package database is bigger.
@@ -27,7 +27,7 @@ pub(super) struct Contents {
     /// `3.14` → the full version of its package.
     pub(super) pythons: BTreeMap<String, Version>,
     /// The files that an image on it changes or relies on.
-    pub(super) files: system::Layer,
+    pub(super) files: kept::Layer,
 }
 
 /// Reads a layer: gzip, zstd or plain tar, told by its first bytes.

@@ -50,7 +50,7 @@ impl Container {
         let diff = text(&["diff", &self.0]);
         let changed = diff.lines().map(|line| line[3..].to_owned()).collect();
         let archive = docker(&["export", &self.0]);
-        let mut nodes = BTreeMap::new();
+        let mut nodes = BTreeMap::<String, Node>::new();
         for entry in tar::Archive::new(archive.as_slice()).entries().unwrap() {
             let mut entry = entry.unwrap();
             let path = entry.path().unwrap().to_str().unwrap().trim_end_matches('/').to_owned();
@@ -64,6 +64,11 @@ impl Container {
                 tar::EntryType::Symlink => {
                     let target = entry.link_name().unwrap().unwrap();
                     Kind::Symlink { target: target.to_str().unwrap().to_owned() }
+                }
+                tar::EntryType::Link => {
+                    let target = entry.link_name().unwrap().unwrap();
+                    let first: &Node = &nodes[target.to_str().unwrap()];
+                    first.kind.clone()
                 }
                 _ => {
                     let mut bytes = Vec::new();
@@ -123,8 +128,9 @@ async fn read(image: &str) -> BaseSystem {
     facts.system.unwrap()
 }
 
-/// Every node of the tree is in the container as it says, and the container has no other change.
-fn same(tree: &Tree, container: &Container) {
+/// Every node of the tree is in the container as it says, and the container has no other change. `file` is what the
+/// tree's members lie in.
+fn same(tree: &Tree, file: &[u8], container: &Container) {
     let (changed, nodes) = container.changed();
     let mut gone = Vec::new();
     for (path, node) in tree.iter() {
@@ -132,6 +138,13 @@ fn same(tree: &Tree, container: &Container) {
             Kind::Whiteout => {
                 assert!(!nodes.contains_key(path), "{path} is still there");
                 gone.push(path);
+            }
+            Kind::File(Content::Member(member)) => {
+                let (start, size) = (member.offset, member.size);
+                let range = usize::try_from(start).unwrap()..usize::try_from(start + size).unwrap();
+                let bytes = bytes::Bytes::copy_from_slice(&file[range]);
+                let node = Node { kind: Kind::File(Content::Bytes(bytes)), ..node.clone() };
+                assert_eq!(nodes.get(path), Some(&node), "{path}");
             }
             _ => assert_eq!(nodes.get(path), Some(node), "{path}"),
         }
@@ -147,14 +160,30 @@ fn same(tree: &Tree, container: &Container) {
     assert!(unexpected.is_empty(), "the scripts changed more: {unexpected:?}");
 }
 
+fn base() -> Option<String> {
+    let base = std::env::var("ENVLOCK_TEST_BASE").ok();
+    let base = base.filter(|_| std::env::var("ENVLOCK_TEST_ENGINE").is_ok_and(|v| v == "1"));
+    if base.is_none() {
+        eprintln!("skipped: no engine, or no ENVLOCK_TEST_BASE with a Python of its own");
+    }
+    base
+}
+
+/// What the system layer and then the interpreter's make of a base.
+fn on_system(base: &BaseSystem, interpreter: &Tree) -> Tree {
+    let mut tree = system::system(base, EPOCH).unwrap();
+    // Folders that lead to the environment are in both layers.
+    for (path, node) in
+        interpreter.iter().filter(|(path, _)| path.starts_with("opt/conda/envs/py/"))
+    {
+        tree.insert(path, node.clone()).unwrap();
+    }
+    tree
+}
+
 #[tokio::test]
 async fn the_scripts_and_the_built_in_engine_make_equal_trees_of_a_base() {
-    let base = std::env::var("ENVLOCK_TEST_BASE");
-    let engine = std::env::var("ENVLOCK_TEST_ENGINE").is_ok_and(|v| v == "1");
-    let (Ok(base), true) = (base, engine) else {
-        eprintln!("skipped: no engine, or no ENVLOCK_TEST_BASE with a Python of its own");
-        return;
-    };
+    let Some(base) = base() else { return };
     let registry = Registry::start();
     let variant = |name: &str, script: &str| {
         let container = Container::of(&base, &[]);
@@ -189,19 +218,88 @@ async fn the_scripts_and_the_built_in_engine_make_equal_trees_of_a_base() {
         let facts = read(image).await;
         assert_eq!(
             facts.has_compiler(),
-            container.exec("0", &[], "command -v cc gcc clang || true") != ""
+            !container.exec("0", &[], "command -v cc gcc clang || true").is_empty()
         );
-        let mut tree = system::system(&facts, EPOCH).unwrap();
-        // Folders that lead to the environment are in both layers.
-        for (path, node) in python::skeleton(&facts, &lock).unwrap().iter() {
-            if tree.get(path).is_none() {
-                tree.insert(path, node.clone()).unwrap();
-            }
-        }
-        same(&tree, &container);
-        drop(container);
+        let tree = on_system(&facts, &python::skeleton(&facts, &lock).unwrap());
+        same(&tree, b"", &container);
     }
     for image in &images[1..] {
         docker(&["rmi", image]);
     }
+}
+
+/// An archive as python-build-standalone makes them, whose interpreter is the base's.
+fn archive(version: &str) -> Vec<u8> {
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut builder = tar::Builder::new(gzip);
+    let header = format!("#define PY_VERSION \"{version}\"\n");
+    let long = format!("python/share/{}end", "deep/".repeat(40));
+    let files = [
+        ("python/bin/python3.14", "->/usr/bin/python3.14"),
+        ("python/bin/python", "->python3.14"),
+        ("python/bin/pip3.14", "not ours"),
+        ("python/include/python3.14/patchlevel.h", &header),
+        ("python/lib/python3.14/EXTERNALLY-MANAGED", "no"),
+        ("python/lib/python3.14/os.py", "import sys"),
+        ("python/lib/python3.14/__pycache__/os.cpython-314.pyc", "bytes"),
+        ("python/lib/python3.14/site-packages/", ""),
+        ("python/lib/python3.14/site-packages/pip/__init__.py", "not ours"),
+        ("python/lib/libpython3.14.so.1.0", "ELF"),
+        ("python/share/terminfo/x/again", "=>python/lib/python3.14/os.py"),
+        (&long, "far"),
+    ];
+    for (path, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(if path.contains("/lib/") { 0o664 } else { 0o775 });
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_size(0);
+        if let Some(target) = content.strip_prefix("->") {
+            header.set_entry_type(tar::EntryType::Symlink);
+            builder.append_link(&mut header, path, target).unwrap();
+        } else if let Some(target) = content.strip_prefix("=>") {
+            header.set_entry_type(tar::EntryType::Link);
+            builder.append_link(&mut header, path, target).unwrap();
+        } else if path.ends_with('/') {
+            header.set_entry_type(tar::EntryType::Directory);
+            header.set_mode(0o775);
+            builder.append_data(&mut header, path, &[][..]).unwrap();
+        } else {
+            header.set_size(content.len() as u64);
+            builder.append_data(&mut header, path, content.as_bytes()).unwrap();
+        }
+    }
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+#[tokio::test]
+async fn the_scripts_and_the_built_in_engine_unpack_an_archive_alike() {
+    let Some(base) = base() else { return };
+    let (_folder, mount) = mounts();
+    let media = tempfile::tempdir().unwrap();
+    let media = Utf8Path::from_path(media.path()).unwrap();
+    let packed = media.join("cpython.tar.gz");
+    let options =
+        ["--volume", &mount, "--volume", &format!("{media}:/media:ro"), "--network", "none"];
+    let container = Container::of(&base, &options);
+    let version = container.exec(
+        "0",
+        &[],
+        "python3.14 -c 'import platform; print(platform.python_version())'",
+    );
+    fs_err::write(&packed, archive(&version)).unwrap();
+    let sha256 = envlock::digest::Sha256::of(fs_err::read(&packed).unwrap());
+    let variables = [
+        format!("SOURCE_DATE_EPOCH={EPOCH}"),
+        format!("PYTHON_VERSION={version}"),
+        format!("PYTHON_ARCHIVE_SHA256={sha256}"),
+        "PYTHON_SOURCE=standalone".to_owned(),
+    ];
+    container.exec("0", &variables, "sh /mnt/build/base.sh");
+    container.exec("1000:1000", &variables, "sh /mnt/python.sh");
+    let facts = read(&base).await;
+    let plain = media.join("cpython.tar");
+    python::inflate(&packed, &plain).unwrap();
+    let tree = python::standalone(&plain, &facts, &a_lock(&version)).unwrap();
+    same(&on_system(&facts, &tree), &fs_err::read(&plain).unwrap(), &container);
 }

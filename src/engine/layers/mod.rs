@@ -4,4 +4,4 @@ pub mod system;
 pub mod tree;
 mod unfit;
 
-pub use unfit::Unfit;
+pub use unfit::{Unfit, check};

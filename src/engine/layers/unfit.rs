@@ -4,7 +4,11 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use super::tree::Taken;
+use super::{python, system};
 use crate::exit::{Classified, Exit};
+use crate::lock::Lock;
+use crate::registry::BaseSystem;
+use crate::spec::PythonSource;
 
 /// What the `layers` engine cannot build on.
 #[derive(Debug, Error, Diagnostic)]
@@ -63,6 +67,16 @@ pub enum Unfit {
     #[error(transparent)]
     #[diagnostic(help("this is a bug of envlock, or an archive with two files of one name"))]
     Taken(#[from] Taken),
+}
+
+/// Whether images of this lock can be built on this base without running it; both layers are computed. Errors: the
+/// first thing that is in the way.
+pub fn check(base: &BaseSystem, lock: &Lock) -> Result<(), Unfit> {
+    system::system(base, lock.target.source_date_epoch)?;
+    if lock.python.source == PythonSource::Base {
+        python::skeleton(base, lock)?;
+    }
+    system::compiler(base, lock)
 }
 
 impl Classified for Unfit {
