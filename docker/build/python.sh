@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes /opt/conda/envs/py: the locked archive, or a virtual environment of the base image's own interpreter.
-# The interpreter's full version must be the locked one. Runs as ray, without network.
+# The interpreter's full version must be the locked one. Runs as ray, without network. The `layers` engine does
+# the same without running it (src/engine/layers/python.rs): the two must stay equal.
 # shellcheck source=docker/build/settle.sh
 . /mnt/settle.sh
 export PYTHONDONTWRITEBYTECODE=1
@@ -16,10 +17,17 @@ standalone)
     rm -rf "$env"/lib/python3*/site-packages/* "$env"/lib/python3*/EXTERNALLY-MANAGED "$env"/bin/pip*
     ;;
 base)
+    # A virtual environment is these few files; what `venv` adds is for people at a prompt.
     python="python${PYTHON_VERSION%.*}"
-    command -v "$python" >/dev/null ||
+    interpreter=$(command -v "$python") ||
         fail "the base image has no $python: use one that has it, or python.source = \"standalone\""
-    "$python" -m venv --without-pip "$env"
+    mkdir -p "$env/bin" "$env/include" "$env/lib/$python/site-packages"
+    ln -s lib "$env/lib64"
+    ln -s "$interpreter" "$env/bin/$python"
+    ln -s "$python" "$env/bin/python3"
+    ln -s "$python" "$env/bin/python"
+    printf 'home = %s\ninclude-system-site-packages = false\nversion = %s\n' \
+        "${interpreter%/*}" "$PYTHON_VERSION" >"$env/pyvenv.cfg"
     ;;
 *) fail "PYTHON_SOURCE is '$PYTHON_SOURCE': standalone or base" ;;
 esac

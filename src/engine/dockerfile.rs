@@ -59,6 +59,22 @@ impl Recipe {
         &self.stages
     }
 
+    /// The files of `docker/build` and `docker/files` that the project's Dockerfile uses and that are not envlock's:
+    /// what they do is known to BuildKit alone. Errors: a file that cannot be read.
+    pub fn changed_files(&self, project: &Utf8Path) -> Result<Vec<String>, Error> {
+        let mut changed = Vec::new();
+        for (path, text) in BUILT_IN[1..].iter().filter(|_| self.own) {
+            match fs_err::read(project.join(path)) {
+                Ok(bytes) if bytes == text.as_bytes() => {}
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::file("reading", project.join(path))(e));
+                }
+                _ => changed.push((*path).to_owned()),
+            }
+        }
+        Ok(changed)
+    }
+
     fn places(&self) -> Places {
         let context = if self.own { "." } else { BUILD };
         Places { context: context.to_owned(), envlock: CONTEXT.to_owned() }
@@ -173,5 +189,22 @@ mod tests {
         assert!(!Recipe::of(project).unwrap().own);
         fs_err::write(project.join("Dockerfile"), BUILT_IN[0].1).unwrap();
         assert!(Recipe::of(project).unwrap().own);
+    }
+
+    #[test]
+    fn changed_and_missing_scripts_of_a_project_are_named() {
+        let temporary = tempfile::tempdir().unwrap();
+        let project = Utf8Path::from_path(temporary.path()).unwrap();
+        assert!(Recipe::of(project).unwrap().changed_files(project).unwrap().is_empty());
+        for (path, text) in BUILT_IN {
+            fs_err::create_dir_all(project.join(path).parent().unwrap()).unwrap();
+            fs_err::write(project.join(path), text).unwrap();
+        }
+        let recipe = Recipe::of(project).unwrap();
+        assert!(recipe.own && recipe.changed_files(project).unwrap().is_empty());
+        fs_err::write(project.join("docker/build/base.sh"), "true").unwrap();
+        fs_err::remove_file(project.join("docker/files/conda")).unwrap();
+        let changed = recipe.changed_files(project).unwrap();
+        assert_eq!(changed, ["docker/build/base.sh", "docker/files/conda"]);
     }
 }

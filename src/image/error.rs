@@ -57,6 +57,71 @@ pub enum Error {
     #[error("the lock has no pip in the group `python`: the images install their wheels with it")]
     #[diagnostic(help("add packages = [\"pip\"] to [groups.python] and run `envlock resolve`"))]
     NoPip,
+    /// The Dockerfile does what the `layers` engine cannot do.
+    #[error("the stage `{image}` of {dockerfile} has what the layers engine cannot do:{}", listed(.instructions))]
+    #[diagnostic(help("build with --engine dockerfile, or put it into the base image"))]
+    Foreign {
+        /// The Dockerfile, as people know it.
+        dockerfile: String,
+        /// The image.
+        image: ImageName,
+        /// The instructions, a line each.
+        instructions: Vec<String>,
+    },
+    /// A base image that cannot be continued without BuildKit.
+    #[error("the base image {base} cannot be built on: {cause}")]
+    #[diagnostic(help("use another base image, or build with --engine dockerfile"))]
+    Base {
+        /// The image.
+        base: String,
+        /// What is in the way.
+        cause: String,
+    },
+    /// More layers than can be stacked.
+    #[error("{image} would have {count} layers, at most {most} can be stacked")]
+    #[diagnostic(help("put packages into fewer groups, or use a base image with fewer layers"))]
+    ManyLayers {
+        /// The image.
+        image: ImageName,
+        /// How many there would be.
+        count: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// Registries refuse such a layer.
+    #[error("the layer {name} would have {size} bytes, registries take at most {most} in one")]
+    #[diagnostic(help("use a smaller build of the package, or leave it out"))]
+    BigLayer {
+        /// The layer, as people know it.
+        name: String,
+        /// Its bytes.
+        size: u64,
+        /// What is allowed.
+        most: u64,
+    },
+    /// An image is bigger than the spec allows.
+    #[error(
+        "{image} would take {size} on a disk, its max-size is {most} ({parts}); the biggest wheels, unpacked:{}{}",
+        listed(.biggest),
+        if grown.is_empty() { String::new() } else { format!("\nwhat grew since the last release:{}", listed(.grown)) }
+    )]
+    #[diagnostic(help(
+        "leave out what is not needed, take a smaller base image, or raise max-size under [images.{image}] in envlock.toml"
+    ))]
+    OverBudget {
+        /// The image.
+        image: ImageName,
+        /// What it would take.
+        size: String,
+        /// What it may take.
+        most: String,
+        /// Where the bytes are.
+        parts: String,
+        /// The biggest wheels, a line each.
+        biggest: Vec<String>,
+        /// What grew since an earlier release, a line each.
+        grown: Vec<String>,
+    },
     /// `--registry` or `registry.destination` is not a place for images.
     #[error("`{text}` is not a place for images: {cause}")]
     #[diagnostic(help("write HOST[:PORT][/PREFIX], for example ghcr.io/team or 127.0.0.1:5000"))]
@@ -68,10 +133,19 @@ pub enum Error {
     },
 }
 
+fn listed(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  {line}")).collect()
+}
+
 impl Classified for Error {
     fn exit(&self) -> Exit {
         match self {
             Error::Unpinned(_) | Error::Stale(_) => Exit::LockStale,
+            Error::Foreign { .. }
+            | Error::Base { .. }
+            | Error::OverBudget { .. }
+            | Error::ManyLayers { .. }
+            | Error::BigLayer { .. } => Exit::Build,
             Error::NoPip
             | Error::NoImage { .. }
             | Error::NoStage { .. }

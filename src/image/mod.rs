@@ -1,14 +1,22 @@
 //! Lock → plan: which images, in which layers, from which files. Values in, values out; the engines act on them.
 mod bake;
+mod budget;
+mod config;
 mod destination;
+mod dockerfile;
 mod error;
+mod layering;
 mod plan;
+mod settings;
 mod show;
 mod stages;
 
 pub use bake::{Places, Use, bake, build_args, command_line};
+pub use budget::{Below, budget};
+pub use config::{AddedLayer, BaseDocuments, Documents, documents};
 pub use destination::{Destination, Repository};
 pub use error::Error;
+pub use layering::{ImageLayers, OwnLayer, WheelLayer, layering};
 pub use plan::{ContextFile, GroupContext, ImagePlan, LayerPlan, PackagePlan, Plan, Wanted, plan};
 pub use show::show;
 pub use stages::{Stage, Stages};

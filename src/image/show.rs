@@ -33,7 +33,7 @@ pub fn show(plan: &Plan) -> String {
 }
 
 /// Decimal, as registries count.
-fn megabytes(bytes: u64) -> String {
+pub(super) fn megabytes(bytes: u64) -> String {
     let tenths = (bytes + 50_000) / 100_000;
     format!("{}.{} MB", tenths / 10, tenths % 10)
 }

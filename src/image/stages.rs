@@ -1,9 +1,11 @@
-//! What a Dockerfile's stages install, read from its text, so that an image can never be built from a stage
-//! that leaves out one of its groups.
+//! What a Dockerfile's stages do, read from its text: an image can never be built from a stage that leaves out one
+//! of its groups, and both engines take ENV, USER, CMD and the like from the same lines.
 
 use std::collections::BTreeSet;
 
-/// A `FROM … AS NAME` and the groups that its own steps install.
+use super::dockerfile::{Instruction, instructions};
+
+/// A `FROM … AS NAME` and what its own steps do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
     /// NAME
@@ -12,6 +14,7 @@ pub struct Stage {
     pub from: String,
     /// The words after `group.sh` in its RUN steps, in order.
     pub groups: Vec<String>,
+    pub(super) instructions: Vec<Instruction>,
 }
 
 /// The named stages of a Dockerfile, in order.
@@ -19,36 +22,44 @@ pub struct Stage {
 pub struct Stages {
     /// How the Dockerfile is called in messages.
     pub dockerfile: String,
+    /// Before the first FROM.
+    pub(super) globals: Vec<Instruction>,
     stages: Vec<Stage>,
 }
 
 impl Stages {
-    /// Reads `text`; instructions that are not understood are skipped, BuildKit judges them.
+    /// Reads `text`; instructions that are not understood are kept as they are, BuildKit judges them.
     pub fn read(dockerfile: impl Into<String>, text: &str) -> Self {
         let mut stages: Vec<Stage> = Vec::new();
-        let mut named = false;
-        let lines = text.lines().filter(|l| !l.trim_start().starts_with('#'));
-        let joined = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
-        for line in joined.lines() {
-            let mut words = line.split_whitespace();
-            let Some(instruction) = words.next() else { continue };
-            if instruction.eq_ignore_ascii_case("FROM") {
-                let words: Vec<&str> = words.filter(|w| !w.starts_with("--")).collect();
+        let mut globals = Vec::new();
+        // Another sign that continues lines: what follows is read wrong, so it is not vouched for.
+        if let Some(line) = text.lines().find(|line| is_escape(line)) {
+            globals
+                .push(Instruction { keyword: "#".to_owned(), rest: line[1..].trim().to_owned() });
+        }
+        let (mut begun, mut named) = (false, false);
+        for instruction in instructions(text) {
+            if instruction.keyword == "FROM" {
+                begun = true;
+                let plain = instruction.plain();
+                let words: Vec<&str> = plain.split(' ').collect();
                 named = matches!(words.as_slice(), [_, r#as, _] if r#as.eq_ignore_ascii_case("AS"));
                 if let ([from, _, name], true) = (words.as_slice(), named) {
-                    let (name, from) = ((*name).to_lowercase(), (*from).to_owned());
-                    stages.push(Stage { name, from, groups: Vec::new() });
+                    let (name, from) = (name.to_lowercase(), (*from).to_owned());
+                    stages.push(Stage { name, from, groups: Vec::new(), instructions: Vec::new() });
                 }
-            } else if instruction.eq_ignore_ascii_case("RUN")
-                && named
-                && let Some(stage) = stages.last_mut()
-            {
-                let words: Vec<&str> = words.collect();
-                let after_script = words.windows(2).filter(|w| w[0].ends_with("group.sh"));
-                stage.groups.extend(after_script.map(|w| w[1].to_owned()));
+            } else if !begun {
+                globals.push(instruction);
+            } else if named && let Some(stage) = stages.last_mut() {
+                if instruction.keyword == "RUN" {
+                    let words: Vec<&str> = instruction.rest.split_whitespace().collect();
+                    let after_script = words.windows(2).filter(|w| w[0].ends_with("group.sh"));
+                    stage.groups.extend(after_script.map(|w| w[1].to_owned()));
+                }
+                stage.instructions.push(instruction);
             }
         }
-        Self { dockerfile: dockerfile.into(), stages }
+        Self { dockerfile: dockerfile.into(), globals, stages }
     }
 
     /// Whether this Dockerfile installs from a lock at all.
@@ -64,21 +75,34 @@ impl Stages {
     /// The groups that are in the image of this stage, its own and those of the stages it continues.
     /// `None`: there is no such stage.
     pub fn groups_of(&self, name: &str) -> Option<BTreeSet<&str>> {
+        let chain = self.chain(name)?;
+        Some(chain.iter().flat_map(|stage| stage.groups.iter().map(String::as_str)).collect())
+    }
+
+    /// The stage of this name after those that it continues. `None`: there is no such stage.
+    pub(super) fn chain(&self, name: &str) -> Option<Vec<&Stage>> {
         let mut index = self.stages.iter().rposition(|s| s.name == name)?;
-        let mut groups = BTreeSet::new();
+        let mut chain = Vec::new();
         loop {
             let stage = &self.stages[index];
-            groups.extend(stage.groups.iter().map(String::as_str));
+            chain.insert(0, stage);
             // A stage can only continue an earlier one.
             match self.stages[..index]
                 .iter()
                 .rposition(|s| s.name.eq_ignore_ascii_case(&stage.from))
             {
                 Some(earlier) => index = earlier,
-                None => return Some(groups),
+                None => return Some(chain),
             }
         }
     }
+}
+
+fn is_escape(line: &str) -> bool {
+    let directive = line.strip_prefix('#').and_then(|line| line.trim().split_once('='));
+    directive.is_some_and(|(name, sign)| {
+        name.trim().eq_ignore_ascii_case("escape") && sign.trim() != "\\"
+    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use memchr::memmem;
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use super::dpkg;
+use super::{dpkg, kept};
 use crate::spec::GlibcVersion;
 
 /// No C library or package database is bigger.
@@ -26,6 +26,8 @@ pub(super) struct Contents {
     pub(super) complete: bool,
     /// `3.14` → the full version of its package.
     pub(super) pythons: BTreeMap<String, Version>,
+    /// The files that an image on it changes or relies on.
+    pub(super) files: kept::Layer,
 }
 
 /// Reads a layer: gzip, zstd or plain tar, told by its first bytes.
@@ -50,7 +52,10 @@ fn read_tar(tar: impl Read) -> std::io::Result<Contents> {
     let mut contents = Contents::default();
     let (mut library, mut packaged) = (None, None);
     for entry in tar::Archive::new(tar).entries()? {
-        let entry = entry?;
+        let mut entry = entry?;
+        if contents.files.note(&mut entry)? {
+            continue;
+        }
         if !entry.header().entry_type().is_file() {
             // musl's loader is often a link; so is os-release, whose target is found anyway.
             contents.musl |= is_musl(&entry.path_bytes());

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::address::Address;
 use super::contents::Contents;
 use super::model::Manifest;
+use super::system::BaseSystem;
 use super::{Client, Error};
 use crate::lock::BaseDigests;
 use crate::reference;
@@ -17,7 +18,7 @@ use crate::store::Store;
 use crate::ui::Bar;
 
 /// The question and the form of its answer; a new number when either changes.
-const KIND: &str = "base-1";
+const KIND: &str = "base-2";
 
 /// What one wants to know of a base, beyond its config. Each may cost reading layers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Ask {
     pub glibc: bool,
     /// The full version of the image's own interpreter of this minor.
     pub python: Option<PythonRequest>,
+    /// The files that images on it change or rely on: reads every layer.
+    pub system: bool,
 }
 
 /// Why a fact could not be found.
@@ -44,6 +47,8 @@ pub struct BaseFacts {
     pub glibc: Result<GlibcVersion, Unknown>,
     /// The interpreter that was asked for.
     pub python: Result<Version, Unknown>,
+    /// Its files; `None`: nobody asked.
+    pub system: Option<BaseSystem>,
 }
 
 /// What is remembered of an image: the config's facts and each layer that was read.
@@ -88,9 +93,18 @@ impl Client {
             Some(wanted) => image.python(wanted, &mut known).await?,
             None => Err(Unknown("nobody asked for it".to_owned())),
         };
+        let mut system = None;
+        if ask.system {
+            for index in 0..known.layers.len() {
+                image.layer(index, &mut known.layers).await?;
+            }
+            let layers = known.layers.iter().flatten().map(|contents| &contents.files);
+            let path = known.env.get("PATH").map(String::as_str);
+            system = Some(BaseSystem::merge(layers, path));
+        }
         store.remember(KIND, &key, &known)?;
         let created = known.created.as_deref().and_then(|text| text.parse().ok());
-        Ok(BaseFacts { env: known.env, created, glibc, python })
+        Ok(BaseFacts { env: known.env, created, glibc, python, system })
     }
 }
 

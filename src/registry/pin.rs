@@ -16,6 +16,22 @@ pub(super) struct Proven {
     pub(super) address: Address,
     pub(super) digest: Digest,
     pub(super) document: Document,
+    pub(super) bytes: Bytes,
+}
+
+/// An image's documents as its registry has them, proven by their digests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseImage {
+    /// Who answered, where its layers can be copied or mounted from: `HOST[:PORT]`, a mirror's where one answered.
+    pub registry: String,
+    /// The repository there.
+    pub repository: String,
+    /// The manifest, read.
+    pub manifest: Manifest,
+    /// The manifest's bytes.
+    pub manifest_bytes: Bytes,
+    /// The config's bytes.
+    pub config_bytes: Bytes,
 }
 
 impl Client {
@@ -52,6 +68,23 @@ impl Client {
             return Err(no_platform(text, config.platform.name()));
         }
         Ok(BaseDigests { index_digest, platform_digest: image.digest })
+    }
+
+    /// The manifest and config of a pinned base, byte by byte; its layers are not read. Errors: as [`Client::pin`].
+    pub async fn base_image(&self, text: &str, digests: BaseDigests) -> Result<BaseImage, Error> {
+        let parsed = reference::parse(text)?;
+        let address = Address::new(parsed.registry(), parsed.repository(), text);
+        let digest = digests.platform_digest;
+        let proven = self.proven(address, &digest.to_string(), Some(digest)).await?;
+        let manifest = proven.manifest()?.clone();
+        let config_bytes = self.config_bytes(&proven.address, &manifest).await?;
+        Ok(BaseImage {
+            registry: proven.address.name.clone(),
+            repository: proven.address.repository.clone(),
+            manifest,
+            manifest_bytes: proven.bytes,
+            config_bytes,
+        })
     }
 
     /// The config of an image, with its labels.
@@ -95,7 +128,7 @@ impl Client {
         let digest = prove(address, "the manifest", &headers, &bytes, expected)?;
         let document = Document::parse(&bytes);
         let document = document.map_err(|cause| address.malformed("the manifest", cause))?;
-        Ok(Proven { address: address.clone(), digest, document })
+        Ok(Proven { address: address.clone(), digest, document, bytes })
     }
 
     pub(super) async fn config_of(
@@ -103,11 +136,16 @@ impl Client {
         address: &Address,
         manifest: &Manifest,
     ) -> Result<ImageConfig, Error> {
+        let bytes = self.config_bytes(address, manifest).await?;
+        serde_json::from_slice(&bytes).map_err(|cause| address.malformed("the config", cause))
+    }
+
+    async fn config_bytes(&self, address: &Address, manifest: &Manifest) -> Result<Bytes, Error> {
         let digest = manifest.config.digest;
         let fetched = self.document(address, &format!("blobs/{digest}")).await?;
         let (headers, bytes) = fetched.ok_or_else(|| address.missing(digest))?;
         prove(address, "the config", &headers, &bytes, Some(digest))?;
-        serde_json::from_slice(&bytes).map_err(|cause| address.malformed("the config", cause))
+        Ok(bytes)
     }
 }
 

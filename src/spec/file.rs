@@ -295,6 +295,7 @@ fn images(
             name: place.name(&name, "image")?,
             from: table.from.map(Spanned::into_inner),
             groups: table.groups.into_iter().map(Spanned::into_inner).collect(),
+            max_size: table.max_size,
         });
     }
     Ok(images)

@@ -9,8 +9,8 @@ use toml::Spanned;
 use url::Url;
 
 use super::{
-    GlibcVersion, GroupName, ImageName, KeyringProvider, ProfileName, PythonRequest, PythonSource,
-    SourceKind, SourceName, Strength,
+    ByteSize, GlibcVersion, GroupName, ImageName, KeyringProvider, ProfileName, PythonRequest,
+    PythonSource, SourceKind, SourceName, Strength,
 };
 use crate::cuda::CudaTag;
 
@@ -84,10 +84,11 @@ pub(super) struct SourceTable {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ImageTable {
     pub(super) from: Option<Spanned<ImageName>>,
     pub(super) groups: Vec<Spanned<GroupName>>,
+    pub(super) max_size: Option<ByteSize>,
 }
 
 #[derive(Deserialize, Default)]

@@ -1,6 +1,7 @@
 //! Runs the binary against real servers on loopback; one file a command.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
+mod base_layers;
 mod build;
 mod build_engine;
 mod cli;

@@ -46,6 +46,9 @@ fn layer(files: &[(&str, &str)]) -> Vec<u8> {
     for (path, text) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
         tar.append_data(&mut header, path, text.as_bytes()).unwrap();
     }
     tar.into_inner().unwrap().finish().unwrap()
@@ -63,7 +66,7 @@ fn debian() -> Vec<Vec<u8>> {
 
 fn python() -> Ask {
     let wanted = PythonRequest { major: 3, minor: 14, patch: None };
-    Ask { glibc: true, python: Some(wanted) }
+    Ask { glibc: true, python: Some(wanted), system: false }
 }
 
 #[tokio::test]
@@ -158,6 +161,44 @@ async fn the_facts_of_a_base_come_from_its_layers_and_are_read_once() {
         Ask { python: Some(PythonRequest { minor: 13, ..python().python.unwrap() }), ..python() };
     let facts = client.base_facts(&store, &text, digests, &other, &bar).await.unwrap();
     assert!(facts.python.unwrap_err().to_string().ends_with("it has Python 3.14.2"));
+}
+
+#[tokio::test]
+async fn the_files_of_a_base_are_merged_over_its_layers_and_read_once() {
+    let registry = Registry::start();
+    let mut layers = debian();
+    layers.push(layer(&[("usr/bin/gcc", "ELF"), ("usr/bin/python3.14", "ELF")]));
+    layers.push(layer(&[("usr/bin/.wh.gcc", "")]));
+    registry.push_image("base/files", "v1", &layers, &config()).await;
+    let (text, (_folder, store)) = (format!("{}/base/files:v1", registry.host()), store());
+    let client = client();
+    let digests = client.pin(&text).await.unwrap();
+    let bar = Bar::hidden();
+    let facts = client.base_facts(&store, &text, digests, &python(), &bar).await.unwrap();
+    assert_eq!(facts.system, None, "nobody asked");
+    let ask = Ask { system: true, ..python() };
+    let facts = client.base_facts(&store, &text, digests, &ask, &bar).await.unwrap();
+    let system = facts.system.clone().unwrap();
+    assert_eq!(system.layers, 5);
+    // The PATH of its config is /bin alone.
+    assert!(!system.has_compiler() && system.program("python3.14").is_none());
+    assert!(system.entry("usr/bin/python3.14").is_some() && system.entry("usr/bin/gcc").is_none());
+    drop(registry);
+    assert_eq!(client.base_facts(&store, &text, digests, &ask, &bar).await.unwrap(), facts);
+}
+
+#[tokio::test]
+async fn the_documents_of_a_base_come_byte_by_byte_and_say_who_has_them() {
+    let registry = Registry::start();
+    let digest = registry.push_image("mirrored/base/one", "v1", &debian(), &config()).await;
+    let mirror = format!("{}/mirrored", registry.host());
+    let client = with_mirrors(&[("registry.example", &mirror)]);
+    let text = "registry.example/base/one:v1";
+    let digests = client.pin(text).await.unwrap();
+    let image = client.base_image(text, digests).await.unwrap();
+    assert_eq!(Digest::of(&image.manifest_bytes), digest);
+    assert_eq!(Digest::of(&image.config_bytes), image.manifest.config.digest);
+    assert_eq!((&*image.registry, &*image.repository), (registry.host(), "mirrored/base/one"));
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ pub async fn pins(
     let ask = Ask {
         glibc: true,
         python: (spec.python.source == PythonSource::Base).then(|| spec.python.version.clone()),
+        system: false,
     };
     let facts =
         facts_of(&registry, &runtime, &ask, old.map(|o| &o.base.runtime), store, ui).await?;

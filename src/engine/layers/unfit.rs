@@ -1,0 +1,93 @@
+//! Why a base image or an archive cannot be built on without running it. All of it is known before anything is built.
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use super::tree::Taken;
+use super::{python, system};
+use crate::exit::{Classified, Exit};
+use crate::lock::Lock;
+use crate::registry::BaseSystem;
+use crate::spec::PythonSource;
+
+/// What the `layers` engine cannot build on.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Unfit {
+    /// A path of the base image is something else than envlock's layers expect.
+    #[error("the base image has {found} at /{path}, where the images need {expected}")]
+    #[diagnostic(help("use another base image, or build with --engine dockerfile"))]
+    Path {
+        /// Without the leading slash.
+        path: String,
+        /// What is there.
+        found: &'static str,
+        /// What should be there.
+        expected: &'static str,
+    },
+    /// Nobody compiles and nothing is installed in a layer.
+    #[error("the base image has no {missing}, which Triton needs at run time")]
+    #[diagnostic(help(
+        "use a base image that has it (Debian and Ubuntu: gcc, libc6-dev, and libpython3-dev for the base's own Python), \
+         or --engine dockerfile, which installs it from the distribution's archive"
+    ))]
+    Compiler {
+        /// What is missing.
+        missing: String,
+    },
+    /// `python.source = "base"`, and there is none.
+    #[error("the base image has no python{minor} on its PATH")]
+    #[diagnostic(help("use a base image that has it, or python.source = \"standalone\""))]
+    NoPython {
+        /// `3.14`
+        minor: String,
+    },
+    /// The Python archive is not what its name says.
+    #[error("the Python archive {archive}: {cause}")]
+    #[diagnostic(help(
+        "run `envlock resolve` to pin another one, or set python.mirror to an honest mirror"
+    ))]
+    Archive {
+        /// Its file name or path.
+        archive: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// A file of this machine.
+    #[error("{action} {path}")]
+    File {
+        /// What was being done, "reading".
+        action: &'static str,
+        /// To which file.
+        path: String,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Two things at one path.
+    #[error(transparent)]
+    #[diagnostic(help("this is a bug of envlock, or an archive with two files of one name"))]
+    Taken(#[from] Taken),
+}
+
+/// Whether images of this lock can be built on this base without running it; both layers are computed. Errors: the
+/// first thing that is in the way.
+pub fn check(base: &BaseSystem, lock: &Lock) -> Result<(), Unfit> {
+    system::system(base, lock.target.source_date_epoch)?;
+    if lock.python.source == PythonSource::Base {
+        python::skeleton(base, lock)?;
+    }
+    system::compiler(base, lock)
+}
+
+impl Classified for Unfit {
+    fn exit(&self) -> Exit {
+        match self {
+            Unfit::Archive { .. } => Exit::Integrity,
+            Unfit::File { .. } => Exit::Failed,
+            Unfit::Path { .. }
+            | Unfit::Compiler { .. }
+            | Unfit::NoPython { .. }
+            | Unfit::Taken(_) => Exit::Build,
+        }
+    }
+}
