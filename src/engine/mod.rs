@@ -4,6 +4,7 @@ mod context;
 pub mod dockerfile;
 mod error;
 mod gather;
+pub mod layers;
 mod progress;
 
 pub use error::Error;
