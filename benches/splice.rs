@@ -1,4 +1,5 @@
-//! A wheel → a layer with digest and diff id. Wants a wheel: `ENVLOCK_BENCH_WHEEL=torch-….whl cargo bench --bench splice`.
+//! A wheel → a layer with digest and diff id. Wants a wheel:
+//! `ENVLOCK_BENCH_WHEEL=torch-….whl cargo bench --bench splice`.
 
 use std::fs::File;
 use std::path::Path;
@@ -36,6 +37,7 @@ fn tree(wheel: &Path) -> Tree {
     tree
 }
 
+#[expect(clippy::print_stderr, reason = "a bench has no ui")]
 fn wheel_to_layer(criterion: &mut Criterion) {
     let Some(wheel) = std::env::var_os("ENVLOCK_BENCH_WHEEL") else {
         eprintln!("ENVLOCK_BENCH_WHEEL names no wheel: nothing is measured");
