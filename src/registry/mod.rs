@@ -2,6 +2,7 @@
 //! what was pushed is there. Identity is always a digest of bytes that were hashed here.
 mod address;
 mod authorize;
+mod blob;
 mod client;
 mod contents;
 mod credentials;
@@ -15,6 +16,7 @@ mod pin;
 mod read_back;
 pub(crate) mod system;
 
+pub use blob::Blob;
 pub use client::Client;
 pub use credentials::{Credentials, credentials_for};
 pub use error::Error;
