@@ -40,6 +40,8 @@ pub(super) struct Upload<'a> {
     budget: Budget,
     /// Bytes of a part; `None`: the registry wants it whole.
     chunk: Option<u64>,
+    /// The offset of the part that was last refused as out of order.
+    disordered: Option<u64>,
     tally: Arc<Tally>,
 }
 
@@ -66,6 +68,8 @@ enum End {
     Done,
     /// The registry does not know the session any more.
     Lost { offset: u64 },
+    /// Nothing arrived, or one byte: cheaper to begin again than to find out.
+    Empty,
     /// It got other bytes than were sent.
     Spoiled,
     /// It does not take parts.
@@ -137,7 +141,7 @@ impl<'a> Upload<'a> {
         let (budget, chunk) = (client.budget(), Some(client.uploads.chunk));
         let (sent, furthest) = (AtomicU64::new(0), AtomicU64::new(0));
         let tally = Arc::new(Tally { bar: bar.clone(), sent, furthest });
-        Upload { client, address, digest, size, feed, budget, chunk, tally }
+        Upload { client, address, digest, size, feed, budget, chunk, disordered: None, tally }
     }
 
     /// Sends the blob into `session`, or into new ones when that is lost. Bytes that were put on
@@ -149,6 +153,8 @@ impl<'a> Upload<'a> {
             match &end {
                 End::Done => break,
                 End::Whole => self.chunk = None,
+                // What failed before was paid for from the budget.
+                End::Empty => {}
                 // The answer to the last part may be all that was lost.
                 End::Lost { .. } if self.is_there().await? => break,
                 End::Lost { .. } | End::Spoiled => times += 1,
@@ -179,8 +185,6 @@ impl<'a> Upload<'a> {
 
     /// Part after part until the session is over.
     async fn fill(&mut self, mut session: Session) -> Result<End, Error> {
-        // The offset of the part that was refused as out of order.
-        let mut disordered = None;
         loop {
             let chunk = self.chunk.map_or(u64::MAX, |chunk| chunk.max(session.least));
             let end = self.size.min(session.offset.saturating_add(chunk));
@@ -189,9 +193,9 @@ impl<'a> Upload<'a> {
                 Part::Answer(answer) => answer,
                 Part::Broken(error) => {
                     self.wait(&session.url, Err(error)).await?;
-                    match self.locate(&mut session, disordered).await? {
-                        true => continue,
-                        false => return Ok(End::Lost { offset: session.offset }),
+                    match self.locate(&mut session).await? {
+                        None => continue,
+                        Some(end) => return Ok(end),
                     }
                 }
             };
@@ -201,7 +205,7 @@ impl<'a> Upload<'a> {
                 return Ok(End::Done);
             }
             if status.is_success() {
-                let taken = received(answer.headers(), None).unwrap_or(end);
+                let taken = received(answer.headers()).unwrap_or(end);
                 if taken > end || taken <= session.offset {
                     // It took none of it, or more than there was: only the session itself knows.
                     self.wait(&session.url, Ok(answer)).await?;
@@ -209,7 +213,6 @@ impl<'a> Upload<'a> {
                     self.follow(&mut session, answer.headers())?;
                     session.offset = taken;
                     self.budget.renew();
-                    disordered = None;
                     continue;
                 }
             } else if status == StatusCode::UNAUTHORIZED {
@@ -244,9 +247,9 @@ impl<'a> Upload<'a> {
                         return Err(self.address.refused(status, &said));
                     }
                     _ if status == StatusCode::RANGE_NOT_SATISFIABLE
-                        && disordered != Some(session.offset) =>
+                        && self.disordered != Some(session.offset) =>
                     {
-                        disordered = Some(session.offset);
+                        self.disordered = Some(session.offset);
                         let Some(wait) = self.budget.spend(None) else {
                             return Err(self.address.refused(status, &said));
                         };
@@ -261,8 +264,8 @@ impl<'a> Upload<'a> {
                     _ => return Err(self.address.refused(status, &said)),
                 }
             }
-            if !self.locate(&mut session, disordered).await? {
-                return Ok(End::Lost { offset: session.offset });
+            if let Some(end) = self.locate(&mut session).await? {
+                return Ok(end);
             }
         }
     }
@@ -300,40 +303,36 @@ impl<'a> Upload<'a> {
         }
     }
 
-    /// Asks how far the session is. `false`: nobody knows it any more.
-    async fn locate(
-        &mut self,
-        session: &mut Session,
-        disordered: Option<u64>,
-    ) -> Result<bool, Error> {
+    /// Asks how far the session is; whether that is its end.
+    async fn locate(&mut self, session: &mut Session) -> Result<Option<End>, Error> {
+        let lost = End::Lost { offset: session.offset };
         if self.chunk.is_none() {
             // Parts are refused, so what arrived of the whole cannot be completed.
-            return Ok(false);
+            return Ok(Some(lost));
         }
         let (address, none) = (&self.address, HeaderMap::new());
         let url = session.url.clone();
         let budget = &mut self.budget;
         let asked = self.client.send_to(address, Method::GET, &url, &none, Bytes::new(), budget);
         let answer = asked.await?;
-        match answer.status() {
-            status if status.is_success() => {
-                let offset = received(answer.headers(), disordered).unwrap_or(0);
-                if offset > self.size {
-                    return Ok(false);
-                }
-                self.follow(session, answer.headers())?;
-                if offset >= session.offset + PROGRESS {
-                    self.budget.renew();
-                }
-                session.offset = offset;
-                Ok(true)
-            }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(refused(&self.address, answer).await)
-            }
-            status if status.is_server_error() => Err(refused(&self.address, answer).await),
-            _ => Ok(false),
+        let status = answer.status();
+        if status.is_server_error()
+            || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        {
+            return Err(refused(&self.address, answer).await);
         }
+        let offset = match received(answer.headers()) {
+            _ if !status.is_success() => return Ok(Some(lost)),
+            None => return Ok(Some(End::Empty)),
+            Some(offset) if offset > self.size => return Ok(Some(lost)),
+            Some(offset) => offset,
+        };
+        self.follow(session, answer.headers())?;
+        if offset >= session.offset + PROGRESS {
+            self.budget.renew();
+        }
+        session.offset = offset;
+        Ok(None)
     }
 
     /// A token that ran out while a part was on its way.
