@@ -20,7 +20,7 @@ use crate::support::{Faulty, Harm, Registry, Sessions};
 /// A client that does not wait long, with parts of `chunk` bytes.
 pub fn client(chunk: u64) -> Client {
     let first = std::time::Duration::from_millis(1);
-    let silence = std::time::Duration::from_millis(400);
+    let silence = std::time::Duration::from_secs(2);
     let net = net::Client::with_silence(Retry { first, ..Retry::default() }, silence).unwrap();
     Client::new(net, &RegistrySpec::default(), false).with_uploads(None, Some(chunk))
 }

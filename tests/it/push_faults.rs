@@ -76,7 +76,7 @@ async fn passing_errors_are_waited_out_and_cost_one_part_each() {
     }
     // Every request of the push, not only its parts.
     let case = Case::new(Sessions::Passed);
-    case.harm(usize::MAX, |a| (a.number % 3 == 0).then(|| Harm::status(503)))
+    case.harm(usize::MAX, |a| (a.number % 4 == 0).then(|| Harm::status(503)))
         .ends_right(6 * CHUNK)
         .await;
 }

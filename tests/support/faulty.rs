@@ -265,7 +265,7 @@ impl State {
                 body.left = body.left.min(*after);
                 let whole = *after >= asked.length;
                 self.forward(&asked, &mut body, false, !whole)?;
-                std::thread::sleep(Duration::from_secs(3));
+                std::thread::sleep(Duration::from_secs(5));
                 return Ok(());
             }
             Some(Harm::NoMount) => {
