@@ -41,7 +41,7 @@ impl Client {
             mirrors: spec.mirrors.clone(),
             known: Arc::default(),
             renewing: Arc::default(),
-            uploads: Arc::default(),
+            uploads: Arc::new(Uploads::new(spec.parallel, None)),
         }
     }
 

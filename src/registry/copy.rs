@@ -78,6 +78,7 @@ impl Remote {
         let path = format!("blobs/{}", self.digest);
         let mut budget = self.client.budget();
         let (mut position, end) = (offset, offset.saturating_add(length).min(self.size));
+        let mut renewed = position;
         while position < end {
             let part = self.client.blob(&self.address, &path, position, &mut budget).await;
             let mut part = match part {
@@ -104,11 +105,12 @@ impl Remote {
                 let mut chunk = chunk.split_off(usize::try_from(known).unwrap_or(chunk.len()));
                 let wanted = usize::try_from(end - position).unwrap_or(usize::MAX);
                 chunk.truncate(wanted);
-                if chunk.len() >= PIECE {
-                    budget.renew();
-                }
                 self.hash(position, &chunk)?;
                 position += chunk.len() as u64;
+                if position - renewed >= PIECE as u64 {
+                    renewed = position;
+                    budget.renew();
+                }
                 if sender.send(Ok(chunk)).await.is_err() || position == end {
                     return Ok(());
                 }

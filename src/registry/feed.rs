@@ -23,7 +23,7 @@ const WAITING: usize = 6;
 #[derive(Clone)]
 pub(super) enum Feed {
     Ours(Arc<dyn Blob>),
-    Remote(Remote),
+    Remote(Arc<Remote>),
 }
 
 /// The work behind a [`net::Body`], and why it ended early.

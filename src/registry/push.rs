@@ -98,12 +98,12 @@ impl Client {
                 });
                 let mut blobs: Vec<_> = stream::iter(layers).buffered(LOOKS).try_collect().await?;
                 blobs.push((config.digest(), self.place(push.to, &config, bar).await?));
-                self.put_manifest(push.to, &push.manifest, None).await?;
+                self.put_manifest(push.to, &push.manifest).await?;
                 (self.read_back(&pinned).await?, blobs)
             }
         };
         for tag in push.tags {
-            self.put_manifest(push.to, &push.manifest, Some(tag)).await?;
+            self.put_tag(push.to, &push.manifest, tag).await?;
         }
         Ok(Pushed { image, blobs })
     }
@@ -165,7 +165,9 @@ impl Client {
         let _slot = self.uploads.slots.acquire().await.expect("the semaphore is never closed");
         let feed = match blob {
             Source::Ours(blob) => Feed::Ours(blob.clone()),
-            Source::Base { from, .. } => Feed::Remote(self.remote(from, digest, size).await?),
+            Source::Base { from, .. } => {
+                Feed::Remote(self.remote(from, digest, size).await?.into())
+            }
         };
         let session = match session {
             Some(session) => session,
@@ -175,36 +177,52 @@ impl Client {
         Ok(Placed::Sent(upload.run(session).await?))
     }
 
-    /// Puts a manifest under its digest, or under a tag. Its blobs must be there.
-    pub async fn put_manifest(
+    /// Puts a manifest under its digest. Its blobs must be there.
+    pub async fn put_manifest(&self, to: &Repository, manifest: &Bytes) -> Result<Digest, Error> {
+        let digest = Digest::of(manifest);
+        let pinned = to.pinned(digest);
+        self.put(&Address::pinned(&pinned), manifest, &digest.to_string()).await
+    }
+
+    /// Makes a tag mean this manifest. A tag that does so already is left alone: some registries
+    /// refuse to write any tag twice.
+    pub async fn put_tag(
         &self,
         to: &Repository,
         manifest: &Bytes,
-        tag: Option<&str>,
+        tag: &str,
     ) -> Result<Digest, Error> {
+        let digest = Digest::of(manifest);
+        let address = Address::new(&to.registry, &to.name, &format!("{to}:{tag}"));
+        self.ask_to_push(&address, None);
+        let now = self.head(&address, &format!("manifests/{tag}")).await?;
+        if now.is_some_and(|headers| stated(&headers) == Some(digest)) {
+            return Ok(digest);
+        }
+        self.put(&address, manifest, tag).await
+    }
+
+    async fn put(&self, address: &Address, manifest: &Bytes, name: &str) -> Result<Digest, Error> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Typed {
             media_type: Option<String>,
         }
         let digest = Digest::of(manifest);
-        let name = tag.map_or_else(|| digest.to_string(), str::to_owned);
-        let separator = if tag.is_some() { ':' } else { '@' };
-        let address = Address::new(&to.registry, &to.name, &format!("{to}{separator}{name}"));
         let typed: Typed = serde_json::from_slice(manifest)
             .map_err(|error| address.malformed("the manifest to be pushed", error))?;
         let media_type = typed.media_type.unwrap_or_else(|| MANIFEST.to_owned());
         let media_type = HeaderValue::try_from(media_type)
             .map_err(|error| address.malformed("the manifest to be pushed", error))?;
-        self.ask_to_push(&address, None);
-        let url = self.url(&address, &format!("manifests/{name}")).await?;
+        self.ask_to_push(address, None);
+        let url = self.url(address, &format!("manifests/{name}")).await?;
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, media_type)]);
         let mut budget = self.budget();
         let sent =
-            self.send_to(&address, Method::PUT, &url, &headers, manifest.clone(), &mut budget);
+            self.send_to(address, Method::PUT, &url, &headers, manifest.clone(), &mut budget);
         let answer = sent.await?;
         if !answer.status().is_success() {
-            return Err(refused(&address, answer).await);
+            return Err(refused(address, answer).await);
         }
         address.check(stated(answer.headers()), digest)?;
         Ok(digest)

@@ -219,11 +219,6 @@ impl<'a> Upload<'a> {
                 self.renew(&session, answer).await?;
             } else if Retry::is_passing(status) {
                 self.wait(&session.url, Ok(answer)).await?;
-            } else if status.is_redirection() {
-                // The same part, elsewhere; the budget bounds how often.
-                self.follow(&mut session, answer.headers())?;
-                self.wait(&session.url, Ok(answer)).await?;
-                continue;
             } else if status == StatusCode::PAYLOAD_TOO_LARGE {
                 let smaller = ((end - session.offset) / 2).max(session.least);
                 if smaller < SMALLEST || smaller >= end - session.offset {

@@ -30,14 +30,8 @@ pub(super) struct Uploads {
 /// lock, so that everybody else finds it, or mounts it, instead of sending it again.
 type Places = Arc<Turn<Vec<String>>>;
 
-impl Default for Uploads {
-    fn default() -> Self {
-        Uploads::new(None, None)
-    }
-}
-
 impl Uploads {
-    fn new(parallel: Option<NonZeroUsize>, chunk: Option<u64>) -> Self {
+    pub(super) fn new(parallel: Option<NonZeroUsize>, chunk: Option<u64>) -> Self {
         Uploads {
             slots: Semaphore::new(parallel.map_or(PARALLEL, NonZeroUsize::get)),
             chunk: chunk.unwrap_or(CHUNK).max(1),

@@ -119,6 +119,19 @@ async fn an_image_arrives_whole_and_a_second_push_sends_nothing() {
     assert_eq!(pushed.image.reference, image.at(registry.host()));
     assert_whole(&registry, &image).await;
 
+    // A registry whose tags cannot be written again is content too.
+    let proxy = Faulty::before(registry.host(), Sessions::Passed);
+    proxy.harm(|asked| {
+        asked.path.contains("/manifests/v1").then(|| match &*asked.method {
+            "PUT" => Harm::status(400),
+            _ => Harm::Headers(vec![]),
+        })
+    });
+    let through = Repository { registry: proxy.host(), ..image.to.clone() };
+    let same = Push { to: &through, ..image.push() };
+    self::client(100_000).push(&same, &Bar::hidden()).await.unwrap();
+    assert_eq!(proxy.harms(), 1);
+
     let again = self::client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
     assert_eq!((again.sent(), again.blobs.len()), (0, 0));
     // Only the manifest differs: nothing else is sent.

@@ -84,8 +84,10 @@ async fn passing_errors_are_waited_out_and_cost_one_part_each() {
 #[tokio::test]
 async fn a_registry_that_asks_for_time_gets_it() {
     let case = Case::new(Sessions::Passed).harm(1, |a| {
-        let headers = vec![("Retry-After", "1".to_owned())];
-        Case::middle(a).then(|| Harm::Status { status: 429, headers, body: "", early: true })
+        Case::middle(a).then(|| {
+            let headers = vec![("Retry-After", "1".to_owned())];
+            Harm::Status { status: 429, headers, body: "", early: true }
+        })
     });
     let start = Instant::now();
     case.ends_right(CHUNK).await;
@@ -339,7 +341,6 @@ async fn random_schedules_of_faults_end_right_or_with_the_named_error() {
             }
             left.fetch_sub(1, SeqCst);
             let harm = fault(&mut dice, asked);
-            if std::env::var_os("DBG").is_some() { eprintln!("{harm:?} {} {} {:?} {}", asked.method, asked.path.split('?').next().unwrap(), asked.header("content-range"), asked.length); }
             lie.fetch_or(matches!(harm, Harm::WrongDigest | Harm::Spoil), SeqCst);
             loss.fetch_add(usize::from(harm == Harm::Lose), SeqCst);
             Some(harm)

@@ -345,9 +345,10 @@ impl State {
         );
         for (name, value) in &asked.headers {
             let lower = name.to_lowercase();
-            let own = ["host", "connection", "content-length", "authorization"];
-            // docker-registry wants a range as long as the body.
-            if !own.contains(&&*lower) && !(cut && kept && lower == "content-range") {
+            let own = ["host", "connection", "content-length", "authorization"].contains(&&*lower);
+            // A range must be as long as the body.
+            let stale = cut && kept && lower == "content-range";
+            if !own && !stale {
                 text += &format!("{name}: {value}\r\n");
             }
         }
