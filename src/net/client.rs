@@ -6,12 +6,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use url::Url;
 
 use super::pace::{Pace, jitter};
 use super::retry::retry_after;
+use super::upload::Streams;
 use super::{Budget, Error, Login, Logins, Retry, redacted};
+
+/// How long a server may be silent.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// HTTP/1.1 and HTTP/2, the system's certificates (or SSL_CERT_FILE) and proxies. Cheap to clone;
 /// clones share connections and the pace each host asked for.
@@ -20,35 +24,31 @@ pub struct Client {
     http: reqwest::Client,
     // Hashes are of the bytes as they are stored on the server: nothing may be decoded on the way.
     raw: reqwest::Client,
+    pub(super) streams: Streams,
     retry: Retry,
-    pace: Pace,
+    pub(super) pace: Pace,
     logins: Logins,
-    offline: bool,
+    pub(super) offline: bool,
 }
 
 impl Client {
     /// A client with this patience.
     pub fn new(retry: Retry) -> Result<Self, reqwest::Error> {
-        let builder = || {
-            reqwest::Client::builder()
-                .user_agent(concat!("envlock/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(Duration::from_secs(20))
-                .read_timeout(Duration::from_secs(60))
-        };
+        Self::with_silence(retry, SILENCE)
+    }
+
+    /// A client that takes a server for dead after this long without a byte to or from it.
+    pub fn with_silence(retry: Retry, silence: Duration) -> Result<Self, reqwest::Error> {
         let raw = builder().no_gzip().no_brotli().no_zstd().no_deflate();
         Ok(Client {
-            http: builder().build()?,
-            raw: raw.build()?,
+            http: builder().read_timeout(silence).build()?,
+            raw: raw.read_timeout(silence).build()?,
+            streams: Streams::new(silence),
             retry,
             pace: Pace::default(),
             logins: Logins::default(),
             offline: false,
         })
-    }
-
-    /// The client underneath, for requests whose bodies are streams.
-    pub fn http(&self) -> &reqwest::Client {
-        &self.http
     }
 
     /// The same client, connections and all, with another patience.
@@ -107,6 +107,19 @@ impl Client {
         self.execute(url, request, budget).await
     }
 
+    /// As [`Client::send_raw`], with a body that is at hand.
+    pub async fn send_bytes(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: Bytes,
+        budget: &mut Budget,
+    ) -> Result<Response, Error> {
+        let request = self.request(&self.raw, method, url).await.headers(headers.clone());
+        self.execute(url, request.body(body), budget).await
+    }
+
     /// As [`Client::send`], as a POST of form fields.
     pub async fn post_form(&self, url: &Url, fields: &[(&str, &str)]) -> Result<Response, Error> {
         let form =
@@ -152,6 +165,23 @@ impl Client {
         Ok(())
     }
 
+    /// The wait before the next attempt after this answer; who was told "later" or "too many" speaks
+    /// for every request to the host.
+    pub(super) fn asked_to_wait(
+        &self,
+        url: &Url,
+        answer: &Response,
+        budget: &mut Budget,
+    ) -> Option<Duration> {
+        let text = answer.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok());
+        let asked = text.and_then(|v| retry_after(v, Timestamp::now()));
+        let wait = budget.spend(asked)?;
+        if asked.is_some() || answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            self.pace.hold(url, wait);
+        }
+        Some(wait)
+    }
+
     /// With the login for the host, if there is one; a redirect to another host goes without.
     async fn request(&self, http: &reqwest::Client, method: Method, url: &Url) -> RequestBuilder {
         let Some(Login { user, password }) = self.logins.of(url).await else {
@@ -178,15 +208,7 @@ impl Client {
             let result = again.send().await;
             let wait = match &result {
                 Ok(answer) if !Retry::is_passing(answer.status()) => None,
-                Ok(answer) => {
-                    let text = answer.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok());
-                    let asked = text.and_then(|v| retry_after(v, Timestamp::now()));
-                    let wait = budget.spend(asked);
-                    if let (Some(_), Some(wait)) = (asked, wait) {
-                        self.pace.hold(url, wait);
-                    }
-                    wait
-                }
+                Ok(answer) => self.asked_to_wait(url, answer, budget),
                 Err(error) if is_lasting(error) => None,
                 Err(error) if error.is_connect() => budget.spend_on_connecting(),
                 Err(_) => budget.spend(None),
@@ -201,6 +223,12 @@ impl Client {
             }
         }
     }
+}
+
+pub(super) fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("envlock/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_secs(20))
 }
 
 /// Whether trying again cannot help: a bad request, a redirect loop, a certificate that is not

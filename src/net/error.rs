@@ -60,6 +60,12 @@ impl Error {
         Self::broken(url, &error.without_url())
     }
 
+    /// A server that neither takes nor gives a byte.
+    pub(super) fn silent(url: &Url, silence: std::time::Duration) -> Self {
+        let cause = format!("nothing moved for {silence:?}");
+        Error::Transport { url: redacted(url).into(), cause }
+    }
+
     /// No answer, or a body that broke off; the innermost cause is told.
     pub(crate) fn broken(url: &Url, error: &dyn std::error::Error) -> Self {
         let mut innermost = error;

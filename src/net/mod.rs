@@ -7,9 +7,11 @@ mod netrc;
 mod pace;
 mod part;
 mod retry;
+mod upload;
 
 pub use client::Client;
 pub use error::{Error, redacted};
 pub use logins::{Login, Logins};
 pub use part::Part;
 pub use retry::{Budget, Retry};
+pub use upload::Body;

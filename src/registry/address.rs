@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use url::Url;
+
 /// A repository at one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
@@ -32,6 +34,15 @@ impl Address {
             reference: reference.to_owned(),
             mirror: false,
         }
+    }
+
+    /// Whether this is an address of the registry, not one it points to.
+    pub(super) fn is_at(&self, url: &Url) -> bool {
+        let port = url.port_or_known_default();
+        let home = Url::parse(&format!("{}://{}", url.scheme(), self.authority));
+        home.is_ok_and(|home| {
+            home.host_str() == url.host_str() && home.port_or_known_default() == port
+        })
     }
 
     /// The mirror that `mirrors` names for this registry, `HOST[:PORT][/PREFIX]`.

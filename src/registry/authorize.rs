@@ -59,7 +59,7 @@ pub(super) async fn meet(
     client: &net::Client,
     challenge: &Challenge,
     credentials: &Credentials,
-    scope: &str,
+    scopes: &[String],
     secure: bool,
 ) -> Result<HeaderValue, Refusal> {
     let (realm, service) = match challenge {
@@ -74,16 +74,18 @@ pub(super) async fn meet(
         return Err(Refusal::Cause(format!("its token server {realm} is not https")));
     }
     let answer = if let Credentials::IdentityToken(token) = credentials {
+        let scopes = scopes.join(" ");
         let fields = [
             ("grant_type", "refresh_token"),
             ("service", service),
-            ("scope", scope),
+            ("scope", &scopes),
             ("client_id", "envlock"),
             ("refresh_token", token),
         ];
         client.post_form(&url, &fields).await
     } else {
-        url.query_pairs_mut().append_pair("service", service).append_pair("scope", scope);
+        let scopes = scopes.iter().map(|scope| ("scope", scope));
+        url.query_pairs_mut().append_pair("service", service).extend_pairs(scopes);
         let mut headers = HeaderMap::new();
         headers.extend(basic(credentials).map(|value| (AUTHORIZATION, value)));
         client.send(Method::GET, &url, &headers).await
@@ -169,7 +171,8 @@ mod tests {
         let challenge =
             Challenge::Bearer { realm: "http://127.0.0.1:1/token".to_owned(), service: None };
         let credentials = Credentials::Basic("user".to_owned(), "word".to_owned());
-        let refused = meet(&client, &challenge, &credentials, "scope", true).await.unwrap_err();
+        let refused =
+            meet(&client, &challenge, &credentials, &["scope".to_owned()], true).await.unwrap_err();
         assert!(matches!(refused, Refusal::Cause(_)), "{refused:?}");
     }
 }

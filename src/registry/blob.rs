@@ -2,8 +2,12 @@
 //! stopped.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
-use crate::digest::Digest;
+use bytes::{Buf, Bytes};
+
+use crate::digest::{Digest, Hasher, Sha256};
+use crate::reference::PinnedReference;
 
 /// Bytes that are to be in a registry.
 pub trait Blob: Send + Sync {
@@ -13,4 +17,106 @@ pub trait Blob: Send + Sync {
     fn size(&self) -> u64;
     /// From `offset` to the end. Called and read on a thread that may block.
     fn open(&self, offset: u64) -> io::Result<Box<dyn Read + Send>>;
+}
+
+/// A blob in memory: a config, a small layer.
+#[derive(Debug, Clone)]
+pub struct Held {
+    bytes: Bytes,
+    digest: Digest,
+}
+
+impl Held {
+    /// These bytes, hashed.
+    pub fn new(bytes: Bytes) -> Self {
+        Held { digest: Digest::of(&bytes), bytes }
+    }
+}
+
+impl Blob for Held {
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+    fn open(&self, offset: u64) -> io::Result<Box<dyn Read + Send>> {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(self.bytes.len());
+        Ok(Box::new(self.bytes.slice(offset..).reader()))
+    }
+}
+
+/// Where a blob of an image comes from.
+#[derive(Clone)]
+pub enum Source {
+    /// Made here.
+    Ours(Arc<dyn Blob>),
+    /// A layer of another image, which stays in its registry where it can.
+    Base {
+        /// The image that has it.
+        from: PinnedReference,
+        /// Its identity.
+        digest: Digest,
+        /// Bytes.
+        size: u64,
+    },
+}
+
+impl Source {
+    /// The blob's identity.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Source::Ours(blob) => blob.digest(),
+            Source::Base { digest, .. } => *digest,
+        }
+    }
+    /// Bytes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Source::Ours(blob) => blob.size(),
+            Source::Base { size, .. } => *size,
+        }
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Source::Ours(blob) => write!(f, "Ours({}, {} bytes)", blob.digest(), blob.size()),
+            Source::Base { from, digest, size } => {
+                write!(f, "Base({digest} of {from}, {size} bytes)")
+            }
+        }
+    }
+}
+
+/// The digest of what a blob gives now. Blocks.
+pub(super) fn hash(blob: &dyn Blob) -> io::Result<Digest> {
+    let mut reader = blob.open(0)?;
+    let mut buffer = vec![0; super::feed::PIECE];
+    let mut hasher = Hasher::default();
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(Digest(Sha256::finish(&mut hasher))),
+            Ok(n) => sha2::Digest::update(&mut hasher, &buffer[..n]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_in_memory_is_read_from_anywhere() {
+        let blob = Held::new(Bytes::from_static(b"0123456789"));
+        for (offset, expected) in [(0, "0123456789"), (7, "789"), (10, ""), (u64::MAX, "")] {
+            let mut text = String::new();
+            blob.open(offset).unwrap().read_to_string(&mut text).unwrap();
+            assert_eq!(text, expected);
+        }
+        assert_eq!(hash(&blob).unwrap(), blob.digest());
+    }
 }

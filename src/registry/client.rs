@@ -1,18 +1,19 @@
-//! Requests to a registry's API: scheme, authorization, mirrors.
+//! Requests to a registry's API.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
-use super::address::{Address, is_loopback};
-use super::authorize::{Challenge, meet};
-use super::credentials::{Credentials, credentials_for};
-use super::{Error, model};
-use crate::net::{self, Retry};
+use super::access::Known;
+use super::address::Address;
+use super::authorize::Challenge;
+use super::uploads::Uploads;
+use super::{Credentials, Error, model};
+use crate::net;
 use crate::spec::RegistrySpec;
 
 /// No manifest or config is this big; what is bigger is an attack or a mistake.
@@ -21,19 +22,12 @@ const LONGEST_DOCUMENT: usize = 8 * 1024 * 1024;
 /// A client for all registries of one run. Cheap to clone; clones share tokens.
 #[derive(Debug, Clone)]
 pub struct Client {
-    net: net::Client,
-    insecure: bool,
-    mirrors: BTreeMap<String, String>,
-    known: Arc<Mutex<Known>>,
-}
-
-/// What was learned about hosts in this run.
-#[derive(Debug, Default)]
-struct Known {
-    schemes: HashMap<String, &'static str>,
-    credentials: HashMap<String, Credentials>,
-    // By host and repository.
-    authorizations: HashMap<(String, String), HeaderValue>,
+    pub(super) net: net::Client,
+    pub(super) insecure: bool,
+    pub(super) mirrors: BTreeMap<String, String>,
+    pub(super) known: Arc<Mutex<Known>>,
+    pub(super) renewing: Arc<tokio::sync::Mutex<()>>,
+    pub(super) uploads: Arc<Uploads>,
 }
 
 impl Client {
@@ -41,7 +35,14 @@ impl Client {
     /// it and the host does not speak https.
     pub fn new(net: net::Client, spec: &RegistrySpec, insecure: bool) -> Self {
         let insecure = insecure || spec.insecure;
-        Client { net, insecure, mirrors: spec.mirrors.clone(), known: Arc::default() }
+        Client {
+            net,
+            insecure,
+            mirrors: spec.mirrors.clone(),
+            known: Arc::default(),
+            renewing: Arc::default(),
+            uploads: Arc::new(Uploads::new(spec.parallel, None)),
+        }
     }
 
     /// Where an image may be read: the mirror of its registry first, then the registry.
@@ -67,7 +68,7 @@ impl Client {
         address: &Address,
         path: &str,
     ) -> Result<Option<(HeaderMap, Bytes)>, Error> {
-        let mut budget = self.net.retry().budget();
+        let mut budget = self.budget();
         loop {
             let mut answer = self.send(address, Method::GET, path, &accept()).await?;
             match answer.status() {
@@ -118,7 +119,7 @@ impl Client {
         let url = self.url(address, path).await?;
         let mut renewed = false;
         loop {
-            let headers = self.authorization(address).into_iter().map(|v| (AUTHORIZATION, v));
+            let headers = self.authorization(address, &url).into_iter().map(|v| (AUTHORIZATION, v));
             let headers = headers.collect();
             match self.net.open(&url, &headers, offset, None, budget).await {
                 Ok(part) => return Ok(part),
@@ -148,7 +149,7 @@ impl Client {
         self.net.retry().budget()
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         address: &Address,
         method: Method,
@@ -156,77 +157,43 @@ impl Client {
         headers: &HeaderMap,
     ) -> Result<Response, Error> {
         let url = self.url(address, path).await?;
-        let mut budget = self.net.retry().budget();
-        let mut headers = headers.clone();
-        headers.extend(self.authorization(address).map(|v| (AUTHORIZATION, v)));
+        self.send_to(address, method, &url, headers, Bytes::new(), &mut self.budget()).await
+    }
+
+    /// The same to any address, with a body. Authorization goes along only to the registry itself.
+    pub(super) async fn send_to(
+        &self,
+        address: &Address,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: Bytes,
+        budget: &mut net::Budget,
+    ) -> Result<Response, Error> {
         let mut introduced = false;
         loop {
-            let answer = self.net.send_raw(method.clone(), &url, &headers, &mut budget).await;
+            let ours = self.authorization(address, url);
+            let mut headers = headers.clone();
+            headers.extend(ours.clone().map(|v| (AUTHORIZATION, v)));
+            let answer =
+                self.net.send_bytes(method.clone(), url, &headers, body.clone(), budget).await;
             let answer = answer.map_err(|source| address.unreachable(source))?;
-            let challenge = Challenge::find(answer.headers());
-            if answer.status() != StatusCode::UNAUTHORIZED || introduced || challenge.is_none() {
-                return Ok(answer);
+            self.heed(address, answer.headers());
+            let refused = answer.status() == StatusCode::UNAUTHORIZED && address.is_at(url);
+            match Challenge::find(answer.headers()) {
+                Some(challenge) if refused && !introduced => {
+                    self.renew(address, url, &challenge, ours.as_ref()).await?;
+                    introduced = true;
+                }
+                _ => return Ok(answer),
             }
-            let credentials = self.credentials(address).await?;
-            let scope = format!("repository:{}:pull", address.repository);
-            let secure = url.scheme() == "https";
-            let challenge = challenge.expect("looked at above");
-            let header = meet(&self.net, &challenge, &credentials, &scope, secure).await;
-            let header =
-                header.map_err(|r| r.about(&address.reference, &address.name, &credentials))?;
-            let key = (address.authority.clone(), address.repository.clone());
-            self.known().authorizations.insert(key, header.clone());
-            headers.insert(AUTHORIZATION, header);
-            introduced = true;
         }
     }
 
-    async fn url(&self, address: &Address, path: &str) -> Result<Url, Error> {
+    pub(super) async fn url(&self, address: &Address, path: &str) -> Result<Url, Error> {
         let scheme = self.scheme(&address.authority).await;
         let text = format!("{scheme}://{}/v2/{}/{path}", address.authority, address.repository);
         Url::parse(&text).map_err(|error| address.malformed("the address", error.to_string()))
-    }
-
-    async fn scheme(&self, authority: &str) -> &'static str {
-        if is_loopback(authority) {
-            return "http";
-        }
-        if !self.insecure {
-            return "https";
-        }
-        if let Some(scheme) = self.known().schemes.get(authority) {
-            return scheme;
-        }
-        // "insecure" allows plain http, it does not ask for it: a host with https keeps it.
-        let once = self.net.clone().with_retry(Retry { attempts: 1, ..Retry::default() });
-        let mut scheme = "http";
-        if let Ok(url) = Url::parse(&format!("https://{authority}/v2/"))
-            && once.send(Method::GET, &url, &HeaderMap::new()).await.is_ok()
-        {
-            scheme = "https";
-        }
-        self.known().schemes.insert(authority.to_owned(), scheme);
-        scheme
-    }
-
-    async fn credentials(&self, address: &Address) -> Result<Credentials, Error> {
-        if let Some(known) = self.known().credentials.get(&address.name) {
-            return Ok(known.clone());
-        }
-        let name = address.name.clone();
-        let found = tokio::task::spawn_blocking(move || credentials_for(&name)).await;
-        let found = found.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))?;
-        self.known().credentials.insert(address.name.clone(), found.clone());
-        Ok(found)
-    }
-
-    fn authorization(&self, address: &Address) -> Option<HeaderValue> {
-        let key = (address.authority.clone(), address.repository.clone());
-        self.known().authorizations.get(&key).cloned()
-    }
-
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -234,28 +201,53 @@ fn accept() -> HeaderMap {
     HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(model::ACCEPT))])
 }
 
+/// What a registry says about a request that it refuses.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// `BLOB_UPLOAD_UNKNOWN`; empty where nothing is said.
+    pub(super) code: String,
+    message: String,
+}
+
+impl Said {
+    pub(super) async fn read(answer: Response) -> Self {
+        #[derive(serde::Deserialize)]
+        struct Envelope {
+            errors: Vec<Message>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Message {
+            #[serde(default)]
+            code: String,
+            #[serde(default)]
+            message: String,
+        }
+        let said: Option<Envelope> = answer.json().await.ok();
+        let first = said.and_then(|e| e.errors.into_iter().next());
+        first.map(|m| Said { code: m.code, message: m.message }).unwrap_or_default()
+    }
+}
+
 /// An answer that is neither a success nor 404, as an error with what the registry says about it.
-async fn refused(address: &Address, answer: Response) -> Error {
+pub(super) async fn refused(address: &Address, answer: Response) -> Error {
     let status = answer.status();
-    let (reference, host) = (address.reference.clone(), address.name.clone());
-    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-        let with = "with the credentials of the docker config, if any".to_owned();
-        return Error::Unauthorized { reference, host, status, with };
-    }
-    #[derive(serde::Deserialize)]
-    struct Envelope {
-        errors: Vec<Message>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Message {
-        message: String,
-    }
-    let said: Option<Envelope> = answer.json().await.ok();
-    let said = said.and_then(|e| e.errors.into_iter().next()).map(|m| format!(": {}", m.message));
-    Error::Status { reference, host, status, detail: said.unwrap_or_default() }
+    address.refused(status, &Said::read(answer).await)
 }
 
 impl Address {
+    pub(super) fn refused(&self, status: StatusCode, said: &Said) -> Error {
+        let (reference, host) = (self.reference.clone(), self.name.clone());
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let with = "with the credentials of the docker config, if any".to_owned();
+            return Error::Unauthorized { reference, host, status, with };
+        }
+        let detail = match (&*said.message, &*said.code) {
+            ("", "") => String::new(),
+            ("", said) | (said, _) => format!(": {said}"),
+        };
+        Error::Status { reference, host, status, detail }
+    }
+
     pub(super) fn unreachable(&self, source: net::Error) -> Error {
         let (reference, host) = (self.reference.clone(), self.name.clone());
         Error::Unreachable { reference, host, source }

@@ -129,6 +129,41 @@ pub enum Error {
         /// Why.
         cause: String,
     },
+    /// A registry that forgets uploads before they end.
+    #[error("{reference}: {host} lost the upload {times} times, the last time after {sent} bytes")]
+    #[diagnostic(help(
+        "run the same command again: blobs that arrived are not sent again. Where several registries \
+         stand behind one address, each client must stay with one of them"
+    ))]
+    SessionLost {
+        /// The blob and where it goes.
+        reference: String,
+        /// Which host was asked.
+        host: String,
+        /// How often.
+        times: u32,
+        /// Bytes that it had of the last upload.
+        sent: u64,
+    },
+    /// A blob of ours that gives no bytes.
+    #[error("the blob {digest} cannot be read")]
+    #[diagnostic(help("a file it is made of is gone or cut; build again"))]
+    Blob {
+        /// Which.
+        digest: Digest,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A blob of ours that gives other bytes than when it was hashed.
+    #[error("the blob {digest} now has the digest {got}: a file it is made of was changed")]
+    #[diagnostic(help("nothing of it was published; run the same command again"))]
+    Changed {
+        /// What it was.
+        digest: Digest,
+        /// What it is.
+        got: Digest,
+    },
     /// What was learned cannot be kept.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -147,7 +182,8 @@ impl Classified for Error {
         match self {
             Error::Reference(_) => Exit::Usage,
             Error::Unreachable { .. } => Exit::Network,
-            Error::Integrity { .. } => Exit::Integrity,
+            Error::Integrity { .. } | Error::Changed { .. } => Exit::Integrity,
+            Error::Blob { .. } => Exit::Failed,
             Error::Store(error) => error.exit(),
             _ => Exit::Registry,
         }

@@ -158,6 +158,7 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
         registry: RegistrySpec {
             destination: file.registry.destination,
             insecure: file.registry.insecure.unwrap_or(false),
+            parallel: file.registry.parallel,
             mirrors: file.registry.mirrors,
         },
         config: ConfigSpec {
@@ -404,6 +405,14 @@ mod tests {
         insta::assert_snapshot!(shown("[profiles.cpu.python]\nsauce = \"base\"\n"));
         let nested = shown("[profiles.a.profiles.b.python]\nversion = \"3.13\"\n");
         assert!(nested.contains("the profile `a` has profiles of its own"), "{nested}");
+    }
+
+    #[test]
+    fn uploads_at_the_same_time_are_one_or_more() {
+        let parallel = |n: u32| parse(FILE_NAME, &format!("[registry]\nparallel = {n}\n"));
+        assert_eq!(parallel(2).unwrap().registry.parallel.unwrap().get(), 2);
+        assert!(parallel(0).is_err());
+        assert_eq!(parse(FILE_NAME, "").unwrap().registry.parallel, None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::num::NonZeroUsize;
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -191,6 +192,8 @@ pub struct RegistrySpec {
     pub destination: Option<String>,
     /// Plain http to hosts that are not loopback.
     pub insecure: bool,
+    /// Blobs that are sent at the same time; `None`: 4.
+    pub parallel: Option<NonZeroUsize>,
     /// Registry host → host that answers for it (`docker.io` → `mirror.example`).
     pub mirrors: BTreeMap<String, String>,
 }

@@ -1,6 +1,7 @@
 //! The tables of envlock.toml as they are written, and how one file's keys go over another's.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 use camino::Utf8PathBuf;
 use pep508_rs::PackageName;
@@ -96,6 +97,7 @@ pub(super) struct ImageTable {
 pub(super) struct RegistryTable {
     pub(super) destination: Option<String>,
     pub(super) insecure: Option<bool>,
+    pub(super) parallel: Option<NonZeroUsize>,
     #[serde(default)]
     pub(super) mirrors: BTreeMap<String, String>,
 }
@@ -201,6 +203,7 @@ impl File {
             registry: RegistryTable {
                 destination: self.registry.destination.or(defaults.registry.destination),
                 insecure: self.registry.insecure.or(defaults.registry.insecure),
+                parallel: self.registry.parallel.or(defaults.registry.parallel),
                 mirrors,
             },
             config: ConfigTable {

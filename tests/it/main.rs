@@ -15,6 +15,8 @@ mod matrix;
 mod order;
 mod outdated;
 mod purity;
+mod push;
+mod push_faults;
 mod registry;
 mod resolve;
 mod rollback;

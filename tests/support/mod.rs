@@ -1,5 +1,6 @@
 //! What the integration tests share: one file a server or tool.
 mod envlock;
+mod faulty;
 mod gateway;
 mod index;
 mod registry;
@@ -8,6 +9,7 @@ mod server;
 mod wheel;
 
 pub use envlock::{Envlock, Run};
+pub use faulty::{Asked, Faulty, Harm, Sessions};
 pub use gateway::{INSIDE, Proxy, Tls};
 pub use index::{FakeIndex, Fault, Pages};
 pub use registry::{INDEX, Registry};

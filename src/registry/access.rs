@@ -1,0 +1,146 @@
+//! What is learned about hosts in one run: scheme, credentials, tokens, what they warn of.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{MutexGuard, PoisonError};
+
+use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderValue, WARNING};
+use url::Url;
+
+use super::address::{Address, is_loopback};
+use super::authorize::{Challenge, Refusal, meet};
+use super::credentials::{Credentials, credentials_for};
+use super::{Client, Error};
+use crate::net::Retry;
+
+/// A host and a repository there.
+type Place = (String, String);
+
+/// What was learned about hosts in this run.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    schemes: HashMap<String, &'static str>,
+    credentials: HashMap<String, Credentials>,
+    authorizations: HashMap<Place, HeaderValue>,
+    // What a token for the place must allow, beyond reading.
+    scopes: HashMap<Place, Vec<String>>,
+    warnings: BTreeSet<String>,
+}
+
+impl Client {
+    /// What registries warned of since this was asked last, each sentence once, with its host.
+    pub fn warnings(&self) -> Vec<String> {
+        std::mem::take(&mut self.known().warnings).into_iter().collect()
+    }
+
+    /// Keeps the sentences of `Warning: 299 - "…"` (distribution spec, "Warnings").
+    pub(super) fn heed(&self, address: &Address, headers: &HeaderMap) {
+        for value in headers.get_all(WARNING).iter().filter_map(|v| v.to_str().ok()) {
+            let said = value.strip_prefix("299 - \"").and_then(|v| v.strip_suffix('"'));
+            if let Some(said) = said.filter(|said| !said.is_empty()) {
+                let said = said.replace("\\\"", "\"").replace(char::is_control, " ");
+                self.known().warnings.insert(format!("{}: {said}", address.name));
+            }
+        }
+    }
+
+    pub(super) async fn scheme(&self, authority: &str) -> &'static str {
+        if is_loopback(authority) {
+            return "http";
+        }
+        if !self.insecure {
+            return "https";
+        }
+        if let Some(scheme) = self.known().schemes.get(authority) {
+            return scheme;
+        }
+        // "insecure" allows plain http, it does not ask for it: a host with https keeps it.
+        let once = self.net.clone().with_retry(Retry { attempts: 1, ..Retry::default() });
+        let mut scheme = "http";
+        if let Ok(url) = Url::parse(&format!("https://{authority}/v2/"))
+            && once.send(Method::GET, &url, &HeaderMap::new()).await.is_ok()
+        {
+            scheme = "https";
+        }
+        self.known().schemes.insert(authority.to_owned(), scheme);
+        scheme
+    }
+
+    pub(super) async fn credentials(&self, address: &Address) -> Result<Credentials, Error> {
+        if let Some(known) = self.known().credentials.get(&address.name) {
+            return Ok(known.clone());
+        }
+        let name = address.name.clone();
+        let found = tokio::task::spawn_blocking(move || credentials_for(&name)).await;
+        let found = found.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))?;
+        self.known().credentials.insert(address.name.clone(), found.clone());
+        Ok(found)
+    }
+
+    /// The header for requests about this repository, to its own registry and to nobody else.
+    pub(super) fn authorization(&self, address: &Address, url: &Url) -> Option<HeaderValue> {
+        let home = url.host_str().is_some() && address.is_at(url);
+        self.known().authorizations.get(&place(address)).filter(|_| home).cloned()
+    }
+
+    /// From now on tokens for this repository must allow writing, and reading `from` (the
+    /// repositories whose blobs may be mounted).
+    pub(super) fn ask_to_push(&self, address: &Address, from: Option<&str>) {
+        let mut known = self.known();
+        let scopes = known.scopes.entry(place(address)).or_default();
+        let wanted = [
+            Some(format!("repository:{}:pull,push", address.repository)),
+            from.map(|from| format!("repository:{from}:pull")),
+        ];
+        let before = scopes.len();
+        for scope in wanted.into_iter().flatten() {
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        if scopes.len() > before {
+            // A token for less would be refused, by some with a 403 that says nothing of scopes.
+            let narrow = |header: &HeaderValue| header.as_bytes().starts_with(b"Bearer ");
+            if known.authorizations.get(&place(address)).is_some_and(narrow) {
+                known.authorizations.remove(&place(address));
+            }
+        }
+    }
+
+    /// Gets a header that meets the challenge, unless another task got one since `stale` was sent.
+    pub(super) async fn renew(
+        &self,
+        address: &Address,
+        url: &Url,
+        challenge: &Challenge,
+        stale: Option<&HeaderValue>,
+    ) -> Result<(), Error> {
+        let _one_at_a_time = self.renewing.lock().await;
+        if self.authorization(address, url).is_some_and(|now| Some(&now) != stale) {
+            return Ok(());
+        }
+        let credentials = self.credentials(address).await?;
+        let scopes = self.known().scopes.get(&place(address)).cloned();
+        let scopes =
+            scopes.unwrap_or_else(|| vec![format!("repository:{}:pull", address.repository)]);
+        let secure = url.scheme() == "https";
+        let mut header = meet(&self.net, challenge, &credentials, &scopes, secure).await;
+        if let (Err(Refusal::Status(_)), [own, _, ..]) = (&header, &*scopes) {
+            // A repository to mount from that we may not read must not stop a push to our own.
+            let own = vec![own.clone()];
+            header = meet(&self.net, challenge, &credentials, &own, secure).await;
+        }
+        let header =
+            header.map_err(|r| r.about(&address.reference, &address.name, &credentials))?;
+        self.known().authorizations.insert(place(address), header);
+        Ok(())
+    }
+
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn place(address: &Address) -> Place {
+    (address.authority.clone(), address.repository.clone())
+}

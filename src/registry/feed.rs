@@ -1,0 +1,114 @@
+//! The bytes of a blob on their way into a request: a bounded number of pieces at a time, whether
+//! they come from a thread that reads or from another registry.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::copy::Remote;
+use super::{Blob, Error};
+use crate::net;
+
+/// Bytes of a piece.
+pub(super) const PIECE: usize = 256 * 1024;
+
+/// Pieces between the reader and the network: with the one on each side, this bounds the memory of
+/// an upload.
+const WAITING: usize = 6;
+
+/// Where the bytes of one upload are read.
+#[derive(Clone)]
+pub(super) enum Feed {
+    Ours(Arc<dyn Blob>),
+    Remote(Arc<Remote>),
+}
+
+/// The work behind a [`net::Body`], and why it ended early.
+pub(super) struct Feeding(JoinHandle<Result<(), Error>>);
+
+impl Feed {
+    /// The bytes from `offset` on, `length` of them; `count` is told of each piece that leaves.
+    pub(super) fn open(
+        &self,
+        offset: u64,
+        length: u64,
+        count: impl Fn(&Bytes) + Send + 'static,
+    ) -> (net::Body, Feeding) {
+        let (sender, pieces) = mpsc::channel(WAITING);
+        let work = match self {
+            Feed::Ours(blob) => {
+                let blob = blob.clone();
+                tokio::task::spawn_blocking(move || {
+                    let digest = blob.digest();
+                    let read = read(&*blob, offset, length, &sender);
+                    read.map_err(|source| {
+                        let _ = sender.blocking_send(Err(broken_off()));
+                        Error::Blob { digest, source }
+                    })
+                })
+            }
+            Feed::Remote(remote) => {
+                let remote = remote.clone();
+                tokio::spawn(async move {
+                    let sent = remote.send(offset, length, &sender).await;
+                    if sent.is_err() {
+                        let _ = sender.send(Err(broken_off())).await;
+                    }
+                    sent
+                })
+            }
+        };
+        (net::Body { length, pieces, count: Box::new(count) }, Feeding(work))
+    }
+
+    /// After a registry said that it got other bytes: whether ours are still what they were.
+    pub(super) async fn verify(&self) -> Result<(), Error> {
+        // What another registry sends was hashed on the way.
+        let Feed::Ours(blob) = self else { return Ok(()) };
+        let blob = blob.clone();
+        let hashed =
+            tokio::task::spawn_blocking(move || (blob.digest(), super::blob::hash(&*blob)));
+        let hashed = hashed.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
+        match hashed {
+            (digest, Ok(got)) if got == digest => Ok(()),
+            (digest, Ok(got)) => Err(Error::Changed { digest, got }),
+            (digest, Err(source)) => Err(Error::Blob { digest, source }),
+        }
+    }
+}
+
+impl Feeding {
+    /// After the request is over: the error of the source, if it was the source that failed.
+    pub(super) async fn done(self) -> Result<(), Error> {
+        self.0.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))
+    }
+}
+
+fn read(
+    blob: &dyn Blob,
+    offset: u64,
+    length: u64,
+    sender: &mpsc::Sender<io::Result<Bytes>>,
+) -> io::Result<()> {
+    let mut reader = blob.open(offset)?.take(length);
+    let mut left = length;
+    while left > 0 {
+        let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let mut piece = vec![0; wanted];
+        reader.read_exact(&mut piece)?;
+        left -= wanted as u64;
+        if sender.blocking_send(Ok(piece.into())).is_err() {
+            // The request ended before its body did.
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// What the request is told; the cause is told to the caller.
+fn broken_off() -> io::Error {
+    io::Error::other("the source of the bytes failed")
+}

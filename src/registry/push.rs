@@ -1,0 +1,235 @@
+//! An image into a repository: blobs, config, manifest by digest, proof, tags; in this order, so
+//! that no name ever means an image that is not whole.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde::Deserialize;
+
+use super::address::Address;
+use super::client::refused;
+use super::feed::Feed;
+use super::pin::stated;
+use super::upload::Upload;
+use super::{Client, Error, Held, Image, Source};
+use crate::digest::Digest;
+use crate::image::Repository;
+use crate::ui::Bar;
+
+/// Blobs that are looked at at the same time; fewer of them are sent ([`Client::with_uploads`]).
+const LOOKS: usize = 8;
+
+/// The media type of a manifest that does not say its own.
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// An image that is to be in a repository.
+#[derive(Debug, Clone)]
+pub struct Push<'a> {
+    /// Where.
+    pub to: &'a Repository,
+    /// Its layers.
+    pub layers: &'a [Source],
+    /// The image config.
+    pub config: Bytes,
+    /// The manifest, byte for byte.
+    pub manifest: Bytes,
+    /// Names for it; may be empty.
+    pub tags: &'a [String],
+}
+
+/// How a blob came to be where it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// It was there.
+    Present,
+    /// The registry had it in another repository.
+    Mounted,
+    /// It was sent: bytes that were put on the way, repeated ones included.
+    Sent(u64),
+}
+
+/// An image that is in a registry, read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// The image as the registry has it.
+    pub image: Image,
+    /// Each layer, and last the config; empty when the image was there, whole.
+    pub blobs: Vec<(Digest, Placed)>,
+}
+
+impl Pushed {
+    /// Bytes that were put on the way, repeated ones included.
+    pub fn sent(&self) -> u64 {
+        let sent = |placed: &Placed| if let Placed::Sent(bytes) = placed { *bytes } else { 0 };
+        self.blobs.iter().map(|(_, placed)| sent(placed)).sum()
+    }
+}
+
+impl Client {
+    /// Pushes an image and reads it back. What is there already is not sent again, so a push that
+    /// failed goes on where it was. `bar` counts the bytes of all its layers and its config.
+    ///
+    /// Errors: [`Error::Unreachable`] (exit 5), [`Error::Integrity`] and [`Error::Changed`] (exit
+    /// 6), everything a registry refuses or loses (exit 8).
+    pub async fn push(&self, push: &Push<'_>, bar: &Bar) -> Result<Pushed, Error> {
+        let pinned = push.to.pinned(Digest::of(&push.manifest));
+        // A token for reading alone is often refused for a repository that does not exist yet.
+        self.ask_to_push(&Address::pinned(&pinned), None);
+        let there = match self.exists(&pinned).await? {
+            false => None,
+            // A manifest whose blobs were deleted is made whole again.
+            true => match self.read_back(&pinned).await {
+                Err(Error::MissingBlob { .. }) => None,
+                read => Some(read?),
+            },
+        };
+        let (image, blobs) = match there {
+            Some(image) => {
+                bar.inc(push.layers.iter().map(Source::size).sum());
+                (image, vec![])
+            }
+            None => {
+                let config = Source::Ours(Arc::new(Held::new(push.config.clone())));
+                let layers = push.layers.iter().map(|layer| async {
+                    Ok::<_, Error>((layer.digest(), self.place(push.to, layer, bar).await?))
+                });
+                let mut blobs: Vec<_> = stream::iter(layers).buffered(LOOKS).try_collect().await?;
+                blobs.push((config.digest(), self.place(push.to, &config, bar).await?));
+                self.put_manifest(push.to, &push.manifest).await?;
+                (self.read_back(&pinned).await?, blobs)
+            }
+        };
+        for tag in push.tags {
+            self.put_tag(push.to, &push.manifest, tag).await?;
+        }
+        Ok(Pushed { image, blobs })
+    }
+
+    /// Whether the repository has a blob.
+    pub async fn has_blob(&self, to: &Repository, digest: Digest) -> Result<bool, Error> {
+        let address = address_of(to, digest);
+        let Some(headers) = self.head(&address, &format!("blobs/{digest}")).await? else {
+            return Ok(false);
+        };
+        address.check(stated(&headers), digest)?;
+        Ok(true)
+    }
+
+    /// Brings a blob into a repository: found there, mounted from another repository of the
+    /// registry, or sent. Of several calls for one blob in one run only one sends it; layers may so
+    /// be placed while others are still being made. `bar` counts its bytes.
+    pub async fn place(&self, to: &Repository, blob: &Source, bar: &Bar) -> Result<Placed, Error> {
+        let digest = blob.digest();
+        let address = address_of(to, digest);
+        let places = self.uploads.places(&address, digest);
+        let mut places = places.lock().await;
+        let mut placed = Placed::Present;
+        if !places.contains(&to.name) {
+            let neighbour = match blob {
+                Source::Base { from, .. } if from.registry() == to.registry => {
+                    Some(from.repository()).filter(|from| *from != to.name)
+                }
+                _ => None,
+            };
+            let from = places.first().map(String::as_str).or(neighbour).map(str::to_owned);
+            self.ask_to_push(&address, from.as_deref());
+            if !self.has_blob(to, digest).await? {
+                placed = self.bring(&address, blob, from.as_deref(), bar).await?;
+            }
+            places.push(to.name.clone());
+        }
+        if !matches!(placed, Placed::Sent(_)) {
+            bar.inc(blob.size());
+        }
+        Ok(placed)
+    }
+
+    async fn bring(
+        &self,
+        address: &Address,
+        blob: &Source,
+        from: Option<&str>,
+        bar: &Bar,
+    ) -> Result<Placed, Error> {
+        let (digest, size) = (blob.digest(), blob.size());
+        let session = match from {
+            Some(from) => match self.mount(address, digest, from).await? {
+                Some(session) => Some(session),
+                None => return Ok(Placed::Mounted),
+            },
+            None => None,
+        };
+        let _slot = self.uploads.slots.acquire().await.expect("the semaphore is never closed");
+        let feed = match blob {
+            Source::Ours(blob) => Feed::Ours(blob.clone()),
+            Source::Base { from, .. } => {
+                Feed::Remote(self.remote(from, digest, size).await?.into())
+            }
+        };
+        let session = match session {
+            Some(session) => session,
+            None => self.open_session(address).await?,
+        };
+        let upload = Upload::new(self, address.clone(), (digest, size), feed, bar);
+        Ok(Placed::Sent(upload.run(session).await?))
+    }
+
+    /// Puts a manifest under its digest. Its blobs must be there.
+    pub async fn put_manifest(&self, to: &Repository, manifest: &Bytes) -> Result<Digest, Error> {
+        let digest = Digest::of(manifest);
+        let pinned = to.pinned(digest);
+        self.put(&Address::pinned(&pinned), manifest, &digest.to_string()).await
+    }
+
+    /// Makes a tag mean this manifest. A tag that does so already is left alone: some registries
+    /// refuse to write any tag twice.
+    pub async fn put_tag(
+        &self,
+        to: &Repository,
+        manifest: &Bytes,
+        tag: &str,
+    ) -> Result<Digest, Error> {
+        let digest = Digest::of(manifest);
+        let address = Address::new(&to.registry, &to.name, &format!("{to}:{tag}"));
+        self.ask_to_push(&address, None);
+        let now = self.head(&address, &format!("manifests/{tag}")).await?;
+        if now.is_some_and(|headers| stated(&headers) == Some(digest)) {
+            return Ok(digest);
+        }
+        self.put(&address, manifest, tag).await
+    }
+
+    async fn put(&self, address: &Address, manifest: &Bytes, name: &str) -> Result<Digest, Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Typed {
+            media_type: Option<String>,
+        }
+        let digest = Digest::of(manifest);
+        let typed: Typed = serde_json::from_slice(manifest)
+            .map_err(|error| address.malformed("the manifest to be pushed", error))?;
+        let media_type = typed.media_type.unwrap_or_else(|| MANIFEST.to_owned());
+        let media_type = HeaderValue::try_from(media_type)
+            .map_err(|error| address.malformed("the manifest to be pushed", error))?;
+        self.ask_to_push(address, None);
+        let url = self.url(address, &format!("manifests/{name}")).await?;
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, media_type)]);
+        let mut budget = self.budget();
+        let sent =
+            self.send_to(address, Method::PUT, &url, &headers, manifest.clone(), &mut budget);
+        let answer = sent.await?;
+        if !answer.status().is_success() {
+            return Err(refused(address, answer).await);
+        }
+        address.check(stated(answer.headers()), digest)?;
+        Ok(digest)
+    }
+}
+
+/// The address of a repository, for messages about one of its blobs.
+fn address_of(to: &Repository, digest: Digest) -> Address {
+    Address::new(&to.registry, &to.name, &format!("the blob {digest} for {to}"))
+}

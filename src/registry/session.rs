@@ -1,0 +1,123 @@
+//! An upload session: its address, which the registry changes as it likes, and how far it is
+//! (distribution spec 1.1, "Pushing blobs"). Pure.
+
+use reqwest::header::{HeaderMap, LOCATION, RANGE};
+use url::Url;
+
+/// A session that a registry opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Session {
+    /// Where the next request goes.
+    pub(super) url: Url,
+    /// Bytes that the registry has.
+    pub(super) offset: u64,
+    /// Bytes that every part but the last must have at least.
+    pub(super) least: u64,
+}
+
+impl Session {
+    /// The session of an answer to a request to `url`. `Err`: what makes no sense in it.
+    pub(super) fn opened(url: &Url, headers: &HeaderMap) -> Result<Self, String> {
+        let location = location(url, headers)?.ok_or("it has no Location")?;
+        let least = headers.get("oci-chunk-min-length").and_then(|v| v.to_str().ok()?.parse().ok());
+        Ok(Session { url: location, offset: 0, least: least.unwrap_or(0) })
+    }
+
+    /// Where it goes on; a registry that says nothing keeps the address.
+    pub(super) fn follow(&mut self, headers: &HeaderMap) -> Result<(), String> {
+        if let Some(url) = location(&self.url, headers)? {
+            self.url = url;
+        }
+        Ok(())
+    }
+
+    /// The address that ends the session with this digest.
+    pub(super) fn closing(&self, digest: impl ToString) -> Url {
+        let mut url = self.url.clone();
+        url.query_pairs_mut().append_pair("digest", &digest.to_string());
+        url
+    }
+}
+
+/// The absolute form of Location; a registry behind a TLS proxy may not know that it is.
+fn location(base: &Url, headers: &HeaderMap) -> Result<Option<Url>, String> {
+    let Some(value) = headers.get(LOCATION) else { return Ok(None) };
+    let text = value.to_str().map_err(|_| "its Location is no text")?;
+    let mut url =
+        base.join(text).map_err(|error| format!("its Location `{text}` is no URL: {error}"))?;
+    if base.scheme() == "https" && url.scheme() == "http" && url.host_str() == base.host_str() {
+        let explicit = url.port();
+        // Both can only fail for URLs without a host.
+        let _ = url.set_scheme("https");
+        let _ = url.set_port(explicit);
+    }
+    if !matches!(url.scheme(), "https" | "http")
+        || base.scheme() == "https" && url.scheme() == "http"
+    {
+        return Err(format!("its Location {} is less safe than the registry", url.scheme()));
+    }
+    Ok(Some(url))
+}
+
+/// Bytes that a registry has, from `Range: 0-LAST` (inclusive; some write `bytes=0-LAST`). `0-0` is
+/// one byte by the letter and none by the registries that are used: it says nothing.
+pub(super) fn received(headers: &HeaderMap) -> Option<u64> {
+    let text = headers.get(RANGE)?.to_str().ok()?.trim();
+    let (first, last) = text.strip_prefix("bytes=").unwrap_or(text).split_once('-')?;
+    let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    if first == 0 && last > 0 { last.checked_add(1) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn open(base: &str, location: &'static str) -> Result<String, String> {
+        let base = Url::parse(base).unwrap();
+        Session::opened(&base, &headers(&[("location", location)])).map(|s| s.url.to_string())
+    }
+
+    #[test]
+    fn a_location_is_resolved_and_never_less_safe() {
+        let base = "https://r.example:5000/v2/a/blobs/uploads/";
+        let at = |location| open(base, location).unwrap();
+        assert_eq!(at("/v2/a/x?_state=b%3D"), "https://r.example:5000/v2/a/x?_state=b%3D");
+        assert_eq!(at("x"), "https://r.example:5000/v2/a/blobs/uploads/x");
+        assert_eq!(at("https://s.example/x"), "https://s.example/x");
+        assert_eq!(at("http://r.example:5000/x"), "https://r.example:5000/x");
+        assert!(open(base, "http://s.example/x").is_err());
+        assert!(open(base, "ftp://r.example/x").is_err());
+        assert_eq!(open("http://r/", "https://s/x").unwrap(), "https://s/x");
+        assert!(Session::opened(&Url::parse(base).unwrap(), &HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn a_session_keeps_its_query_when_it_ends() {
+        let url = Url::parse("http://r/x?_state=a%3D").unwrap();
+        let session = Session { url, offset: 0, least: 0 };
+        assert_eq!(
+            session.closing("sha256:0").as_str(),
+            "http://r/x?_state=a%3D&digest=sha256%3A0"
+        );
+    }
+
+    #[test]
+    fn ranges_are_inclusive_and_an_empty_one_is_ambiguous() {
+        let received = |text| received(&headers(&[("range", text)]));
+        assert_eq!(received("0-999"), Some(1000));
+        assert_eq!(received("bytes=0-999"), Some(1000));
+        for text in ["0-0", "5-9", "0-", "", "0-18446744073709551615"] {
+            assert_eq!(received(text), None, "{text}");
+        }
+    }
+}

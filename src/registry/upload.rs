@@ -1,0 +1,371 @@
+//! One blob into one repository: in parts that go on where they stopped, or in one request where a
+//! registry wants that (distribution spec 1.1, "Pushing blobs").
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Response, StatusCode};
+use url::Url;
+
+use super::address::Address;
+use super::authorize::Challenge;
+use super::client::{Said, refused};
+use super::feed::Feed;
+use super::pin::stated;
+use super::session::{Session, received};
+use super::{Client, Error};
+use crate::digest::Digest;
+use crate::net::{self, Budget, Retry};
+use crate::ui::Bar;
+
+/// Sessions that are opened for one blob before it is given up.
+const SESSIONS: u32 = 6;
+
+/// No part is made smaller than this because a registry finds it too large.
+const SMALLEST: u64 = 1024 * 1024;
+
+/// More than this many new bytes in a part that failed: the connection was worth having.
+const PROGRESS: u64 = 256 * 1024;
+
+/// A blob on its way.
+pub(super) struct Upload<'a> {
+    client: &'a Client,
+    /// Its repository; the reference names the blob.
+    address: Address,
+    digest: Digest,
+    size: u64,
+    feed: Feed,
+    budget: Budget,
+    /// Bytes of a part; `None`: the registry wants it whole.
+    chunk: Option<u64>,
+    /// The offset of the part that was last refused as out of order.
+    disordered: Option<u64>,
+    tally: Arc<Tally>,
+}
+
+/// What was put on the way so far.
+struct Tally {
+    bar: Bar,
+    /// Bytes, repeated ones included.
+    sent: AtomicU64,
+    /// How far the furthest of them is in the blob: the bar counts no byte twice.
+    furthest: AtomicU64,
+}
+
+impl Tally {
+    fn count(&self, bytes: u64, position: u64) {
+        self.sent.fetch_add(bytes, Relaxed);
+        let before = self.furthest.fetch_max(position, Relaxed);
+        self.bar.inc(position.saturating_sub(before));
+    }
+}
+
+/// Why a session is over.
+enum End {
+    /// The blob is there.
+    Done,
+    /// The registry does not know the session any more.
+    Lost { offset: u64 },
+    /// Nothing arrived, or one byte: cheaper to begin again than to find out.
+    Empty,
+    /// It got other bytes than were sent.
+    Spoiled,
+    /// It does not take parts.
+    Whole,
+}
+
+/// What became of one part.
+enum Part {
+    Answer(Response),
+    Broken(net::Error),
+}
+
+impl Client {
+    /// Opens an upload session.
+    pub(super) async fn open_session(&self, address: &Address) -> Result<Session, Error> {
+        let url = self.url(address, "blobs/uploads/").await?;
+        let answer = self.post(address, &url).await?;
+        match answer.status() {
+            StatusCode::ACCEPTED => session(address, &answer),
+            _ => Err(refused(address, answer).await),
+        }
+    }
+
+    /// Asks for a blob of another repository of the same registry. `None`: it is there now; else
+    /// the session to upload it.
+    pub(super) async fn mount(
+        &self,
+        address: &Address,
+        digest: Digest,
+        from: &str,
+    ) -> Result<Option<Session>, Error> {
+        let mut url = self.url(address, "blobs/uploads/").await?;
+        url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", from);
+        let answer = self.post(address, &url).await?;
+        match answer.status() {
+            StatusCode::CREATED => {
+                address.check(stated(answer.headers()), digest)?;
+                Ok(None)
+            }
+            StatusCode::ACCEPTED => session(address, &answer).map(Some),
+            // Some refuse what they cannot mount; the blob can still be sent.
+            status if status.is_client_error() => {
+                tracing::debug!(%status, from, "the mount was refused");
+                self.open_session(address).await.map(Some)
+            }
+            _ => Err(refused(address, answer).await),
+        }
+    }
+
+    async fn post(&self, address: &Address, url: &Url) -> Result<Response, Error> {
+        let headers = HeaderMap::new();
+        self.send_to(address, Method::POST, url, &headers, Bytes::new(), &mut self.budget()).await
+    }
+}
+
+fn session(address: &Address, answer: &Response) -> Result<Session, Error> {
+    Session::opened(answer.url(), answer.headers())
+        .map_err(|cause| address.malformed("the upload session", cause))
+}
+
+impl<'a> Upload<'a> {
+    pub(super) fn new(
+        client: &'a Client,
+        address: Address,
+        (digest, size): (Digest, u64),
+        feed: Feed,
+        bar: &Bar,
+    ) -> Self {
+        let (budget, chunk) = (client.budget(), Some(client.uploads.chunk));
+        let (sent, furthest) = (AtomicU64::new(0), AtomicU64::new(0));
+        let tally = Arc::new(Tally { bar: bar.clone(), sent, furthest });
+        Upload { client, address, digest, size, feed, budget, chunk, disordered: None, tally }
+    }
+
+    /// Sends the blob into `session`, or into new ones when that is lost. Bytes that were put on
+    /// the way.
+    pub(super) async fn run(mut self, mut session: Session) -> Result<u64, Error> {
+        let mut times = 0;
+        loop {
+            let end = self.fill(session).await?;
+            match &end {
+                End::Done => break,
+                End::Whole => self.chunk = None,
+                // What failed before was paid for from the budget.
+                End::Empty => {}
+                // The answer to the last part may be all that was lost.
+                End::Lost { .. } if self.is_there().await? => break,
+                End::Lost { .. } | End::Spoiled => times += 1,
+            }
+            if times == SESSIONS {
+                return Err(self.given_up(&end, times));
+            }
+            session = self.client.open_session(&self.address).await?;
+        }
+        self.tally.count(0, self.size);
+        Ok(self.tally.sent.load(Relaxed))
+    }
+
+    async fn is_there(&self) -> Result<bool, Error> {
+        let path = format!("blobs/{}", self.digest);
+        Ok(self.client.head(&self.address, &path).await?.is_some())
+    }
+
+    fn given_up(&self, end: &End, times: u32) -> Error {
+        match end {
+            End::Lost { offset } => {
+                let (reference, host) = (self.address.reference.clone(), self.address.name.clone());
+                Error::SessionLost { reference, host, times, sent: *offset }
+            }
+            _ => self.address.contradiction("what arrived", self.digest, "something else"),
+        }
+    }
+
+    /// Part after part until the session is over.
+    async fn fill(&mut self, mut session: Session) -> Result<End, Error> {
+        loop {
+            let chunk = self.chunk.map_or(u64::MAX, |chunk| chunk.max(session.least));
+            let end = self.size.min(session.offset.saturating_add(chunk));
+            let last = end == self.size;
+            let answer = match self.send_part(&session, end).await? {
+                Part::Answer(answer) => answer,
+                Part::Broken(error) => {
+                    self.wait(&session.url, Err(error)).await?;
+                    match self.locate(&mut session).await? {
+                        None => continue,
+                        Some(end) => return Ok(end),
+                    }
+                }
+            };
+            let status = answer.status();
+            if status.is_success() && last {
+                self.address.check(stated(answer.headers()), self.digest)?;
+                return Ok(End::Done);
+            }
+            if status.is_success() {
+                let taken = received(answer.headers()).unwrap_or(end);
+                if taken > end || taken <= session.offset {
+                    // It took none of it, or more than there was: only the session itself knows.
+                    self.wait(&session.url, Ok(answer)).await?;
+                } else {
+                    self.follow(&mut session, answer.headers())?;
+                    session.offset = taken;
+                    self.budget.renew();
+                    continue;
+                }
+            } else if status == StatusCode::UNAUTHORIZED {
+                self.renew(&session, answer).await?;
+            } else if Retry::is_passing(status) {
+                self.wait(&session.url, Ok(answer)).await?;
+            } else if status == StatusCode::PAYLOAD_TOO_LARGE {
+                let smaller = ((end - session.offset) / 2).max(session.least);
+                if smaller < SMALLEST || smaller >= end - session.offset {
+                    return Err(refused(&self.address, answer).await);
+                }
+                self.chunk = Some(smaller);
+            } else {
+                let said = Said::read(answer).await;
+                match &*said.code {
+                    "BLOB_UPLOAD_UNKNOWN" | "BLOB_UPLOAD_INVALID" => {
+                        return Ok(End::Lost { offset: session.offset });
+                    }
+                    "DIGEST_INVALID" => {
+                        self.feed.verify().await?;
+                        return Ok(End::Spoiled);
+                    }
+                    _ if status == StatusCode::NOT_FOUND => {
+                        return Ok(End::Lost { offset: session.offset });
+                    }
+                    _ if status == StatusCode::FORBIDDEN => {
+                        return Err(self.address.refused(status, &said));
+                    }
+                    _ if status == StatusCode::RANGE_NOT_SATISFIABLE
+                        && self.disordered != Some(session.offset) =>
+                    {
+                        self.disordered = Some(session.offset);
+                        let Some(wait) = self.budget.spend(None) else {
+                            return Err(self.address.refused(status, &said));
+                        };
+                        // A part that broke off may still be on its way into the session.
+                        tokio::time::sleep(wait).await;
+                    }
+                    // A part of a blob was refused for what it is: the whole may be welcome.
+                    _ if self.chunk.is_some() && end - session.offset < self.size => {
+                        tracing::debug!(%status, "the registry takes no parts");
+                        return Ok(End::Whole);
+                    }
+                    _ => return Err(self.address.refused(status, &said)),
+                }
+            }
+            if let Some(end) = self.locate(&mut session).await? {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Sends the bytes from the session's offset to `end`; the last ones end the session.
+    async fn send_part(&mut self, session: &Session, end: u64) -> Result<Part, Error> {
+        let (offset, length) = (session.offset, end - session.offset);
+        let last = end == self.size;
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        if length > 0 && !(offset == 0 && last) {
+            let range = HeaderValue::try_from(format!("{offset}-{}", end - 1));
+            headers.insert(CONTENT_RANGE, range.expect("digits are a header value"));
+        }
+        let (method, url) = match last {
+            true => (Method::PUT, session.closing(self.digest)),
+            false => (Method::PATCH, session.url.clone()),
+        };
+        let ours = self.client.authorization(&self.address, &url);
+        headers.extend(ours.map(|v| (AUTHORIZATION, v)));
+        let (tally, position) = (self.tally.clone(), AtomicU64::new(offset));
+        let (body, feeding) = self.feed.open(offset, length, move |piece| {
+            let bytes = piece.len() as u64;
+            tally.count(bytes, position.fetch_add(bytes, Relaxed) + bytes);
+        });
+        match self.client.net.send_stream(method, &url, &headers, body).await {
+            Ok(answer) => {
+                self.client.heed(&self.address, answer.headers());
+                Ok(Part::Answer(answer))
+            }
+            Err(error) => {
+                feeding.done().await?;
+                Ok(Part::Broken(error))
+            }
+        }
+    }
+
+    /// Asks how far the session is; whether that is its end.
+    async fn locate(&mut self, session: &mut Session) -> Result<Option<End>, Error> {
+        let lost = End::Lost { offset: session.offset };
+        if self.chunk.is_none() {
+            // Parts are refused, so what arrived of the whole cannot be completed.
+            return Ok(Some(lost));
+        }
+        let (address, none) = (&self.address, HeaderMap::new());
+        let url = session.url.clone();
+        let budget = &mut self.budget;
+        let asked = self.client.send_to(address, Method::GET, &url, &none, Bytes::new(), budget);
+        let answer = asked.await?;
+        let status = answer.status();
+        if status.is_server_error()
+            || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        {
+            return Err(refused(&self.address, answer).await);
+        }
+        let offset = match received(answer.headers()) {
+            _ if !status.is_success() => return Ok(Some(lost)),
+            None => return Ok(Some(End::Empty)),
+            Some(offset) if offset > self.size => return Ok(Some(lost)),
+            Some(offset) => offset,
+        };
+        self.follow(session, answer.headers())?;
+        if offset >= session.offset + PROGRESS {
+            self.budget.renew();
+        }
+        session.offset = offset;
+        Ok(None)
+    }
+
+    /// A token that ran out while a part was on its way.
+    async fn renew(&mut self, session: &Session, answer: Response) -> Result<(), Error> {
+        let stale = self.client.authorization(&self.address, &session.url);
+        let challenge = Challenge::find(answer.headers());
+        let (Some(challenge), true) = (challenge, self.address.is_at(&session.url)) else {
+            return Err(refused(&self.address, answer).await);
+        };
+        if self.budget.spend(None).is_none() {
+            return Err(refused(&self.address, answer).await);
+        }
+        self.client.renew(&self.address, &session.url, &challenge, stale.as_ref()).await
+    }
+
+    /// Waits before the next attempt, or gives up with what happened.
+    async fn wait(&mut self, url: &Url, result: Result<Response, net::Error>) -> Result<(), Error> {
+        if self.client.net.wait_after(url, &result, &mut self.budget).await {
+            return Ok(());
+        }
+        match result {
+            Ok(answer) => Err(refused(&self.address, answer).await),
+            Err(source) => Err(self.address.unreachable(source)),
+        }
+    }
+
+    fn follow(&self, session: &mut Session, headers: &HeaderMap) -> Result<(), Error> {
+        let followed = session.follow(headers);
+        followed.map_err(|cause| self.address.malformed("the upload session", cause))
+    }
+}
+
+impl Address {
+    /// That what a registry states is the digest of what was sent.
+    pub(super) fn check(&self, stated: Option<Digest>, expected: Digest) -> Result<(), Error> {
+        match stated {
+            Some(got) if got != expected => Err(self.contradiction("what arrived", expected, got)),
+            _ => Ok(()),
+        }
+    }
+}

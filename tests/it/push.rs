@@ -1,0 +1,327 @@
+//! Pushing to a real registry: what goes where, and in which order.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use bytes::Bytes;
+use envlock::digest::Digest;
+use envlock::exit::{Classified, Exit};
+use envlock::image::Repository;
+use envlock::net::{self, Retry};
+use envlock::reference::PinnedReference;
+use envlock::registry::{Blob, Client, Error, Held, Placed, Push, Source};
+use envlock::spec::RegistrySpec;
+use envlock::ui::Bar;
+use serde_json::json;
+
+use crate::support::{Faulty, Harm, Registry, Sessions};
+
+/// A client that does not wait long, with parts of `chunk` bytes.
+pub fn client(chunk: u64) -> Client {
+    let first = std::time::Duration::from_millis(1);
+    let silence = std::time::Duration::from_secs(2);
+    let net = net::Client::with_silence(Retry { first, ..Retry::default() }, silence).unwrap();
+    Client::new(net, &RegistrySpec::default(), false).with_uploads(None, Some(chunk))
+}
+
+/// Bytes that `seed` makes different from others, and that no compression shortens.
+pub fn noise(seed: u64, length: usize) -> Bytes {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let words = std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.flatten().take(length).collect()
+}
+
+pub fn ours(bytes: Bytes) -> Source {
+    Source::Ours(Arc::new(Held::new(bytes)))
+}
+
+/// An image of these layers, on its way to a repository.
+pub struct Image {
+    pub to: Repository,
+    pub layers: Vec<Source>,
+    pub config: Bytes,
+    pub manifest: Bytes,
+    pub tags: Vec<String>,
+}
+
+impl Image {
+    pub fn new(host: &str, name: &str, layers: Vec<Source>) -> Self {
+        let ids: Vec<_> = layers.iter().map(|layer| layer.digest().to_string()).collect();
+        let config = json!({"os": "linux", "architecture": "amd64", "config": {},
+            "rootfs": {"type": "layers", "diff_ids": ids}});
+        let config = Bytes::from(serde_json::to_vec(&config).unwrap());
+        let described = |media: &str, digest: Digest, size: u64| {
+            json!({"mediaType": format!("application/vnd.oci.image.{media}"),
+                "digest": digest.to_string(), "size": size})
+        };
+        let list: Vec<_> =
+            layers.iter().map(|l| described("layer.v1.tar+gzip", l.digest(), l.size())).collect();
+        let manifest = json!({"schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": described("config.v1+json", Digest::of(&config), config.len() as u64),
+            "layers": list});
+        let manifest = Bytes::from(serde_json::to_vec(&manifest).unwrap());
+        let to = Repository { registry: host.to_owned(), name: name.to_owned() };
+        Image { to, layers, config, manifest, tags: vec!["v1".to_owned(), "latest".to_owned()] }
+    }
+
+    pub fn push(&self) -> Push<'_> {
+        Push {
+            to: &self.to,
+            layers: &self.layers,
+            config: self.config.clone(),
+            manifest: self.manifest.clone(),
+            tags: &self.tags,
+        }
+    }
+
+    /// The image at a registry, whatever it was pushed through.
+    pub fn at(&self, host: &str) -> PinnedReference {
+        PinnedReference::new(host, &self.to.name, Digest::of(&self.manifest))
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.layers.iter().map(Source::size).sum::<u64>() + self.config.len() as u64
+    }
+}
+
+/// Asks the registry itself for every byte of the image.
+pub async fn assert_whole(registry: &Registry, image: &Image) {
+    let http = reqwest::Client::new();
+    let base = format!("http://{}/v2/{}", registry.host(), image.to.name);
+    let blobs = image.layers.iter().map(Source::digest).chain([Digest::of(&image.config)]);
+    for digest in blobs {
+        let answer = http.get(format!("{base}/blobs/{digest}")).send().await.unwrap();
+        assert_eq!(Digest::of(answer.bytes().await.unwrap()), digest);
+    }
+    for tag in &image.tags {
+        let answer = http.get(format!("{base}/manifests/{tag}"));
+        let answer = answer.header("Accept", "application/vnd.oci.image.manifest.v1+json");
+        assert_eq!(answer.send().await.unwrap().bytes().await.unwrap(), image.manifest);
+    }
+}
+
+#[tokio::test]
+async fn an_image_arrives_whole_and_a_second_push_sends_nothing() {
+    let registry = Registry::start();
+    let layers = [700_000, 100_000, 65_536, 1, 0].map(|n| ours(noise(n as u64, n)));
+    let image = Image::new(registry.host(), "team/ray", layers.to_vec());
+    let client = client(100_000);
+    let pushed = client.push(&image.push(), &Bar::hidden()).await.unwrap();
+    assert_eq!(pushed.sent(), image.bytes());
+    assert_eq!(pushed.blobs.len(), 6);
+    assert_eq!(pushed.image.reference, image.at(registry.host()));
+    assert_whole(&registry, &image).await;
+
+    // A registry whose tags cannot be written again is content too.
+    let proxy = Faulty::before(registry.host(), Sessions::Passed);
+    proxy.harm(|asked| {
+        asked.path.contains("/manifests/v1").then(|| match &*asked.method {
+            "PUT" => Harm::status(400),
+            _ => Harm::Headers(vec![]),
+        })
+    });
+    let through = Repository { registry: proxy.host(), ..image.to.clone() };
+    let same = Push { to: &through, ..image.push() };
+    self::client(100_000).push(&same, &Bar::hidden()).await.unwrap();
+    assert_eq!(proxy.harms(), 1);
+
+    let again = self::client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+    assert_eq!((again.sent(), again.blobs.len()), (0, 0));
+    // Only the manifest differs: nothing else is sent.
+    let other = Image { manifest: Bytes::from([&image.manifest[..], b"\n"].concat()), ..image };
+    let pushed = self::client(100_000).push(&other.push(), &Bar::hidden()).await.unwrap();
+    assert!(pushed.blobs.iter().all(|(_, placed)| *placed == Placed::Present), "{pushed:?}");
+    assert_whole(&registry, &other).await;
+}
+
+#[tokio::test]
+async fn parts_are_in_order_and_the_manifest_comes_after_its_blobs_and_before_its_tags() {
+    let registry = Registry::start();
+    let proxy = Faulty::before(registry.host(), Sessions::Kept);
+    let image = Image::new(&proxy.host(), "team/ray", vec![ours(noise(1, 250_000))]);
+    client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+    let asked = proxy.asked();
+    let ranges: Vec<_> = asked.iter().filter_map(|a| a.header("content-range")).collect();
+    assert_eq!(ranges, ["0-99999", "100000-199999", "200000-249999"]);
+    let lines: Vec<_> = asked
+        .iter()
+        .map(|a| {
+            let path = a.path.split(['?', '@']).next().unwrap().replace("/v2/team/ray/", "");
+            format!("{} {}", a.method, path.split('/').take(2).collect::<Vec<_>>().join("/"))
+        })
+        .collect();
+    let digest = Digest::of(&image.manifest);
+    let manifest = |method: &str| format!("{method} manifests/{digest}");
+    let at = |line: &str| lines.iter().rposition(|l| l == line).unwrap_or_else(|| panic!("{line}"));
+    assert_eq!(lines[0], manifest("HEAD"));
+    assert!(at("PUT blobs/uploads") < at(&manifest("PUT")));
+    assert!(at(&manifest("PUT")) < at(&manifest("GET")));
+    assert!(at(&manifest("GET")) < at("PUT manifests/v1"));
+    assert_whole(&registry, &image).await;
+}
+
+#[tokio::test]
+async fn two_images_share_their_layers_in_one_run() {
+    let registry = Registry::start();
+    let shared = ours(noise(1, 400_000));
+    let ray = Image::new(registry.host(), "team/ray", vec![shared.clone(), ours(noise(2, 1000))]);
+    let marimo = Image::new(registry.host(), "team/marimo", vec![shared.clone()]);
+    let client = client(100_000);
+    let bar = Bar::hidden();
+    let (one, two) = (ray.push(), marimo.push());
+    let (first, second, early) = tokio::join!(
+        client.push(&one, &bar),
+        client.push(&two, &bar),
+        client.place(&ray.to, &shared, &bar)
+    );
+    let (first, second) = (first.unwrap(), second.unwrap());
+    let placed = [first.blobs[0].1, second.blobs[0].1, early.unwrap()];
+    let count = |wanted: Placed| placed.iter().filter(|placed| **placed == wanted).count();
+    assert_eq!(count(Placed::Sent(400_000)), 1, "{placed:?}");
+    assert_eq!(count(Placed::Mounted), 1, "{placed:?}");
+    assert_eq!(count(Placed::Present), 1, "{placed:?}");
+    assert_whole(&registry, &ray).await;
+    assert_whole(&registry, &marimo).await;
+}
+
+#[tokio::test]
+async fn layers_of_a_base_are_mounted_or_copied_from_where_they_are() {
+    let registry = Registry::start();
+    let elsewhere = Registry::start();
+    let layer = noise(1, 500_000);
+    let base = |registry: &Registry| {
+        let image = Image::new(registry.host(), "base/cuda", vec![ours(layer.clone())]);
+        (image.at(registry.host()), image)
+    };
+    let source = |from: &PinnedReference| Source::Base {
+        from: from.clone(),
+        digest: Digest::of(&layer),
+        size: layer.len() as u64,
+    };
+    let (near, image) = base(&registry);
+    client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+    let mounted = Image::new(registry.host(), "team/near", vec![source(&near)]);
+    let pushed = client(100_000).push(&mounted.push(), &Bar::hidden()).await.unwrap();
+    assert_eq!(pushed.blobs[0].1, Placed::Mounted);
+    assert_whole(&registry, &mounted).await;
+
+    let (_, image) = base(&elsewhere);
+    client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+    let proxy = Faulty::before(elsewhere.host(), Sessions::Passed);
+    let cuts = AtomicUsize::new(0);
+    proxy.harm(move |asked| {
+        let blob = asked.method == "GET" && asked.path.contains("/blobs/");
+        (blob && cuts.fetch_add(1, SeqCst) < 3).then_some(Harm::CutAnswer(150_000))
+    });
+    let far = image.at(&proxy.host());
+    let registry = Registry::start();
+    let copied = Image::new(registry.host(), "team/far", vec![source(&far)]);
+    let pushed = client(200_000).push(&copied.push(), &Bar::hidden()).await.unwrap();
+    assert_eq!(pushed.blobs[0].1, Placed::Sent(500_000));
+    assert!(proxy.harms() >= 3);
+    assert_whole(&registry, &copied).await;
+}
+
+#[tokio::test]
+async fn a_base_layer_with_other_bytes_is_never_published() {
+    let elsewhere = Registry::start();
+    let layer = noise(1, 300_000);
+    let image = Image::new(elsewhere.host(), "base/cuda", vec![ours(layer.clone())]);
+    client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+    let proxy = Faulty::before(elsewhere.host(), Sessions::Passed);
+    proxy.harm(|asked| (asked.method == "GET").then_some(Harm::Spoil));
+    let registry = Registry::start();
+    let source = Source::Base {
+        from: image.at(&proxy.host()),
+        digest: Digest::of(&layer),
+        size: layer.len() as u64,
+    };
+    let to = Image::new(registry.host(), "team/ray", vec![source]);
+    let error = client(100_000).push(&to.push(), &Bar::hidden()).await.unwrap_err();
+    assert_eq!(error.exit(), Exit::Integrity, "{error}");
+    assert!(error.to_string().contains(&proxy.host()), "{error}");
+    let gone = to.at(registry.host());
+    assert!(!client(1).exists(&gone).await.unwrap());
+}
+
+/// A file that was changed, or cut, after it was hashed.
+struct Unsteady {
+    promised: Digest,
+    bytes: Bytes,
+    size: u64,
+}
+
+impl Blob for Unsteady {
+    fn digest(&self) -> Digest {
+        self.promised
+    }
+    fn size(&self) -> u64 {
+        self.size
+    }
+    fn open(&self, offset: u64) -> std::io::Result<Box<dyn Read + Send>> {
+        Held::new(self.bytes.clone()).open(offset)
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_changed_or_shrank_since_it_was_hashed_is_named() {
+    let registry = Registry::start();
+    let bytes = noise(1, 300_000);
+    let promised = Digest::of("what it was");
+    let push = |size: u64| {
+        let blob = Unsteady { promised, bytes: bytes.clone(), size };
+        let image = Image::new(registry.host(), "team/ray", vec![Source::Ours(Arc::new(blob))]);
+        async move { client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap_err() }
+    };
+    let changed = push(300_000).await;
+    assert!(matches!(changed, Error::Changed { .. }), "{changed:?}");
+    assert_eq!(changed.exit(), Exit::Integrity);
+    let shrunk = push(300_001).await;
+    assert!(matches!(shrunk, Error::Blob { .. }), "{shrunk:?}");
+    assert!(shrunk.to_string().contains(&promised.to_string()), "{shrunk}");
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_with_the_right_scope_and_renewed_in_the_middle_of_a_blob() {
+    let registry = Registry::start();
+    let base = Image::new(registry.host(), "base/cuda", vec![ours(noise(1, 1000))]);
+    client(100_000).push(&base.push(), &Bar::hidden()).await.unwrap();
+    let proxy = Faulty::with_tokens(registry.host(), 7);
+    let mount = Source::Base {
+        from: base.at(&proxy.host()),
+        digest: base.layers[0].digest(),
+        size: base.layers[0].size(),
+    };
+    let layers = vec![mount, ours(noise(2, 2_000_000))];
+    let image = Image::new(&proxy.host(), "team/ray", layers);
+    let pushed = client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+    assert_eq!(pushed.blobs[0].1, Placed::Mounted);
+    assert_whole(&registry, &image).await;
+    let asked = proxy.asked();
+    let tokens: Vec<_> = asked.iter().filter(|a| a.path.starts_with("/token")).collect();
+    assert!(tokens.len() > 4, "{}", tokens.len());
+    let push = "scope=repository%3Ateam%2Fray%3Apull%2Cpush";
+    assert!(tokens.iter().all(|a| a.path.contains(push)), "{:?}", tokens[0]);
+    let both = format!("{push}&scope=repository%3Abase%2Fcuda%3Apull");
+    assert!(tokens.last().unwrap().path.ends_with(&both), "{:?}", tokens.last());
+}
+
+#[tokio::test]
+async fn what_a_registry_warns_of_is_kept_once() {
+    let registry = Registry::start();
+    let proxy = Faulty::before(registry.host(), Sessions::Passed);
+    let warning = ("Warning", "299 - \"your \\\"token\\\" ends soon\"".to_owned());
+    proxy.harm(move |_| Some(Harm::Headers(vec![warning.clone()])));
+    let image = Image::new(&proxy.host(), "team/ray", vec![ours(noise(1, 1000))]);
+    let client = client(100_000);
+    client.push(&image.push(), &Bar::hidden()).await.unwrap();
+    assert_eq!(client.warnings(), [format!("{}: your \"token\" ends soon", proxy.host())]);
+    assert!(client.warnings().is_empty());
+}

@@ -1,0 +1,441 @@
+//! A proxy before a real registry that does what bad networks and bad registries do.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What is asked of the registry.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub method: String,
+    /// With the query.
+    pub path: String,
+    pub headers: Vec<(String, String)>,
+    /// Bytes of the body.
+    pub length: u64,
+    /// How many requests came before this one.
+    pub number: usize,
+}
+
+impl Asked {
+    /// Whether this is a part of a blob.
+    pub fn is_part(&self) -> bool {
+        matches!(&*self.method, "PATCH" | "PUT") && self.path.contains("/blobs/uploads/")
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| &**v)
+    }
+}
+
+/// What happens to one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Harm {
+    /// Answered by the proxy, before or after it read the body.
+    Status { status: u16, headers: Vec<(&'static str, String)>, body: &'static str, early: bool },
+    /// The connection ends after so many bytes of the request's body.
+    CutRequest(u64),
+    /// The connection ends after so many bytes of the answer.
+    CutAnswer(u64),
+    /// After so many bytes of the body nothing moves any more.
+    Stall(u64),
+    /// The mount is not done: a session is opened instead.
+    NoMount,
+    /// Docker-Content-Digest says something else.
+    WrongDigest,
+    /// A byte of the answer's body is another.
+    Spoil,
+    /// A byte of the request's body is another.
+    SpoilRequest,
+    /// The session is ended behind the client's back.
+    Lose,
+    /// More headers on the answer.
+    Headers(Vec<(&'static str, String)>),
+}
+
+impl Harm {
+    pub fn status(status: u16) -> Self {
+        Harm::Status { status, headers: vec![], body: "", early: false }
+    }
+}
+
+/// How the proxy treats upload sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sessions {
+    /// As the registry behind it does: docker-registry loses a session whose part broke off.
+    Passed,
+    /// As the distribution spec says: what arrived of a part is kept. Locations are relative.
+    Kept,
+}
+
+type Rule = dyn Fn(&Asked) -> Option<Harm> + Send + Sync;
+
+struct State {
+    registry: String,
+    sessions: Sessions,
+    rule: Mutex<Arc<Rule>>,
+    /// Uses that a token has; `None`: no tokens are wanted.
+    token_uses: Option<usize>,
+    tokens: Mutex<Vec<usize>>,
+    /// Stable path → where the registry wants the next part.
+    locations: Mutex<HashMap<String, String>>,
+    received: AtomicU64,
+    harms: AtomicUsize,
+    log: Mutex<Vec<Asked>>,
+    address: SocketAddr,
+    stop: AtomicBool,
+}
+
+/// The running proxy; it stops accepting when dropped.
+pub struct Faulty(Arc<State>);
+
+impl Faulty {
+    /// A harmless proxy before the registry at `HOST:PORT`.
+    pub fn before(registry: &str, sessions: Sessions) -> Self {
+        Self::start(registry, sessions, None)
+    }
+
+    /// The same, asking for bearer tokens that are good for `uses` requests.
+    pub fn with_tokens(registry: &str, uses: usize) -> Self {
+        Self::start(registry, Sessions::Passed, Some(uses))
+    }
+
+    fn start(registry: &str, sessions: Sessions, token_uses: Option<usize>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let state = Arc::new(State {
+            registry: registry.to_owned(),
+            sessions,
+            rule: Mutex::new(Arc::new(|_| None)),
+            token_uses,
+            tokens: Mutex::default(),
+            locations: Mutex::default(),
+            received: AtomicU64::new(0),
+            harms: AtomicUsize::new(0),
+            log: Mutex::default(),
+            address: listener.local_addr().unwrap(),
+            stop: AtomicBool::new(false),
+        });
+        let shared = state.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                if shared.stop.load(SeqCst) {
+                    return;
+                }
+                let state = shared.clone();
+                // A client that goes away in the middle is part of every test.
+                std::thread::spawn(move || drop(state.serve(client.unwrap())));
+            }
+        });
+        Faulty(state)
+    }
+
+    /// What happens to requests from now on.
+    pub fn harm(&self, rule: impl Fn(&Asked) -> Option<Harm> + Send + Sync + 'static) {
+        *self.0.rule.lock().unwrap() = Arc::new(rule);
+    }
+
+    /// `127.0.0.1:PORT`
+    pub fn host(&self) -> String {
+        self.0.address.to_string()
+    }
+
+    /// Bytes of parts of blobs that arrived here.
+    pub fn received(&self) -> u64 {
+        self.0.received.load(SeqCst)
+    }
+
+    /// How much harm was done.
+    pub fn harms(&self) -> usize {
+        self.0.harms.load(SeqCst)
+    }
+
+    pub fn asked(&self) -> Vec<Asked> {
+        self.0.log.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Faulty {
+    fn drop(&mut self) {
+        self.0.stop.store(true, SeqCst);
+        let _ = TcpStream::connect(self.0.address);
+    }
+}
+
+/// An answer's head and body.
+struct Answer {
+    line: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn new(status: u16, headers: &[(&str, String)], body: &str) -> Self {
+        let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), v.clone()));
+        Answer {
+            line: format!("HTTP/1.1 {status} Reply"),
+            headers: headers
+                .chain([("Content-Length".to_owned(), body.len().to_string())])
+                .collect(),
+            body: body.into(),
+        }
+    }
+
+    fn read(stream: TcpStream, head_only: bool) -> std::io::Result<Self> {
+        let mut reader = BufReader::new(stream);
+        let (line, headers) = head(&mut reader)?;
+        let mut body = vec![];
+        if !head_only {
+            reader.read_to_end(&mut body)?;
+        }
+        Ok(Answer { line, headers, body })
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| &**v)
+    }
+
+    fn set(&mut self, name: &str, value: String) {
+        self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        self.headers.push((name.to_owned(), value));
+    }
+
+    fn bytes(mut self) -> Vec<u8> {
+        self.set("Connection", "close".to_owned());
+        let headers: String = self.headers.iter().map(|(n, v)| format!("{n}: {v}\r\n")).collect();
+        let mut bytes = format!("{}\r\n{headers}\r\n", self.line).into_bytes();
+        bytes.extend(self.body);
+        bytes
+    }
+}
+
+/// The first line and the headers.
+fn head(reader: &mut impl BufRead) -> std::io::Result<(String, Vec<(String, String)>)> {
+    let mut first = String::new();
+    reader.read_line(&mut first)?;
+    let mut headers = vec![];
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.push((name.to_owned(), value.trim().to_owned()));
+    }
+    Ok((first.trim_end().to_owned(), headers))
+}
+
+impl State {
+    fn serve(&self, mut client: TcpStream) -> std::io::Result<()> {
+        let mut reader = BufReader::new(client.try_clone()?);
+        let (line, headers) = head(&mut reader)?;
+        let mut words = line.split(' ').map(str::to_owned);
+        let (Some(method), Some(path)) = (words.next(), words.next()) else { return Ok(()) };
+        let mut asked = Asked { method, path, headers, length: 0, number: 0 };
+        asked.length = asked.header("content-length").map_or(0, |v| v.parse().unwrap());
+        assert!(asked.header("transfer-encoding").is_none(), "parts have a length");
+        if let Some(answer) = self.token(&asked) {
+            return client.write_all(&answer.bytes());
+        }
+        asked.number = {
+            let mut log = self.log.lock().unwrap();
+            log.push(asked.clone());
+            log.len() - 1
+        };
+        let rule = self.rule.lock().unwrap().clone();
+        let harm = rule(&asked);
+        if harm.is_some() {
+            self.harms.fetch_add(1, SeqCst);
+        }
+        let mut body =
+            Body { reader: &mut reader, left: asked.length, state: self, part: asked.is_part() };
+        let answer = match &harm {
+            Some(Harm::Status { status, headers, body: text, early }) => {
+                if !early {
+                    body.drain()?;
+                }
+                Answer::new(*status, headers, text)
+            }
+            Some(Harm::CutRequest(after)) => {
+                body.left = body.left.min(*after);
+                self.forward(&asked, &mut body, false, true)?;
+                return Ok(());
+            }
+            Some(Harm::Stall(after)) => {
+                body.left = body.left.min(*after);
+                let whole = *after >= asked.length;
+                self.forward(&asked, &mut body, false, !whole)?;
+                std::thread::sleep(Duration::from_secs(5));
+                return Ok(());
+            }
+            Some(Harm::NoMount) => {
+                let mut plain = asked.clone();
+                plain.path.truncate(plain.path.find('?').unwrap_or(plain.path.len()));
+                self.forward(&plain, &mut body, false, false)?
+            }
+            Some(Harm::Lose) => {
+                body.drain()?;
+                let end = Asked { method: "DELETE".to_owned(), length: 0, ..asked.clone() };
+                let mut none =
+                    Body { reader: &mut std::io::empty(), left: 0, state: self, part: false };
+                self.forward(&end, &mut none, false, false)?;
+                Answer::new(404, &[], r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}"#)
+            }
+            harm => self.forward(&asked, &mut body, *harm == Some(Harm::SpoilRequest), false)?,
+        };
+        let answer = self.harmed(answer, harm.as_ref());
+        let mut bytes = answer.bytes();
+        if let Some(Harm::CutAnswer(after)) = harm {
+            bytes.truncate(usize::try_from(after).unwrap());
+        }
+        client.write_all(&bytes)?;
+        client.flush()
+    }
+
+    fn harmed(&self, mut answer: Answer, harm: Option<&Harm>) -> Answer {
+        match harm {
+            Some(Harm::WrongDigest) => {
+                answer.set("Docker-Content-Digest", format!("sha256:{}", "0".repeat(64)));
+            }
+            Some(Harm::Spoil) => {
+                if let Some(byte) = answer.body.first_mut() {
+                    *byte ^= 1;
+                }
+            }
+            Some(Harm::Headers(headers)) => {
+                headers.iter().for_each(|(name, value)| answer.set(name, value.clone()));
+            }
+            _ => {}
+        }
+        answer
+    }
+
+    /// Takes the request to the registry. `cut`: the body ends before it should.
+    fn forward(
+        &self,
+        asked: &Asked,
+        body: &mut Body<'_>,
+        spoiled: bool,
+        cut: bool,
+    ) -> std::io::Result<Answer> {
+        let kept = self.sessions == Sessions::Kept && asked.path.contains("/blobs/uploads/");
+        let (stable, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
+        let known = self.locations.lock().unwrap().get(stable).cloned();
+        let (mut method, mut path) = (&*asked.method, asked.path.clone());
+        if let (true, Some(location)) = (kept, &known) {
+            path.clone_from(location);
+            if cut {
+                // What a spec-abiding registry has of a part that broke off.
+                method = "PATCH";
+            } else if !query.is_empty() {
+                path = format!("{path}&{query}");
+            }
+        }
+        let mut bytes = vec![];
+        let length = if kept {
+            body.read_to_end(&mut bytes)?;
+            bytes.len() as u64
+        } else {
+            asked.length
+        };
+        let mut registry = TcpStream::connect(&self.registry)?;
+        let mut text = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {length}\r\n",
+            self.address
+        );
+        for (name, value) in &asked.headers {
+            let lower = name.to_lowercase();
+            let own = ["host", "connection", "content-length", "authorization"].contains(&&*lower);
+            // A range must be as long as the body.
+            let stale = cut && kept && lower == "content-range";
+            if !own && !stale {
+                text += &format!("{name}: {value}\r\n");
+            }
+        }
+        registry.write_all(format!("{text}\r\n").as_bytes())?;
+        if kept {
+            registry.write_all(&bytes)?;
+        } else {
+            body.copy(&mut registry, spoiled)?;
+            if cut {
+                return Ok(Answer::new(500, &[], ""));
+            }
+        }
+        let mut answer = Answer::read(registry, asked.method == "HEAD")?;
+        if kept && let Some(location) = answer.get("location") {
+            let location = location
+                .split_once("://")
+                .map_or(location, |(_, rest)| &rest[rest.find('/').unwrap_or(0)..]);
+            let location = location.to_owned();
+            if location.contains("/blobs/uploads/") {
+                let stable = location.split('?').next().unwrap().to_owned();
+                self.locations.lock().unwrap().insert(stable.clone(), location);
+                answer.set("Location", stable);
+            }
+        }
+        Ok(answer)
+    }
+
+    /// The answer to who has no token, or wants one.
+    fn token(&self, asked: &Asked) -> Option<Answer> {
+        let uses = self.token_uses?;
+        let mut tokens = self.tokens.lock().unwrap();
+        if asked.path.starts_with("/token") {
+            self.log.lock().unwrap().push(asked.clone());
+            tokens.push(uses);
+            let text = format!(r#"{{"token": "t{}"}}"#, tokens.len() - 1);
+            return Some(Answer::new(200, &[], &text));
+        }
+        let given = asked.header("authorization").and_then(|v| v.strip_prefix("Bearer t"));
+        let left = given.and_then(|n| tokens.get_mut(n.parse::<usize>().unwrap()));
+        if let Some(left) = left.filter(|left| **left > 0) {
+            *left -= 1;
+            return None;
+        }
+        let challenge = format!(r#"Bearer realm="http://{}/token",service="test""#, self.address);
+        Some(Answer::new(401, &[("WWW-Authenticate", challenge)], ""))
+    }
+}
+
+/// The body of a request, counted where it is part of a blob.
+struct Body<'a> {
+    reader: &'a mut dyn Read,
+    left: u64,
+    state: &'a State,
+    part: bool,
+}
+
+impl Read for Body<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        if wanted == 0 {
+            // A buffered reader would wait for more than there is.
+            return Ok(0);
+        }
+        let got = self.reader.read(&mut buffer[..wanted])?;
+        self.left -= got as u64;
+        if self.part {
+            self.state.received.fetch_add(got as u64, SeqCst);
+        }
+        Ok(got)
+    }
+}
+
+impl Body<'_> {
+    fn drain(&mut self) -> std::io::Result<()> {
+        std::io::copy(self, &mut std::io::sink()).map(drop)
+    }
+
+    fn copy(&mut self, to: &mut TcpStream, spoiled: bool) -> std::io::Result<()> {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut first = spoiled;
+        loop {
+            let got = self.read(&mut buffer)?;
+            if got == 0 {
+                return Ok(());
+            }
+            buffer[0] ^= u8::from(std::mem::take(&mut first));
+            to.write_all(&buffer[..got])?;
+        }
+    }
+}
