@@ -6,6 +6,7 @@ mod client;
 mod contents;
 mod credentials;
 mod dpkg;
+pub mod embedded;
 mod error;
 mod facts;
 mod layer;
