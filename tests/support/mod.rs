@@ -1,4 +1,5 @@
 //! What the integration tests share: one file a server or tool.
+pub mod embedded;
 mod envlock;
 mod gateway;
 mod index;
@@ -7,6 +8,7 @@ pub mod release;
 mod server;
 mod wheel;
 
+pub use embedded::Embedded;
 pub use envlock::{Envlock, Run};
 pub use gateway::{INSIDE, Proxy, Tls};
 pub use index::{FakeIndex, Fault, Pages};
