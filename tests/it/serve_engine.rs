@@ -16,10 +16,17 @@ fn engine() -> bool {
 /// What the command prints; it must succeed.
 #[track_caller]
 fn run(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program).args(args).output().unwrap();
+    let mut command = Command::new(program);
+    command.args(args);
+    finish(command)
+}
+
+#[track_caller]
+fn finish(mut command: Command) -> String {
+    let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program} {args:?}\n{text}\n{stderr}");
+    assert!(output.status.success(), "{command:?}\n{text}\n{stderr}");
     text
 }
 
@@ -91,12 +98,18 @@ fn docker_builds_pushes_pulls_and_others_copy_what_it_pushed() {
     }
     if is_installed("podman") {
         let root = envlock.path("podman");
-        let storage =
-            ["--root", root.as_str(), "--runroot", root.as_str(), "--storage-driver", "vfs"];
-        let pull = ["pull", "--quiet", "--tls-verify=false", &built];
-        run("podman", &[&storage[..], &pull].concat());
-        let push =
-            ["push", "--quiet", "--tls-verify=false", &built, &format!("{host}/podman/pushed:v1")];
-        run("podman", &[&storage[..], &push].concat());
+        let login = envlock.write("login.json", "{}");
+        let podman = |args: &[&str]| {
+            let own =
+                ["--root", root.as_str(), "--runroot", root.as_str(), "--storage-driver", "vfs"];
+            let mut command = Command::new("podman");
+            command.args(own).args(args).env("REGISTRY_AUTH_FILE", &login);
+            finish(command)
+        };
+        podman(&["pull", "--quiet", "--tls-verify=false", &built]);
+        let pushed = format!("{host}/podman/pushed:v1");
+        podman(&["push", "--quiet", "--tls-verify=false", &built, &pushed]);
+        podman(&["rmi", "--all"]);
+        podman(&["pull", "--quiet", "--tls-verify=false", &pushed]);
     }
 }

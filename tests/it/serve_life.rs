@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use envlock::digest::Digest;
@@ -134,13 +135,17 @@ async fn a_kill_at_any_moment_of_many_pushes_leaves_whole_images_only() {
     let mut registry = Embedded::start();
     let mut complete = 0;
     for round in 0..20_u64 {
+        let done = AtomicU64::new(0);
+        let count = || done.fetch_add(1, Ordering::SeqCst);
         let push = async |number: u64| -> Result<(), reqwest::Error> {
             let (layer, config) =
                 (noise(round * 100 + number, 200_000), format!("{{\"n\":{number}}}"));
             for bytes in [&layer, config.as_bytes()] {
                 let begin = registry.request(Method::POST, "a/blobs/uploads/").send().await?;
+                count();
                 let path = format!("{}?digest={}", header(&begin, "location"), Digest::of(bytes));
                 registry.request(Method::PUT, &path).body(bytes.to_vec()).send().await?;
+                count();
             }
             let mut manifest = image(&config, "");
             manifest["layers"][0]["digest"] = serde_json::json!(Digest::of(&layer));
@@ -150,7 +155,12 @@ async fn a_kill_at_any_moment_of_many_pushes_leaves_whole_images_only() {
             Ok(())
         };
         let pushes = futures_util::future::join_all((0..8).map(push));
-        let moment = tokio::time::sleep(Duration::from_millis(2 + round * 4));
+        // Of the forty requests of a round, so many are answered, and the others under way.
+        let moment = async {
+            while done.load(Ordering::SeqCst) <= round * 2 {
+                tokio::time::sleep(Duration::from_micros(200)).await;
+            }
+        };
         tokio::select! {
             _ = pushes => {}
             () = moment => {}
