@@ -1,5 +1,7 @@
 //! The command line. One struct a command; `commands/` has a file of the same name for each.
 
+use std::net::SocketAddr;
+
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
@@ -71,6 +73,8 @@ pub enum Command {
     History(History),
     /// Where downloads and index answers are kept, and making room there
     Cache(Cache),
+    /// Serve the images under .envlock/registry to this machine: a registry without a registry
+    Serve(Serve),
     /// Write envlock.toml with every key and its default
     Init(Init),
     /// Check this machine: indexes, registry, engine, files
@@ -308,6 +312,23 @@ pub enum CacheVerb {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+/// `envlock serve`
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value_t = crate::registry::embedded::DEFAULT_ADDRESS)]
+    pub listen: SocketAddr,
+    /// The image layout to serve, made when it is missing
+    #[arg(long, value_name = "DIR", default_value = crate::registry::embedded::FOLDER)]
+    pub folder: Utf8PathBuf,
+    /// Only pulls
+    #[arg(long)]
+    pub read_only: bool,
+    /// Listen where other machines reach it: without TLS and login, they can change the images
+    #[arg(long)]
+    pub insecure: bool,
 }
 
 /// `envlock init`

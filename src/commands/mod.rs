@@ -14,6 +14,7 @@ pub mod outdated;
 pub mod resolve;
 pub mod rollback;
 mod run;
+pub mod serve;
 pub mod status;
 pub mod why;
 

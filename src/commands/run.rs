@@ -4,7 +4,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     Context, build, cache, completions, doctor, export, history, init, matrix, outdated, resolve,
-    rollback, status, why,
+    rollback, serve, status, why,
 };
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
@@ -55,6 +55,7 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Matrix(args) => matrix::run(args, context).await,
         Command::History(args) => history::run(&args, context),
         Command::Cache(args) => cache::run(&args, context),
+        Command::Serve(args) => serve::run(args, context).await,
         Command::Init(args) => init::run(&args, context),
         Command::Doctor(args) => doctor::run(args, context).await,
         Command::Completions(args) => completions::run(&args, context),

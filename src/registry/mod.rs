@@ -9,6 +9,7 @@ mod contents;
 mod copy;
 mod credentials;
 mod dpkg;
+pub mod embedded;
 mod error;
 mod facts;
 mod feed;

@@ -151,7 +151,7 @@ fn hash_file(path: &Utf8Path) -> Result<(Sha256, u64), Error> {
 }
 
 /// Feeds all of `reader` to `hasher`; the number of bytes.
-pub(super) fn feed(mut reader: impl Read, hasher: &mut Hasher) -> std::io::Result<u64> {
+pub(crate) fn feed(mut reader: impl Read, hasher: &mut Hasher) -> std::io::Result<u64> {
     let mut buffer = vec![0; 256 * 1024];
     let mut size = 0;
     loop {

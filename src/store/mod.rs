@@ -11,5 +11,6 @@ mod verified;
 pub use error::Error;
 pub use fetch::Wanted;
 pub use folder::Store;
+pub(crate) use folder::feed;
 pub use prune::Pruned;
 pub use verified::Verified;

@@ -1,4 +1,5 @@
 //! What the integration tests share: one file a server or tool.
+pub mod embedded;
 mod envlock;
 mod faulty;
 mod gateway;
@@ -8,6 +9,7 @@ pub mod release;
 mod server;
 mod wheel;
 
+pub use embedded::Embedded;
 pub use envlock::{Envlock, Run};
 pub use faulty::{Asked, Faulty, Harm, Sessions};
 pub use gateway::{INSIDE, Proxy, Tls};

@@ -1,0 +1,195 @@
+//! Requests about blobs: pull, push in every way of the spec, mount, delete.
+
+use std::fs::File;
+
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
+use hyper::{HeaderMap, StatusCode};
+use uuid::Uuid;
+
+use super::answer::{Answer, DIGEST, UPLOAD_ID, bare, created, upto, with};
+use super::range::{Wanted, chunk, wanted};
+use super::refusal::Refusal;
+use super::service::{Query, Service, digest, header};
+use super::stream::{blocking, from_file};
+use super::uploads::Turn;
+use super::{Error, Repository};
+use crate::digest::Digest;
+
+impl Service {
+    /// GET and HEAD of a blob.
+    pub(super) async fn blob(
+        &self,
+        repository: Repository,
+        reference: &str,
+        headers: &HeaderMap,
+    ) -> Result<Answer, Refusal> {
+        let digest = digest(reference)?;
+        let layout = self.layout.clone();
+        let (file, size) = blocking(move || {
+            let unknown = || Refusal::NoBlob(repository.clone(), digest.to_string());
+            let size = layout.size(&repository, digest).ok_or_else(unknown)?;
+            let path = layout.blob(digest);
+            Ok((File::open(&path).map_err(Error::io("opening", path))?, size))
+        })
+        .await?;
+        let (status, part) = match wanted(header(headers, &RANGE), size) {
+            Wanted::Whole => (StatusCode::OK, 0..size),
+            Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
+            Wanted::Unsatisfiable => return Err(Refusal::Range(size)),
+        };
+        let mut headers = vec![
+            (CONTENT_TYPE, "application/octet-stream".to_owned()),
+            (CONTENT_LENGTH, (part.end - part.start).to_string()),
+            (ACCEPT_RANGES, "bytes".to_owned()),
+            (DIGEST, digest.to_string()),
+        ];
+        if status == StatusCode::PARTIAL_CONTENT {
+            let range = format!("bytes {}-{}/{size}", part.start, part.end - 1);
+            headers.push((CONTENT_RANGE, range));
+        }
+        Ok(with(status, &headers, from_file(file, part)))
+    }
+
+    /// DELETE of a blob.
+    pub(super) async fn delete_blob(
+        &self,
+        repository: Repository,
+        reference: &str,
+    ) -> Result<Answer, Refusal> {
+        let digest = digest(reference)?;
+        let layout = self.layout.clone();
+        blocking(move || layout.unmark(&repository, digest)).await?;
+        Ok(bare(StatusCode::ACCEPTED, &[]))
+    }
+
+    /// POST: begins an upload, or takes a whole blob, or mounts one.
+    pub(super) async fn begin(
+        &self,
+        repository: Repository,
+        query: &Query,
+        body: Incoming,
+    ) -> Result<Answer, Refusal> {
+        if let Some(mount) = query.get("mount") {
+            let digest = digest(mount)?;
+            // A name that no repository has cannot be mounted from, and is no reason to refuse the upload.
+            let from = query.get("from").map(str::parse::<Repository>).transpose();
+            let (layout, to) = (self.layout.clone(), repository.clone());
+            let mounted = match from {
+                Ok(from) => blocking(move || Ok(layout.mount(&to, digest, from.as_ref())?)).await?,
+                Err(_) => false,
+            };
+            if mounted {
+                return Ok(created(place(&repository, digest), digest));
+            }
+        }
+        let promised = query.get("digest").map(digest).transpose()?;
+        if let Some(algorithm) = query.get("digest-algorithm").filter(|text| *text != "sha256") {
+            return Err(Refusal::Digest(format!("{algorithm} is not known here, sha256 is")));
+        }
+        let id = self.uploads.begin(&repository).await?;
+        let Some(digest) = promised else {
+            return Ok(session(StatusCode::ACCEPTED, &repository, id, 0));
+        };
+        let turn = self.uploads.turn(&repository, &id.to_string()).await?;
+        match turn.append(body).await {
+            Ok(turn) => self.uploads.finish(turn, &repository, digest).await?,
+            Err(refusal) => {
+                // Nobody knows its id: it can't be continued.
+                let turn = self.uploads.turn(&repository, &id.to_string()).await?;
+                self.uploads.cancel(turn).await?;
+                return Err(refusal);
+            }
+        }
+        Ok(created(place(&repository, digest), digest))
+    }
+
+    /// GET: how far an upload is.
+    pub(super) async fn progress(
+        &self,
+        repository: Repository,
+        id: &str,
+    ) -> Result<Answer, Refusal> {
+        let (id, length) = self.uploads.length(&repository, id)?;
+        Ok(session(StatusCode::NO_CONTENT, &repository, id, length))
+    }
+
+    /// PATCH: a chunk that says where it belongs, or a stream of whatever comes next.
+    pub(super) async fn append(
+        &self,
+        repository: Repository,
+        id: &str,
+        headers: &HeaderMap,
+        body: Incoming,
+    ) -> Result<Answer, Refusal> {
+        let turn = self.uploads.turn(&repository, id).await?;
+        let turn = add(turn, &repository, headers, body).await?;
+        Ok(session(StatusCode::ACCEPTED, &repository, turn.id(), turn.length()))
+    }
+
+    /// PUT: the last chunk, if there is one, and the digest of the whole.
+    pub(super) async fn finish(
+        &self,
+        repository: Repository,
+        id: &str,
+        query: &Query,
+        headers: &HeaderMap,
+        body: Incoming,
+    ) -> Result<Answer, Refusal> {
+        let missing = || Refusal::Digest("the digest of the blob is missing: ?digest=".to_owned());
+        let digest = digest(query.get("digest").ok_or_else(missing)?)?;
+        let turn = self.uploads.turn(&repository, id).await?;
+        let turn = add(turn, &repository, headers, body).await?;
+        self.uploads.finish(turn, &repository, digest).await?;
+        Ok(created(place(&repository, digest), digest))
+    }
+
+    /// DELETE: the upload is given up.
+    pub(super) async fn cancel(&self, repository: Repository, id: &str) -> Result<Answer, Refusal> {
+        let turn = self.uploads.turn(&repository, id).await?;
+        self.uploads.cancel(turn).await?;
+        Ok(bare(StatusCode::NO_CONTENT, &[]))
+    }
+}
+
+/// Adds a body where its headers say that it belongs.
+async fn add(
+    turn: Turn,
+    repository: &Repository,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Result<Turn, Refusal> {
+    let Some(range) = header(headers, &CONTENT_RANGE) else { return turn.append(body).await };
+    let wrong = || Refusal::Upload(format!("`{range}` is no Content-Range: write FIRST-LAST"));
+    let chunk = chunk(range).ok_or_else(wrong)?;
+    let (first, size) = (turn.length(), chunk.end - chunk.start);
+    if first != chunk.start {
+        let location = upload(repository, turn.id());
+        return Err(Refusal::OutOfOrder { location, length: first, chunk });
+    }
+    let announced = header(headers, &CONTENT_LENGTH).and_then(|text| text.parse().ok());
+    if announced.is_some_and(|length: u64| length != size) {
+        let text = format!("the Content-Range has {size} bytes, the Content-Length says otherwise");
+        return Err(Refusal::Upload(text));
+    }
+    let turn = turn.append(body).await?;
+    let got = turn.length() - first;
+    if got != size {
+        return Err(Refusal::Upload(format!("the chunk has {got} bytes, its range {size}")));
+    }
+    Ok(turn)
+}
+
+fn place(repository: &Repository, digest: Digest) -> String {
+    format!("/v2/{repository}/blobs/{digest}")
+}
+
+fn upload(repository: &Repository, id: Uuid) -> String {
+    format!("/v2/{repository}/blobs/uploads/{id}")
+}
+
+fn session(status: StatusCode, repository: &Repository, id: Uuid, length: u64) -> Answer {
+    let headers =
+        [(LOCATION, upload(repository, id)), (RANGE, upto(length)), (UPLOAD_ID, id.to_string())];
+    bare(status, &headers)
+}

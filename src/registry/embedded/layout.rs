@@ -1,0 +1,242 @@
+//! An OCI image layout as a registry keeps it:
+//!
+//! ```text
+//! oci-layout                          says what the folder is
+//! index.json                          manifests and tags of every repository
+//! blobs/sha256/HEX                    bytes: layers, configs, manifests
+//! repositories/NAME/_blobs/HEX        empty: the repository NAME has this blob
+//! repositories/NAME/_uploads/UUID     what came of an upload that is not finished
+//! lock                                held for each change
+//! ```
+//!
+//! Files appear whole, by a rename, after they were synced. Blobs come under a shared lock; index.json changes, and
+//! files go, under an exclusive one. Reading takes no lock. A component of a name never begins with `_`.
+
+use std::fs::File;
+use std::io::ErrorKind;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::index::Index;
+use super::refusal::Refusal;
+use super::{Error, Repository};
+use crate::digest::{Digest, Sha256};
+
+/// Where a project keeps its images when no registry is configured.
+pub const FOLDER: &str = ".envlock/registry";
+
+const MARKER: &str = "oci-layout";
+const MARKER_TEXT: &str = "{\"imageLayoutVersion\":\"1.0.0\"}\n";
+
+/// A layout on disk. Cheap to clone; any number of processes may share one.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: Utf8PathBuf,
+}
+
+impl Layout {
+    /// The layout in this folder, which is made when it is missing or empty. Errors: [`Error::NotALayout`] for a
+    /// folder with other things, the disk.
+    pub fn open(folder: impl Into<Utf8PathBuf>) -> Result<Self, Error> {
+        let layout = Self::at(folder.into())?;
+        let root = layout.root();
+        if !root.join(MARKER).is_file() {
+            make_folder(root)?;
+            let mut there = root.read_dir_utf8().map_err(Error::io("reading the folder", root))?;
+            // Another process may be making the same layout now.
+            let ours = [MARKER, ".gitignore", "lock", "blobs", "repositories", "index.json"];
+            let is_ours = |name: &str| ours.contains(&name) || name.starts_with(".oci-layout.");
+            if there.any(|entry| entry.is_ok_and(|e| !is_ours(e.file_name()))) {
+                return Err(Error::NotALayout(root.to_owned()));
+            }
+            let _held = layout.lock(true)?;
+            make_folder(&root.join("blobs/sha256"))?;
+            make_folder(&root.join("repositories"))?;
+            // Gigabytes that nobody wants in a commit.
+            write(&root.join(".gitignore"), b"*\n")?;
+            if !root.join("index.json").is_file() {
+                write(&root.join("index.json"), Index::default().to_text().as_bytes())?;
+            }
+            write(&root.join(MARKER), MARKER_TEXT.as_bytes())?;
+        }
+        layout.known()
+    }
+
+    /// The layout in this folder, of which nothing is written. Errors: [`Error::Absent`] where there is none.
+    pub fn existing(folder: impl Into<Utf8PathBuf>) -> Result<Self, Error> {
+        let layout = Self::at(folder.into())?;
+        if !layout.root.join(MARKER).is_file() {
+            return Err(Error::Absent(layout.root));
+        }
+        layout.known()
+    }
+
+    fn at(folder: Utf8PathBuf) -> Result<Self, Error> {
+        let root = camino::absolute_utf8(&folder).map_err(Error::io("finding", folder))?;
+        Ok(Layout { root })
+    }
+
+    /// Only the version that is understood here.
+    fn known(self) -> Result<Self, Error> {
+        let path = self.root.join(MARKER);
+        let text = fs_err::read(&path).map_err(Error::io("reading", &path))?;
+        let marker: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+        if marker["imageLayoutVersion"] != "1.0.0" {
+            let cause = "its imageLayoutVersion is not 1.0.0".to_owned();
+            return Err(Error::Malformed { path, cause });
+        }
+        Ok(self)
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+
+    /// What tells this layout from others on this machine; the server sends it as `Envlock-Layout`, so that a
+    /// client that finds a port taken learns whether its own layout is behind it.
+    pub fn id(&self) -> Sha256 {
+        let real = self.root.canonicalize_utf8().unwrap_or_else(|_| self.root.clone());
+        Sha256::of(real.as_str())
+    }
+
+    /// Which manifests there are.
+    pub(super) fn index(&self) -> Result<Index, Error> {
+        let path = self.root.join("index.json");
+        let text = match fs_err::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Index::default()),
+            Err(error) => return Err(Error::io("reading", &path)(error)),
+        };
+        Index::parse(&text).map_err(|cause| Error::Malformed { path, cause })
+    }
+
+    /// Changes the index while nobody else changes anything; nothing is written when `edit` refuses.
+    pub(super) fn change<T>(
+        &self,
+        edit: impl FnOnce(&mut Index) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let _held = self.lock(true)?;
+        let before = self.index()?;
+        let mut index = before.clone();
+        let result = edit(&mut index)?;
+        if index != before {
+            write(&self.root.join("index.json"), index.to_text().as_bytes())?;
+        }
+        Ok(result)
+    }
+
+    /// The lock of the layout, until the file is dropped.
+    pub(super) fn lock(&self, exclusive: bool) -> Result<File, Error> {
+        let path = self.root.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(Error::io("opening", &path))?;
+        let locked = if exclusive { file.lock() } else { file.lock_shared() };
+        locked.map_err(Error::io("locking", &path))?;
+        Ok(file)
+    }
+
+    /// Where the bytes of a blob are, or would be.
+    pub(super) fn blob(&self, digest: Digest) -> Utf8PathBuf {
+        self.root.join("blobs/sha256").join(digest.0.to_string())
+    }
+
+    /// The folder of what a repository has.
+    pub(super) fn marks(&self, repository: &Repository) -> Utf8PathBuf {
+        self.root.join("repositories").join(repository.to_string()).join("_blobs")
+    }
+
+    /// The folder of a repository's unfinished uploads.
+    pub(super) fn uploads(&self, repository: &Repository) -> Utf8PathBuf {
+        self.root.join("repositories").join(repository.to_string()).join("_uploads")
+    }
+
+    /// Every repository that was ever written to.
+    pub(super) fn repositories(&self) -> Result<Vec<Repository>, Error> {
+        let root = self.root.join("repositories");
+        let mut found = Vec::new();
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for name in names(&folder)? {
+                if !name.starts_with('_') {
+                    folders.push(folder.join(name));
+                }
+            }
+            // A folder that is no repository holds the next components of names.
+            let name = folder.strip_prefix(&root).map(Utf8Path::as_str).unwrap_or_default();
+            found.extend(name.parse::<Repository>());
+        }
+        Ok(found)
+    }
+}
+
+/// The names in a folder; none where there is no folder.
+pub(super) fn names(folder: &Utf8Path) -> Result<Vec<String>, Error> {
+    let entries = match folder.read_dir_utf8() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
+        Err(error) => return Err(Error::io("reading the folder", folder)(error)),
+    };
+    let names = entries.map(|entry| entry.map(|e| e.file_name().to_owned()));
+    names.collect::<Result<_, _>>().map_err(Error::io("reading the folder", folder))
+}
+
+/// Makes a folder and those above it, so that they outlive a power cut.
+pub(super) fn make_folder(path: &Utf8Path) -> Result<(), Error> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_str().is_empty()) {
+        make_folder(parent)?;
+        match fs_err::create_dir(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => made.map_err(Error::io("making the folder", path))?,
+        }
+        sync(parent)?;
+    }
+    Ok(())
+}
+
+/// Makes the names in a folder outlive a power cut.
+pub(super) fn sync(folder: &Utf8Path) -> Result<(), Error> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(Error::io("syncing", folder))
+}
+
+/// Writes a file whole or not at all.
+pub(super) fn write(path: &Utf8Path, bytes: &[u8]) -> Result<(), Error> {
+    let written = atomic_write_file::AtomicWriteFile::open(path).and_then(|mut file| {
+        std::io::Write::write_all(&mut file, bytes)?;
+        file.commit()
+    });
+    written.map_err(Error::io("writing", path))?;
+    path.parent().map_or(Ok(()), sync)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_other_things_is_not_taken_for_a_layout() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(folder.path()).unwrap();
+        assert!(matches!(Layout::existing(path), Err(Error::Absent(_))));
+        fs_err::write(path.join("thesis.tex"), "").unwrap();
+        assert!(matches!(Layout::open(path), Err(Error::NotALayout(_))));
+        let layout = Layout::open(path.join("new/registry")).unwrap();
+        assert_eq!(Layout::existing(layout.root()).unwrap().id(), layout.id());
+        fs_err::write(layout.root().join(MARKER), r#"{"imageLayoutVersion":"2.0.0"}"#).unwrap();
+        assert!(matches!(Layout::open(layout.root()), Err(Error::Malformed { .. })));
+    }
+
+    #[test]
+    fn a_layout_whose_making_was_cut_off_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(folder.path()).unwrap();
+        Layout::open(path).unwrap();
+        fs_err::remove_file(path.join(MARKER)).unwrap();
+        fs_err::remove_dir(path.join("repositories")).unwrap();
+        assert!(Layout::open(path).unwrap().repositories().unwrap().is_empty());
+    }
+}

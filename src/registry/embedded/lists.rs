@@ -1,0 +1,129 @@
+//! Requests for lists: tags, repositories, referrers.
+
+use std::collections::BTreeSet;
+
+use hyper::header::LINK;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, FILTERS, add, document};
+use super::refusal::Refusal;
+use super::service::{Query, Service, digest};
+use super::stream::blocking;
+use super::{Layout, Repository};
+use crate::digest::Digest;
+use crate::registry::model::INDEX;
+
+impl Service {
+    /// The tags of a repository, all or `n` after `last`.
+    pub(super) async fn tags(
+        &self,
+        repository: Repository,
+        query: &Query,
+    ) -> Result<Answer, Refusal> {
+        let (layout, name) = (self.layout.clone(), repository.clone());
+        let tags = blocking(move || {
+            let index = layout.index()?;
+            if index.manifests(&name).is_empty() && !layout.marks(&name).is_dir() {
+                return Err(Refusal::NoRepository(name));
+            }
+            Ok(index.tags(&name))
+        })
+        .await?;
+        let name = repository.to_string();
+        page(
+            tags,
+            query,
+            &format!("/v2/{name}/tags/list"),
+            |tags| json!({ "name": name, "tags": tags }),
+        )
+    }
+
+    /// The repositories that have manifests.
+    pub(super) async fn catalog(&self, query: &Query) -> Result<Answer, Refusal> {
+        let layout = self.layout.clone();
+        let names = blocking(move || {
+            let index = layout.index()?;
+            Ok(index.repositories().into_iter().map(Repository::to_string).collect())
+        })
+        .await?;
+        page(names, query, "/v2/_catalog", |names| json!({ "repositories": names }))
+    }
+
+    /// What is about a manifest, which itself may be missing.
+    pub(super) async fn referrers(
+        &self,
+        repository: Repository,
+        subject: &str,
+        query: &Query,
+    ) -> Result<Answer, Refusal> {
+        let subject = digest(subject)?;
+        let wanted = query.get("artifactType").map(str::to_owned);
+        let filtered = wanted.is_some();
+        let layout = self.layout.clone();
+        let found = blocking(move || layout.about(&repository, subject, wanted.as_deref())).await?;
+        let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": found });
+        let mut answer = document(INDEX, &index);
+        if filtered {
+            add(&mut answer, &[(FILTERS, "artifactType".to_owned())]);
+        }
+        Ok(answer)
+    }
+}
+
+impl Layout {
+    /// The descriptors of the manifests with this subject, of one artifact type or of all.
+    fn about(
+        &self,
+        repository: &Repository,
+        subject: Digest,
+        wanted: Option<&str>,
+    ) -> Result<Vec<Value>, Refusal> {
+        let index = self.index()?;
+        let mut found = Vec::new();
+        for manifest in index.manifests(repository) {
+            if manifest.subject != Some(subject) {
+                continue;
+            }
+            let described = self.described(manifest)?;
+            if wanted.is_some_and(|wanted| described.artifact_type.as_deref() != Some(wanted)) {
+                continue;
+            }
+            let mut descriptor = json!({
+                "mediaType": manifest.media_type, "digest": manifest.digest.to_string(),
+                "size": manifest.size,
+            });
+            if let Some(kind) = described.artifact_type {
+                descriptor["artifactType"] = kind.into();
+            }
+            if let Some(annotations) = described.annotations {
+                descriptor["annotations"] = annotations.into();
+            }
+            found.push(descriptor);
+        }
+        Ok(found)
+    }
+}
+
+/// The part of a list that `n` and `last` ask for, with a `Link` to the rest.
+fn page(
+    names: BTreeSet<String>,
+    query: &Query,
+    path: &str,
+    body: impl FnOnce(&[String]) -> Value,
+) -> Result<Answer, Refusal> {
+    let count = match query.get("n") {
+        None => usize::MAX,
+        Some(text) => text
+            .parse()
+            .map_err(|_| Refusal::Parameter(format!("n={text} is not a number of names")))?,
+    };
+    let last = query.get("last");
+    let mut rest = names.into_iter().filter(|name| last.is_none_or(|last| name.as_str() > last));
+    let names: Vec<String> = rest.by_ref().take(count).collect();
+    let mut answer = document("application/json", &body(&names));
+    if let (Some(_), Some(last)) = (rest.next(), names.last()) {
+        let link = format!("<{path}?n={count}&last={last}>; rel=\"next\"");
+        add(&mut answer, &[(LINK, link)]);
+    }
+    Ok(answer)
+}

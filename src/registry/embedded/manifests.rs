@@ -1,0 +1,167 @@
+//! Requests about manifests: pull, push, delete.
+
+use bytes::BytesMut;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::{HeaderMap, StatusCode};
+
+use super::answer::{Answer, DIGEST, SUBJECT, TAGS, add, bare, created, full, with};
+use super::index::Pointer;
+use super::manifest::{LONGEST, describe};
+use super::refusal::Refusal;
+use super::service::{Query, Service, digest, header};
+use super::stream::blocking;
+use super::{Layout, Repository, Tag};
+use crate::digest::Digest;
+
+/// What a manifest is asked for by.
+enum Reference {
+    Tag(Tag),
+    Digest(Digest),
+}
+
+impl Reference {
+    /// `None` for text that names nothing.
+    fn parse(text: &str) -> Option<Self> {
+        match text.contains(':') {
+            true => digest(text).ok().map(Reference::Digest),
+            false => text.parse().ok().map(Reference::Tag),
+        }
+    }
+}
+
+impl Service {
+    /// GET and HEAD of a manifest.
+    pub(super) async fn manifest(
+        &self,
+        repository: Repository,
+        reference: &str,
+    ) -> Result<Answer, Refusal> {
+        let layout = self.layout.clone();
+        let unknown = Refusal::NoManifest(repository.clone(), reference.to_owned());
+        let Some(reference) = Reference::parse(reference) else { return Err(unknown) };
+        let (manifest, bytes) = blocking(move || {
+            let index = layout.index()?;
+            let found = match reference {
+                Reference::Tag(tag) => index.tagged(&repository, &tag),
+                Reference::Digest(digest) => index.get(&repository, digest),
+            };
+            let found = found.ok_or(unknown)?;
+            Ok((found.clone(), layout.manifest(found.digest)?))
+        })
+        .await?;
+        let headers = [
+            (CONTENT_TYPE, manifest.media_type),
+            (CONTENT_LENGTH, bytes.len().to_string()),
+            (DIGEST, manifest.digest.to_string()),
+        ];
+        Ok(with(StatusCode::OK, &headers, full(bytes)))
+    }
+
+    /// PUT of a manifest under a tag, or under its digest and the tags of the query.
+    pub(super) async fn put_manifest(
+        &self,
+        repository: Repository,
+        reference: &str,
+        query: &Query,
+        headers: &HeaderMap,
+        body: Incoming,
+    ) -> Result<Answer, Refusal> {
+        let wrong = |text: &str| Refusal::Manifest(format!("`{text}` is no tag"));
+        let (tags, promised) = match reference.contains(':') {
+            true => {
+                let tags = query.all("tag").map(|tag| tag.parse().map_err(|_| wrong(tag)));
+                (tags.collect::<Result<Vec<Tag>, _>>()?, Some(digest(reference)?))
+            }
+            false => (vec![reference.parse().map_err(|_| wrong(reference))?], None),
+        };
+        let content_type = header(headers, &CONTENT_TYPE).map(str::to_owned);
+        let bytes = read(body).await?;
+        let digest = Digest::of(&bytes);
+        if let Some(promised) = promised.filter(|promised| *promised != digest) {
+            let text = format!("the manifest has the digest {digest}, not {promised}");
+            return Err(Refusal::Digest(text));
+        }
+        let mut also = Vec::new();
+        if promised.is_some() {
+            also.extend(tags.iter().map(|tag| (TAGS, tag.to_string())));
+        }
+        let (layout, name) = (self.layout.clone(), repository.clone());
+        let subject =
+            blocking(move || layout.accept(&name, &bytes, content_type.as_deref(), &tags)).await?;
+        also.extend(subject.map(|subject| (SUBJECT, subject.to_string())));
+        let mut answer = created(format!("/v2/{repository}/manifests/{digest}"), digest);
+        add(&mut answer, &also);
+        Ok(answer)
+    }
+
+    /// DELETE of a tag, or of a manifest with its tags.
+    pub(super) async fn delete_manifest(
+        &self,
+        repository: Repository,
+        reference: &str,
+    ) -> Result<Answer, Refusal> {
+        let unknown = Refusal::NoManifest(repository.clone(), reference.to_owned());
+        let Some(reference) = Reference::parse(reference) else { return Err(unknown) };
+        let layout = self.layout.clone();
+        blocking(move || {
+            layout.change(|index| {
+                let gone = match &reference {
+                    Reference::Tag(tag) => index.untag(&repository, tag),
+                    Reference::Digest(digest) => index.remove(&repository, *digest),
+                };
+                if gone { Ok(()) } else { Err(unknown) }
+            })
+        })
+        .await?;
+        Ok(bare(StatusCode::ACCEPTED, &[]))
+    }
+}
+
+impl Layout {
+    /// Stores a manifest whose blobs and manifests this repository has; its subject, which may be missing.
+    fn accept(
+        &self,
+        repository: &Repository,
+        bytes: &[u8],
+        content_type: Option<&str>,
+        tags: &[Tag],
+    ) -> Result<Option<Digest>, Refusal> {
+        let described = describe(bytes, content_type).map_err(Refusal::Manifest)?;
+        let digest = Digest::of(bytes);
+        self.change(|index| {
+            for blob in &described.blobs {
+                if self.size(repository, *blob).is_none() {
+                    let text = format!("{repository} does not have the blob {blob}: push it first");
+                    return Err(Refusal::Incomplete(text));
+                }
+            }
+            for manifest in &described.manifests {
+                if index.get(repository, *manifest).is_none() {
+                    let text = format!("{repository} does not have {manifest}: push it first");
+                    return Err(Refusal::Incomplete(text));
+                }
+            }
+            self.store(bytes, digest)?;
+            let (media_type, subject) = (described.media_type.clone(), described.subject);
+            let size = bytes.len() as u64;
+            index.put(repository, &Pointer { media_type, digest, size, subject }, tags);
+            Ok(subject)
+        })
+    }
+}
+
+/// A body that is not longer than a manifest may be.
+async fn read(mut body: Incoming) -> Result<BytesMut, Refusal> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::Cut)?;
+        let Ok(piece) = frame.into_data() else { continue };
+        if bytes.len() + piece.len() > LONGEST {
+            return Err(Refusal::TooLong(LONGEST));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,28 @@
+//! A registry of one's own: an OCI image layout on disk, and the distribution API 1.1 over it for whoever
+//! pushes and pulls on this machine.
+//!
+//! The layout is the truth; the server holds nothing that a `kill -9` could lose. Everything it promises rests on
+//! renames and one lock file, so that several processes may serve and fill one layout.
+mod answer;
+mod blobs;
+mod error;
+mod index;
+mod layout;
+mod lists;
+mod manifest;
+mod manifests;
+mod names;
+mod pool;
+mod range;
+mod refusal;
+mod route;
+mod server;
+mod service;
+mod stream;
+mod uploads;
+
+pub use error::Error;
+pub use layout::{FOLDER, Layout};
+pub use names::{Repository, Tag};
+pub use pool::Freed;
+pub use server::{DEFAULT_ADDRESS, Embedded, Running};

@@ -1,0 +1,209 @@
+//! Blobs of a layout: one file for each digest, and an empty file in each repository that has it.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::time::{Duration, SystemTime};
+
+use camino::Utf8Path;
+
+use super::index::{Index, Pointer};
+use super::layout::{make_folder, names, sync, write};
+use super::manifest::{Described, describe};
+use super::refusal::Refusal;
+use super::{Error, Layout, Repository};
+use crate::digest::{Digest, Sha256};
+
+/// What [`Layout::prune`] took out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Freed {
+    /// Manifests.
+    pub manifests: u64,
+    /// Files of bytes, those of manifests included.
+    pub blobs: u64,
+    /// Bytes of these files.
+    pub bytes: u64,
+}
+
+impl Layout {
+    /// The size of a blob that a repository has.
+    pub(super) fn size(&self, repository: &Repository, digest: Digest) -> Option<u64> {
+        let mark = self.marks(repository).join(digest.0.to_string());
+        let about = mark.is_file().then(|| self.blob(digest).metadata());
+        about.and_then(Result::ok).map(|about| about.len())
+    }
+
+    /// The bytes of a manifest that the index names.
+    pub(super) fn manifest(&self, digest: Digest) -> Result<Vec<u8>, Error> {
+        let path = self.blob(digest);
+        fs_err::read(&path).map_err(Error::io("reading", path))
+    }
+
+    /// Moves a file whose digest was computed while it was written to its place, for this repository.
+    pub(super) fn take(
+        &self,
+        file: &File,
+        path: &Utf8Path,
+        repository: &Repository,
+        digest: Digest,
+    ) -> Result<(), Error> {
+        file.sync_all().map_err(Error::io("syncing", path))?;
+        let _held = self.lock(false)?;
+        let place = self.blob(digest);
+        // Over a file that may be there: its bytes are the same, or a power cut took some of them.
+        fs_err::rename(path, &place).map_err(Error::io("storing", &place))?;
+        sync(&self.root().join("blobs/sha256"))?;
+        self.mark(repository, digest)
+    }
+
+    /// Gives a repository a blob that another one has (any other, when none is named); whether it could be had.
+    pub(super) fn mount(
+        &self,
+        repository: &Repository,
+        digest: Digest,
+        from: Option<&Repository>,
+    ) -> Result<bool, Error> {
+        let _held = self.lock(false)?;
+        let there = match from {
+            Some(from) => self.size(from, digest).is_some(),
+            None => self.is_marked(digest)?,
+        };
+        if there {
+            self.mark(repository, digest)?;
+        }
+        Ok(there)
+    }
+
+    fn mark(&self, repository: &Repository, digest: Digest) -> Result<(), Error> {
+        let folder = self.marks(repository);
+        make_folder(&folder)?;
+        let path = folder.join(digest.0.to_string());
+        File::create(&path).map_err(Error::io("writing", &path))?;
+        sync(&folder)
+    }
+
+    fn is_marked(&self, digest: Digest) -> Result<bool, Error> {
+        Ok(self.repositories()?.iter().any(|repository| self.size(repository, digest).is_some()))
+    }
+
+    /// Stores a manifest's bytes. The lock is the caller's.
+    pub(super) fn store(&self, bytes: &[u8], digest: Digest) -> Result<(), Error> {
+        write(&self.blob(digest), bytes)
+    }
+
+    /// Takes a blob from a repository, and its bytes when nobody else has it. Refuses when a manifest of the
+    /// repository needs it: an image that is there can be pulled.
+    pub(super) fn unmark(&self, repository: &Repository, digest: Digest) -> Result<(), Refusal> {
+        let _held = self.lock(true)?;
+        if self.size(repository, digest).is_none() {
+            return Err(Refusal::NoBlob(repository.clone(), digest.to_string()));
+        }
+        let index = self.index()?;
+        for manifest in index.manifests(repository) {
+            if self.described(manifest)?.blobs.contains(&digest) {
+                let text = format!("the manifest {} needs it: delete that first", manifest.digest);
+                return Err(Refusal::Unsupported(text));
+            }
+        }
+        remove(&self.marks(repository).join(digest.0.to_string()))?;
+        self.forget(&index, digest)?;
+        Ok(())
+    }
+
+    /// Removes the bytes of a digest that no repository and no entry of the index has. The exclusive lock is the
+    /// caller's. Bytes that came free.
+    pub(super) fn forget(&self, index: &Index, digest: Digest) -> Result<Option<u64>, Error> {
+        if index.holds(digest) || self.is_marked(digest)? {
+            return Ok(None);
+        }
+        let path = self.blob(digest);
+        let size = path.metadata().map_or(0, |about| about.len());
+        Ok(remove(&path)?.then_some(size))
+    }
+
+    /// What a manifest of the index needs.
+    pub(super) fn described(&self, manifest: &Pointer) -> Result<Described, Error> {
+        let bytes = self.manifest(manifest.digest)?;
+        let path = self.blob(manifest.digest);
+        describe(&bytes, Some(&manifest.media_type))
+            .map_err(|cause| Error::Malformed { path, cause })
+    }
+
+    /// Takes out what nothing leads to: manifests without a tag that are not in `keep` and that no kept manifest
+    /// lists or is about, blobs that no manifest of their repository needs, and their bytes. Nothing that came in
+    /// the last `grace`: a push may be on its way to its manifest. Errors: the disk; a manifest that cannot be
+    /// read stops it before anything is removed.
+    pub fn prune(&self, keep: &BTreeSet<Digest>, grace: Duration) -> Result<Freed, Error> {
+        let limit = SystemTime::now().checked_sub(grace).unwrap_or(SystemTime::UNIX_EPOCH);
+        let old = |path: &Utf8Path| {
+            path.metadata().and_then(|about| about.modified()).is_ok_and(|time| time <= limit)
+        };
+        let _held = self.lock(true)?;
+        let mut index = self.index()?;
+        let mut freed = Freed::default();
+        let mut needed: BTreeSet<(Repository, Digest)> = BTreeSet::new();
+        let mut gone: Vec<(Repository, Digest)> = Vec::new();
+        for repository in index.repositories() {
+            let mut live: BTreeSet<Digest> = BTreeSet::new();
+            let root = |e: &&super::index::Entry| {
+                let digest = e.manifest.digest;
+                e.tag.is_some() || keep.contains(&digest) || !old(&self.blob(digest))
+            };
+            let entries = index.entries().iter().filter(|e| e.repository == *repository);
+            let mut waiting: Vec<Digest> =
+                entries.filter(root).map(|e| e.manifest.digest).collect();
+            while let Some(digest) = waiting.pop() {
+                let Some(manifest) = index.get(repository, digest) else { continue };
+                if live.insert(digest) {
+                    let described = self.described(manifest)?;
+                    waiting.extend(described.manifests);
+                    needed.extend(described.blobs.into_iter().map(|b| (repository.clone(), b)));
+                    let referrers = index.manifests(repository).into_iter();
+                    let about = referrers.filter(|m| m.subject == Some(digest));
+                    waiting.extend(about.map(|m| m.digest));
+                }
+            }
+            let all = index.manifests(repository).into_iter().map(|m| m.digest);
+            gone.extend(all.filter(|d| !live.contains(d)).map(|d| (repository.clone(), d)));
+        }
+        for (repository, digest) in &gone {
+            index.remove(repository, *digest);
+            freed.manifests += 1;
+        }
+        // The index first: what it names is whole at every moment.
+        write(&self.root().join("index.json"), index.to_text().as_bytes())?;
+        for repository in self.repositories()? {
+            let folder = self.marks(&repository);
+            for name in names(&folder)? {
+                let Ok(sha256) = name.parse::<Sha256>() else { continue };
+                let mark = folder.join(&name);
+                if !needed.contains(&(repository.clone(), Digest(sha256))) && old(&mark) {
+                    remove(&mark)?;
+                }
+            }
+        }
+        // What the manifests of other tools need is not known.
+        let names =
+            if index.has_foreign() { vec![] } else { names(&self.root().join("blobs/sha256"))? };
+        for name in names {
+            let Ok(sha256) = name.parse::<Sha256>() else { continue };
+            let digest = Digest(sha256);
+            if old(&self.blob(digest))
+                && let Some(bytes) = self.forget(&index, digest)?
+            {
+                freed.blobs += 1;
+                freed.bytes += bytes;
+            }
+        }
+        Ok(freed)
+    }
+}
+
+/// Removes a file; whether it was there.
+fn remove(path: &Utf8Path) -> Result<bool, Error> {
+    match fs_err::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("removing", path)(error)),
+    }
+}

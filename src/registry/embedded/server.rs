@@ -1,0 +1,148 @@
+//! The server: connections in, graceful end.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::service::Service;
+use super::{Error, Layout};
+
+/// Where `envlock serve` listens unless told otherwise, and where `build --push` without a registry pushes to: the
+/// address is part of every reference in config.yaml, so it has to stay the same. 5000 is often taken.
+pub const DEFAULT_ADDRESS: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5080);
+
+/// What requests under way get to end after [`Running::stop`]. An upload that is cut is continued later.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// How often forgotten uploads are looked for.
+const SWEEP: Duration = Duration::from_secs(3600);
+
+/// Answers may be lost by a full table of open files; until then, this is how long accepting waits.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// A registry in this process.
+#[derive(Debug)]
+pub struct Embedded {
+    layout: Layout,
+    read_only: bool,
+}
+
+/// A registry that answers until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Embedded {
+    /// A registry over this layout.
+    pub fn new(layout: Layout) -> Self {
+        Embedded { layout, read_only: false }
+    }
+
+    /// Only pulls; nothing is written to the layout.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// A listener on this address; `beyond_loopback` allows addresses that other machines reach. Port 0: any.
+    /// Errors: [`Error::NotLoopback`], [`Error::Listen`].
+    pub async fn listen(address: SocketAddr, beyond_loopback: bool) -> Result<TcpListener, Error> {
+        if !address.ip().is_loopback() && !beyond_loopback {
+            return Err(Error::NotLoopback(address));
+        }
+        TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+    }
+
+    /// Begins to answer. Errors: the disk.
+    pub fn start(self, listener: TcpListener) -> Result<Running, Error> {
+        let root = self.layout.root().to_owned();
+        let address = listener.local_addr().map_err(Error::io("listening for", root))?;
+        let service = Arc::new(Service::new(self.layout, self.read_only));
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(accept(listener, service, stopped));
+        Ok(Running { address, stop: Some(stop), task })
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no new connection, and gives those under way ten seconds.
+    pub async fn stop(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // Gone already: then there is nothing to stop.
+            let _ = stop.send(());
+        }
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, service: Arc<Service>, mut stopped: oneshot::Receiver<()>) {
+    let graceful = GracefulShutdown::new();
+    let mut connections = tokio::task::JoinSet::new();
+    let mut sweep = tokio::time::interval(SWEEP);
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!("a connection could not be accepted: {error}");
+                    tokio::time::sleep(BREATH).await;
+                    continue;
+                }
+            },
+            // Finished connections are let go.
+            Some(_) = connections.join_next() => continue,
+            _ = sweep.tick(), if !service.read_only => {
+                let service = service.clone();
+                tokio::task::spawn_blocking(move || {
+                    if let Err(error) = service.uploads.sweep() {
+                        tracing::warn!("forgotten uploads could not be removed: {error}");
+                    }
+                });
+                continue;
+            }
+            _ = &mut stopped => break,
+        };
+        // Small answers must not wait for a full packet.
+        let _ = stream.set_nodelay(true);
+        let service = service.clone();
+        let answering = service_fn(move |request| {
+            let service = service.clone();
+            async move { Ok::<_, std::convert::Infallible>(service.answer(request).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(stream), answering);
+        let connection = graceful.watch(connection);
+        connections.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!("a connection broke off: {error}");
+            }
+        });
+    }
+    drop(listener);
+    // What is still under way then ends with the set of its tasks.
+    let _ = tokio::time::timeout(LAST_WORDS, graceful.shutdown()).await;
+}

@@ -1,0 +1,252 @@
+//! Uploads that are not finished: a file each, that outlives its connection and this process. Its length is how far
+//! the upload is; what was hashed so far is kept beside it in memory, and made again from the file after a restart.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use camino::{Utf8Path, Utf8PathBuf};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::{OwnedMutexGuard, watch};
+use uuid::Uuid;
+
+use super::layout::{make_folder, names};
+use super::refusal::Refusal;
+use super::stream::blocking;
+use super::{Error, Layout, Repository};
+use crate::digest::{Digest, Hasher, Sha256};
+
+/// Bytes that are written and hashed at once, while as many are on their way: bounds the memory of an upload.
+const BATCH: usize = 1024 * 1024;
+
+/// An upload that nobody continued for so long is removed.
+pub(super) const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+/// The unfinished uploads of a layout.
+#[derive(Debug)]
+pub(super) struct Uploads {
+    layout: Layout,
+    sessions: Mutex<HashMap<Uuid, Arc<Session>>>,
+}
+
+/// What is known of an upload beyond its file.
+#[derive(Debug, Default)]
+struct Session {
+    /// The number of the newest request that writes. An older one, whose client is gone and does not know it yet,
+    /// makes room.
+    newest: watch::Sender<u64>,
+    progress: Arc<tokio::sync::Mutex<Progress>>,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    hasher: Hasher,
+    /// Bytes that were hashed.
+    length: u64,
+}
+
+/// The right to write to an upload, for one request.
+#[derive(Debug)]
+pub(super) struct Turn {
+    id: Uuid,
+    number: u64,
+    newest: watch::Receiver<u64>,
+    writer: Writer,
+}
+
+#[derive(Debug)]
+struct Writer {
+    path: Utf8PathBuf,
+    file: File,
+    // Travels with the file: while a write is under way nobody else has it, whatever became of the request.
+    progress: OwnedMutexGuard<Progress>,
+}
+
+impl Uploads {
+    pub(super) fn new(layout: Layout) -> Self {
+        Uploads { layout, sessions: Mutex::default() }
+    }
+
+    /// Begins an upload.
+    pub(super) async fn begin(&self, repository: &Repository) -> Result<Uuid, Refusal> {
+        let (folder, id) = (self.layout.uploads(repository), Uuid::new_v4());
+        blocking(move || {
+            make_folder(&folder)?;
+            let path = folder.join(id.to_string());
+            File::create_new(&path).map_err(Error::io("writing", &path))?;
+            Ok(id)
+        })
+        .await
+    }
+
+    /// How many bytes are there. Errors: [`Refusal::NoUpload`].
+    pub(super) fn length(&self, repository: &Repository, id: &str) -> Result<(Uuid, u64), Refusal> {
+        let unknown = || Refusal::NoUpload(id.to_owned());
+        // Text that is no UUID never becomes a path.
+        let known = Uuid::try_parse(id).map_err(|_| unknown())?;
+        let path = self.layout.uploads(repository).join(known.to_string());
+        let about = path.metadata().map_err(|_| unknown())?;
+        Ok((known, about.len()))
+    }
+
+    /// Takes an upload in hand; a request that has it is stopped first.
+    pub(super) async fn turn(&self, repository: &Repository, id: &str) -> Result<Turn, Refusal> {
+        let (id, _) = self.length(repository, id)?;
+        let session = self.sessions().entry(id).or_default().clone();
+        let mut number = 0;
+        session.newest.send_modify(|newest| {
+            *newest += 1;
+            number = *newest;
+        });
+        let newest = session.newest.subscribe();
+        let progress = session.progress.clone().lock_owned().await;
+        let path = self.layout.uploads(repository).join(id.to_string());
+        let writer = blocking(move || Writer::open(path, progress)).await?;
+        Ok(Turn { id, number, newest, writer })
+    }
+
+    /// Makes a blob of the upload when it has this digest; else throws it away.
+    pub(super) async fn finish(
+        &self,
+        turn: Turn,
+        repository: &Repository,
+        digest: Digest,
+    ) -> Result<(), Refusal> {
+        let (layout, repository, id) = (self.layout.clone(), repository.clone(), turn.id);
+        let writer = turn.writer;
+        let done = blocking(move || {
+            let got = Digest(Sha256::finish(&mut writer.progress.hasher.clone()));
+            if got == digest {
+                return Ok(layout.take(&writer.file, &writer.path, &repository, digest)?);
+            }
+            discard(&writer.path)?;
+            Err(Refusal::Digest(format!("the bytes have the digest {got}, not {digest}")))
+        })
+        .await;
+        self.sessions().remove(&id);
+        done
+    }
+
+    /// Throws an upload away.
+    pub(super) async fn cancel(&self, turn: Turn) -> Result<(), Refusal> {
+        let (id, writer) = (turn.id, turn.writer);
+        let done = blocking(move || Ok(discard(&writer.path)?)).await;
+        self.sessions().remove(&id);
+        done
+    }
+
+    /// Removes the uploads that nobody continued. Waits for the disk.
+    pub(super) fn sweep(&self) -> Result<(), Error> {
+        let limit = SystemTime::now().checked_sub(PATIENCE).unwrap_or(SystemTime::UNIX_EPOCH);
+        for repository in self.layout.repositories()? {
+            let folder = self.layout.uploads(&repository);
+            for name in names(&folder)? {
+                let path = folder.join(&name);
+                let last = path.metadata().and_then(|about| about.modified());
+                // Another process may have it in hand.
+                let idle = |path| File::open(path).is_ok_and(|file| file.try_lock().is_ok());
+                if last.is_ok_and(|time| time < limit) && idle(&path) {
+                    discard(&path)?;
+                    self.sessions().retain(|id, _| id.to_string() != name);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn sessions(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, Arc<Session>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn discard(path: &Utf8Path) -> Result<(), Error> {
+    fs_err::remove_file(path).map_err(Error::io("removing", path))
+}
+
+impl Writer {
+    /// Opens the file for itself, and hashes what nobody hashed in this process.
+    fn open(path: Utf8PathBuf, mut progress: OwnedMutexGuard<Progress>) -> Result<Self, Refusal> {
+        let file = File::options().read(true).append(true).open(&path);
+        // The request before this one may have finished the upload.
+        let file =
+            file.map_err(|_| Refusal::NoUpload(path.file_name().unwrap_or("").to_owned()))?;
+        file.try_lock().map_err(|_| Refusal::Busy)?;
+        let length = file.metadata().map_err(Error::io("reading", &path))?.len();
+        if progress.length != length {
+            *progress = Progress::default();
+            let fed = crate::store::feed(&file, &mut progress.hasher);
+            progress.length = fed.map_err(Error::io("reading", &path))?;
+        }
+        Ok(Writer { path, file, progress })
+    }
+
+    fn write(mut self, batch: Vec<Bytes>) -> Result<Self, Refusal> {
+        for bytes in batch {
+            self.file.write_all(&bytes).map_err(Error::io("writing", &self.path))?;
+            sha2::Digest::update(&mut self.progress.hasher, &bytes);
+            self.progress.length += bytes.len() as u64;
+        }
+        Ok(self)
+    }
+}
+
+impl Turn {
+    /// The upload's id.
+    pub(super) fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Bytes that are there.
+    pub(super) fn length(&self) -> u64 {
+        self.writer.progress.length
+    }
+
+    /// Adds a body. When it breaks off, what came of it is there: [`Refusal::Cut`].
+    pub(super) async fn append(mut self, mut body: Incoming) -> Result<Turn, Refusal> {
+        let (mut batch, mut end) = gather(&mut body, &mut self.newest, self.number).await;
+        loop {
+            let writer = self.writer;
+            let writing = blocking(move || writer.write(batch));
+            if let Some(end) = end {
+                self.writer = writing.await?;
+                return end.map(|()| self);
+            }
+            let gathering = gather(&mut body, &mut self.newest, self.number);
+            let (written, next) = tokio::join!(writing, gathering);
+            self.writer = written?;
+            (batch, end) = next;
+        }
+    }
+}
+
+/// The next bytes of a body, and how it ended when it did.
+async fn gather(
+    body: &mut Incoming,
+    newest: &mut watch::Receiver<u64>,
+    number: u64,
+) -> (Vec<Bytes>, Option<Result<(), Refusal>>) {
+    let (mut batch, mut size) = (Vec::new(), 0);
+    while size < BATCH {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            _ = newest.wait_for(|newest| *newest != number) => {
+                return (batch, Some(Err(Refusal::Busy)));
+            }
+        };
+        match frame {
+            None => return (batch, Some(Ok(()))),
+            Some(Err(_)) => return (batch, Some(Err(Refusal::Cut))),
+            Some(Ok(frame)) => {
+                if let Ok(bytes) = frame.into_data() {
+                    size += bytes.len();
+                    batch.push(bytes);
+                }
+            }
+        }
+    }
+    (batch, None)
+}
