@@ -203,7 +203,7 @@ impl Reader<'_> {
         let automatic = |prefix: &&str| {
             name.strip_prefix(prefix).is_some_and(|rest| PLATFORM_PARTS.contains(&rest))
         };
-        (!AUTOMATIC.iter().any(|prefix| automatic(prefix))).then(|| (name.to_owned(), default))
+        (!AUTOMATIC.iter().any(automatic)).then(|| (name.to_owned(), default))
     }
 
     fn pairs(&self, text: &str) -> Option<Vec<(String, String)>> {
