@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use oci_client::Reference;
+use oci_spec::distribution::Reference;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;

@@ -42,7 +42,7 @@ pub(super) struct Answers {
     facts: Memo<Url, WheelFacts>,
     seen: Mutex<HashMap<Url, Seen>>,
     /// Sizes, packed and unpacked, that an earlier lock has for these bytes.
-    locked: Mutex<HashMap<Sha256, (u64, u64)>>,
+    locked: Mutex<HashMap<Sha256, Locked>>,
 }
 
 /// What was read of one wheel; true as long as the page says the same of it.
@@ -56,6 +56,17 @@ struct Seen {
     build: Option<Option<CudaTag>>,
     /// Of all its bytes, where the page does not say and they were read.
     sha256: Option<Sha256>,
+}
+
+/// What an earlier lock knows of a wheel's bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Locked {
+    /// Bytes of the wheel.
+    pub size: u64,
+    /// Bytes of the files in it.
+    pub unpacked_size: u64,
+    /// What it was built for; only for what declares a CUDA build.
+    pub build: Option<CudaTag>,
 }
 
 impl Answers {
@@ -318,6 +329,9 @@ impl Answers {
         if let Some(build) = self.seen(candidate).build {
             return Ok(build);
         }
+        if let Some(build) = self.locked(candidate).and_then(|locked| locked.build) {
+            return Ok(Some(build));
+        }
         let wheel = self.wheel(&candidate.url).await?;
         let path = format!("{}/version.py", candidate.name.as_ref().replace('-', "_"));
         let text = wheel.file(&self.fetcher, &path).await?;
@@ -336,12 +350,12 @@ impl Answers {
         self.facts.get(&candidate.url, || self.read_facts(candidate)).await
     }
 
-    /// The same hash is the same bytes, so an earlier lock's sizes are still theirs.
-    pub fn know_locked(&self, sizes: HashMap<Sha256, (u64, u64)>) {
-        *self.locked.lock().unwrap_or_else(PoisonError::into_inner) = sizes;
+    /// The same hash is the same bytes: what an earlier lock knew of them is still true.
+    pub fn know_locked(&self, locked: HashMap<Sha256, Locked>) {
+        *self.locked.lock().unwrap_or_else(PoisonError::into_inner) = locked;
     }
 
-    fn locked_sizes(&self, candidate: &Candidate) -> Option<(u64, u64)> {
+    fn locked(&self, candidate: &Candidate) -> Option<Locked> {
         // An address of the user's own is proven at every resolve.
         let indexed = candidate.location.source != SourceName::wish();
         let locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -355,9 +369,10 @@ impl Answers {
             if expected == found { Ok(()) } else { Err(Error::Size { url, expected, found }) }
         };
         let seen = self.seen(candidate);
-        if let (Some(sha256), Some((size, unpacked_size))) =
-            (candidate.sha256.or(seen.sha256), seen.sizes.or_else(|| self.locked_sizes(candidate)))
-        {
+        if let (Some(sha256), Some((size, unpacked_size))) = (
+            candidate.sha256.or(seen.sha256),
+            seen.sizes.or_else(|| self.locked(candidate).map(|l| (l.size, l.unpacked_size))),
+        ) {
             same_size(candidate.size.unwrap_or(size), size)?;
             return Ok(WheelFacts { size, unpacked_size, sha256, uploaded: None });
         }

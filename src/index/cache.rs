@@ -158,8 +158,7 @@ impl Cache {
     }
 
     fn path(&self, kind: &str, key: &Sha256) -> Utf8PathBuf {
-        let hex = key.to_string();
-        self.folder.join(kind).join(&hex[..2]).join(&hex[2..])
+        self.folder.join(kind).join(key.to_string())
     }
 }
 

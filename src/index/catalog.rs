@@ -10,7 +10,7 @@ use pep508_rs::PackageName;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use super::answers::Answers;
+use super::answers::{Answers, Locked};
 use super::crawl::{crawl, expect};
 use super::times::Times;
 use super::{Candidate, Error, Fetcher, Project, Sources, Target};
@@ -67,13 +67,13 @@ impl LiveCatalog {
     }
 
     /// Asks ahead for what an earlier lock had, all at once. With a version: that one is likely to
-    /// stay. `sizes` are the lock's, packed and unpacked, by the hash of the bytes they belong to.
+    /// stay. `locked` is what the lock knows, by the hash of the bytes it is true of.
     pub fn expect(
         &self,
         hints: BTreeMap<PackageName, Option<Version>>,
-        sizes: HashMap<Sha256, (u64, u64)>,
+        locked: HashMap<Sha256, Locked>,
     ) {
-        self.answers.know_locked(sizes);
+        self.answers.know_locked(locked);
         self.go_ahead(expect(Arc::clone(&self.answers), hints));
     }
 

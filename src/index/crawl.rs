@@ -15,7 +15,7 @@ use super::{Candidate, Error, Project};
 use crate::python::{CoreMetadata, marker_environment};
 
 /// Wheels of these say which CUDA they were built for; others of the family are of no use.
-const TORCH_FAMILY: [&str; 3] = ["torch", "torchvision", "torchaudio"];
+pub const TORCH_FAMILY: [&str; 3] = ["torch", "torchvision", "torchaudio"];
 
 /// Wheels to look into before a guess is given up.
 const GUESSES: usize = 6;
@@ -27,7 +27,10 @@ type Visit = (Vec<ExtraName>, Arc<CoreMetadata>);
 /// the newest is as good a guess as any.
 pub(super) async fn expect(answers: Arc<Answers>, hints: BTreeMap<PackageName, Option<Version>>) {
     let mut visits = JoinSet::new();
-    for (name, version) in hints {
+    // The torch family first: what follows from it is the longest way.
+    let (first, then): (Vec<_>, Vec<_>) =
+        hints.into_iter().partition(|(name, _)| TORCH_FAMILY.contains(&name.as_ref()));
+    for (name, version) in first.into_iter().chain(then) {
         let answers = Arc::clone(&answers);
         visits.spawn(async move {
             let project = answers.project(&name).await?;

@@ -24,9 +24,11 @@ mod times;
 pub mod zip;
 
 pub use address::{Address, Surroundings};
+pub use answers::Locked;
 pub use cache::{CACHE, Cache, Trust};
 pub use candidate::{Candidate, Project, Sidecar, Skip, Skipped};
 pub use catalog::LiveCatalog;
+pub use crawl::TORCH_FAMILY;
 pub use error::Error;
 pub use fetch::{Fetcher, Piece};
 pub use locate::{Locator, pages};

@@ -1,7 +1,7 @@
 //! Proof that an image is in a registry, whole.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use oci_client::Reference;
+use oci_spec::distribution::Reference;
 use reqwest::header::CONTENT_LENGTH;
 
 use super::address::Address;

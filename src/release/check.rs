@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use oci_client::Reference;
+use oci_spec::distribution::Reference;
 
 use crate::registry;
 

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::config::Edit;
     use crate::release::State;
-    use oci_client::Reference;
+    use oci_spec::distribution::Reference;
 
     struct Fake(&'static [(&'static str, bool)]);
 

@@ -38,7 +38,7 @@ const EDGES: [&str; 18] = [
     "fs_err",
     "atomic_write_file",
     "indicatif",
-    "oci_client",
+    "rustls",
     "std::fs",
     "std::io::stdin",
     "std::env",

@@ -11,10 +11,13 @@ use serde::Serialize;
 use super::target;
 use crate::cli::Resolve;
 use crate::commands::{Context, driver};
+use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit, Failure};
-use crate::index::{CACHE, Cache, Fetcher, LiveCatalog, Sources, Surroundings, Target, Trust};
-use crate::lock::{self, Diff, Lock};
+use crate::index::{
+    CACHE, Cache, Fetcher, LiveCatalog, Locked, Sources, Surroundings, TORCH_FAMILY, Target, Trust,
+};
+use crate::lock::{self, Diff, Lock, Package};
 use crate::python::marker_environment;
 use crate::release;
 use crate::solve::{Solution, solve};
@@ -113,9 +116,19 @@ fn hints(old: Option<&Lock>, kept: &Kept) -> BTreeMap<PackageName, Option<Versio
 }
 
 /// What the old lock knows of bytes, by their hash.
-fn sizes(old: Option<&Lock>) -> HashMap<Sha256, (u64, u64)> {
-    let packages = old.into_iter().flat_map(|o| &o.packages);
-    packages.map(|p| (p.sha256, (p.size, p.unpacked_size))).collect()
+fn locked(old: Option<&Lock>) -> HashMap<Sha256, Locked> {
+    let known = |lock: &Lock, package: &Package| {
+        let declares_cuda = TORCH_FAMILY.contains(&package.name.as_ref());
+        let is_cuda = matches!(lock.target.cuda_tag, CudaTag::Cuda(_));
+        Locked {
+            size: package.size,
+            unpacked_size: package.unpacked_size,
+            // No torch of another build gets into a lock.
+            build: (declares_cuda && is_cuda).then_some(lock.target.cuda_tag),
+        }
+    };
+    let packages = old.into_iter().flat_map(|lock| lock.packages.iter().map(move |p| (lock, p)));
+    packages.map(|(lock, package)| (package.sha256, known(lock, package))).collect()
 }
 
 fn trust(args: &Resolve) -> Trust {
@@ -146,7 +159,7 @@ async fn resolve(
     let start = |target: Target| {
         let (sources, fetcher) = (sources.clone(), fetcher.clone());
         let catalog = LiveCatalog::start(spec, target, sources, fetcher, bar.clone());
-        catalog.expect(hints(old, &kept), sizes(old));
+        catalog.expect(hints(old, &kept), locked(old));
         catalog
     };
     // The indexes need not wait for the registries where the answer of those can be foreseen.
