@@ -49,6 +49,9 @@ pub enum BadZip {
     /// A member that does not unpack to what the directory says.
     #[error("{0} in it is damaged ({1})")]
     Member(String, &'static str),
+    /// A member that is not before the directory.
+    #[error("{0} in it lies outside of the file")]
+    Outside(String),
     /// A member whose bytes are not those that were packed.
     #[error("{0} in it is damaged (its checksum is wrong)")]
     Checksum(String),
@@ -137,9 +140,9 @@ impl Directory {
         let mut rest: &[u8] = &directory.entries;
         while !rest.is_empty() {
             let (member, after) = entry(rest).ok_or(BadZip::Directory)?;
-            let fits = member.offset.checked_add(LOCAL_HEADER + member.packed);
-            if fits.is_none_or(|end| end > start) {
-                return Err(BadZip::Directory);
+            let needs = member.packed.saturating_add(LOCAL_HEADER);
+            if member.offset.checked_add(needs).is_none_or(|end| end > start) {
+                return Err(BadZip::Outside(member.name));
             }
             rest = after;
         }

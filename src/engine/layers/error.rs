@@ -188,6 +188,7 @@ impl Error {
     pub(super) fn zip(wheel: &str) -> impl Fn(BadZip) -> Self {
         move |source| match source {
             BadZip::Checksum(member) => Error::member(wheel, &member, Flaw::Crc),
+            BadZip::Outside(member) => Error::member(wheel, &member, Flaw::Outside),
             BadZip::Member(member, why) => Error::member(wheel, &member, Flaw::Damaged(why)),
             source => Error::Zip { wheel: wheel.to_owned(), source },
         }
