@@ -23,7 +23,7 @@ pub struct Node {
 }
 
 /// Numbers only: names differ from image to image.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
     /// The user.
     pub uid: u32,
