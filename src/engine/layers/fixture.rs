@@ -58,7 +58,7 @@ pub(super) fn wheel(
 
 /// A node that root owns.
 pub(super) fn node(mode: u32, kind: Kind) -> Node {
-    Node { mode, owner: Owner::default(), kind }
+    Node { mode, owner: Owner { uid: 0, gid: 0 }, kind }
 }
 
 /// A tree of these members, in the order given.
