@@ -18,6 +18,7 @@ mod pin;
 mod push;
 mod read_back;
 mod session;
+mod start;
 mod upload;
 mod uploads;
 
