@@ -1,10 +1,10 @@
 //! The files of a plan, verified: from the store, or downloaded from where the sources have them today.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::sync::OnceCell;
 
 use crate::digest::Sha256;
 use crate::exit::Failure;
@@ -14,7 +14,7 @@ use crate::lock::Lock;
 use crate::net;
 use crate::spec::Spec;
 use crate::store::{Store, Wanted};
-use crate::ui::{Ui, Unit};
+use crate::ui::{Bar, Ui, Unit};
 
 /// Pages asked for at the same time.
 const LOOKUPS: usize = 16;
@@ -31,44 +31,82 @@ pub async fn gather(
     project: &Utf8Path,
     ui: &Ui,
 ) -> Result<BTreeMap<Sha256, Utf8PathBuf>, Failure> {
-    let store = Store::open()?;
+    let gatherer = Gatherer::new(Store::open()?, lock, spec, client, project);
     let files: Vec<&ContextFile> = plan.context.iter().flat_map(|group| &group.files).collect();
-    let mut client = client.clone();
-    let locator = match files.iter().all(|file| store.get(&file.sha256).is_some()) {
-        true => None,
-        false => {
-            let surroundings = Surroundings::of_process(project);
-            let sources = Sources::find(spec, &surroundings).await?;
-            client = client.with_logins(sources.logins(spec, &surroundings)?);
-            Some(Arc::new(Locator::new(sources, Fetcher::new(client.clone()))))
-        }
-    };
-    let lookups = files.into_iter().map(|file| {
-        let (store, locator) = (&store, locator.clone());
-        async move {
-            let package = file.package.as_ref().and_then(|name| lock.package(name));
-            let mut wanted = Wanted {
-                name: file.file.clone(),
-                sha256: file.sha256,
-                size: package.map(|p| p.size),
-                urls: Vec::new(),
-            };
-            if let (Some(locator), None) = (locator, store.get(&file.sha256)) {
-                wanted.urls.extend(match (package, &lock.python.archive) {
-                    (Some(package), _) => locator.addresses(package).await?,
-                    (None, Some(archive)) => {
-                        vec![standalone::url(archive, spec.python.mirror.as_ref())]
-                    }
-                    (None, None) => vec![],
-                });
-            }
-            Ok::<_, Failure>(wanted)
-        }
-    });
-    let wanted: Vec<Wanted> = stream::iter(lookups).buffered(LOOKUPS).try_collect().await?;
-    let total = wanted.iter().filter_map(|w| w.size).sum();
-    let bar = ui.bar("wheels", Some(total), Unit::Bytes);
-    let verified = store.fetch_all(&client, wanted, DOWNLOADS, &bar).await?;
+    let bar = ui.bar("wheels", Some(0), Unit::Bytes);
+    let verified = gatherer.get(&files, &bar).await?;
     bar.finish();
-    Ok(verified.into_iter().map(|file| (file.sha256(), file.path().to_owned())).collect())
+    Ok(verified)
+}
+
+/// Gets files of a lock, a few at a time; the sources are found when the first one is missing.
+#[derive(Debug)]
+pub struct Gatherer<'a> {
+    store: Store,
+    lock: &'a Lock,
+    spec: &'a Spec,
+    client: &'a net::Client,
+    project: &'a Utf8Path,
+    sources: OnceCell<(Locator, net::Client)>,
+}
+
+impl<'a> Gatherer<'a> {
+    /// Nothing is asked yet.
+    pub fn new(
+        store: Store,
+        lock: &'a Lock,
+        spec: &'a Spec,
+        client: &'a net::Client,
+        project: &'a Utf8Path,
+    ) -> Self {
+        Gatherer { store, lock, spec, client, project, sources: OnceCell::new() }
+    }
+
+    /// Where the files are kept.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// These files, hashed in this run, by hash. `bar` counts their bytes, as far as they are known. Errors: as
+    /// [`gather`].
+    pub async fn get(
+        &self,
+        files: &[&ContextFile],
+        bar: &Bar,
+    ) -> Result<BTreeMap<Sha256, Utf8PathBuf>, Failure> {
+        let lookups = files.iter().map(|file| self.look_up(file));
+        let wanted: Vec<Wanted> = stream::iter(lookups).buffered(LOOKUPS).try_collect().await?;
+        bar.inc_length(wanted.iter().filter_map(|w| w.size).sum());
+        let client = self.sources.get().map_or(self.client, |(_, client)| client);
+        let verified = self.store.fetch_all(client, wanted, DOWNLOADS, bar).await?;
+        Ok(verified.into_iter().map(|file| (file.sha256(), file.path().to_owned())).collect())
+    }
+
+    async fn look_up(&self, file: &ContextFile) -> Result<Wanted, Failure> {
+        let package = file.package.as_ref().and_then(|name| self.lock.package(name));
+        let mut wanted = Wanted {
+            name: file.file.clone(),
+            sha256: file.sha256,
+            size: package.map(|p| p.size),
+            urls: Vec::new(),
+        };
+        if self.store.get(&file.sha256).is_none() {
+            let (locator, _) = self.sources.get_or_try_init(|| self.find_sources()).await?;
+            wanted.urls = match (package, &self.lock.python.archive) {
+                (Some(package), _) => locator.addresses(package).await?,
+                (None, Some(archive)) => {
+                    vec![standalone::url(archive, self.spec.python.mirror.as_ref())]
+                }
+                (None, None) => vec![],
+            };
+        }
+        Ok(wanted)
+    }
+
+    async fn find_sources(&self) -> Result<(Locator, net::Client), Failure> {
+        let surroundings = Surroundings::of_process(self.project);
+        let sources = Sources::find(self.spec, &surroundings).await?;
+        let client = self.client.clone().with_logins(sources.logins(self.spec, &surroundings)?);
+        Ok((Locator::new(sources, Fetcher::new(client.clone())), client))
+    }
 }

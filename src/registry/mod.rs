@@ -20,6 +20,7 @@ mod pin;
 mod push;
 mod read_back;
 mod session;
+mod start;
 pub(crate) mod system;
 mod upload;
 mod uploads;

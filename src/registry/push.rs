@@ -93,10 +93,12 @@ impl Client {
             }
             None => {
                 let config = Source::Ours(Arc::new(Held::new(push.config.clone())));
-                let layers = push.layers.iter().map(|layer| async {
-                    Ok::<_, Error>((layer.digest(), self.place(push.to, layer, bar).await?))
-                });
-                let mut blobs: Vec<_> = stream::iter(layers).buffered(LOOKS).try_collect().await?;
+                // A list, not a lazy iterator: else the whole push could not be spawned.
+                let layers: Vec<_> =
+                    push.layers.iter().map(|layer| self.place(push.to, layer, bar)).collect();
+                let layers: Vec<_> = stream::iter(layers).buffered(LOOKS).try_collect().await?;
+                let mut blobs: Vec<_> =
+                    push.layers.iter().map(Source::digest).zip(layers).collect();
                 blobs.push((config.digest(), self.place(push.to, &config, bar).await?));
                 self.put_manifest(push.to, &push.manifest).await?;
                 (self.read_back(&pinned).await?, blobs)
@@ -232,4 +234,29 @@ impl Client {
 /// The address of a repository, for messages about one of its blobs.
 fn address_of(to: &Repository, digest: Digest) -> Address {
     Address::new(&to.registry, &to.name, &format!("the blob {digest} for {to}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{self, Retry};
+    use crate::spec::RegistrySpec;
+
+    #[tokio::test]
+    async fn a_push_may_run_beside_other_work() {
+        fn may_be_spawned<T: Send>(work: T) -> T {
+            work
+        }
+        let net = net::Client::new(Retry::default()).unwrap().offline();
+        let client = Client::new(net, &RegistrySpec::default(), false);
+        let to = Repository { registry: "127.0.0.1:1".to_owned(), name: "team/ray".to_owned() };
+        let blob = Source::Ours(Arc::new(Held::new(Bytes::from_static(b"x"))));
+        let (layers, bar) = ([blob.clone()], Bar::hidden());
+        let (config, manifest) = (Bytes::new(), Bytes::from_static(b"{}"));
+        let push = Push { to: &to, layers: &layers, config, manifest, tags: &[] };
+        let placed = may_be_spawned(client.place(&to, &blob, &bar)).await;
+        assert!(placed.unwrap_err().is_unreachable());
+        let pushed = may_be_spawned(client.push(&push, &bar)).await;
+        assert!(pushed.unwrap_err().is_unreachable());
+    }
 }

@@ -84,11 +84,8 @@ impl Client {
         let mut blobs: Vec<_> = image.blobs().collect();
         blobs.sort_unstable_by_key(|blob| blob.digest);
         blobs.dedup_by_key(|blob| blob.digest);
-        stream::iter(blobs)
-            .map(|blob| self.check_blob(address, blob))
-            .buffer_unordered(CONCURRENCY)
-            .try_collect::<Vec<()>>()
-            .await?;
+        let checks: Vec<_> = blobs.into_iter().map(|blob| self.check_blob(address, blob)).collect();
+        stream::iter(checks).buffer_unordered(CONCURRENCY).try_collect::<Vec<()>>().await?;
         Ok(image)
     }
 

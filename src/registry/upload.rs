@@ -82,54 +82,6 @@ enum Part {
     Broken(net::Error),
 }
 
-impl Client {
-    /// Opens an upload session.
-    pub(super) async fn open_session(&self, address: &Address) -> Result<Session, Error> {
-        let url = self.url(address, "blobs/uploads/").await?;
-        let answer = self.post(address, &url).await?;
-        match answer.status() {
-            StatusCode::ACCEPTED => session(address, &answer),
-            _ => Err(refused(address, answer).await),
-        }
-    }
-
-    /// Asks for a blob of another repository of the same registry. `None`: it is there now; else
-    /// the session to upload it.
-    pub(super) async fn mount(
-        &self,
-        address: &Address,
-        digest: Digest,
-        from: &str,
-    ) -> Result<Option<Session>, Error> {
-        let mut url = self.url(address, "blobs/uploads/").await?;
-        url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", from);
-        let answer = self.post(address, &url).await?;
-        match answer.status() {
-            StatusCode::CREATED => {
-                address.check(stated(answer.headers()), digest)?;
-                Ok(None)
-            }
-            StatusCode::ACCEPTED => session(address, &answer).map(Some),
-            // Some refuse what they cannot mount; the blob can still be sent.
-            status if status.is_client_error() => {
-                tracing::debug!(%status, from, "the mount was refused");
-                self.open_session(address).await.map(Some)
-            }
-            _ => Err(refused(address, answer).await),
-        }
-    }
-
-    async fn post(&self, address: &Address, url: &Url) -> Result<Response, Error> {
-        let headers = HeaderMap::new();
-        self.send_to(address, Method::POST, url, &headers, Bytes::new(), &mut self.budget()).await
-    }
-}
-
-fn session(address: &Address, answer: &Response) -> Result<Session, Error> {
-    Session::opened(answer.url(), answer.headers())
-        .map_err(|cause| address.malformed("the upload session", cause))
-}
-
 impl<'a> Upload<'a> {
     pub(super) fn new(
         client: &'a Client,
@@ -188,80 +140,81 @@ impl<'a> Upload<'a> {
         loop {
             let chunk = self.chunk.map_or(u64::MAX, |chunk| chunk.max(session.least));
             let end = self.size.min(session.offset.saturating_add(chunk));
-            let last = end == self.size;
-            let answer = match self.send_part(&session, end).await? {
-                Part::Answer(answer) => answer,
-                Part::Broken(error) => {
-                    self.wait(&session.url, Err(error)).await?;
-                    match self.locate(&mut session).await? {
-                        None => continue,
-                        Some(end) => return Ok(end),
+            match self.send_part(&session, end).await? {
+                Part::Broken(error) => self.wait(&session.url, Err(error)).await?,
+                Part::Answer(answer) if answer.status().is_success() => {
+                    if end == self.size {
+                        self.address.check(stated(answer.headers()), self.digest)?;
+                        return Ok(End::Done);
                     }
-                }
-            };
-            let status = answer.status();
-            if status.is_success() && last {
-                self.address.check(stated(answer.headers()), self.digest)?;
-                return Ok(End::Done);
-            }
-            if status.is_success() {
-                let taken = received(answer.headers()).unwrap_or(end);
-                if taken > end || taken <= session.offset {
+                    let taken = received(answer.headers()).unwrap_or(end);
+                    if session.offset < taken && taken <= end {
+                        self.follow(&mut session, answer.headers())?;
+                        session.offset = taken;
+                        self.budget.renew();
+                        continue;
+                    }
                     // It took none of it, or more than there was: only the session itself knows.
                     self.wait(&session.url, Ok(answer)).await?;
-                } else {
-                    self.follow(&mut session, answer.headers())?;
-                    session.offset = taken;
-                    self.budget.renew();
-                    continue;
                 }
-            } else if status == StatusCode::UNAUTHORIZED {
-                self.renew(&session, answer).await?;
-            } else if Retry::is_passing(status) {
-                self.wait(&session.url, Ok(answer)).await?;
-            } else if status == StatusCode::PAYLOAD_TOO_LARGE {
-                let smaller = ((end - session.offset) / 2).max(session.least);
-                if smaller < SMALLEST || smaller >= end - session.offset {
-                    return Err(refused(&self.address, answer).await);
-                }
-                self.chunk = Some(smaller);
-            } else {
-                let said = Said::read(answer).await;
-                match &*said.code {
-                    "BLOB_UPLOAD_UNKNOWN" | "BLOB_UPLOAD_INVALID" => {
-                        return Ok(End::Lost { offset: session.offset });
+                Part::Answer(answer) => {
+                    if let Some(end) = self.refused(&session, end, answer).await? {
+                        return Ok(end);
                     }
-                    "DIGEST_INVALID" => {
-                        self.feed.verify().await?;
-                        return Ok(End::Spoiled);
-                    }
-                    _ if status == StatusCode::NOT_FOUND => {
-                        return Ok(End::Lost { offset: session.offset });
-                    }
-                    _ if status == StatusCode::FORBIDDEN => {
-                        return Err(self.address.refused(status, &said));
-                    }
-                    _ if status == StatusCode::RANGE_NOT_SATISFIABLE
-                        && self.disordered != Some(session.offset) =>
-                    {
-                        self.disordered = Some(session.offset);
-                        let Some(wait) = self.budget.spend(None) else {
-                            return Err(self.address.refused(status, &said));
-                        };
-                        // A part that broke off may still be on its way into the session.
-                        tokio::time::sleep(wait).await;
-                    }
-                    // A part of a blob was refused for what it is: the whole may be welcome.
-                    _ if self.chunk.is_some() && end - session.offset < self.size => {
-                        tracing::debug!(%status, "the registry takes no parts");
-                        return Ok(End::Whole);
-                    }
-                    _ => return Err(self.address.refused(status, &said)),
                 }
             }
             if let Some(end) = self.locate(&mut session).await? {
                 return Ok(end);
             }
+        }
+    }
+
+    /// After a part that ends at `end` was refused: whether the session is over, or worth asking.
+    async fn refused(
+        &mut self,
+        session: &Session,
+        end: u64,
+        answer: Response,
+    ) -> Result<Option<End>, Error> {
+        let (status, length) = (answer.status(), end - session.offset);
+        if status == StatusCode::UNAUTHORIZED {
+            return self.renew(session, answer).await.map(|()| None);
+        }
+        if Retry::is_passing(status) {
+            return self.wait(&session.url, Ok(answer)).await.map(|()| None);
+        }
+        let said = Said::read(answer).await;
+        let final_refusal = || Err(self.address.refused(status, &said));
+        match (&*said.code, status) {
+            ("BLOB_UPLOAD_UNKNOWN" | "BLOB_UPLOAD_INVALID", _) | (_, StatusCode::NOT_FOUND) => {
+                Ok(Some(End::Lost { offset: session.offset }))
+            }
+            ("DIGEST_INVALID", _) => {
+                self.feed.verify().await?;
+                Ok(Some(End::Spoiled))
+            }
+            (_, StatusCode::FORBIDDEN) => final_refusal(),
+            (_, StatusCode::PAYLOAD_TOO_LARGE) => {
+                let smaller = (length / 2).max(session.least);
+                if smaller < SMALLEST || smaller >= length {
+                    return final_refusal();
+                }
+                self.chunk = Some(smaller);
+                Ok(None)
+            }
+            (_, StatusCode::RANGE_NOT_SATISFIABLE) if self.disordered != Some(session.offset) => {
+                let Some(wait) = self.budget.spend(None) else { return final_refusal() };
+                self.disordered = Some(session.offset);
+                // A part that broke off may still be on its way into the session.
+                tokio::time::sleep(wait).await;
+                Ok(None)
+            }
+            // A part of a blob was refused for what it is: the whole may be welcome.
+            _ if self.chunk.is_some() && length < self.size => {
+                tracing::debug!(%status, "the registry takes no parts");
+                Ok(Some(End::Whole))
+            }
+            _ => final_refusal(),
         }
     }
 

@@ -1,0 +1,62 @@
+//! How a blob begins to be in a repository: mounted from another one of the same registry, or with
+//! an upload session.
+
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+use reqwest::{Method, Response, StatusCode};
+use url::Url;
+
+use super::address::Address;
+use super::client::refused;
+use super::pin::stated;
+use super::session::Session;
+use super::{Client, Error};
+use crate::digest::Digest;
+
+impl Client {
+    /// Opens an upload session.
+    pub(super) async fn open_session(&self, address: &Address) -> Result<Session, Error> {
+        let url = self.url(address, "blobs/uploads/").await?;
+        let answer = self.post(address, &url).await?;
+        match answer.status() {
+            StatusCode::ACCEPTED => session(address, &answer),
+            _ => Err(refused(address, answer).await),
+        }
+    }
+
+    /// Asks for a blob of another repository of the same registry. `None`: it is there now; else
+    /// the session to upload it.
+    pub(super) async fn mount(
+        &self,
+        address: &Address,
+        digest: Digest,
+        from: &str,
+    ) -> Result<Option<Session>, Error> {
+        let mut url = self.url(address, "blobs/uploads/").await?;
+        url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", from);
+        let answer = self.post(address, &url).await?;
+        match answer.status() {
+            StatusCode::CREATED => {
+                address.check(stated(answer.headers()), digest)?;
+                Ok(None)
+            }
+            StatusCode::ACCEPTED => session(address, &answer).map(Some),
+            // Some refuse what they cannot mount; the blob can still be sent.
+            status if status.is_client_error() => {
+                tracing::debug!(%status, from, "the mount was refused");
+                self.open_session(address).await.map(Some)
+            }
+            _ => Err(refused(address, answer).await),
+        }
+    }
+
+    async fn post(&self, address: &Address, url: &Url) -> Result<Response, Error> {
+        let headers = HeaderMap::new();
+        self.send_to(address, Method::POST, url, &headers, Bytes::new(), &mut self.budget()).await
+    }
+}
+
+fn session(address: &Address, answer: &Response) -> Result<Session, Error> {
+    Session::opened(answer.url(), answer.headers())
+        .map_err(|cause| address.malformed("the upload session", cause))
+}
