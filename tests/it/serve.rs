@@ -359,6 +359,8 @@ async fn what_is_deleted_is_gone_and_what_is_needed_stays() {
     for path in ["a/manifests/v2", &path] {
         assert_eq!(refusal(registry.get(path).await).await, (404, "MANIFEST_UNKNOWN".into()));
     }
+    let bytes = registry.folder().join("blobs/sha256").join(digest.0.to_string());
+    assert!(!bytes.exists());
     let tags: Value = registry.get("a/tags/list").await.json().await.unwrap();
     assert_eq!(tags["tags"], json!([]));
     assert_eq!(registry.delete(&layer).await.status(), 202);

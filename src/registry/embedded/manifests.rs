@@ -112,7 +112,11 @@ impl Service {
                     Reference::Digest(digest) => index.remove(&repository, *digest),
                 };
                 if gone { Ok(()) } else { Err(unknown) }
-            })
+            })?;
+            match reference {
+                Reference::Tag(_) => Ok(()),
+                Reference::Digest(digest) => Ok(layout.reclaim(digest)?),
+            }
         })
         .await?;
         Ok(bare(StatusCode::ACCEPTED, &[]))
