@@ -66,7 +66,7 @@ impl Service {
         reference: &str,
         query: &Query,
         headers: &HeaderMap,
-        body: Incoming,
+        body: &mut Incoming,
     ) -> Result<Answer, Refusal> {
         let wrong = |text: &str| Refusal::Manifest(format!("`{text}` is no tag"));
         let (tags, promised) = match reference.contains(':') {
@@ -157,7 +157,7 @@ impl Layout {
 }
 
 /// A body that is not longer than a manifest may be.
-async fn read(mut body: Incoming) -> Result<BytesMut, Refusal> {
+async fn read(body: &mut Incoming) -> Result<BytesMut, Refusal> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Refusal::Cut)?;
