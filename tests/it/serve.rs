@@ -113,6 +113,9 @@ async fn a_chunk_out_of_order_is_refused_and_the_upload_goes_on() {
         let answer = patch(range, body).await.unwrap();
         assert_eq!(refusal(answer).await, (400, "BLOB_UPLOAD_INVALID".into()), "{range}");
     }
+    // Refused before it was read, and answered all the same.
+    let long = registry.request(Method::PATCH, &location).header("Content-Range", "9-20000008");
+    assert_eq!(long.body(vec![7; 20_000_000]).send().await.unwrap().status(), 416);
     let end = |range: &'static str| {
         let path = format!("{location}?digest={}", Digest::of("hello world"));
         registry.request(Method::PUT, &path).header("Content-Range", range).body(" world").send()
@@ -359,6 +362,8 @@ async fn what_is_deleted_is_gone_and_what_is_needed_stays() {
     for path in ["a/manifests/v2", &path] {
         assert_eq!(refusal(registry.get(path).await).await, (404, "MANIFEST_UNKNOWN".into()));
     }
+    let bytes = registry.folder().join("blobs/sha256").join(digest.0.to_string());
+    assert!(!bytes.exists());
     let tags: Value = registry.get("a/tags/list").await.json().await.unwrap();
     assert_eq!(tags["tags"], json!([]));
     assert_eq!(registry.delete(&layer).await.status(), 202);

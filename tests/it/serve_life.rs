@@ -72,7 +72,7 @@ async fn an_upload_goes_on_after_a_cut_a_stall_a_kill_and_a_restart() {
             open.push(stream);
         }
         let there = settled(&registry, &location).await;
-        assert!(there <= 3_000_000 && there >= 1_000_000, "{end}: {there}");
+        assert!((1_000_000..=3_000_000).contains(&there), "{end}: {there}");
         if end == "kill" {
             registry.kill();
             registry.restart(&[]);

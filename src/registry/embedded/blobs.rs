@@ -68,7 +68,7 @@ impl Service {
         &self,
         repository: Repository,
         query: &Query,
-        body: Incoming,
+        body: &mut Incoming,
     ) -> Result<Answer, Refusal> {
         if let Some(mount) = query.get("mount") {
             let digest = digest(mount)?;
@@ -120,7 +120,7 @@ impl Service {
         repository: Repository,
         id: &str,
         headers: &HeaderMap,
-        body: Incoming,
+        body: &mut Incoming,
     ) -> Result<Answer, Refusal> {
         let turn = self.uploads.turn(&repository, id).await?;
         let turn = add(turn, &repository, headers, body).await?;
@@ -134,7 +134,7 @@ impl Service {
         id: &str,
         query: &Query,
         headers: &HeaderMap,
-        body: Incoming,
+        body: &mut Incoming,
     ) -> Result<Answer, Refusal> {
         let missing = || Refusal::Digest("the digest of the blob is missing: ?digest=".to_owned());
         let digest = digest(query.get("digest").ok_or_else(missing)?)?;
@@ -157,7 +157,7 @@ async fn add(
     turn: Turn,
     repository: &Repository,
     headers: &HeaderMap,
-    body: Incoming,
+    body: &mut Incoming,
 ) -> Result<Turn, Refusal> {
     let Some(range) = header(headers, &CONTENT_RANGE) else { return turn.append(body).await };
     let wrong = || Refusal::Upload(format!("`{range}` is no Content-Range: write FIRST-LAST"));

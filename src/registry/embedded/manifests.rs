@@ -66,7 +66,7 @@ impl Service {
         reference: &str,
         query: &Query,
         headers: &HeaderMap,
-        body: Incoming,
+        body: &mut Incoming,
     ) -> Result<Answer, Refusal> {
         let wrong = |text: &str| Refusal::Manifest(format!("`{text}` is no tag"));
         let (tags, promised) = match reference.contains(':') {
@@ -112,7 +112,11 @@ impl Service {
                     Reference::Digest(digest) => index.remove(&repository, *digest),
                 };
                 if gone { Ok(()) } else { Err(unknown) }
-            })
+            })?;
+            match reference {
+                Reference::Tag(_) => Ok(()),
+                Reference::Digest(digest) => Ok(layout.reclaim(digest)?),
+            }
         })
         .await?;
         Ok(bare(StatusCode::ACCEPTED, &[]))
@@ -153,7 +157,7 @@ impl Layout {
 }
 
 /// A body that is not longer than a manifest may be.
-async fn read(mut body: Incoming) -> Result<BytesMut, Refusal> {
+async fn read(body: &mut Incoming) -> Result<BytesMut, Refusal> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Refusal::Cut)?;

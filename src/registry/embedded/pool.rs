@@ -110,6 +110,12 @@ impl Layout {
         Ok(())
     }
 
+    /// Removes the bytes of a manifest that was deleted, unless somebody else has it.
+    pub(super) fn reclaim(&self, digest: Digest) -> Result<(), Error> {
+        let _held = self.lock(true)?;
+        self.forget(&self.index()?, digest).map(|_freed| ())
+    }
+
     /// Removes the bytes of a digest that no repository and no entry of the index has. The exclusive lock is the
     /// caller's. Bytes that came free.
     pub(super) fn forget(&self, index: &Index, digest: Digest) -> Result<Option<u64>, Error> {
@@ -205,5 +211,95 @@ fn remove(path: &Utf8Path) -> Result<bool, Error> {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(Error::io("removing", path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::embedded::Tag;
+
+    /// A layout in which `team/app` has an image of one blob for each name, without a tag.
+    fn layout(names: &[&str]) -> (tempfile::TempDir, Layout, Repository) {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::open(Utf8Path::from_path(folder.path()).unwrap()).unwrap();
+        let repository: Repository = "team/app".parse().unwrap();
+        for name in names {
+            put(&layout, &repository, name, None);
+        }
+        (folder, layout, repository)
+    }
+
+    fn image(name: &str, subject: Option<Digest>) -> String {
+        let subject = subject.map(|digest| serde_json::json!({"digest": digest}));
+        let config = serde_json::json!({"digest": Digest::of(name)});
+        serde_json::json!({"schemaVersion": 2, "config": config, "layers": [], "subject": subject})
+            .to_string()
+    }
+
+    fn put(layout: &Layout, repository: &Repository, name: &str, subject: Option<Digest>) {
+        let path = layout.root().join("incoming");
+        fs_err::write(&path, name).unwrap();
+        layout.take(&File::open(&path).unwrap(), &path, repository, Digest::of(name)).unwrap();
+        let text = image(name, subject);
+        let pointer = Pointer {
+            media_type: crate::registry::model::MANIFEST.to_owned(),
+            digest: Digest::of(&text),
+            size: text.len() as u64,
+            subject,
+        };
+        layout.store(text.as_bytes(), pointer.digest).unwrap();
+        let add = |index: &mut Index| {
+            index.put(repository, &pointer, &[]);
+            Ok(())
+        };
+        layout.change(add).unwrap();
+    }
+
+    fn tag(layout: &Layout, repository: &Repository, name: &str) {
+        let tag: Tag = "v1".parse().unwrap();
+        let put = |index: &mut Index| {
+            let found = index.get(repository, Digest::of(image(name, None))).unwrap().clone();
+            index.put(repository, &found, &[tag]);
+            Ok(())
+        };
+        layout.change(put).unwrap();
+    }
+
+    #[test]
+    fn pruning_leaves_what_is_tagged_kept_or_about_it_and_what_just_came() {
+        let (_folder, layout, repository) = layout(&["tagged", "kept", "old"]);
+        tag(&layout, &repository, "tagged");
+        let kept = Digest::of(image("kept", None));
+        put(&layout, &repository, "sbom", Some(kept));
+        put(&layout, &repository, "sbom of old", Some(Digest::of(image("old", None))));
+        let keep = BTreeSet::from([kept]);
+        assert_eq!(layout.prune(&keep, Duration::from_secs(3600)).unwrap(), Freed::default());
+        let freed = layout.prune(&keep, Duration::ZERO).unwrap();
+        assert_eq!((freed.manifests, freed.blobs), (2, 4));
+        for (name, there) in [
+            ("tagged", true),
+            ("kept", true),
+            ("sbom", true),
+            ("old", false),
+            ("sbom of old", false),
+        ] {
+            assert_eq!(layout.size(&repository, Digest::of(name)).is_some(), there, "{name}");
+        }
+        assert_eq!(layout.prune(&keep, Duration::ZERO).unwrap(), Freed::default());
+    }
+
+    #[test]
+    fn a_blob_goes_when_nothing_needs_it_and_its_bytes_when_nobody_has_it() {
+        let (_folder, layout, repository) = layout(&["layer"]);
+        let (blob, other) = (Digest::of("layer"), "other".parse().unwrap());
+        assert!(layout.mount(&other, blob, Some(&repository)).unwrap());
+        assert!(matches!(layout.unmark(&repository, blob), Err(Refusal::Unsupported(_))));
+        layout.unmark(&other, blob).unwrap();
+        assert!(matches!(layout.unmark(&other, blob), Err(Refusal::NoBlob(..))));
+        let image = Digest::of(image("layer", None));
+        layout.change(|index| Ok(index.remove(&repository, image))).unwrap();
+        layout.unmark(&repository, blob).unwrap();
+        assert!(!layout.blob(blob).exists());
     }
 }

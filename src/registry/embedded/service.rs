@@ -1,7 +1,11 @@
 //! From a request to its answer.
 
+use std::time::Duration;
+
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue, ORIGIN};
+use hyper::header::{EXPECT, HeaderName, HeaderValue, ORIGIN};
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request};
 use serde_json::json;
 
@@ -11,6 +15,9 @@ use super::refusal::Refusal;
 use super::route::Route;
 use super::uploads::Uploads;
 use crate::digest::Digest;
+
+/// How long the rest of a request that was refused is read.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What all requests share.
 #[derive(Debug)]
@@ -51,9 +58,16 @@ impl Service {
     /// The answer, whatever was asked.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
         let asked = format!("{} {}", request.method(), request.uri());
-        let mut answer = match self.route(request).await {
+        let waits = request.headers().contains_key(EXPECT);
+        let (parts, mut body) = request.into_parts();
+        let mut answer = match self.route(parts, &mut body).await {
             Ok(answer) => answer,
             Err(refusal) => {
+                // A client that is still sending would find the connection broken, not the answer.
+                if !waits {
+                    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+                    let _ = tokio::time::timeout(PATIENCE, rest).await;
+                }
                 if let Refusal::Broken(error) = &refusal {
                     let cause = std::error::Error::source(error).map(ToString::to_string);
                     tracing::warn!("{asked}: {error}: {}", cause.unwrap_or_default());
@@ -69,14 +83,13 @@ impl Service {
         answer
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
+    async fn route(&self, parts: Parts, body: &mut Incoming) -> Result<Answer, Refusal> {
         // There is no login: a page in a browser on this machine must not be able to do what its user can.
-        if request.headers().contains_key(ORIGIN) {
+        if parts.headers.contains_key(ORIGIN) {
             return Err(Refusal::Page);
         }
-        let route = Route::parse(request.uri().path())?;
-        let query = Query::parse(request.uri().query());
-        let (parts, body) = request.into_parts();
+        let route = Route::parse(parts.uri.path())?;
+        let query = Query::parse(parts.uri.query());
         let (method, headers) = (parts.method, parts.headers);
         let reads = matches!(method, Method::GET | Method::HEAD);
         if self.read_only && !reads {

@@ -206,8 +206,8 @@ impl Turn {
     }
 
     /// Adds a body. When it breaks off, what came of it is there: [`Refusal::Cut`].
-    pub(super) async fn append(mut self, mut body: Incoming) -> Result<Turn, Refusal> {
-        let (mut batch, mut end) = gather(&mut body, &mut self.newest, self.number).await;
+    pub(super) async fn append(mut self, body: &mut Incoming) -> Result<Turn, Refusal> {
+        let (mut batch, mut end) = gather(body, &mut self.newest, self.number).await;
         loop {
             let writer = self.writer;
             let writing = blocking(move || writer.write(batch));
@@ -215,7 +215,7 @@ impl Turn {
                 self.writer = writing.await?;
                 return end.map(|()| self);
             }
-            let gathering = gather(&mut body, &mut self.newest, self.number);
+            let gathering = gather(body, &mut self.newest, self.number);
             let (written, next) = tokio::join!(writing, gathering);
             self.writer = written?;
             (batch, end) = next;
