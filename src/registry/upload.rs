@@ -23,6 +23,10 @@ use crate::ui::Bar;
 /// Sessions that are opened for one blob before it is given up.
 const SESSIONS: u32 = 6;
 
+/// A part that is refused as out of order more often, where the registry itself says that it is
+/// next, is refused because it is a part.
+const DISORDERS: u32 = 2;
+
 /// No part is made smaller than this because a registry finds it too large.
 const SMALLEST: u64 = 1024 * 1024;
 
@@ -40,8 +44,8 @@ pub(super) struct Upload<'a> {
     budget: Budget,
     /// Bytes of a part; `None`: the registry wants it whole.
     chunk: Option<u64>,
-    /// The offset of the part that was last refused as out of order.
-    disordered: Option<u64>,
+    /// The offset of the part that was last refused as out of order, and how often.
+    disordered: (u64, u32),
     tally: Arc<Tally>,
 }
 
@@ -93,7 +97,7 @@ impl<'a> Upload<'a> {
         let (budget, chunk) = (client.budget(), Some(client.uploads.chunk));
         let (sent, furthest) = (AtomicU64::new(0), AtomicU64::new(0));
         let tally = Arc::new(Tally { bar: bar.clone(), sent, furthest });
-        Upload { client, address, digest, size, feed, budget, chunk, disordered: None, tally }
+        Upload { client, address, digest, size, feed, budget, chunk, disordered: (0, 0), tally }
     }
 
     /// Sends the blob into `session`, or into new ones when that is lost. Bytes that were put on
@@ -202,9 +206,13 @@ impl<'a> Upload<'a> {
                 self.chunk = Some(smaller);
                 Ok(None)
             }
-            (_, StatusCode::RANGE_NOT_SATISFIABLE) if self.disordered != Some(session.offset) => {
+            (_, StatusCode::RANGE_NOT_SATISFIABLE)
+                if self.disordered != (session.offset, DISORDERS) =>
+            {
                 let Some(wait) = self.budget.spend(None) else { return final_refusal() };
-                self.disordered = Some(session.offset);
+                let (offset, times) = self.disordered;
+                let times = if offset == session.offset { times } else { 0 };
+                self.disordered = (session.offset, times + 1);
                 // A part that broke off may still be on its way into the session.
                 tokio::time::sleep(wait).await;
                 Ok(None)

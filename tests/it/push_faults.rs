@@ -189,7 +189,7 @@ async fn a_registry_that_takes_no_parts_gets_the_blob_whole() {
         let case = Case::new(Sessions::Passed);
         let case =
             case.harm(usize::MAX, move |a| a.header("content-range").map(|_| Harm::status(status)));
-        let case = case.ends_right(2 * CHUNK).await;
+        let case = case.ends_right(3 * CHUNK).await;
         let whole = |a: &&Asked| a.is_part() && a.length == 550_000;
         assert_eq!(case.proxy.asked().iter().filter(whole).count(), 1, "{status}");
     }
@@ -292,7 +292,10 @@ fn fault(dice: &mut Dice, asked: &Asked) -> Harm {
     let status = |status, headers, early| Harm::Status { status, headers, body: "", early };
     match dice.below(12) {
         0 => status(429, header("0"), dice.below(2) == 0),
-        1 => status(500 + u16::try_from(dice.below(4)).unwrap(), vec![], dice.below(2) == 0),
+        1 => {
+            let passing = [500, 502, 503, 504][usize::try_from(dice.below(4)).unwrap()];
+            status(passing, vec![], dice.below(2) == 0)
+        }
         2 | 3 => Harm::CutRequest(dice.below(asked.length + 1)),
         4 | 5 => Harm::CutAnswer(dice.below(400)),
         6 if dice.below(4) == 0 => Harm::Stall(dice.below(asked.length + 1)),
@@ -347,7 +350,9 @@ async fn random_schedules_of_faults_end_right_or_with_the_named_error() {
         });
         let result = client(chunk).push(&image.push(), &Bar::hidden()).await;
         let harms = proxy.harms() as u64;
-        if sessions == Sessions::Kept && lost.load(SeqCst) == 0 {
+        // One 416 after the other means a registry that wants the blob whole.
+        let whole = proxy.asked().iter().any(|asked| asked.is_part() && asked.length > chunk);
+        if sessions == Sessions::Kept && lost.load(SeqCst) == 0 && !whole {
             let resent = proxy.received().saturating_sub(image.bytes());
             assert!(resent <= harms * chunk, "seed {seed}: {resent} bytes again, {harms} faults");
             resent_in_all += resent;
