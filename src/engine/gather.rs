@@ -1,6 +1,7 @@
 //! The files of a plan, verified: from the store, or downloaded from where the sources have them today.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -31,7 +32,7 @@ pub async fn gather(
     project: &Utf8Path,
     ui: &Ui,
 ) -> Result<BTreeMap<Sha256, Utf8PathBuf>, Failure> {
-    let gatherer = Gatherer::new(Store::open()?, lock, spec, client, project);
+    let gatherer = Gatherer::new(Store::open()?, Arc::new(lock.clone()), spec, client, project);
     let files: Vec<&ContextFile> = plan.context.iter().flat_map(|group| &group.files).collect();
     let bar = ui.bar("wheels", Some(0), Unit::Bytes);
     let verified = gatherer.get(&files, &bar).await?;
@@ -40,25 +41,25 @@ pub async fn gather(
 }
 
 /// Gets files of a lock, a few at a time; the sources are found when the first one is missing.
-#[derive(Debug)]
-pub struct Gatherer<'a> {
+pub struct Gatherer {
     store: Store,
-    lock: &'a Lock,
-    spec: &'a Spec,
-    client: &'a net::Client,
-    project: &'a Utf8Path,
+    lock: Arc<Lock>,
+    spec: Spec,
+    client: net::Client,
+    project: Utf8PathBuf,
     sources: OnceCell<(Locator, net::Client)>,
 }
 
-impl<'a> Gatherer<'a> {
+impl Gatherer {
     /// Nothing is asked yet.
     pub fn new(
         store: Store,
-        lock: &'a Lock,
-        spec: &'a Spec,
-        client: &'a net::Client,
-        project: &'a Utf8Path,
+        lock: Arc<Lock>,
+        spec: &Spec,
+        client: &net::Client,
+        project: &Utf8Path,
     ) -> Self {
+        let (spec, client, project) = (spec.clone(), client.clone(), project.to_owned());
         Gatherer { store, lock, spec, client, project, sources: OnceCell::new() }
     }
 
@@ -77,7 +78,7 @@ impl<'a> Gatherer<'a> {
         let lookups = files.iter().map(|file| self.look_up(file));
         let wanted: Vec<Wanted> = stream::iter(lookups).buffered(LOOKUPS).try_collect().await?;
         bar.inc_length(wanted.iter().filter_map(|w| w.size).sum());
-        let client = self.sources.get().map_or(self.client, |(_, client)| client);
+        let client = self.sources.get().map_or(&self.client, |(_, client)| client);
         let verified = self.store.fetch_all(client, wanted, DOWNLOADS, bar).await?;
         Ok(verified.into_iter().map(|file| (file.sha256(), file.path().to_owned())).collect())
     }
@@ -104,9 +105,9 @@ impl<'a> Gatherer<'a> {
     }
 
     async fn find_sources(&self) -> Result<(Locator, net::Client), Failure> {
-        let surroundings = Surroundings::of_process(self.project);
-        let sources = Sources::find(self.spec, &surroundings).await?;
-        let client = self.client.clone().with_logins(sources.logins(self.spec, &surroundings)?);
+        let surroundings = Surroundings::of_process(&self.project);
+        let sources = Sources::find(&self.spec, &surroundings).await?;
+        let client = self.client.clone().with_logins(sources.logins(&self.spec, &surroundings)?);
         Ok((Locator::new(sources, Fetcher::new(client.clone())), client))
     }
 }

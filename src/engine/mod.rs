@@ -8,4 +8,4 @@ pub mod layers;
 mod progress;
 
 pub use error::Error;
-pub use gather::gather;
+pub use gather::{Gatherer, gather};

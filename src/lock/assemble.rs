@@ -52,6 +52,7 @@ pub fn assemble(spec: &Spec, pins: Pins, chosen: Vec<(Chosen, WheelFacts)>) -> L
         python: pins.python,
         base: pins.base,
         packages,
+        layers: Vec::new(),
     }
 }
 

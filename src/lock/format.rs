@@ -91,6 +91,7 @@ pub fn parse(text: &str) -> Result<Lock, Error> {
     }
     let mut lock: Lock = toml::from_str(text).map_err(broken)?;
     lock.packages.sort_by(|a, b| a.name.cmp(&b.name));
+    lock.layers.sort();
     Ok(lock)
 }
 
@@ -98,6 +99,7 @@ pub fn parse(text: &str) -> Result<Lock, Error> {
 pub fn render(lock: &Lock) -> String {
     let mut lock = lock.clone();
     lock.packages.sort_by(|a, b| a.name.cmp(&b.name));
+    lock.layers.sort();
     let body = toml::to_string(&lock).expect("a lock holds nothing that TOML cannot write");
     format!("{HEADER}{body}")
 }

@@ -31,6 +31,27 @@ pub struct Lock {
     /// Every distribution, sorted by name.
     #[serde(rename = "package", default)]
     pub packages: Vec<Package>,
+    /// Layers that were made of these wheels, sorted; written by `build`.
+    #[serde(rename = "layer", default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerPin>,
+}
+
+/// A layer of wheels that was made: whoever finds its digest in a registry needs none of the wheels.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LayerPin {
+    /// What people call it: `torch`, `ray (41 packages)`.
+    pub name: String,
+    /// Of the wheels and of everything that shapes the layer's bytes, [`crate::image::Envelope::key`].
+    pub key: Sha256,
+    /// Of its bytes as they are stored.
+    pub digest: Digest,
+    /// Of its tar file.
+    pub diff_id: Digest,
+    /// Bytes, as they are stored.
+    pub size: u64,
+    /// Bytes of its tar file.
+    pub unpacked_size: u64,
 }
 
 /// What the set was chosen for.
@@ -222,6 +243,11 @@ impl TryFrom<String> for Location {
 }
 
 impl Lock {
+    /// The lock as `resolve` wrote it: what was chosen, without what was made of it.
+    pub fn choice(&self) -> Lock {
+        Lock { layers: Vec::new(), ..self.clone() }
+    }
+
     /// The distribution of this name.
     pub fn package(&self, name: &PackageName) -> Option<&Package> {
         self.packages.binary_search_by(|p| p.name.cmp(name)).ok().map(|i| &self.packages[i])

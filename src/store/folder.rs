@@ -90,6 +90,13 @@ impl Store {
         Ok(Verified::new(path, sha256, bytes.len() as u64))
     }
 
+    /// A place for what can be made again from stored files; it goes with `cache prune`.
+    pub fn scratch(&self, name: &str) -> Result<Utf8PathBuf, Error> {
+        let folder = self.root.join("scratch");
+        make_folder(&folder)?;
+        Ok(folder.join(name))
+    }
+
     pub(super) fn part(&self, key: &Sha256) -> Utf8PathBuf {
         self.root.join("part").join(key.to_string())
     }

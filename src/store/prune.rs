@@ -32,7 +32,7 @@ impl Store {
         let limit = SystemTime::now().checked_sub(unused).unwrap_or(UNIX_EPOCH);
         let limit = limit.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let mut pruned = Pruned::default();
-        for folder in ["sha256", "part", "changed", "facts", crate::index::CACHE] {
+        for folder in ["sha256", "part", "changed", "facts", "scratch", crate::index::CACHE] {
             self.prune_folder(&self.root().join(folder), limit, keep, dry_run, &mut pruned)?;
         }
         Ok(pruned)

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::Error;
 use super::tree::{Kind, Node, Owner, Tree};
 
 /// What somebody puts at a path; equal claims can stand beside each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// Permission bits.
     pub mode: u32,
@@ -19,7 +21,7 @@ pub struct Claim {
 }
 
 /// What is put at a path, in few bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Claimed {
     /// A folder.
     Folder,

@@ -1,5 +1,6 @@
 //! The engine that needs no daemon: wheels become image layers without being recompressed.
 pub mod archive;
+mod build;
 pub mod claims;
 mod entry_points;
 pub mod error;
@@ -7,6 +8,8 @@ pub mod error;
 mod fixture;
 mod gunzip;
 pub mod install;
+mod kitchen;
+mod made;
 mod measure;
 mod names;
 pub mod python;
@@ -21,6 +24,7 @@ pub mod tree;
 mod unfit;
 pub mod wheel;
 
+pub use build::{Built, Engine, Order};
 pub use measure::{Layer, Measured, measure};
 pub use recompress::write_zstd;
 pub use rope::{Rope, Segment, Source};

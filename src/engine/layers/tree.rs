@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 /// What a layer adds to a file system: absolute paths without the leading slash, sorted by bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub struct Node {
 }
 
 /// Numbers, not names: a layer knows no `/etc/passwd`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Serialize, Deserialize, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
     /// User.
     pub uid: u32,

@@ -1,0 +1,203 @@
+//! Makes the layers of a lock: from the base image's files, from the interpreter, from wheels.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::Arc;
+
+use camino::Utf8PathBuf;
+use pep508_rs::PackageName;
+
+use super::claims::Claim;
+use super::install::{Bytecode, Environment, install};
+use super::made::Bytes;
+use super::python::{self, ENVIRONMENT};
+use super::system::{self, RAY};
+use super::tree::{Kind, Node, Owner, Tree};
+use super::wheel::Wheel;
+use super::{GZIP_LAYER, Measured, Rope, Source, ZSTD_LAYER, measure, splice, write_zstd};
+use crate::digest::Sha256;
+use crate::engine::gather::Gatherer;
+use crate::exit::{Exit, Failure};
+use crate::image::{Compression, ContextFile, Envelope, OwnLayer, WheelLayer};
+use crate::lock::Lock;
+use crate::registry::BaseSystem;
+use crate::spec::PythonSource;
+use crate::ui::Bar;
+
+/// The kind of the store's facts about what layers bring; the key is the layer's.
+const CLAIMS: &str = "claims-1";
+
+/// Files at paths, as another layer may also want them.
+pub(super) type Brought = Vec<(String, Claim)>;
+
+/// What is needed to make any layer of a lock on one base.
+pub(super) struct Kitchen {
+    pub(super) gatherer: Arc<Gatherer>,
+    pub(super) lock: Arc<Lock>,
+    pub(super) envelope: Envelope,
+    pub(super) base: Arc<BaseSystem>,
+    pub(super) bar: Bar,
+}
+
+impl Kitchen {
+    /// The media type of its layers.
+    pub(super) fn media_type(&self) -> &'static str {
+        match self.envelope.compression {
+            Compression::Gzip => GZIP_LAYER,
+            Compression::Zstd => ZSTD_LAYER,
+        }
+    }
+
+    /// The key of a layer of wheels.
+    pub(super) fn key(&self, layer: &WheelLayer) -> Sha256 {
+        self.envelope.key(self.files(layer).into_iter().map(|file| file.sha256))
+    }
+
+    /// The layer as segments of files that are here now: wheels that are missing are fetched.
+    pub(super) async fn rope(self: &Arc<Self>, layer: &OwnLayer) -> Result<Rope, Failure> {
+        let files = match layer {
+            OwnLayer::System => vec![],
+            OwnLayer::Python => self.archive().into_iter().collect(),
+            OwnLayer::Wheels(layer) => self.files(layer),
+        };
+        let wanted: Vec<&ContextFile> = files.iter().collect();
+        let paths = self.gatherer.get(&wanted, &self.bar).await?;
+        let (kitchen, layer) = (Arc::clone(self), layer.clone());
+        blocking(move || {
+            let (tree, sources) = match &layer {
+                OwnLayer::System => (system::system(&kitchen.base, kitchen.epoch())?, vec![]),
+                OwnLayer::Python => kitchen.python(&paths)?,
+                OwnLayer::Wheels(layer) => kitchen.wheels(layer, &files, &paths)?,
+            };
+            let mtime = u64::try_from(kitchen.epoch()).unwrap_or(0);
+            Ok(splice(&tree, sources, mtime)?)
+        })
+        .await
+    }
+
+    /// The digests of a rope, and its bytes as they are to be stored.
+    pub(super) async fn measured(
+        self: &Arc<Self>,
+        rope: Rope,
+    ) -> Result<(Measured, Bytes), Failure> {
+        let kitchen = Arc::clone(self);
+        blocking(move || match kitchen.envelope.compression {
+            Compression::Gzip => Ok((measure(&rope)?, Bytes::Rope(rope))),
+            Compression::Zstd => kitchen.recompressed(&rope),
+        })
+        .await
+    }
+
+    /// What a layer that was made here brings.
+    pub(super) fn brought(&self, key: &Sha256) -> Option<Brought> {
+        self.gatherer.store().recall(CLAIMS, key)
+    }
+
+    fn epoch(&self) -> i64 {
+        self.envelope.epoch
+    }
+
+    fn files(&self, layer: &WheelLayer) -> Vec<ContextFile> {
+        let package = |name: &PackageName| {
+            self.lock.package(name).map(|package| ContextFile {
+                file: package.file.clone(),
+                sha256: package.sha256,
+                package: Some(name.clone()),
+            })
+        };
+        layer.packages.iter().filter_map(package).collect()
+    }
+
+    fn archive(&self) -> Option<ContextFile> {
+        let archive = self.lock.python.archive.as_ref()?;
+        let (file, sha256) = (archive.file.clone(), archive.sha256);
+        Some(ContextFile { file, sha256, package: None })
+    }
+
+    fn python(
+        &self,
+        paths: &BTreeMap<Sha256, Utf8PathBuf>,
+    ) -> Result<(Tree, Vec<Source>), Failure> {
+        if self.lock.python.source == PythonSource::Base {
+            return Ok((python::skeleton(&self.base, &self.lock)?, vec![]));
+        }
+        let archive = self.archive().and_then(|file| Some((paths.get(&file.sha256)?, file)));
+        let Some((packed, file)) = archive else {
+            return Err(Failure::message(Exit::LockStale, "the lock has no Python archive"));
+        };
+        let tar = self.gatherer.store().scratch(&format!("{}.tar", file.sha256))?;
+        if !tar.is_file() {
+            python::inflate(packed, &tar)?;
+        }
+        let tree = python::standalone(&tar, &self.base, &self.lock)?;
+        Ok((tree, vec![open(&tar, file.file)?]))
+    }
+
+    fn wheels(
+        &self,
+        layer: &WheelLayer,
+        files: &[ContextFile],
+        paths: &BTreeMap<Sha256, Utf8PathBuf>,
+    ) -> Result<(Tree, Vec<Source>), Failure> {
+        let environment = Environment {
+            root: ENVIRONMENT.to_owned(),
+            python_minor: self.envelope.python_minor.clone(),
+            is_virtual: self.envelope.is_virtual,
+            owner: RAY,
+            bytecode: Bytecode::None,
+        };
+        let (mut sources, mut trees) = (Vec::new(), Vec::new());
+        for (number, file) in files.iter().enumerate() {
+            let path = paths.get(&file.sha256).ok_or_else(|| {
+                Failure::message(Exit::Failed, format!("{} is not in the store", file.file))
+            })?;
+            let package = file.package.as_ref().and_then(|name| self.lock.package(name));
+            let wheel = Wheel::open(path, &file.file, package.map(|p| p.unpacked_size))?;
+            trees.push((file.file.clone(), install(&wheel, number, &environment)?));
+            sources.push(open(path, file.file.clone())?);
+        }
+        let mut tree = Tree::of_all(trees)?;
+        let is_folder = |node: &Node| node.kind == Kind::Folder;
+        let claims = tree.iter().filter(|(_, node)| !is_folder(node));
+        let claims: Brought =
+            claims.map(|(path, node)| (path.to_owned(), Claim::of(node))).collect();
+        self.gatherer.store().remember(CLAIMS, &self.key(layer), &claims)?;
+        // An extractor that has to make these itself would hide the owners that the lower layers gave them.
+        let root = Owner { uid: 0, gid: 0 };
+        for (path, owner) in [("opt", root), ("opt/conda", root), ("opt/conda/envs", RAY)] {
+            let folder = Node { mode: 0o755, owner, kind: Kind::Folder };
+            tree.insert(path, folder).map_err(|taken| {
+                Failure::message(Exit::Build, format!("{} cannot be a folder: {taken}", layer.name))
+            })?;
+        }
+        Ok((tree, sources))
+    }
+
+    fn recompressed(&self, rope: &Rope) -> Result<(Measured, Bytes), Failure> {
+        let store = self.gatherer.store();
+        let failed = |what: &'static str| {
+            move |error| Failure::message(Exit::Failed, format!("{what}: {error}"))
+        };
+        let folder = store.scratch("zstd")?;
+        fs_err::create_dir_all(&folder).map_err(failed("making a folder"))?;
+        let part = tempfile::NamedTempFile::new_in(&folder);
+        let mut part = part.map_err(failed("making a layer's file"))?;
+        let measured = write_zstd(rope, part.as_file_mut())?;
+        let path = folder.join(measured.digest.0.to_string());
+        part.persist(&path).map_err(|e| failed("keeping a layer")(e.error))?;
+        Ok((measured, Bytes::File(path)))
+    }
+}
+
+fn open(path: &Utf8PathBuf, name: String) -> Result<Source, Failure> {
+    let file = File::open(path)
+        .map_err(|error| Failure::message(Exit::Failed, format!("opening {path}: {error}")))?;
+    Ok(Source { name, file })
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}

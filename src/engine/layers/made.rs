@@ -1,0 +1,63 @@
+//! A layer of which everything is known, and whose bytes are made when a registry turns out to lack them.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use camino::Utf8PathBuf;
+
+use super::measure::Measured;
+use super::rope::Rope;
+use crate::digest::Digest;
+use crate::registry::Blob;
+
+/// Where the bytes of a layer are.
+#[derive(Debug, Clone)]
+pub(super) enum Bytes {
+    /// In the wheels.
+    Rope(Rope),
+    /// In a file of the store: they were compressed again.
+    File(Utf8PathBuf),
+}
+
+type Make = dyn Fn() -> io::Result<Bytes> + Send + Sync;
+
+/// A layer that can be uploaded.
+pub(super) struct Made {
+    measured: Measured,
+    bytes: Mutex<Option<Bytes>>,
+    make: Arc<Make>,
+}
+
+impl Made {
+    /// `make` is called at most once at a time, on a thread that may block, and only when there are no `bytes`.
+    pub(super) fn new(measured: Measured, bytes: Option<Bytes>, make: Arc<Make>) -> Self {
+        Made { measured, bytes: Mutex::new(bytes), make }
+    }
+}
+
+impl Blob for Made {
+    fn digest(&self) -> Digest {
+        self.measured.digest
+    }
+
+    fn size(&self) -> u64 {
+        self.measured.size
+    }
+
+    fn open(&self, offset: u64) -> io::Result<Box<dyn Read + Send>> {
+        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = match &mut *bytes {
+            Some(bytes) => bytes,
+            none => none.insert((self.make)()?),
+        };
+        match bytes {
+            Bytes::Rope(rope) => Ok(Box::new(rope.reader(offset))),
+            Bytes::File(path) => {
+                let mut file = File::open(path)?;
+                file.seek(SeekFrom::Start(offset))?;
+                Ok(Box::new(file))
+            }
+        }
+    }
+}

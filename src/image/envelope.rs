@@ -1,0 +1,85 @@
+//! What shapes the bytes of a layer of wheels besides the wheels, and the key both make together. The same key means
+//! the same bytes, on every machine: so a layer is known before its wheels are read.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{Hasher, Sha256};
+use crate::lock::Lock;
+use crate::spec::PythonSource;
+
+/// The rules by which wheels become layers. A new number when any of them changes a byte: install semantics, tar and
+/// gzip forms, compression levels and thresholds.
+const RULES: &str = "envlock layer rules 1";
+
+/// How the layers of the `layers` engine are compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compression {
+    /// The wheels' own deflate streams: nothing is compressed again.
+    #[default]
+    Gzip,
+    /// Compressed again: smaller and faster to unpack, slower to make.
+    Zstd,
+}
+
+/// What shapes a layer's bytes besides its wheels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// `3.14`
+    pub python_minor: String,
+    /// The environment is a virtual one, of the base's interpreter.
+    pub is_virtual: bool,
+    /// Seconds since 1970-01-01 UTC, the time of every file.
+    pub epoch: i64,
+    /// How it is compressed.
+    pub compression: Compression,
+}
+
+impl Envelope {
+    /// Of all layers of a lock.
+    pub fn of(lock: &Lock, compression: Compression) -> Self {
+        let release = lock.python.version.release();
+        let minor = release.iter().take(2).map(u64::to_string).collect::<Vec<_>>().join(".");
+        Envelope {
+            python_minor: minor,
+            is_virtual: lock.python.source == PythonSource::Base,
+            epoch: lock.target.source_date_epoch,
+            compression,
+        }
+    }
+
+    /// The key of the layer that these wheels make, in whatever order they are given.
+    pub fn key(&self, wheels: impl IntoIterator<Item = Sha256>) -> Sha256 {
+        let mut wheels: Vec<Sha256> = wheels.into_iter().collect();
+        wheels.sort_unstable();
+        let Envelope { python_minor, is_virtual, epoch, compression } = self;
+        let mut text = format!("{RULES}\n{python_minor} {is_virtual} {epoch} {compression:?}\n");
+        for wheel in wheels {
+            text.push_str(&format!("{wheel}\n"));
+        }
+        Sha256::finish(&mut <Hasher as sha2::Digest>::new_with_prefix(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_of_the_wheels_and_of_everything_that_shapes_their_layer() {
+        let lock = crate::lock::sample();
+        let (a, b) = (Sha256::of("a"), Sha256::of("b"));
+        let one = Envelope::of(&lock, Compression::Gzip);
+        assert_eq!(one.key([a, b]), one.key([b, a]));
+        assert_ne!(one.key([a, b]), one.key([a]));
+        let changed = [
+            Envelope { python_minor: "3.15".to_owned(), ..one.clone() },
+            Envelope { is_virtual: !one.is_virtual, ..one.clone() },
+            Envelope { epoch: one.epoch + 1, ..one.clone() },
+            Envelope { compression: Compression::Zstd, ..one.clone() },
+        ];
+        for other in changed {
+            assert_ne!(other.key([a, b]), one.key([a, b]), "{other:?}");
+        }
+    }
+}
