@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pep508_rs::PackageName;
 
 use crate::cuda::{CudaTag, DriverVersion};
-use crate::spec::{ImageName, IndexOverride, ProfileName, PythonRequest};
+use crate::spec::{EngineChoice, ImageName, IndexOverride, ProfileName, PythonRequest};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 ok, 1 failed, 2 usage, 3 lock stale, 4 unsatisfiable, 5 network, 6 integrity,
@@ -134,7 +134,10 @@ pub struct Build {
     /// Push by digest, rewrite config.yaml, record the release
     #[arg(long)]
     pub push: bool,
-    /// Where images go
+    /// What makes the images: `layers` needs no Docker, `dockerfile` is BuildKit; `auto` takes the first that can
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    pub engine: Option<EngineChoice>,
+    /// Where images go; absent here and in envlock.toml, the layers engine takes the project's own registry
     #[arg(long, value_name = "HOST[/PREFIX]")]
     pub registry: Option<String>,
     /// Which buildx builder builds (any driver: docker-container, remote, kubernetes, …)

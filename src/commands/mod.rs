@@ -5,6 +5,7 @@ pub mod completions;
 mod context;
 pub mod doctor;
 mod driver;
+mod embedded;
 pub mod export;
 pub mod history;
 pub mod init;

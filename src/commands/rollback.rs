@@ -4,7 +4,7 @@
 use camino::Utf8Path;
 use serde_json::json;
 
-use super::Context;
+use super::{Context, embedded};
 use crate::cli::Rollback;
 use crate::config::unified;
 use crate::exit::{CommandResult, Exit, Failure};
@@ -31,6 +31,8 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
         let places: Vec<_> = plan.conflicts.iter().map(|c| c.path.to_string()).collect();
         return Err(Error::ChangedByHand(places.join(", ")).into());
     }
+    let places = plan.target.images.values().map(crate::reference::PinnedReference::registry);
+    let _serving = embedded::hold_for(context, places).await?;
     for warning in release::prove(&registry, &plan).await? {
         context.ui.warn(warning);
     }

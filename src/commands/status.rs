@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 use serde::Serialize;
 
-use super::Context;
+use super::{Context, embedded};
 use crate::cli::Status;
 use crate::config::{self, ConfigPath, Role};
 use crate::digest::Sha256;
@@ -81,6 +81,9 @@ pub async fn run(args: Status, context: &Context) -> CommandResult {
         roles: roles.into_iter().map(|r| judge(r, &spec.config, &history, &current)).collect(),
     };
     if args.registry {
+        let values: Vec<_> = report.roles.iter().filter_map(|role| role.value.clone()).collect();
+        let hosts = values.iter().filter_map(|value| Some(value.split_once('/')?.0));
+        let _serving = embedded::hold_for(context, hosts).await?;
         let check = context.registry(&spec, false)?;
         let ask = report.roles.iter_mut().map(async |role| {
             let Some(value) = &role.value else { return };

@@ -1,26 +1,13 @@
 //! What shapes the bytes of a layer of wheels besides the wheels, and the key both make together. The same key means
 //! the same bytes, on every machine: so a layer is known before its wheels are read.
 
-use serde::{Deserialize, Serialize};
-
 use crate::digest::{Hasher, Sha256};
 use crate::lock::Lock;
-use crate::spec::PythonSource;
+use crate::spec::{Compression, PythonSource};
 
 /// The rules by which wheels become layers. A new number when any of them changes a byte: install semantics, tar and
 /// gzip forms, compression levels and thresholds.
 const RULES: &str = "envlock layer rules 1";
-
-/// How the layers of the `layers` engine are compressed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Compression {
-    /// The wheels' own deflate streams: nothing is compressed again.
-    #[default]
-    Gzip,
-    /// Compressed again: smaller and faster to unpack, slower to make.
-    Zstd,
-}
 
 /// What shapes a layer's bytes besides its wheels.
 #[derive(Debug, Clone, PartialEq, Eq)]

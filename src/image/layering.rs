@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep508_rs::PackageName;
 use serde::Serialize;
 
-use super::{Error, Plan};
+use super::{Envelope, Error, Plan};
 use crate::digest::Sha256;
 use crate::lock::{Lock, Package};
 use crate::spec::{GroupName, ImageName, Spec};
@@ -73,6 +73,28 @@ impl OwnLayer {
 
 /// The own layers of the plan's images. Errors: [`Error::ManyLayers`], [`Error::BigLayer`].
 pub fn layering(plan: &Plan, lock: &Lock, spec: &Spec) -> Result<Vec<ImageLayers>, Error> {
+    all_layers(plan.images.iter().map(|image| &image.name), lock, spec)
+}
+
+/// The keys of all layers of wheels that the spec's images can have; none where [`layering`] fails.
+pub fn layer_keys(lock: &Lock, spec: &Spec) -> BTreeSet<Sha256> {
+    let images = all_layers(spec.images.iter().map(|image| &image.name), lock, spec);
+    let envelope = Envelope::of(lock, spec.build.compression);
+    let wheels = |layer: &OwnLayer| match layer {
+        OwnLayer::Wheels(layer) => {
+            let packages = layer.packages.iter().filter_map(|name| lock.package(name));
+            Some(envelope.key(packages.map(|package| package.sha256)))
+        }
+        OwnLayer::System | OwnLayer::Python => None,
+    };
+    images.unwrap_or_default().iter().flat_map(|i| &i.layers).filter_map(wheels).collect()
+}
+
+fn all_layers<'a>(
+    wanted: impl Iterator<Item = &'a ImageName>,
+    lock: &Lock,
+    spec: &Spec,
+) -> Result<Vec<ImageLayers>, Error> {
     // Every image of the spec counts, also one that is not built now: they share layers.
     let images: Vec<_> = spec.images.iter().map(|i| (&i.name, groups(&i.name, spec))).collect();
     let mut alone: BTreeSet<&PackageName> =
@@ -107,8 +129,7 @@ pub fn layering(plan: &Plan, lock: &Lock, spec: &Spec) -> Result<Vec<ImageLayers
         let wheels = wheels.cloned().map(OwnLayer::Wheels);
         [OwnLayer::System, OwnLayer::Python].into_iter().chain(wheels).collect()
     };
-    let images = plan.images.iter().map(|i| &i.name);
-    Ok(images.map(|i| ImageLayers { image: i.clone(), layers: own(i) }).collect())
+    Ok(wanted.map(|i| ImageLayers { image: i.clone(), layers: own(i) }).collect())
 }
 
 impl ImageLayers {

@@ -139,6 +139,7 @@ pub(crate) mod tests {
             version: FORMAT,
             spec_sha256: Sha256::of("spec"),
             profile: None,
+            layers: Vec::new(),
             target: Target {
                 platform: "linux/amd64".to_owned(),
                 glibc: "2.39".to_owned().try_into().unwrap(),

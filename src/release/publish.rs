@@ -24,6 +24,8 @@ pub struct Publication<'a> {
     pub images: &'a BTreeMap<ImageName, PinnedReference>,
     /// env.lock, byte for byte as it was built from.
     pub lock_text: &'a str,
+    /// The lock's file, where the build added to it: it changes with the others.
+    pub lock_file: Option<&'a Utf8Path>,
     /// The engine's name.
     pub engine: &'a str,
 }
@@ -50,12 +52,19 @@ pub fn preview(folder: &Utf8Path, publication: &Publication<'_>) -> Result<Strin
 pub fn publish(project: &ProjectLock, publication: &Publication<'_>) -> Result<Published, Error> {
     let folder = project.folder();
     let (before, history) = read_history(folder)?;
-    let prepared = prepare(folder, &edits(folder, publication)?)?;
+    let mut prepared = prepare(folder, &edits(folder, publication)?)?;
     let current = history.current()?;
     let mut images = current.images;
     images.extend(publication.images.iter().map(|(name, image)| (name.clone(), image.clone())));
     if prepared.edits.is_empty() && history.current()?.images == images {
         return Ok(Published { record: None, diff: prepared.diff });
+    }
+    if let Some(file) = publication.lock_file {
+        let (before, after) = (read_file(&folder.join(file))?, publication.lock_text.as_bytes());
+        if before.as_deref() != Some(after) {
+            let (file, after) = (file.to_owned(), after.to_vec());
+            prepared.changes.push(FileChange { file, before, after });
+        }
     }
     let sha256 = kept_locks::keep(folder, publication.lock_text)?;
     let engine = Some(publication.engine.to_owned());
@@ -227,6 +236,7 @@ mod tests {
             let images = BTreeMap::from(images);
             let lock_text = format!("lock {seed}");
             let publication = Publication {
+                lock_file: None,
                 config: &spec,
                 images: &images,
                 lock_text: &lock_text,

@@ -12,8 +12,8 @@ use url::Url;
 
 use super::tables::{File, GroupTable, ImageTable, Ordered, PackageTable, SourceTable};
 use super::{
-    BaseSpec, ConfigSpec, Error, GroupSpec, ImageSpec, ProfileName, PythonSpec, RegistrySpec,
-    SourceKind, SourceName, SourceSpec, Spec, TargetSpec, WISH, Wish, cut_off,
+    BaseSpec, BuildSpec, ConfigSpec, Error, GroupSpec, ImageSpec, ProfileName, PythonSpec,
+    RegistrySpec, SourceKind, SourceName, SourceSpec, Spec, TargetSpec, WISH, Wish, cut_off,
 };
 use crate::cuda::CudaTag;
 
@@ -155,6 +155,10 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
         groups,
         sources,
         images,
+        build: BuildSpec {
+            engine: file.build.engine.unwrap_or_default(),
+            compression: file.build.compression.unwrap_or_default(),
+        },
         registry: RegistrySpec {
             destination: file.registry.destination,
             insecure: file.registry.insecure.unwrap_or(false),

@@ -33,6 +33,8 @@ pub struct Spec {
     pub images: Vec<ImageSpec>,
     /// Where images go.
     pub registry: RegistrySpec,
+    /// How they are made.
+    pub build: BuildSpec,
     /// The file that runs them.
     pub config: ConfigSpec,
     /// Files uploaded at this moment or later do not count.
@@ -184,6 +186,39 @@ pub struct ImageSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ByteSize(u64);
+
+/// How images are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BuildSpec {
+    /// By which engine.
+    pub engine: EngineChoice,
+    /// How the `layers` engine compresses.
+    pub compression: Compression,
+}
+
+/// Which engine makes the images.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineChoice {
+    /// `layers` where it can, else `dockerfile`; the build says which and why
+    #[default]
+    Auto,
+    /// BuildKit, through docker buildx
+    Dockerfile,
+    /// Built in: no daemon, wheels become layers without being compressed again
+    Layers,
+}
+
+/// How the layers of the `layers` engine are compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compression {
+    /// The wheels' own deflate streams: nothing is compressed again.
+    #[default]
+    Gzip,
+    /// Compressed again: smaller and faster to unpack, slower to make.
+    Zstd,
+}
 
 /// Where images go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

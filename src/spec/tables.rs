@@ -10,8 +10,8 @@ use toml::Spanned;
 use url::Url;
 
 use super::{
-    ByteSize, GlibcVersion, GroupName, ImageName, KeyringProvider, ProfileName, PythonRequest,
-    PythonSource, SourceKind, SourceName, Strength,
+    ByteSize, Compression, EngineChoice, GlibcVersion, GroupName, ImageName, KeyringProvider,
+    ProfileName, PythonRequest, PythonSource, SourceKind, SourceName, Strength,
 };
 use crate::cuda::CudaTag;
 
@@ -32,6 +32,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) sources: BTreeMap<SourceName, SourceTable>,
     pub(super) images: Option<Ordered<ImageTable>>,
+    #[serde(default)]
+    pub(super) build: BuildTable,
     #[serde(default)]
     pub(super) registry: RegistryTable,
     #[serde(default)]
@@ -90,6 +92,13 @@ pub(super) struct ImageTable {
     pub(super) from: Option<Spanned<ImageName>>,
     pub(super) groups: Vec<Spanned<GroupName>>,
     pub(super) max_size: Option<ByteSize>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BuildTable {
+    pub(super) engine: Option<EngineChoice>,
+    pub(super) compression: Option<Compression>,
 }
 
 #[derive(Deserialize, Default)]
@@ -200,6 +209,10 @@ impl File {
             packages,
             sources,
             images: defaults.images,
+            build: BuildTable {
+                engine: self.build.engine.or(defaults.build.engine),
+                compression: self.build.compression.or(defaults.build.compression),
+            },
             registry: RegistryTable {
                 destination: self.registry.destination.or(defaults.registry.destination),
                 insecure: self.registry.insecure.or(defaults.registry.insecure),

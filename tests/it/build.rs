@@ -81,6 +81,7 @@ fn locked(envlock: &Envlock) -> Lock {
     Lock {
         version: lock::FORMAT,
         profile: None,
+        layers: Vec::new(),
         spec_sha256: envlock::spec::parse("envlock.toml", SPEC).unwrap().sha256(),
         target: Target {
             platform: "linux/amd64".to_owned(),

@@ -29,6 +29,12 @@ pub fn release(envlock: &Envlock, images: &Images, lock_text: &str) -> Published
     let spec = envlock::spec::load(envlock.folder(), None).unwrap();
     envlock.write("env.lock", lock_text);
     let project = ProjectLock::acquire(envlock.folder(), || {}).unwrap();
-    let publication = Publication { config: &spec.config, images, lock_text, engine: "dockerfile" };
+    let publication = Publication {
+        config: &spec.config,
+        images,
+        lock_text,
+        lock_file: None,
+        engine: "dockerfile",
+    };
     publish(&project, &publication).unwrap()
 }

@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use super::target;
 use crate::cli::Resolve;
-use crate::commands::{Context, driver};
+use crate::commands::{Context, driver, embedded};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit, Failure};
+use crate::image;
 use crate::index::{
     CACHE, Cache, Fetcher, LiveCatalog, Locked, Sources, Surroundings, TORCH_FAMILY, Target, Trust,
 };
@@ -164,6 +165,9 @@ async fn resolve(
     };
     // The indexes need not wait for the registries where the answer of those can be foreseen.
     let ahead = target::likely(spec, old).map(|target| (target.clone(), start(target)));
+    let hosts = [&spec.base.runtime, &spec.base.devel].into_iter();
+    let hosts = hosts.filter_map(|text| Some(text.split_once('/')?.0));
+    let _serving = embedded::hold_for(context, hosts).await?;
     let pins = target::pins(spec, old, &client, &store, &cache, &context.ui).await?;
     let environment = marker_environment(&pins.python.version);
     let target = Target::new(pins.python.version.clone(), pins.glibc, spec.target.cuda)
@@ -188,7 +192,11 @@ async fn resolve(
     let facts = catalog.wheel_facts(&candidates).await?;
     catalog.remember().await;
     bar.finish();
-    let lock = lock::assemble(spec, pins, chosen.into_iter().zip(facts).collect());
+    let mut lock = lock::assemble(spec, pins, chosen.into_iter().zip(facts).collect());
+    // Layers of wheels that are still chosen are still what they were.
+    let keys = image::layer_keys(&lock, spec);
+    let layers = old.into_iter().flat_map(|old| &old.layers);
+    lock.layers = layers.filter(|layer| keys.contains(&layer.key)).cloned().collect();
     Ok((lock, held_back))
 }
 

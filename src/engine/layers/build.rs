@@ -19,13 +19,13 @@ use crate::digest::{Digest, Sha256};
 use crate::engine::gather::Gatherer;
 use crate::exit::{Exit, Failure};
 use crate::image::{
-    self, AddedLayer, BaseDocuments, Below, Compression, Envelope, ImageLayers, ImagePlan,
-    OwnLayer, Plan, Repository, Stages,
+    self, AddedLayer, BaseDocuments, Below, Envelope, ImageLayers, ImagePlan, OwnLayer, Plan,
+    Repository, Stages,
 };
 use crate::lock::{BaseDigests, LayerPin, Lock};
 use crate::reference::PinnedReference;
 use crate::registry::{self, Ask, BaseImage, BaseSystem, Blob, Push};
-use crate::spec::{ImageName, Spec};
+use crate::spec::{Compression, ImageName, Spec};
 use crate::store::Store;
 use crate::ui::{Bar, Ui, Unit};
 use crate::{net, reference};
@@ -177,13 +177,11 @@ impl Engine {
         let known = wanted.iter().map(|(base, layer, to)| {
             let (kitchen, making, bar) = (&kitchens[*base], &making, &bar);
             async move {
-                let (known, sent) =
-                    placed(kitchen, layer, to, registry, making, bar).await?;
+                let (known, sent) = placed(kitchen, layer, to, registry, making, bar).await?;
                 Ok::<_, Failure>((((*base).clone(), (*layer).clone()), known, sent))
             }
         });
-        let known: Vec<_> =
-            stream::iter(known).buffer_unordered(AT_ONCE).try_collect().await?;
+        let known: Vec<_> = stream::iter(known).buffer_unordered(AT_ONCE).try_collect().await?;
         let mut sent: Vec<u64> = known.iter().filter_map(|(_, _, sent)| *sent).collect();
         let find = |base: &PinnedReference, layer: &OwnLayer| {
             let found = known.iter().find(|((b, l), ..)| b == base && l == layer);

@@ -18,10 +18,10 @@ use super::{GZIP_LAYER, Measured, Rope, Source, ZSTD_LAYER, measure, splice, wri
 use crate::digest::Sha256;
 use crate::engine::gather::Gatherer;
 use crate::exit::{Exit, Failure};
-use crate::image::{Compression, ContextFile, Envelope, OwnLayer, WheelLayer};
+use crate::image::{ContextFile, Envelope, OwnLayer, WheelLayer};
 use crate::lock::Lock;
 use crate::registry::BaseSystem;
-use crate::spec::PythonSource;
+use crate::spec::{Compression, PythonSource};
 use crate::ui::Bar;
 
 /// The kind of the store's facts about what layers bring; the key is the layer's.

@@ -6,21 +6,20 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Context, driver};
+use super::engine::{Chosen, Question, choose};
 use crate::cli::Build;
+use crate::commands::{Context, driver, embedded};
 use crate::digest::{Digest, Sha256};
-use crate::engine::dockerfile::{Engine, Recipe};
+use crate::engine::dockerfile::Recipe;
 use crate::engine::gather;
+use crate::engine::layers::Order;
 use crate::exit::{CommandResult, Exit, Failure};
-use crate::image::{self, Destination, Plan, Use, Wanted};
-use crate::lock::Lock;
+use crate::image::{self, Below, Destination, Plan, Wanted};
+use crate::lock::{self, Lock};
 use crate::reference::PinnedReference;
 use crate::registry;
 use crate::release::{self, Publication, Published};
-use crate::spec::{ImageName, Overrides, Spec};
-
-/// The engine's name in release records.
-const ENGINE: &str = "dockerfile";
+use crate::spec::{EngineChoice, ImageName, Overrides, Spec};
 
 type Images = BTreeMap<ImageName, PinnedReference>;
 
@@ -32,20 +31,31 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         exclude_newer: args.exclude_newer,
     };
     let spec = overrides.apply(context.spec()?)?;
-    let (lock, lock_text) = context.read_lock(&context.lock_name(args.lock.as_deref()))?;
+    let lock_name = context.lock_name(args.lock.as_deref());
+    let (lock, lock_text) = context.read_lock(&lock_name)?;
     driver::ensure(args.driver.as_ref(), lock.target.cuda_tag).await?;
+    let choice = args.engine.unwrap_or(spec.build.engine);
     let destination = args.registry.as_ref().or(spec.registry.destination.as_ref());
-    let destination: Option<Destination> = destination.map(|d| d.parse()).transpose()?;
-    let recipe = Recipe::of(&context.folder)?;
-    let wanted = Wanted {
-        lock: &lock,
-        lock_sha256: Sha256::of(&lock_text),
-        spec: &spec,
-        images: &args.images,
-        destination: destination.as_ref(),
+    let stated: Option<Destination> = destination.map(|d| d.parse()).transpose()?;
+    // Nothing but the layers engine fills the project's own registry.
+    let own: Option<Destination> = match (&stated, choice) {
+        (None, EngineChoice::Auto | EngineChoice::Layers) => Some(embedded::address().parse()?),
+        _ => None,
     };
-    let plan = image::plan(wanted, recipe.stages())?;
-    let job =
+    let recipe = Recipe::of(&context.folder)?;
+    let planned = |destination: Option<&Destination>| {
+        let lock_sha256 = match lock.layers.is_empty() {
+            true => Sha256::of(&lock_text),
+            // What was made of a choice does not change it.
+            false => Sha256::of(lock::render(&lock.choice())),
+        };
+        let (lock, spec, images) = (&lock, &spec, args.images.as_slice());
+        image::plan(Wanted { lock, lock_sha256, spec, images, destination }, recipe.stages())
+    };
+    let plan = planned(stated.as_ref())?;
+    let earlier = earlier_lock(context);
+    image::budget(&plan, &lock, &spec, |_| Below::default(), earlier.as_ref())?;
+    let mut job =
         Job { args: &args, spec: &spec, lock: &lock, lock_text: &lock_text, plan: &plan, context };
     if args.dry_run {
         return job.show();
@@ -64,40 +74,111 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         return Ok(Exit::Ok);
     }
     let insecure = args.insecure || spec.registry.insecure;
-    let r#use = if args.push { Use::Push { insecure } } else { Use::Load };
+    let registry = registry::Client::new(client.clone(), &spec.registry, insecure);
     // What cannot end well is told before minutes are spent: no registry, no engine, a config.yaml that refuses.
-    if args.push && destination.is_none() {
-        let message = "where the images go is not said: use --registry HOST[/PREFIX], or set destination under \
-                       [registry] in envlock.toml";
-        return Err(Failure::message(Exit::Usage, message));
+    if args.push && stated.is_none() && own.is_none() {
+        return Err(nowhere());
     }
-    let engine = Engine::find(args.builder.as_deref(), recipe, r#use).await?;
+    let in_own = [&lock.base.runtime, &lock.base.devel].into_iter();
+    let in_own = in_own.filter_map(|pin| pin.reference.split_once('/')).map(|(host, _)| host);
+    let mut _serving = embedded::hold_for(context, in_own).await?;
+    let order = Order {
+        plan: &plan,
+        lock: &lock,
+        spec: &spec,
+        stages: recipe.stages(),
+        project: &context.folder,
+        earlier: earlier.as_ref(),
+    };
+    let builder = args.builder.as_deref();
+    let question =
+        Question { choice, pushes: args.push, insecure, builder, recipe: &recipe, order };
+    let (engine, said) = choose(&question, &registry, &context.ui).await?;
+    context.ui.note(said);
+    let plan = match &engine {
+        Chosen::Layers(_) => planned(stated.as_ref().or(own.as_ref()))?,
+        Chosen::Dockerfile(_) if args.push && stated.is_none() => return Err(nowhere()),
+        Chosen::Dockerfile(_) => plan.clone(),
+    };
+    job.plan = &plan;
     if job.publishes() {
-        job.preview()?;
+        job.preview(engine.name())?;
     }
-    let files = gather(&plan, &lock, &spec, &client, &context.folder, &context.ui).await?;
     let started = Instant::now();
-    let digests = engine.build(&context.folder, &plan, &files, &context.ui).await?;
+    let name = engine.name();
+    let (digests, layers) = match engine {
+        Chosen::Dockerfile(engine) => {
+            let ui = &context.ui;
+            let files = gather(&plan, &lock, &spec, &client, &context.folder, ui).await?;
+            (engine.build(&context.folder, &plan, &files, ui).await?, None)
+        }
+        Chosen::Layers(engine) => {
+            if stated.is_none() && _serving.is_none() {
+                _serving = embedded::hold(context).await?;
+            }
+            let order = Order { plan: &plan, ..order };
+            let compression = spec.build.compression;
+            let built = engine.build(&order, compression, &client, &registry, &context.ui).await?;
+            let (sent, blobs) = (indicatif::HumanBytes(built.sent), built.blobs);
+            context.ui.note(format!("{blobs} blobs sent, {sent}"));
+            (built.digests, Some(built.layers))
+        }
+    };
     for (name, digest) in &digests {
         context.ui.note(format!("{name} is {digest}"));
     }
     context.ui.note(format!("built in {:.1} s", started.elapsed().as_secs_f64()));
-    if !args.push {
+    let is_layers = layers.is_some();
+    let with_layers = layers.map(|layers| lock::render(&Lock { layers, ..lock.clone() }));
+    let lock_text = with_layers.as_deref().unwrap_or(&lock_text);
+    job.lock_text = lock_text;
+    let keep_layers = || match is_layers
+        && fs_err::read(context.path(&lock_name)).ok().as_deref() != Some(lock_text.as_bytes())
+    {
+        true => context.write(&context.path(&lock_name), lock_text),
+        false => Ok(()),
+    };
+    if !args.push && !is_layers {
         return Ok(job.loaded(&digests));
     }
     let images = job.pinned(&digests);
-    let registry = registry::Client::new(client, &spec.registry, insecure);
+    if !is_layers {
+        for reference in images.values() {
+            registry.read_back(reference).await?;
+        }
+    }
     for reference in images.values() {
-        let image = registry.read_back(reference).await?;
-        let size = indicatif::HumanBytes(image.size());
-        context.ui.note(format!("{reference} is there, whole: {size}"));
+        context.ui.note(format!("{reference} is there, whole"));
+    }
+    for warning in registry.warnings() {
+        context.ui.warn(warning);
     }
     if !job.publishes() {
+        keep_layers()?;
         return Ok(job.report(&images, None));
     }
     let project = context.lock_project()?;
-    let published = release::publish(&project, &job.publication(&images))?;
+    let mut publication = job.publication(name, &images);
+    publication.lock_file = is_layers.then_some(lock_name.as_path());
+    let published = release::publish(&project, &publication)?;
+    if published.record.is_none() {
+        keep_layers()?;
+    }
     Ok(job.report(&images, Some(&published)))
+}
+
+fn nowhere() -> Failure {
+    let message = "where the images go is not said: use --registry HOST[/PREFIX], or set destination under \
+                   [registry] in envlock.toml (only the layers engine has a registry of its own)";
+    Failure::message(Exit::Usage, message)
+}
+
+/// The lock of the release before, to tell what grew; where it cannot be had, nothing is told.
+fn earlier_lock(context: &Context) -> Option<Lock> {
+    let (_, history) = release::read_history(&context.folder).ok()?;
+    let sha256 = history.current().ok()?.lock?;
+    let bytes = release::find_lock(&context.folder, sha256).ok()?;
+    lock::parse(std::str::from_utf8(&bytes).ok()?).ok()
 }
 
 /// What the steps share.
@@ -115,9 +196,9 @@ impl Job<'_> {
         self.args.push && !self.args.no_config
     }
 
-    fn publication<'b>(&'b self, images: &'b Images) -> Publication<'b> {
+    fn publication<'b>(&'b self, engine: &'b str, images: &'b Images) -> Publication<'b> {
         let config = &self.spec.config;
-        Publication { config, images, lock_text: self.lock_text, engine: ENGINE }
+        Publication { config, images, lock_text: self.lock_text, lock_file: None, engine }
     }
 
     fn pinned(&self, digests: &BTreeMap<ImageName, Digest>) -> Images {
@@ -129,11 +210,13 @@ impl Job<'_> {
     }
 
     /// The change to config.yaml, with words where the digests will be.
-    fn preview(&self) -> Result<String, Failure> {
+    fn preview(&self, engine: &str) -> Result<String, Failure> {
         let unknown = |i: &image::ImagePlan| (i.name.clone(), Digest::of(i.name.as_str()));
         let digests: BTreeMap<_, _> = self.plan.images.iter().map(unknown).collect();
-        let diff =
-            release::preview(&self.context.folder, &self.publication(&self.pinned(&digests)))?;
+        let diff = release::preview(
+            &self.context.folder,
+            &self.publication(engine, &self.pinned(&digests)),
+        )?;
         Ok(digests.values().fold(diff, |diff, digest| {
             diff.replace(&digest.to_string(), "sha256:<what the build gives>")
         }))
@@ -143,7 +226,7 @@ impl Job<'_> {
         let has_config = self.context.path(&self.spec.config.path).exists();
         let goes_somewhere = self.plan.images.iter().all(|i| i.repository.is_some());
         let diff = match self.publishes() || goes_somewhere && has_config && !self.args.no_config {
-            true => self.preview()?,
+            true => self.preview("none")?,
             false => String::new(),
         };
         if self.context.ui.wants_json() {

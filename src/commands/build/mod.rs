@@ -1,0 +1,5 @@
+//! `envlock build`.
+mod command;
+mod engine;
+
+pub use command::run;
