@@ -39,9 +39,6 @@ impl Client {
 
     /// A client that takes a server for dead after this long without a byte to or from it.
     pub fn with_silence(retry: Retry, silence: Duration) -> Result<Self, reqwest::Error> {
-        // Of the two well-kept providers the one that needs no warming up: 30 ms of every run. Whoever
-        // installed one before keeps it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let raw = builder().no_gzip().no_brotli().no_zstd().no_deflate();
         Ok(Client {
             http: builder().read_timeout(silence).build()?,
@@ -229,6 +226,9 @@ impl Client {
 }
 
 pub(super) fn builder() -> reqwest::ClientBuilder {
+    // Of the two well-kept providers the one that needs no warming up: 30 ms of every run. Whoever
+    // installed one before keeps it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .user_agent(concat!("envlock/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(20))

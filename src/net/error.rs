@@ -113,7 +113,8 @@ mod tests {
     #[tokio::test]
     async fn no_error_shows_a_password() {
         let url = Url::parse("http://user:hidden@127.0.0.1:1/a?sig=hidden#hidden").unwrap();
-        let error = reqwest::get(url.clone()).await.unwrap_err();
+        let client = crate::net::client::builder().build().unwrap();
+        let error = client.get(url.clone()).send().await.unwrap_err();
         let error = Error::transport(&url, error);
         assert!(error.to_string().starts_with("http://127.0.0.1:1/a cannot"), "{error}");
         assert!(!format!("{error:?} {error}").contains("hidden"));

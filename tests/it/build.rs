@@ -21,6 +21,8 @@ packages = [\"pip\"]
 packages = [\"ray\"]
 [groups.marimo]
 packages = [\"marimo\"]
+[build]
+engine = \"dockerfile\"
 ";
 
 /// Answers as buildx does: the builder's driver from `driver`, the build from `progress` and `metadata`.

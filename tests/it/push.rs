@@ -93,7 +93,7 @@ impl Image {
 
 /// Asks the registry itself for every byte of the image.
 pub async fn assert_whole(registry: &Registry, image: &Image) {
-    let http = reqwest::Client::new();
+    let http = crate::support::http();
     let base = format!("http://{}/v2/{}", registry.host(), image.to.name);
     let blobs = image.layers.iter().map(Source::digest).chain([Digest::of(&image.config)]);
     for digest in blobs {

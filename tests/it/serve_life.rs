@@ -122,10 +122,10 @@ async fn sixteen_pushes_at_once_lose_nothing() {
     let listener = Server::listen("127.0.0.1:0".parse().unwrap(), false).await.unwrap();
     let running = Server::new(Layout::open(folder).unwrap()).start(listener).unwrap();
     let url = format!("http://{}/v2/team/app-1/manifests/v5", running.address());
-    assert_eq!(reqwest::get(&url).await.unwrap().status(), 200);
+    assert_eq!(crate::support::http().get(&url).send().await.unwrap().status(), 200);
     registry.push_image("team/app-1", "later", "x").await;
     let url = format!("http://{}/v2/team/app-1/manifests/later", running.address());
-    assert_eq!(reqwest::get(&url).await.unwrap().status(), 200);
+    assert_eq!(crate::support::http().get(&url).send().await.unwrap().status(), 200);
     running.stop().await;
     drop(second);
 }

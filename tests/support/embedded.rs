@@ -24,7 +24,7 @@ impl Embedded {
     pub fn start() -> Self {
         let envlock = Envlock::new();
         let (process, host) = serve(&envlock, "127.0.0.1:0", &[]);
-        Embedded { envlock, process, host, client: reqwest::Client::new() }
+        Embedded { envlock, process, host, client: crate::support::http() }
     }
 
     /// `127.0.0.1:PORT`
@@ -50,7 +50,7 @@ impl Embedded {
     pub fn restart(&mut self, options: &[&str]) {
         (self.process, _) = serve(&self.envlock, &self.host, options);
         // Without the connections that the kill broke.
-        self.client = reqwest::Client::new();
+        self.client = crate::support::http();
     }
 
     /// Sends a signal; the exit code it ends with.

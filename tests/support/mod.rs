@@ -17,3 +17,9 @@ pub use index::{FakeIndex, Fault, Pages};
 pub use registry::{INDEX, Registry};
 pub use server::{Reply, Request, Server};
 pub use wheel::{Wheel, WheelBuilder};
+
+/// A plain HTTP client, for what envlock itself is not asked to do.
+pub fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}

@@ -104,7 +104,7 @@ impl Registry {
     /// Deletes a manifest, as a retention job does.
     pub fn delete(&self, image: &PinnedReference) {
         let path = format!("v2/{}/manifests/{}", image.repository(), image.digest());
-        let request = reqwest::Client::new().delete(format!("http://{}/{path}", self.host));
+        let request = crate::support::http().delete(format!("http://{}/{path}", self.host));
         let runtime = tokio::runtime::Runtime::new().unwrap();
         assert_eq!(runtime.block_on(request.send()).unwrap().status(), 202);
     }
@@ -125,14 +125,14 @@ impl Registry {
     ) -> Digest {
         let bytes = serde_json::to_vec(manifest).unwrap();
         let url = format!("http://{}/v2/{name}/manifests/{tag}", self.host);
-        let request = reqwest::Client::new().put(url).header("Content-Type", media);
+        let request = crate::support::http().put(url).header("Content-Type", media);
         let answer = request.body(bytes.clone()).send().await.unwrap();
         assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
         Digest::of(bytes)
     }
 
     async fn push_blob(&self, name: &str, bytes: &[u8]) {
-        let client = reqwest::Client::new();
+        let client = crate::support::http();
         let start = format!("http://{}/v2/{name}/blobs/uploads/", self.host);
         let answer = client.post(start).send().await.unwrap();
         let location = answer.headers()["location"].to_str().unwrap();
