@@ -19,6 +19,8 @@ packages = [\"pip\"]
 packages = [\"ray[client]\"]
 [groups.marimo]
 packages = [\"marimo\"]
+[build]
+engine = \"dockerfile\"
 ";
 
 /// The project and what the environment names: builder and registry.
