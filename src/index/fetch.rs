@@ -9,8 +9,9 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
-    HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    LAST_MODIFIED, RANGE,
 };
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -138,7 +139,7 @@ impl Fetcher {
             let modified = known.modified.iter().flat_map(|time| header(IF_MODIFIED_SINCE, time));
             headers.extend(tag.chain(modified));
         }
-        let (answer, body) = self.body(url, &headers).await?;
+        let (answer, body) = self.body(url, headers).await?;
         match answer.status {
             status if status.is_success() => {}
             StatusCode::NOT_MODIFIED if known.is_some() => {
@@ -167,7 +168,7 @@ impl Fetcher {
 
     /// A small file, whole. `None`: 404 or 403.
     pub async fn small(&self, url: &Url) -> Result<Option<Bytes>, Error> {
-        let (answer, body) = self.body(url, &HeaderMap::new()).await?;
+        let (answer, body) = self.body(url, HeaderMap::new()).await?;
         match answer.status {
             status if status.is_success() => Ok(Some(body)),
             StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => Ok(None),
@@ -244,11 +245,13 @@ impl Fetcher {
         }
     }
 
-    async fn body(&self, url: &Url, headers: &HeaderMap) -> Result<(Answer, Bytes), Error> {
+    /// A body in one piece. It comes packed where the server can do that, and is unpacked when all of it is there.
+    async fn body(&self, url: &Url, mut headers: HeaderMap) -> Result<(Answer, Bytes), Error> {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let _turn = self.turn(url).await;
         let mut budget = self.client.retry().budget();
         loop {
-            let response = self.client.send_within(Method::GET, url, headers, &mut budget).await?;
+            let response = self.client.send_raw(Method::GET, url, &headers, &mut budget).await?;
             let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok());
             let answer = Answer {
                 status: response.status(),
@@ -256,10 +259,27 @@ impl Fetcher {
                 content_type: response.headers().get(CONTENT_TYPE).cloned(),
                 url: with_credentials_of(url, response.url()),
             };
-            match response.bytes().await {
-                Ok(body) => return Ok((answer, body)),
-                Err(error) => self.client.pause(url, error, &mut budget).await?,
-            }
+            let encoding = text(CONTENT_ENCODING).map(str::to_ascii_lowercase);
+            let body = match response.bytes().await {
+                Ok(body) => body,
+                Err(error) => {
+                    self.client.pause(url, error, &mut budget).await?;
+                    continue;
+                }
+            };
+            let body = match encoding.as_deref() {
+                None | Some("" | "identity") => body,
+                // Some servers say it of answers without a body, too.
+                Some("gzip" | "x-gzip") if body.is_empty() => body,
+                Some("gzip" | "x-gzip") => net::gunzip(&body)
+                    .map_err(|error| Error::answer(url, format!("its gzip is damaged: {error}")))?
+                    .into(),
+                Some(other) => {
+                    let why = format!("it is encoded as `{other}`, which nobody asked for");
+                    return Err(Error::answer(url, why));
+                }
+            };
+            return Ok((answer, body));
         }
     }
 }

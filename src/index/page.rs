@@ -175,7 +175,7 @@ impl<'a, 't> Collector<'a, 't> {
     }
 
     fn add(&mut self, link: Link<'a>) {
-        let Ok(wheel) = WheelName::parse(&link.file) else {
+        let Some(wheel) = WheelName::split(&link.file) else {
             if sdist_version(&link.file, self.name).is_some() {
                 self.sdists.push(link.file);
             }

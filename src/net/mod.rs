@@ -2,6 +2,7 @@
 //! `store` and `registry` all go through here.
 mod client;
 mod error;
+mod gzip;
 mod logins;
 mod netrc;
 mod pace;
@@ -10,6 +11,7 @@ mod retry;
 
 pub use client::Client;
 pub use error::{Error, redacted};
+pub use gzip::gunzip;
 pub use logins::{Login, Logins};
 pub use part::Part;
 pub use retry::{Budget, Retry};
