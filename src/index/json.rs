@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::link::Link;
+use super::link::{Beside, Link};
 
 /// Calls `each` for every file. Errors: text that is not such a page, with its place.
 pub fn scan<'a>(page: &'a str, each: impl FnMut(Link<'a>)) -> Result<(), serde_json::Error> {
@@ -175,13 +175,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Metadata<'a> {
 impl<'a> From<File<'a>> for Link<'a> {
     fn from(file: File<'a>) -> Self {
         let metadata = match file.core_metadata.or(file.dist_info_metadata) {
-            None | Some(Metadata::Flag(false)) => None,
+            None | Some(Metadata::Flag(false)) => Beside::None,
             Some(Metadata::Flag(true) | Metadata::Hashed(Hashes { sha256: None })) => {
-                Some(Cow::Borrowed("true"))
+                Beside::Unhashed
             }
-            Some(Metadata::Hashed(Hashes { sha256: Some(hash) })) => {
-                Some(Cow::Owned(format!("sha256={}", hash.0)))
-            }
+            Some(Metadata::Hashed(Hashes { sha256: Some(hash) })) => Beside::Hashed(hash.0),
         };
         let href = match file.url.find('#') {
             Some(at) => Cow::Owned(file.url[..at].to_owned()),
@@ -217,11 +215,11 @@ mod tests {
         scan(page, |link| links.push(link)).unwrap();
         assert_eq!(links[0].href, "../a-1%2Bcu130.whl");
         assert_eq!(links[0].sha256.as_deref(), Some("ab"));
-        assert_eq!(links[0].metadata.as_deref(), Some("sha256=cd"));
+        assert_eq!(links[0].metadata, Beside::Hashed("cd".into()));
         assert_eq!((links[0].size, links[0].yanked), (Some(12), true));
         assert_eq!(links[0].requires_python.as_deref(), Some(">=3.9"));
-        assert_eq!((links[1].metadata.as_deref(), links[1].yanked), (None, false));
-        assert_eq!(links[2].metadata.as_deref(), Some("true"));
+        assert_eq!((&links[1].metadata, links[1].yanked), (&Beside::None, false));
+        assert_eq!(links[2].metadata, Beside::Unhashed);
         assert!(matches!(links[1].file, Cow::Borrowed(_)));
     }
 
