@@ -1,29 +1,22 @@
-//! What the indexes say, each question asked once: projects, metadata, wheels, facts.
+//! What the indexes say of projects, each question asked once. Of single wheels: see `wheels`.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use pep440_rs::VersionSpecifiers;
 use pep508_rs::{PackageName, VersionOrUrl};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::cache::Kept;
 use super::fetch::{Asked, Fetcher};
 use super::memo::Memo;
 use super::page::{BadPage, Format, Page, direct, merged};
-use super::range::{RemoteWheel, sidecar};
-use super::remembered::hash;
 use super::sources::Place;
-use super::target::build_of;
-use super::{Candidate, Error, Project, Sources, Target};
-use crate::cuda::CudaTag;
+use super::wheels::Wheels;
+use super::{Error, Project, Sources, Target};
 use crate::digest::Sha256;
-use crate::lock::WheelFacts;
 use crate::net::redacted;
-use crate::python::{CoreMetadata, cuda_build};
 use crate::spec::{SourceKind, SourceName, Spec};
 use crate::ui::Bar;
 
@@ -37,36 +30,7 @@ pub(super) struct Answers {
     torch: Vec<VersionSpecifiers>,
     projects: Memo<PackageName, Arc<Project>>,
     pages: Memo<Url, Option<Arc<Page>>>,
-    metadata: Memo<Url, Arc<CoreMetadata>>,
-    wheels: Memo<Url, Arc<RemoteWheel>>,
-    facts: Memo<Url, WheelFacts>,
-    seen: Mutex<HashMap<Url, Seen>>,
-    /// Sizes, packed and unpacked, that an earlier lock has for these bytes.
-    locked: Mutex<HashMap<Sha256, Locked>>,
-}
-
-/// What was read of one wheel; true as long as the page says the same of it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Seen {
-    /// The head of its METADATA.
-    metadata: Option<String>,
-    /// Bytes, packed and unpacked.
-    sizes: Option<(u64, u64)>,
-    /// Which CUDA it was built for, where its version.py was read.
-    build: Option<Option<CudaTag>>,
-    /// Of all its bytes, where the page does not say and they were read.
-    sha256: Option<Sha256>,
-}
-
-/// What an earlier lock knows of a wheel's bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Locked {
-    /// Bytes of the wheel.
-    pub size: u64,
-    /// Bytes of the files in it.
-    pub unpacked_size: u64,
-    /// What it was built for; only for what declares a CUDA build.
-    pub build: Option<CudaTag>,
+    pub wheels: Wheels,
 }
 
 impl Answers {
@@ -82,13 +46,9 @@ impl Answers {
             target,
             bar,
             torch: torch.collect(),
-            locked: Mutex::default(),
             projects: Memo::default(),
             pages: Memo::default(),
-            metadata: Memo::default(),
-            wheels: Memo::default(),
-            facts: Memo::default(),
-            seen: Mutex::default(),
+            wheels: Wheels::default(),
         }
     }
 
@@ -104,12 +64,16 @@ impl Answers {
                     let Some(place) = self.sources.place(source) else { continue };
                     let project = match place.kind {
                         SourceKind::Simple => self.simple(name, source, place, &mut asked).await?,
-                        SourceKind::FindLinks => self.flat(name, source, place, &mut asked).await?,
-                        SourceKind::Pyg => self.pyg(name, source, place, &mut asked).await?,
+                        SourceKind::FindLinks => {
+                            self.flat(name, source, place, &mut asked).await?.map(Arc::new)
+                        }
+                        SourceKind::Pyg => {
+                            self.pyg(name, source, place, &mut asked).await?.map(Arc::new)
+                        }
                     };
                     if let Some(project) = project {
                         tracing::info!("{name} is taken from the source {source}");
-                        return Ok(Arc::new(project));
+                        return Ok(project);
                     }
                 }
                 Err(Error::NotFound { name: name.to_string(), asked: listed(&asked) })
@@ -123,7 +87,7 @@ impl Answers {
         source: &SourceName,
         place: &Place,
         asked: &mut Vec<Url>,
-    ) -> Result<Option<Project>, Error> {
+    ) -> Result<Option<Arc<Project>>, Error> {
         let url = place.page(name);
         asked.push(url.clone());
         self.bar.message(name.to_string());
@@ -131,25 +95,14 @@ impl Answers {
         let question = format!("{url}\n{name}\n{source}\n{python} {tags:?} {cuda} {cut_off:?}");
         let read = |page: Page| {
             let mut project = page.project(name, source, &self.target)?;
-            let mut may_keep = true;
-            for candidate in &mut project.candidates {
-                let stripped = bare(&candidate.url);
-                let full = std::mem::replace(&mut candidate.url, stripped);
-                let mut back = candidate.url.clone();
-                lend(&mut back, &url);
-                if back != full {
-                    // A link with credentials of its own: those have no place on a disk.
-                    (may_keep, candidate.url) = (false, full);
-                }
-            }
+            let may_keep = project.candidates.iter_mut().all(|c| conceal(&mut c.url, &url));
             Ok((Arc::new(project), may_keep))
         };
-        let project = self.kept("pages", &Sha256::of(question), &url, read).await?;
-        Ok(project.map(|project| {
-            let mut project = Arc::unwrap_or_clone(project);
-            project.candidates.iter_mut().for_each(|c| lend(&mut c.url, &url));
-            project
-        }))
+        let mut project = self.kept("pages", &Sha256::of(question), &url, read).await?;
+        if let Some(project) = project.as_mut().filter(|_| has_credentials(&url)) {
+            Arc::make_mut(project).candidates.iter_mut().for_each(|c| lend(&mut c.url, &url));
+        }
+        Ok(project)
     }
 
     /// What `read` makes of the page at `url`, and says may be kept: from the cache while that may be
@@ -252,181 +205,35 @@ impl Answers {
         };
         self.pages.get(url, fetch).await
     }
-
-    /// What is known of this wheel.
-    fn seen(&self, candidate: &Candidate) -> Seen {
-        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(seen) = all.get(&candidate.url) {
-            return seen.clone();
-        }
-        let seen = self.fetcher.cache().and_then(|cache| {
-            // A file without a hash may become another one: its server is asked for its validators.
-            let may_believe = candidate.sha256.is_some() || cache.is_offline();
-            may_believe.then(|| cache.get("wheels", &key(candidate)))?
-        });
-        let seen: Seen = seen.unwrap_or_default();
-        all.insert(candidate.url.clone(), seen.clone());
-        seen
-    }
-
-    fn learn(&self, candidate: &Candidate, learn: impl FnOnce(&mut Seen)) {
-        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = all.entry(candidate.url.clone()).or_default();
-        learn(seen);
-        if let Some(cache) = self.fetcher.cache() {
-            cache.put("wheels", &key(candidate), seen.clone());
-        }
-    }
-
-    /// The wheel's METADATA, which must be about that wheel.
-    pub async fn metadata(&self, candidate: &Candidate) -> Result<Arc<CoreMetadata>, Error> {
-        let url = &candidate.url;
-        self.metadata
-            .get(url, || async {
-                let seen = self.seen(candidate).metadata;
-                let known = seen.is_some();
-                let bytes = match seen {
-                    Some(text) => text.into(),
-                    None => self.read_metadata(candidate).await?,
-                };
-                let bad = |why: String| Error::Wheel { url: redacted(url), why };
-                let metadata = CoreMetadata::parse(&bytes).map_err(|e| bad(e.to_string()))?;
-                let public = |v: &pep440_rs::Version| v.clone().without_local();
-                if metadata.name != candidate.name
-                    || public(&metadata.version) != public(&candidate.version)
-                {
-                    let CoreMetadata { name, version, .. } = metadata;
-                    return Err(bad(format!("its METADATA is that of {name} {version}")));
-                }
-                if !known {
-                    self.learn(candidate, |seen| seen.metadata = Some(head(&bytes)));
-                }
-                Ok(Arc::new(metadata))
-            })
-            .await
-    }
-
-    async fn read_metadata(&self, candidate: &Candidate) -> Result<Bytes, Error> {
-        self.bar.inc_length(1);
-        self.bar.message(candidate.name.to_string());
-        let beside = sidecar(&self.fetcher, &candidate.url, candidate.sidecar).await?;
-        let bytes = match beside {
-            Some(bytes) => bytes,
-            None => {
-                let wheel = self.wheel(&candidate.url).await?;
-                wheel.metadata(&self.fetcher, &candidate.name).await?.into()
-            }
-        };
-        self.bar.inc(1);
-        Ok(bytes)
-    }
-
-    /// Which CUDA the wheel was built for: its version's local part says, or its version.py.
-    pub async fn cuda_build(&self, candidate: &Candidate) -> Result<Option<CudaTag>, Error> {
-        if let Some(build) = build_of(&candidate.version) {
-            return Ok(build.parse().ok());
-        }
-        if let Some(build) = self.seen(candidate).build {
-            return Ok(build);
-        }
-        if let Some(build) = self.locked(candidate).and_then(|locked| locked.build) {
-            return Ok(Some(build));
-        }
-        let wheel = self.wheel(&candidate.url).await?;
-        let path = format!("{}/version.py", candidate.name.as_ref().replace('-', "_"));
-        let text = wheel.file(&self.fetcher, &path).await?;
-        let build = text.and_then(|text| cuda_build(&String::from_utf8_lossy(&text)));
-        self.learn(candidate, |seen| seen.build = Some(build));
-        Ok(build)
-    }
-
-    async fn wheel(&self, url: &Url) -> Result<Arc<RemoteWheel>, Error> {
-        let open = || async { Ok(Arc::new(RemoteWheel::open(&self.fetcher, url).await?)) };
-        self.wheels.get(url, open).await
-    }
-
-    /// The facts a lock needs. A wheel without a hash in its index is read once, and hashed.
-    pub async fn facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {
-        self.facts.get(&candidate.url, || self.read_facts(candidate)).await
-    }
-
-    /// The same hash is the same bytes: what an earlier lock knew of them is still true.
-    pub fn know_locked(&self, locked: HashMap<Sha256, Locked>) {
-        *self.locked.lock().unwrap_or_else(PoisonError::into_inner) = locked;
-    }
-
-    fn locked(&self, candidate: &Candidate) -> Option<Locked> {
-        // An address of the user's own is proven at every resolve.
-        let indexed = candidate.location.source != SourceName::wish();
-        let locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
-        locked.get(&candidate.sha256.filter(|_| indexed)?).copied()
-    }
-
-    async fn read_facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {
-        let url = &candidate.url;
-        let same_size = |expected: u64, found: u64| {
-            let url = redacted(url);
-            if expected == found { Ok(()) } else { Err(Error::Size { url, expected, found }) }
-        };
-        let seen = self.seen(candidate);
-        if let (Some(sha256), Some((size, unpacked_size))) = (
-            candidate.sha256.or(seen.sha256),
-            seen.sizes.or_else(|| self.locked(candidate).map(|l| (l.size, l.unpacked_size))),
-        ) {
-            same_size(candidate.size.unwrap_or(size), size)?;
-            return Ok(WheelFacts { size, unpacked_size, sha256, uploaded: None });
-        }
-        self.bar.message(candidate.file.clone());
-        let wheel = self.wheel(url).await?;
-        same_size(candidate.size.unwrap_or(wheel.size), wheel.size)?;
-        // An index is held to its word at every build; an address of the user's own is proven now.
-        let is_wish = candidate.location.source == SourceName::wish();
-        let found = match (candidate.sha256, wheel.sha256) {
-            (_, Some(found)) => found,
-            (Some(stated), None) if !is_wish => stated,
-            _ => {
-                let (found, size) = hash(&self.fetcher, url).await?;
-                same_size(wheel.size, size)?;
-                found
-            }
-        };
-        if let Some(expected) = candidate.sha256.filter(|stated| *stated != found) {
-            return Err(Error::Hash {
-                url: redacted(url).into(),
-                promised_by: if is_wish { "the spec" } else { "the index page" },
-                expected,
-                found,
-            });
-        }
-        let (size, unpacked_size) = (wheel.size, wheel.unpacked_size());
-        self.learn(candidate, |seen| {
-            seen.sizes = Some((size, unpacked_size));
-            seen.sha256 = Some(found).filter(|_| candidate.sha256.is_none());
-        });
-        Ok(WheelFacts { size, unpacked_size, sha256: found, uploaded: None })
-    }
-}
-
-/// The name of a wheel's entry in the cache: what its page says of it.
-fn key(candidate: &Candidate) -> Sha256 {
-    let Candidate { url, sha256, sidecar, .. } = candidate;
-    Sha256::of(format!("{}\n{sha256:?}\n{sidecar:?}", bare(url)))
-}
-
-/// METADATA without the description below its head.
-fn head(metadata: &[u8]) -> String {
-    let text = String::from_utf8_lossy(metadata);
-    let lines = text.lines().take_while(|line| !line.is_empty());
-    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Without credentials: those never go to the disk.
-fn bare(url: &Url) -> Url {
+pub(super) fn bare(url: &Url) -> Url {
     let mut url = url.clone();
     // Both fail only for URLs that cannot have credentials.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url
+}
+
+fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+/// Takes the credentials out of a link that [`lend`] would put in again. Else the link has some of its own,
+/// which have no place on a disk: `false`, and it stays as it is.
+fn conceal(link: &mut Url, page: &Url) -> bool {
+    if !has_credentials(link) && !has_credentials(page) {
+        return true;
+    }
+    let stripped = bare(link);
+    let mut back = stripped.clone();
+    lend(&mut back, page);
+    let is_lent = back == *link;
+    if is_lent {
+        *link = stripped;
+    }
+    is_lent
 }
 
 /// Puts the credentials of a page's address into one at the same origin that has none.

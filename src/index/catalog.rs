@@ -10,9 +10,10 @@ use pep508_rs::PackageName;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use super::answers::{Answers, Locked};
+use super::answers::Answers;
 use super::crawl::{crawl, expect};
 use super::times::Times;
+use super::wheels::Locked;
 use super::{Candidate, Error, Fetcher, Project, Sources, Target};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;

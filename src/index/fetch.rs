@@ -1,32 +1,28 @@
 //! Pages and files over HTTP, with a bound on what is under way at one host.
 
-use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
-    HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    LAST_MODIFIED, RANGE,
 };
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::Error;
 use super::cache::{Cache, Validity};
 use super::page::{Format, Page};
+use super::turns::Turns;
 use crate::digest::Sha256;
 use crate::net::{self, Client};
 use crate::store::Store;
 use crate::ui::Bar;
-
-/// Requests under way at one host; more would only wait in its queue.
-const PER_HOST: usize = 50;
 
 /// JSON where there is a choice (PEP 691).
 const PAGE_FORMATS: &str = "application/vnd.pypi.simple.v1+json, \
@@ -37,7 +33,7 @@ const PAGE_FORMATS: &str = "application/vnd.pypi.simple.v1+json, \
 pub struct Fetcher {
     client: Client,
     store: Option<Store>,
-    hosts: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+    turns: Turns,
     cache: Option<Cache>,
 }
 
@@ -69,7 +65,7 @@ pub enum Part {
 impl Fetcher {
     /// On top of this client.
     pub fn new(client: Client) -> Self {
-        Self { client, store: None, hosts: Arc::default(), cache: None }
+        Self { client, store: None, turns: Turns::default(), cache: None }
     }
 
     /// The same, remembering in this store the hashes of files whose index states none.
@@ -83,10 +79,11 @@ impl Fetcher {
 
     /// What the server says of a file without sending it. `None`: it does not answer such questions.
     pub async fn head(&self, url: &Url) -> Result<Option<Head>, Error> {
-        let _turn = self.turn(url).await;
+        let turn = self.turns.at(url).await;
         let mut budget = self.client.retry().budget();
         let headers = HeaderMap::new();
         let answer = self.client.send_raw(Method::HEAD, url, &headers, &mut budget).await?;
+        turn.answered(answer.version());
         let text = |name| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
         Ok(answer.status().is_success().then(|| Head {
             etag: text(ETAG),
@@ -97,7 +94,7 @@ impl Fetcher {
 
     /// Downloads a file into the store; its hash and bytes.
     pub(super) async fn keep(&self, store: &Store, url: &Url) -> Result<(Sha256, u64), Error> {
-        let _turn = self.turn(url).await;
+        let _turn = self.turns.at(url).await;
         let kept = store.fetch_and_hash(&self.client, url, None, &Bar::hidden()).await?;
         Ok((kept.sha256(), kept.size()))
     }
@@ -110,16 +107,6 @@ impl Fetcher {
     /// The memory, if it has one.
     pub fn cache(&self) -> Option<&Cache> {
         self.cache.as_ref()
-    }
-
-    async fn turn(&self, url: &Url) -> Option<OwnedSemaphorePermit> {
-        let host = url.host_str().unwrap_or_default().to_owned();
-        let semaphore = {
-            let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(hosts.entry(host).or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))))
-        };
-        // The semaphore is never closed, so there is always a turn.
-        semaphore.acquire_owned().await.ok()
     }
 
     /// A page of links. `None`: it is not there, which some indexes say with 403.
@@ -138,7 +125,7 @@ impl Fetcher {
             let modified = known.modified.iter().flat_map(|time| header(IF_MODIFIED_SINCE, time));
             headers.extend(tag.chain(modified));
         }
-        let (answer, body) = self.body(url, &headers).await?;
+        let (answer, body) = self.body(url, headers).await?;
         match answer.status {
             status if status.is_success() => {}
             StatusCode::NOT_MODIFIED if known.is_some() => {
@@ -167,7 +154,7 @@ impl Fetcher {
 
     /// A small file, whole. `None`: 404 or 403.
     pub async fn small(&self, url: &Url) -> Result<Option<Bytes>, Error> {
-        let (answer, body) = self.body(url, &HeaderMap::new()).await?;
+        let (answer, body) = self.body(url, HeaderMap::new()).await?;
         match answer.status {
             status if status.is_success() => Ok(Some(body)),
             StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => Ok(None),
@@ -177,11 +164,12 @@ impl Fetcher {
 
     /// A part of a file: `bytes=-65536` is its tail, `bytes=10-19` ten bytes.
     pub async fn range(&self, url: &Url, range: &str) -> Result<Part, Error> {
-        let _turn = self.turn(url).await;
+        let turn = self.turns.at(url).await;
         let headers = header(RANGE, range);
         let mut budget = self.client.retry().budget();
         loop {
             let response = self.client.send_raw(Method::GET, url, &headers, &mut budget).await?;
+            turn.answered(response.version());
             match response.status() {
                 StatusCode::PARTIAL_CONTENT => {}
                 // Servers that do not know suffix ranges say so in several ways.
@@ -211,7 +199,7 @@ impl Fetcher {
         url: &Url,
         mut take: impl FnMut(Piece<'_>) -> io::Result<()>,
     ) -> Result<u64, Error> {
-        let _turn = self.turn(url).await;
+        let turn = self.turns.at(url).await;
         let disk = |error: io::Error| Error::disk(url, &error);
         let (client, mut budget) = (&self.client, self.client.retry().budget());
         let (mut got, mut validator) = (0, None);
@@ -219,6 +207,7 @@ impl Fetcher {
             let offset = if validator.is_some() { got } else { 0 };
             let headers = HeaderMap::new();
             let part = client.open(url, &headers, offset, validator.as_ref(), &mut budget).await?;
+            turn.answered(part.response.version());
             if part.offset < got {
                 take(Piece::Restart).map_err(disk)?;
             }
@@ -244,11 +233,14 @@ impl Fetcher {
         }
     }
 
-    async fn body(&self, url: &Url, headers: &HeaderMap) -> Result<(Answer, Bytes), Error> {
-        let _turn = self.turn(url).await;
+    /// A body in one piece. It comes packed where the server can do that, and is unpacked when all of it is there.
+    async fn body(&self, url: &Url, mut headers: HeaderMap) -> Result<(Answer, Bytes), Error> {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        let turn = self.turns.at(url).await;
         let mut budget = self.client.retry().budget();
         loop {
-            let response = self.client.send_within(Method::GET, url, headers, &mut budget).await?;
+            let response = self.client.send_raw(Method::GET, url, &headers, &mut budget).await?;
+            turn.answered(response.version());
             let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok());
             let answer = Answer {
                 status: response.status(),
@@ -256,10 +248,27 @@ impl Fetcher {
                 content_type: response.headers().get(CONTENT_TYPE).cloned(),
                 url: with_credentials_of(url, response.url()),
             };
-            match response.bytes().await {
-                Ok(body) => return Ok((answer, body)),
-                Err(error) => self.client.pause(url, error, &mut budget).await?,
-            }
+            let encoding = text(CONTENT_ENCODING).map(str::to_ascii_lowercase);
+            let body = match response.bytes().await {
+                Ok(body) => body,
+                Err(error) => {
+                    self.client.pause(url, error, &mut budget).await?;
+                    continue;
+                }
+            };
+            let body = match encoding.as_deref() {
+                None | Some("" | "identity") => body,
+                // Some servers say it of answers without a body, too.
+                Some("gzip" | "x-gzip") if body.is_empty() => body,
+                Some("gzip" | "x-gzip") => net::gunzip(&body)
+                    .map_err(|error| Error::answer(url, format!("its gzip is damaged: {error}")))?
+                    .into(),
+                Some(other) => {
+                    let why = format!("it is encoded as `{other}`, which nobody asked for");
+                    return Err(Error::answer(url, why));
+                }
+            };
+            return Ok((answer, body));
         }
     }
 }

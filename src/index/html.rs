@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
 
-use super::link::{Link, file_of};
+use super::link::{Beside, Link, file_of};
 
 /// Calls `each` for every anchor that has an href; returns the page's `<base href>`. Nothing in a
 /// page is an error: what is not an anchor is text.
@@ -74,7 +74,7 @@ fn anchor<'a>(inside: &'a str, each: &mut impl FnMut(Link<'a>)) -> &'a str {
             size: None,
             requires_python,
             yanked,
-            metadata: core_metadata.or(dist_info_metadata),
+            metadata: core_metadata.or(dist_info_metadata).map_or(Beside::None, Beside::from),
             uploaded,
         });
     }
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(links[0].file, "torch-2.14.0+cu130-cp314-cp314-manylinux_2_28_x86_64.whl");
         assert!(links[0].href.ends_with("x86_64.whl") && links[0].href.contains("%2Bcu130"));
         assert_eq!(links[0].sha256.as_deref(), Some(hash.as_str()));
-        assert_eq!(links[0].metadata.as_deref(), Some(format!("sha256={hash}").as_str()));
+        assert_eq!(links[0].metadata, Beside::Hashed(hash.as_str().into()));
         assert_eq!(links[0].uploaded.as_deref(), Some("2026-10-01T12:00:00Z"));
         assert_eq!(
             (links[1].href.as_ref(), &links[1].sha256),
@@ -220,9 +220,9 @@ mod tests {
         assert_eq!(files, ["a-1.whl", "b-2.whl", "e-5.whl"]);
         assert_eq!(found[0].requires_python.as_deref(), Some(">=3.9,<4"));
         assert!(found[0].yanked && found[1].yanked && !found[2].yanked);
-        assert_eq!(found[1].metadata.as_deref(), Some("false"));
+        assert_eq!(found[1].metadata, Beside::None);
         assert_eq!(found[2].sha256.as_deref(), Some("00"));
-        assert_eq!(found[2].metadata.as_deref(), Some("true"));
+        assert_eq!(found[2].metadata, Beside::Unhashed);
     }
 
     #[test]

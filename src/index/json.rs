@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::link::Link;
+use super::link::{Beside, Link};
 
 /// Calls `each` for every file. Errors: text that is not such a page, with its place.
 pub fn scan<'a>(page: &'a str, each: impl FnMut(Link<'a>)) -> Result<(), serde_json::Error> {
@@ -119,48 +120,66 @@ struct Hashes<'a> {
     sha256: Option<Text<'a>>,
 }
 
-/// `false`, `true`, or the reason as text.
+/// `false`, `true`, or the reason as text: PEP 592 knows an empty reason, which yanks all the same.
 #[derive(Default)]
 struct Yanked(bool);
 
+/// What a page says of the file beside a wheel: `false`, `true`, or its hashes.
+enum Metadata<'a> {
+    Flag(bool),
+    Hashed(Hashes<'a>),
+}
+
+// By hand: a derived untagged enum copies every value before it looks at it, and pages have 100,000s.
 impl<'de> Deserialize<'de> for Yanked {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form<'a> {
-            Flag(bool),
-            Reason(#[serde(borrow)] Text<'a>),
-            Null(()),
-        }
-        Ok(match Form::deserialize(deserializer)? {
-            Form::Flag(flag) => Yanked(flag),
-            Form::Reason(reason) => {
-                // PEP 592 knows an empty reason; it yanks all the same.
-                drop(reason);
-                Yanked(true)
+        struct Form;
+        impl Visitor<'_> for Form {
+            type Value = Yanked;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("true, false or a reason")
             }
-            Form::Null(()) => Yanked(false),
-        })
+            fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+                Ok(Yanked(flag))
+            }
+            fn visit_str<E>(self, _reason: &str) -> Result<Self::Value, E> {
+                Ok(Yanked(true))
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Yanked(false))
+            }
+        }
+        deserializer.deserialize_any(Form)
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Metadata<'a> {
-    Flag(bool),
-    Hashed(#[serde(borrow)] Hashes<'a>),
+impl<'de: 'a, 'a> Deserialize<'de> for Metadata<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'a> Visitor<'a> for Form {
+            type Value = Metadata<'a>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("true, false or hashes")
+            }
+            fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+                Ok(Metadata::Flag(flag))
+            }
+            fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<Self::Value, A::Error> {
+                Hashes::deserialize(MapAccessDeserializer::new(map)).map(Metadata::Hashed)
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
 }
 
 impl<'a> From<File<'a>> for Link<'a> {
     fn from(file: File<'a>) -> Self {
         let metadata = match file.core_metadata.or(file.dist_info_metadata) {
-            None | Some(Metadata::Flag(false)) => None,
+            None | Some(Metadata::Flag(false)) => Beside::None,
             Some(Metadata::Flag(true) | Metadata::Hashed(Hashes { sha256: None })) => {
-                Some(Cow::Borrowed("true"))
+                Beside::Unhashed
             }
-            Some(Metadata::Hashed(Hashes { sha256: Some(hash) })) => {
-                Some(Cow::Owned(format!("sha256={}", hash.0)))
-            }
+            Some(Metadata::Hashed(Hashes { sha256: Some(hash) })) => Beside::Hashed(hash.0),
         };
         let href = match file.url.find('#') {
             Some(at) => Cow::Owned(file.url[..at].to_owned()),
@@ -196,11 +215,11 @@ mod tests {
         scan(page, |link| links.push(link)).unwrap();
         assert_eq!(links[0].href, "../a-1%2Bcu130.whl");
         assert_eq!(links[0].sha256.as_deref(), Some("ab"));
-        assert_eq!(links[0].metadata.as_deref(), Some("sha256=cd"));
+        assert_eq!(links[0].metadata, Beside::Hashed("cd".into()));
         assert_eq!((links[0].size, links[0].yanked), (Some(12), true));
         assert_eq!(links[0].requires_python.as_deref(), Some(">=3.9"));
-        assert_eq!((links[1].metadata.as_deref(), links[1].yanked), (None, false));
-        assert_eq!(links[2].metadata.as_deref(), Some("true"));
+        assert_eq!((&links[1].metadata, links[1].yanked), (&Beside::None, false));
+        assert_eq!(links[2].metadata, Beside::Unhashed);
         assert!(matches!(links[1].file, Cow::Borrowed(_)));
     }
 

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::digest::Sha256;
-
 use super::Sidecar;
 
 /// A link to a distribution file. All text is decoded (entities, JSON escapes, `%2B` in `file`).
@@ -21,21 +19,44 @@ pub struct Link<'a> {
     pub requires_python: Option<Cow<'a, str>>,
     /// PEP 592.
     pub yanked: bool,
-    /// PEP 658/714: `true` or `sha256=HEX`.
-    pub metadata: Option<Cow<'a, str>>,
+    /// PEP 658/714.
+    pub metadata: Beside<'a>,
     /// RFC 3339.
     pub uploaded: Option<Cow<'a, str>>,
+}
+
+/// What a page says about a `.metadata` file, before anyone looks at its hash.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Beside<'a> {
+    /// There is none.
+    None,
+    /// There is one.
+    Unhashed,
+    /// There is one, with these hex digits as its sha256.
+    Hashed(Cow<'a, str>),
+}
+
+impl<'a> From<Cow<'a, str>> for Beside<'a> {
+    /// From the attribute of an HTML page: `true` or `sha256=HEX`.
+    fn from(text: Cow<'a, str>) -> Self {
+        match text.strip_prefix("sha256=") {
+            Some(hex) => Beside::Hashed(match &text {
+                Cow::Borrowed(text) => Cow::Borrowed(&text[text.len() - hex.len()..]),
+                Cow::Owned(_) => Cow::Owned(hex.to_owned()),
+            }),
+            None if matches!(&*text, "" | "false") => Beside::None,
+            None => Beside::Unhashed,
+        }
+    }
 }
 
 impl Link<'_> {
     /// What the page says about a `.metadata` file.
     pub fn sidecar(&self) -> Sidecar {
-        match self.metadata.as_deref() {
-            None | Some("" | "false") => Sidecar::None,
-            Some(text) => match text.strip_prefix("sha256=").map(str::parse::<Sha256>) {
-                Some(Ok(hash)) => Sidecar::Hashed(hash),
-                _ => Sidecar::Unhashed,
-            },
+        match &self.metadata {
+            Beside::None => Sidecar::None,
+            Beside::Unhashed => Sidecar::Unhashed,
+            Beside::Hashed(hex) => hex.parse().map_or(Sidecar::Unhashed, Sidecar::Hashed),
         }
     }
 }

@@ -21,10 +21,11 @@ pub mod standalone;
 mod standalone_release;
 pub mod target;
 mod times;
+mod turns;
+mod wheels;
 pub mod zip;
 
 pub use address::{Address, Surroundings};
-pub use answers::Locked;
 pub use cache::{CACHE, Cache, Trust};
 pub use candidate::{Candidate, Project, Sidecar, Skip, Skipped};
 pub use catalog::LiveCatalog;
@@ -34,3 +35,4 @@ pub use fetch::{Fetcher, Piece};
 pub use locate::{Locator, pages};
 pub use sources::{Place, Sources};
 pub use target::Target;
+pub use wheels::Locked;

@@ -8,7 +8,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 use url::Url;
 
-use super::link::{Link, file_of};
+use super::link::{Beside, Link, file_of};
 use super::target::{Target, build_of};
 use super::{Candidate, Project, Skip, Skipped, html, json};
 use crate::lock::Location;
@@ -96,7 +96,7 @@ pub fn direct(name: &PackageName, wheel: &DirectWheel, target: &Target) -> Proje
         size: None,
         requires_python: None,
         yanked: false,
-        metadata: None,
+        metadata: Beside::None,
         uploaded: None,
     });
     collector.finish(&wheel.url)
@@ -175,7 +175,7 @@ impl<'a, 't> Collector<'a, 't> {
     }
 
     fn add(&mut self, link: Link<'a>) {
-        let Ok(wheel) = WheelName::parse(&link.file) else {
+        let Some(wheel) = WheelName::split(&link.file) else {
             if sdist_version(&link.file, self.name).is_some() {
                 self.sdists.push(link.file);
             }
@@ -197,8 +197,8 @@ impl<'a, 't> Collector<'a, 't> {
             version.foreign.push(link.file);
             return;
         };
-        let uploaded = link.uploaded.as_deref().and_then(|time| time.parse().ok());
-        if let (Some(at), Some(cut_off)) = (uploaded, self.target.cut_off)
+        if let Some(cut_off) = self.target.cut_off
+            && let Some(at) = uploaded(&link)
             && at >= cut_off
         {
             version.too_new = Some(at);
@@ -263,8 +263,7 @@ impl<'a, 't> Collector<'a, 't> {
             }
         }
         // The same version in two spellings, `1.0` and `1.0.0`, must not be a matter of luck.
-        let newest = |c: &Candidate| std::cmp::Reverse(c.version.clone());
-        candidates.sort_by(|a, b| newest(a).cmp(&newest(b)).then_with(|| a.file.cmp(&b.file)));
+        candidates.sort_by(|a, b| b.version.cmp(&a.version).then_with(|| a.file.cmp(&b.file)));
         candidates.dedup_by(|later, first| later.version == first.version);
         let mut known: BTreeSet<Version> = candidates.iter().map(|c| c.version.clone()).collect();
         skipped.retain(|s| known.insert(s.version.clone()));
@@ -278,6 +277,10 @@ impl<'a, 't> Collector<'a, 't> {
         skipped.sort_by(|a, b| b.version.cmp(&a.version));
         Project { name: name.clone(), source: source.clone(), candidates, skipped }
     }
+}
+
+fn uploaded(link: &Link) -> Option<Timestamp> {
+    link.uploaded.as_deref()?.parse().ok()
 }
 
 fn candidate(
@@ -301,7 +304,7 @@ fn candidate(
         size: link.size,
         requires_python: fit.requires_python,
         yanked: link.yanked,
-        uploaded: link.uploaded.as_deref().and_then(|time| time.parse().ok()),
+        uploaded: uploaded(&link),
         sidecar: link.sidecar(),
         file: link.file.into_owned(),
         url,

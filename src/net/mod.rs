@@ -2,6 +2,7 @@
 //! `store` and `registry` all go through here.
 mod client;
 mod error;
+mod gzip;
 mod logins;
 mod netrc;
 mod pace;
@@ -11,6 +12,7 @@ mod upload;
 
 pub use client::Client;
 pub use error::{Error, redacted};
+pub use gzip::gunzip;
 pub use logins::{Login, Logins};
 pub use part::Part;
 pub use retry::{Budget, Retry};

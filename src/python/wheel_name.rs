@@ -32,7 +32,8 @@ impl<'a> WheelName<'a> {
         Self::split(file).ok_or_else(|| BadWheelName(file.to_owned()))
     }
 
-    fn split(file: &'a str) -> Option<Self> {
+    /// The same without an error to look at, for pages full of other files.
+    pub fn split(file: &'a str) -> Option<Self> {
         let stem = file.strip_suffix(".whl")?;
         let mut back = stem.rsplitn(4, '-');
         let (platform, abi, python) = (back.next()?, back.next()?, back.next()?);

@@ -13,7 +13,7 @@ const PURE: [&str; 7] =
     ["src/solve", "src/matrix", "src/lock", "src/image", "src/config", "src/python", "src/export"];
 
 /// `src/index` is pure, its parsers first of all, but for these.
-const INDEX_EDGES: [&str; 15] = [
+const INDEX_EDGES: [&str; 17] = [
     "address.rs",
     "answers.rs",
     "cache.rs",
@@ -29,6 +29,8 @@ const INDEX_EDGES: [&str; 15] = [
     "sources.rs",
     "standalone.rs",
     "times.rs",
+    "turns.rs",
+    "wheels.rs",
 ];
 
 /// Paths that begin like these lead out of the process.
