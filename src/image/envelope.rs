@@ -3,7 +3,7 @@
 
 use crate::digest::{Hasher, Sha256};
 use crate::lock::Lock;
-use crate::spec::{Compression, PythonSource};
+use crate::spec::{BuildSpec, Bytecode, Compression, PythonSource};
 
 /// The rules by which wheels become layers. A new number when any of them changes a byte: install semantics, tar and
 /// gzip forms, compression levels and thresholds.
@@ -20,18 +20,24 @@ pub struct Envelope {
     pub epoch: i64,
     /// How it is compressed.
     pub compression: Compression,
+    /// The full version of the interpreter that compiled its modules; `None`: they are not compiled.
+    pub bytecode: Option<String>,
 }
 
 impl Envelope {
     /// Of all layers of a lock.
-    pub fn of(lock: &Lock, compression: Compression) -> Self {
+    pub fn of(lock: &Lock, build: BuildSpec) -> Self {
         let release = lock.python.version.release();
         let minor = release.iter().take(2).map(u64::to_string).collect::<Vec<_>>().join(".");
         Envelope {
             python_minor: minor,
             is_virtual: lock.python.source == PythonSource::Base,
             epoch: lock.target.source_date_epoch,
-            compression,
+            compression: build.compression,
+            bytecode: match build.bytecode {
+                Bytecode::None => None,
+                Bytecode::UncheckedHash => Some(lock.python.version.to_string()),
+            },
         }
     }
 
@@ -39,8 +45,11 @@ impl Envelope {
     pub fn key(&self, wheels: impl IntoIterator<Item = Sha256>) -> Sha256 {
         let mut wheels: Vec<Sha256> = wheels.into_iter().collect();
         wheels.sort_unstable();
-        let Envelope { python_minor, is_virtual, epoch, compression } = self;
+        let Envelope { python_minor, is_virtual, epoch, compression, bytecode } = self;
         let mut text = format!("{RULES}\n{python_minor} {is_virtual} {epoch} {compression:?}\n");
+        if let Some(version) = bytecode {
+            text.push_str(&format!("compiled by {version}\n"));
+        }
         for wheel in wheels {
             text.push_str(&format!("{wheel}\n"));
         }
@@ -56,7 +65,7 @@ mod tests {
     fn a_key_is_of_the_wheels_and_of_everything_that_shapes_their_layer() {
         let lock = crate::lock::sample();
         let (a, b) = (Sha256::of("a"), Sha256::of("b"));
-        let one = Envelope::of(&lock, Compression::Gzip);
+        let one = Envelope::of(&lock, BuildSpec::default());
         assert_eq!(one.key([a, b]), one.key([b, a]));
         assert_ne!(one.key([a, b]), one.key([a]));
         let changed = [
@@ -64,6 +73,7 @@ mod tests {
             Envelope { is_virtual: !one.is_virtual, ..one.clone() },
             Envelope { epoch: one.epoch + 1, ..one.clone() },
             Envelope { compression: Compression::Zstd, ..one.clone() },
+            Envelope { bytecode: Some("3.14.2".to_owned()), ..one.clone() },
         ];
         for other in changed {
             assert_ne!(other.key([a, b]), one.key([a, b]), "{other:?}");

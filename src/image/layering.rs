@@ -79,7 +79,7 @@ pub fn layering(plan: &Plan, lock: &Lock, spec: &Spec) -> Result<Vec<ImageLayers
 /// The keys of all layers of wheels that the spec's images can have; none where [`layering`] fails.
 pub fn layer_keys(lock: &Lock, spec: &Spec) -> BTreeSet<Sha256> {
     let images = all_layers(spec.images.iter().map(|image| &image.name), lock, spec);
-    let envelope = Envelope::of(lock, spec.build.compression);
+    let envelope = Envelope::of(lock, spec.build);
     let wheels = |layer: &OwnLayer| match layer {
         OwnLayer::Wheels(layer) => {
             let packages = layer.packages.iter().filter_map(|name| lock.package(name));

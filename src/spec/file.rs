@@ -158,6 +158,7 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
         build: BuildSpec {
             engine: file.build.engine.unwrap_or_default(),
             compression: file.build.compression.unwrap_or_default(),
+            bytecode: file.build.bytecode.unwrap_or_default(),
         },
         registry: RegistrySpec {
             destination: file.registry.destination,

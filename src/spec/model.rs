@@ -194,6 +194,19 @@ pub struct BuildSpec {
     pub engine: EngineChoice,
     /// How the `layers` engine compresses.
     pub compression: Compression,
+    /// Whether the `layers` engine compiles modules ahead of their first import.
+    pub bytecode: Bytecode,
+}
+
+/// Whether modules are compiled ahead of their first import.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bytecode {
+    /// The images hold sources only.
+    #[default]
+    None,
+    /// By the locked interpreter, which must run on the building machine; their source is never looked at (PEP 552).
+    UncheckedHash,
 }
 
 /// Which engine makes the images.

@@ -10,8 +10,8 @@ use toml::Spanned;
 use url::Url;
 
 use super::{
-    ByteSize, Compression, EngineChoice, GlibcVersion, GroupName, ImageName, KeyringProvider,
-    ProfileName, PythonRequest, PythonSource, SourceKind, SourceName, Strength,
+    ByteSize, Bytecode, Compression, EngineChoice, GlibcVersion, GroupName, ImageName,
+    KeyringProvider, ProfileName, PythonRequest, PythonSource, SourceKind, SourceName, Strength,
 };
 use crate::cuda::CudaTag;
 
@@ -99,6 +99,7 @@ pub(super) struct ImageTable {
 pub(super) struct BuildTable {
     pub(super) engine: Option<EngineChoice>,
     pub(super) compression: Option<Compression>,
+    pub(super) bytecode: Option<Bytecode>,
 }
 
 #[derive(Deserialize, Default)]
@@ -212,6 +213,7 @@ impl File {
             build: BuildTable {
                 engine: self.build.engine.or(defaults.build.engine),
                 compression: self.build.compression.or(defaults.build.compression),
+                bytecode: self.build.bytecode.or(defaults.build.bytecode),
             },
             registry: RegistryTable {
                 destination: self.registry.destination.or(defaults.registry.destination),

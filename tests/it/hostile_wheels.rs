@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use envlock::digest::Sha256;
 use envlock::engine::layers::error::{Error, Flaw};
-use envlock::engine::layers::install::{Bytecode, Environment, install};
+use envlock::engine::layers::install::{Environment, install};
 use envlock::engine::layers::tree::{Kind, Owner, Tree};
 use envlock::engine::layers::wheel::Wheel;
 use envlock::exit::{Classified, Exit};
@@ -123,7 +123,6 @@ fn environment() -> Environment {
         python_minor: "3.14".into(),
         is_virtual: false,
         owner: Owner { uid: 1000, gid: 1000 },
-        bytecode: Bytecode::None,
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use envlock::engine::layers::claims::Claims;
-use envlock::engine::layers::install::{Bytecode, Environment, install};
+use envlock::engine::layers::install::{Environment, install};
 use envlock::engine::layers::tree::{Content, Kind, Method, Owner, Tree};
 use envlock::engine::layers::wheel::Wheel;
 
@@ -42,7 +42,6 @@ fn environment(root: &Utf8Path, python_minor: &str) -> Environment {
         python_minor: python_minor.into(),
         is_virtual: true,
         owner: Owner { uid: 1000, gid: 1000 },
-        bytecode: Bytecode::None,
     }
 }
 

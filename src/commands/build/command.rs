@@ -19,7 +19,7 @@ use crate::lock::{self, Lock};
 use crate::reference::PinnedReference;
 use crate::registry;
 use crate::release::{self, Publication, Published};
-use crate::spec::{EngineChoice, ImageName, Overrides, Spec};
+use crate::spec::{BuildSpec, EngineChoice, ImageName, Overrides, Spec};
 
 type Images = BTreeMap<ImageName, PinnedReference>;
 
@@ -95,6 +95,9 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         Question { choice, pushes: args.push, insecure, builder, recipe: &recipe, order };
     let (engine, said) = choose(&question, &registry, &context.ui).await?;
     context.ui.note(said);
+    if matches!(engine, Chosen::Dockerfile(_)) && spec.build != BuildSpec { engine: spec.build.engine, ..BuildSpec::default() } {
+        context.ui.warn("build.compression and build.bytecode are for the layers engine: the Dockerfile decides here");
+    }
     let plan = match &engine {
         Chosen::Layers(_) => planned(stated.as_ref().or(own.as_ref()))?,
         Chosen::Dockerfile(_) if args.push && stated.is_none() => return Err(nowhere()),
@@ -117,8 +120,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
                 _serving = embedded::hold(context).await?;
             }
             let order = Order { plan: &plan, ..order };
-            let compression = spec.build.compression;
-            let built = engine.build(&order, compression, &client, &registry, &context.ui).await?;
+            let built = engine.build(&order, &client, &registry, &context.ui).await?;
             let (sent, blobs) = (indicatif::HumanBytes(built.sent), built.blobs);
             context.ui.note(format!("{blobs} blobs sent, {sent}"));
             (built.digests, Some(built.layers))

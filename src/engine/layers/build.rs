@@ -25,7 +25,7 @@ use crate::image::{
 use crate::lock::{BaseDigests, LayerPin, Lock};
 use crate::reference::PinnedReference;
 use crate::registry::{self, Ask, BaseImage, BaseSystem, Blob, Push};
-use crate::spec::{Compression, ImageName, Spec};
+use crate::spec::{ImageName, Spec};
 use crate::store::Store;
 use crate::ui::{Bar, Ui, Unit};
 use crate::{net, reference};
@@ -132,7 +132,6 @@ impl Engine {
     pub async fn build(
         &self,
         order: &Order<'_>,
-        compression: Compression,
         net: &net::Client,
         registry: &registry::Client,
         ui: &Ui,
@@ -149,7 +148,7 @@ impl Engine {
                 let kitchen = Kitchen {
                     gatherer: Arc::clone(&gatherer),
                     lock: Arc::clone(&lock),
-                    envelope: Envelope::of(&lock, compression),
+                    envelope: Envelope::of(&lock, spec.build),
                     base: Arc::clone(&ground.system),
                     bar: bar.clone(),
                 };

@@ -21,17 +21,6 @@ pub struct Environment {
     pub is_virtual: bool,
     /// Of all that is installed.
     pub owner: Owner,
-    /// Whether modules are compiled.
-    pub bytecode: Bytecode,
-}
-
-/// Whether modules are compiled ahead of their first import.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Bytecode {
-    /// No `.pyc` at all.
-    #[default]
-    None,
-    // `unchecked-hash` joins when the locked Python can be run while layers are made.
 }
 
 /// What the file INSTALLER says.
@@ -44,7 +33,8 @@ const FILE: u32 = 0o644;
 const PROGRAM: u32 = 0o755;
 
 impl Environment {
-    fn site_packages(&self) -> String {
+    /// Where modules go, without the leading slash.
+    pub fn site_packages(&self) -> String {
         format!("{}/lib/python{}/site-packages", self.root, self.python_minor)
     }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 use pep508_rs::PackageName;
 
+use super::bytecode::{self, Compiler};
 use super::claims::Claim;
-use super::install::{Bytecode, Environment, install};
+use super::install::{Environment, install};
 use super::made::Bytes;
 use super::python::{self, ENVIRONMENT};
 use super::system::{self, RAY};
@@ -58,7 +59,10 @@ impl Kitchen {
         let files = match layer {
             OwnLayer::System => vec![],
             OwnLayer::Python => self.archive().into_iter().collect(),
-            OwnLayer::Wheels(layer) => self.files(layer),
+            OwnLayer::Wheels(layer) if self.envelope.bytecode.is_none() => self.files(layer),
+            OwnLayer::Wheels(layer) => {
+                self.files(layer).into_iter().chain(self.archive()).collect()
+            }
         };
         let wanted: Vec<&ContextFile> = files.iter().collect();
         let paths = self.gatherer.get(&wanted, &self.bar).await?;
@@ -67,7 +71,7 @@ impl Kitchen {
             let (tree, sources) = match &layer {
                 OwnLayer::System => (system::system(&kitchen.base, kitchen.epoch())?, vec![]),
                 OwnLayer::Python => kitchen.python(&paths)?,
-                OwnLayer::Wheels(layer) => kitchen.wheels(layer, &files, &paths)?,
+                OwnLayer::Wheels(layer) => kitchen.wheels(layer, &kitchen.files(layer), &paths)?,
             };
             let mtime = u64::try_from(kitchen.epoch()).unwrap_or(0);
             Ok(splice(&tree, sources, mtime)?)
@@ -144,7 +148,6 @@ impl Kitchen {
             python_minor: self.envelope.python_minor.clone(),
             is_virtual: self.envelope.is_virtual,
             owner: RAY,
-            bytecode: Bytecode::None,
         };
         let (mut sources, mut trees) = (Vec::new(), Vec::new());
         for (number, file) in files.iter().enumerate() {
@@ -155,6 +158,14 @@ impl Kitchen {
             let wheel = Wheel::open(path, &file.file, package.map(|p| p.unpacked_size))?;
             trees.push((file.file.clone(), install(&wheel, number, &environment)?));
             sources.push(open(path, file.file.clone())?);
+        }
+        if let Some(compiler) = self.compiler(paths)? {
+            for file in files {
+                let source = self.compiled(&compiler, file, &paths[&file.sha256], &environment)?;
+                let tree = bytecode::tree(&source, sources.len(), &environment)?;
+                trees.push((format!("the compiled modules of {}", file.file), tree));
+                sources.push(source);
+            }
         }
         let mut tree = Tree::of_all(trees)?;
         let is_folder = |node: &Node| node.kind == Kind::Folder;
@@ -171,6 +182,43 @@ impl Kitchen {
             })?;
         }
         Ok((tree, sources))
+    }
+
+    /// The interpreter that compiles modules; `None`: they are not compiled.
+    fn compiler(&self, paths: &BTreeMap<Sha256, Utf8PathBuf>) -> Result<Option<Compiler>, Failure> {
+        if self.envelope.bytecode.is_none() {
+            return Ok(None);
+        }
+        let minor = &self.envelope.python_minor;
+        let mut python = Utf8PathBuf::from(format!("python{minor}"));
+        if let Some(file) = self.archive()
+            && let Some(packed) = paths.get(&file.sha256)
+        {
+            let folder = self.gatherer.store().scratch(&format!("{}.python", file.sha256))?;
+            python = bytecode::unpacked(packed, &folder)?.join(format!("python/bin/python{minor}"));
+        }
+        Ok(Some(Compiler::of(&python, &self.lock.python.version.to_string())?))
+    }
+
+    fn compiled(
+        &self,
+        compiler: &Compiler,
+        file: &ContextFile,
+        wheel: &Utf8PathBuf,
+        environment: &Environment,
+    ) -> Result<Source, Failure> {
+        let key = self.envelope.key([file.sha256]);
+        let out = self.gatherer.store().scratch(&format!("{key}.pyc.zip"))?;
+        if !out.is_file() {
+            let part = out.with_extension(format!("{}.part", std::process::id()));
+            let site_packages = format!("/{}", environment.site_packages());
+            compiler.compile(wheel, &file.file, &site_packages, &part)?;
+            let kept = fs_err::rename(&part, &out);
+            kept.map_err(|error| {
+                Failure::message(Exit::Failed, format!("keeping {out}: {error}"))
+            })?;
+        }
+        open(&out, format!("the compiled modules of {}", file.file))
     }
 
     fn recompressed(&self, rope: &Rope) -> Result<(Measured, Bytes), Failure> {

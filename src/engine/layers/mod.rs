@@ -1,6 +1,7 @@
 //! The engine that needs no daemon: wheels become image layers without being recompressed.
 pub mod archive;
 mod build;
+mod bytecode;
 pub mod claims;
 mod entry_points;
 pub mod error;
