@@ -8,6 +8,7 @@ mod registry;
 pub mod release;
 mod server;
 mod wheel;
+pub mod workshop;
 
 pub use embedded::Embedded;
 pub use envlock::{Envlock, Run};
