@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use super::claims::Claims;
 use super::kitchen::Kitchen;
 use super::made::Made;
+use super::phases::{Phase, Phases};
 use super::{Measured, check};
 use crate::digest::{Digest, Sha256};
 use crate::engine::gather::Gatherer;
@@ -141,6 +142,7 @@ impl Engine {
         let gatherer = Gatherer::new(Store::open()?, Arc::clone(&lock), spec, net, project);
         let gatherer = Arc::new(gatherer);
         let bar = ui.bar("layers", Some(0), Unit::Bytes);
+        let phases = Arc::new(Phases::default());
         let kitchens: BTreeMap<_, _> = self
             .grounds
             .iter()
@@ -151,6 +153,7 @@ impl Engine {
                     envelope: Envelope::of(&lock, spec.build),
                     base: Arc::clone(&ground.system),
                     bar: bar.clone(),
+                    phases: Arc::clone(&phases),
                 };
                 (base, Arc::new(kitchen))
             })
@@ -203,6 +206,7 @@ impl Engine {
         let pins = known.iter().filter_map(|(_, known, _)| pin(known));
         let layers: BTreeSet<LayerPin> = pins.collect();
         let (blobs, sent) = (sent.len(), sent.iter().sum());
+        tracing::info!("time, summed over the layers: {phases}; {sent} bytes sent");
         Ok(Built { digests, layers: layers.into_iter().collect(), sent, blobs })
     }
 
@@ -333,7 +337,8 @@ async fn placed(
     };
     let blob: Arc<dyn Blob> = Arc::new(Made::new(measured, bytes, Arc::new(make)));
     bar.inc_length(measured.size);
-    let placed = registry.place(to, &registry::Source::Ours(Arc::clone(&blob)), bar).await?;
+    let ours = registry::Source::Ours(Arc::clone(&blob));
+    let placed = kitchen.phases.time(Phase::Upload, registry.place(to, &ours, bar)).await?;
     let sent = match placed {
         registry::Placed::Sent(bytes) => Some(bytes),
         _ => None,

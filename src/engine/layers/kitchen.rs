@@ -11,6 +11,7 @@ use super::bytecode::{self, Compiler};
 use super::claims::Claim;
 use super::install::{Environment, install};
 use super::made::Bytes;
+use super::phases::{Phase, Phases};
 use super::python::{self, ENVIRONMENT};
 use super::system::{self, RAY};
 use super::tree::{Kind, Node, Owner, Tree};
@@ -38,6 +39,7 @@ pub(super) struct Kitchen {
     pub(super) envelope: Envelope,
     pub(super) base: Arc<BaseSystem>,
     pub(super) bar: Bar,
+    pub(super) phases: Arc<Phases>,
 }
 
 impl Kitchen {
@@ -65,9 +67,9 @@ impl Kitchen {
             }
         };
         let wanted: Vec<&ContextFile> = files.iter().collect();
-        let paths = self.gatherer.get(&wanted, &self.bar).await?;
+        let paths = self.phases.time(Phase::Fetch, self.gatherer.get(&wanted, &self.bar)).await?;
         let (kitchen, layer) = (Arc::clone(self), layer.clone());
-        blocking(move || {
+        let spliced = blocking(move || {
             let (tree, sources) = match &layer {
                 OwnLayer::System => (system::system(&kitchen.base, kitchen.epoch())?, vec![]),
                 OwnLayer::Python => kitchen.python(&paths)?,
@@ -75,8 +77,8 @@ impl Kitchen {
             };
             let mtime = u64::try_from(kitchen.epoch()).unwrap_or(0);
             Ok(splice(&tree, sources, mtime)?)
-        })
-        .await
+        });
+        self.phases.time(Phase::Splice, spliced).await
     }
 
     /// The digests of a rope, and its bytes as they are to be stored.
@@ -85,11 +87,11 @@ impl Kitchen {
         rope: Rope,
     ) -> Result<(Measured, Bytes), Failure> {
         let kitchen = Arc::clone(self);
-        blocking(move || match kitchen.envelope.compression {
+        let measured = blocking(move || match kitchen.envelope.compression {
             Compression::Gzip => Ok((measure(&rope)?, Bytes::Rope(rope))),
             Compression::Zstd => kitchen.recompressed(&rope),
-        })
-        .await
+        });
+        self.phases.time(Phase::Hash, measured).await
     }
 
     /// What a layer that was made here brings.

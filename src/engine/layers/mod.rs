@@ -13,6 +13,7 @@ mod kitchen;
 mod made;
 mod measure;
 mod names;
+mod phases;
 pub mod python;
 mod recompress;
 mod record;
