@@ -188,6 +188,8 @@ async fn resolve(
     let facts = catalog.wheel_facts(&candidates).await?;
     catalog.remember().await;
     bar.finish();
+    // Thousands of versions are given back while the lock is written, not before.
+    std::thread::spawn(move || drop(catalog));
     let lock = lock::assemble(spec, pins, chosen.into_iter().zip(facts).collect());
     Ok((lock, held_back))
 }
