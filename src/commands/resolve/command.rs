@@ -192,6 +192,8 @@ async fn resolve(
     let facts = catalog.wheel_facts(&candidates).await?;
     catalog.remember().await;
     bar.finish();
+    // Thousands of versions are given back while the lock is written, not before.
+    std::thread::spawn(move || drop(catalog));
     let mut lock = lock::assemble(spec, pins, chosen.into_iter().zip(facts).collect());
     // Layers of wheels that are still chosen are still what they were.
     let keys = image::layer_keys(&lock, spec);
