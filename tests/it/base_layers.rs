@@ -1,5 +1,5 @@
 //! The layers that the built-in engine computes from a base image against what the Dockerfile's scripts do in a
-//! container of it. Needs docker, and a base image with Python 3.14: see `build_engine.rs` for the variables.
+//! container of it. Needs docker, and a base image with Python 3.14: see `tests/support/engine.rs` for the variables.
 
 use std::collections::BTreeMap;
 use std::process::Command;

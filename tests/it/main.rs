@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 mod base_layers;
+mod both_engines;
 mod build;
 mod build_engine;
 mod cli;
