@@ -15,6 +15,7 @@ mod index;
 mod layers;
 mod layers_killed;
 mod layers_same;
+mod layers_tools;
 mod life;
 mod matrix;
 mod order;

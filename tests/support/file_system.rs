@@ -97,5 +97,7 @@ fn stack<'a>(system: &mut FileSystem<'a>, layer: &'a [u8]) {
 
 fn remove_below(system: &mut FileSystem<'_>, folder: &str) {
     let start = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-    system.retain(|path, _| !path.starts_with(&start));
+    let below = system.range(start.clone()..).map(|(path, _)| path);
+    let below: Vec<String> = below.take_while(|path| path.starts_with(&start)).cloned().collect();
+    below.iter().for_each(|path| drop(system.remove(path)));
 }
