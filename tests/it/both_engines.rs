@@ -22,7 +22,7 @@ packages = [\"marimo\"]
 /// What may differ, and why it is right that it does.
 const NAMES_ITSELF: &str = "INSTALLER: each installer names itself";
 const REQUESTED: &str = "REQUESTED: the Dockerfile gives pip every distribution by name, so pip marks them all as asked for";
-const RECORD: &str = "RECORD: the same rows in another order, but for files that are on this list";
+const RECORD: &str = "RECORD: the rows of the files that are on this list";
 const WRAPPER: &str = "scripts of entry points: the same call in other words";
 
 const BIN: &str = "opt/conda/envs/py/bin/";
@@ -42,7 +42,8 @@ fn reason(
     let (What::File(theirs), What::File(ours)) = (&dockerfile.what, &layers.what) else {
         return None;
     };
-    if (dockerfile.mode, dockerfile.owner) != (layers.mode, layers.owner) {
+    let head = |entry: &Entry<'_>| (entry.mode, entry.owner, entry.mtime);
+    if head(dockerfile) != head(layers) {
         return None;
     }
     let holds = match name {
@@ -54,8 +55,8 @@ fn reason(
     holds.or(is_wrapper.then_some(WRAPPER))
 }
 
-/// The rows of a RECORD; of files that may differ, only that they have one, if both engines write them.
-fn rows(text: &[u8]) -> BTreeSet<String> {
+/// The rows of a RECORD; of files that may differ, only that they have one.
+fn rows(text: &[u8]) -> Vec<String> {
     let rows = std::str::from_utf8(text).unwrap().lines();
     let wrapper = BIN.replace("opt/conda/envs/py", "../../..");
     rows.filter(|row| !row.contains(".dist-info/REQUESTED,"))
