@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 cd "$ROOT"
 
-tools() { need_toolchain; need shellcheck; }
+tools() { need_toolchain; need shellcheck faketime skopeo; }
 
 shell_scripts() {
   local scripts
