@@ -45,12 +45,16 @@ ends() {
   say "process $1 does not end"
 }
 
-# Of the client that was the last; what it mounted and left is unmounted first.
+# Of the client that was the last. What it left mounted is unmounted first; again, where it still was at it.
 remove_storage() {
   local mounted
-  awk -v below="$PLACE/storage/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r |
-    while read -r mounted; do umount -l "$mounted"; done
-  rm -rf --one-file-system "$PLACE/storage"
+  for _ in 1 2 3 4 5; do
+    awk -v below="$PLACE/storage/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r |
+      while read -r mounted; do umount -l "$mounted"; done
+    if rm -rf --one-file-system "$PLACE/storage" 2>/dev/null; then return; fi
+    sleep 1
+  done
+  fail "$PLACE/storage cannot be removed"
 }
 
 # background NAME COMMAND…: its pid in STARTED, what it says in $PLACE/NAME.log
@@ -174,10 +178,11 @@ podman_() {
   if is_here; then verify=(--tls-verify=false); fi
   # It fails where this names a folder without a login.
   if [ ! -e "${DOCKER_CONFIG:-}/config.json" ]; then unset DOCKER_CONFIG; fi
-  local podman=(podman --root "$home/data" --runroot "$home/run" --storage-driver overlay --cgroup-manager cgroupfs)
+  mkdir -p "$home"
+  local podman=(env TMPDIR="$home" podman --root "$home/data" --runroot "$home/run" --storage-driver overlay --cgroup-manager cgroupfs)
   for image in "${IMAGES[@]}"; do
     "${podman[@]}" pull --quiet "${verify[@]}" "$image" >&2
-    "${podman[@]}" run --rm --network none --cgroups disabled "$image" python -W ignore -c "$LOOK" >&2
+    "${podman[@]}" run --rm --network none --cgroups disabled --ulimit host "$image" python -W ignore -c "$LOOK" >&2
   done
 }
 
