@@ -140,7 +140,7 @@ J
   background docker dockerd --config-file "$home/daemon.json"
   local daemon=$STARTED docker=(docker --host "unix://$home/socket")
   patiently docker "${docker[@]}" version
-  "${docker[@]}" info --format '{{.ServerVersion}} {{.Driver}} {{.DriverStatus}}' 2>/dev/null >&2
+  "${docker[@]}" info --format '{{.ServerVersion}} {{.Driver}} {{.DriverStatus}}' >&2
   for image in "${IMAGES[@]}"; do
     "${docker[@]}" pull --quiet "$image" >&2
     "${docker[@]}" run --rm --network none "$image" python -W ignore -c "$LOOK" >&2
