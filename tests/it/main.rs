@@ -25,6 +25,7 @@ mod push;
 mod push_faults;
 mod real_wheels;
 mod registry;
+mod release_job;
 mod resolve;
 mod rollback;
 mod serve;
