@@ -10,7 +10,7 @@ use toml::Spanned;
 use url::Url;
 
 use super::{
-    ByteSize, Bytecode, Compression, EngineChoice, GlibcVersion, GroupName, ImageName,
+    ByteSize, Bytecode, CompilerNeed, Compression, EngineChoice, GlibcVersion, GroupName, ImageName,
     KeyringProvider, ProfileName, PythonRequest, PythonSource, SourceKind, SourceName, Strength,
 };
 use crate::cuda::CudaTag;
@@ -102,6 +102,7 @@ pub(super) struct BuildTable {
     pub(super) engine: Option<EngineChoice>,
     pub(super) compression: Option<Compression>,
     pub(super) bytecode: Option<Bytecode>,
+    pub(super) compiler: Option<CompilerNeed>,
 }
 
 #[derive(Deserialize, Default)]
@@ -217,6 +218,7 @@ impl File {
                 engine: self.build.engine.or(defaults.build.engine),
                 compression: self.build.compression.or(defaults.build.compression),
                 bytecode: self.build.bytecode.or(defaults.build.bytecode),
+                compiler: self.build.compiler.or(defaults.build.compiler),
             },
             registry: RegistryTable {
                 destination: self.registry.destination.or(defaults.registry.destination),
