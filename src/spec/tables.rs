@@ -10,8 +10,9 @@ use toml::Spanned;
 use url::Url;
 
 use super::{
-    ByteSize, Bytecode, CompilerNeed, Compression, EngineChoice, GlibcVersion, GroupName, ImageName,
-    KeyringProvider, ProfileName, PythonRequest, PythonSource, SourceKind, SourceName, Strength,
+    ByteSize, Bytecode, CompilerNeed, Compression, EngineChoice, GlibcVersion, GroupName,
+    ImageName, KeyringProvider, ProfileName, PythonRequest, PythonSource, SourceKind, SourceName,
+    Strength,
 };
 use crate::cuda::CudaTag;
 use crate::gpu::ComputeCapability;
