@@ -36,6 +36,9 @@ pub struct Global {
     /// Use [profiles.NAME] of envlock.toml, and its lock env.NAME.lock
     #[arg(short = 'P', long, global = true, value_name = "NAME")]
     pub profile: Option<ProfileName>,
+    /// Fail at once when another envlock works in the project, instead of waiting for it
+    #[arg(long, global = true)]
+    pub no_wait: bool,
     /// Write the result as JSON to stdout
     #[arg(long, global = true)]
     pub json: bool,

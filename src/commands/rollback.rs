@@ -13,12 +13,7 @@ use crate::release::{self, Error, Plan, Published};
 /// Runs `envlock rollback`.
 pub async fn run(args: Rollback, context: &Context) -> CommandResult {
     let registry = context.registry(&context.spec()?, args.insecure)?;
-    let project = if args.dry_run {
-        context.warn_if_interrupted();
-        None
-    } else {
-        Some(context.lock_project()?)
-    };
+    let project = if args.dry_run { None } else { Some(context.lock_project()?) };
     let (_, history) = release::read_history(&context.folder)?;
     let plan = release::decide(&history, args.to, |file: &Utf8Path| {
         release::read_config(&context.folder, file)

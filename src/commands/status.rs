@@ -62,7 +62,6 @@ enum Presence {
 
 /// Runs `envlock status`.
 pub async fn run(args: Status, context: &Context) -> CommandResult {
-    context.warn_if_interrupted();
     let spec = context.spec()?;
     let (_, history) = release::read_history(&context.folder)?;
     if let Some(torn) = &history.torn {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::history::FILE_NAME;
 use super::{
-    Error, FORMAT, FileChange, FileEdit, GitFacts, History, Kind, Plan, ProjectLock, Record,
+    Error, FORMAT, FileChange, FileEdit, GitFacts, History, Kind, Plan, ProjectLock, Record, disk,
     kept_locks,
 };
 use crate::config::{self, Edit};
@@ -60,7 +60,7 @@ pub fn publish(project: &ProjectLock, publication: &Publication<'_>) -> Result<P
         return Ok(Published { record: None, diff: prepared.diff });
     }
     if let Some(file) = publication.lock_file {
-        let (before, after) = (read_file(&folder.join(file))?, publication.lock_text.as_bytes());
+        let (before, after) = (disk::read(&folder.join(file))?, publication.lock_text.as_bytes());
         if before.as_deref() != Some(after) {
             let (file, after) = (file.to_owned(), after.to_vec());
             prepared.changes.push(FileChange { file, before, after });
@@ -90,7 +90,7 @@ pub fn roll_back(
     let mut prepared = prepare(folder, &plan.edits)?;
     if let Some(after) = lock_bytes {
         let file = kept_locks::file_of(&after);
-        let before = read_file(&folder.join(&file))?;
+        let before = disk::read(&folder.join(&file))?;
         if before.as_deref() != Some(&*after) {
             prepared.changes.push(FileChange { file, before, after });
         }
@@ -109,7 +109,7 @@ pub fn roll_back(
 
 /// The history's bytes, if there is such a file, and what they say.
 pub fn read_history(folder: &Utf8Path) -> Result<(Option<Vec<u8>>, History), Error> {
-    let bytes = read_file(&folder.join(FILE_NAME))?;
+    let bytes = disk::read(&folder.join(FILE_NAME))?;
     let history = History::parse(bytes.as_deref().unwrap_or_default())?;
     Ok((bytes, history))
 }
@@ -195,14 +195,6 @@ fn write(
 pub fn read_config(folder: &Utf8Path, file: &Utf8Path) -> Result<Vec<u8>, Error> {
     let path = folder.join(file);
     fs_err::read(&path).map_err(Error::file(&path, "read"))
-}
-
-fn read_file(path: &Utf8Path) -> Result<Option<Vec<u8>>, Error> {
-    match fs_err::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::file(path, "read")(error)),
-    }
 }
 
 #[cfg(test)]

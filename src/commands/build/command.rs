@@ -61,8 +61,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         return job.show();
     }
     let client = context.client()?;
-    let waiting = || context.ui.note("waiting for another build in this project");
-    let _building = release::hold_build(&context.folder, waiting)?;
+    let _building = context.hold_build()?;
     if args.prepare {
         let files = gather(&plan, &lock, &spec, &client, &context.folder, &context.ui).await?;
         let lines = recipe.prepare(&context.folder, &plan, &files)?;
@@ -133,13 +132,11 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     context.ui.note(format!("built in {:.1} s", started.elapsed().as_secs_f64()));
     let is_layers = layers.is_some();
     let with_layers = layers.map(|layers| lock::render(&Lock { layers, ..lock.clone() }));
-    let lock_text = with_layers.as_deref().unwrap_or(&lock_text);
-    job.lock_text = lock_text;
-    let keep_layers = || match is_layers
-        && fs_err::read(context.path(&lock_name)).ok().as_deref() != Some(lock_text.as_bytes())
-    {
-        true => context.write(&context.path(&lock_name), lock_text),
-        false => Ok(()),
+    job.lock_text = with_layers.as_deref().unwrap_or(&lock_text);
+    let built_text = job.lock_text;
+    let keep_layers = || match built_text == lock_text {
+        true => Ok(()),
+        false => context.write(&context.path(&lock_name), built_text),
     };
     if !args.push && !is_layers {
         return Ok(job.loaded(&digests));
@@ -156,11 +153,16 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     for warning in registry.warnings() {
         context.ui.warn(warning);
     }
+    let project = context.lock_project()?;
+    // What was resolved during the build is not written over with what was built.
+    let now = fs_err::read(context.path(&lock_name)).ok();
+    if is_layers && now.as_deref() != Some(lock_text.as_bytes()) {
+        return Err(release::Error::ChangedMeanwhile { path: lock_name }.into());
+    }
     if !job.publishes() {
         keep_layers()?;
         return Ok(job.report(&images, None));
     }
-    let project = context.lock_project()?;
     let mut publication = job.publication(name, &images);
     publication.lock_file = is_layers.then_some(lock_name.as_path());
     let published = release::publish(&project, &publication)?;
