@@ -145,6 +145,22 @@ pub enum Error {
         /// Which there are.
         known: String,
     },
+    /// An image that no release has.
+    #[error("no release has an image {digest}")]
+    #[diagnostic(help("`envlock history` shows the releases and their images"))]
+    NoSuchImage {
+        /// Its digest, or the first digits.
+        digest: String,
+    },
+    /// First digits that more than one image has.
+    #[error("{digest} is the beginning of more than one image: {found}")]
+    #[diagnostic(help("write more of the digest"))]
+    SeveralImages {
+        /// The first digits.
+        digest: String,
+        /// The digests.
+        found: String,
+    },
     /// Nothing to go back to.
     #[error("there is no earlier release to go back to: {0}")]
     #[diagnostic(help("`envlock history` shows the releases; choose one with --to N"))]
@@ -197,6 +213,8 @@ impl Classified for Error {
             | Error::Broken { .. }
             | Error::TornLine { .. }
             | Error::NoRelease { .. }
+            | Error::NoSuchImage { .. }
+            | Error::SeveralImages { .. }
             | Error::NoEarlier(_) => Exit::Usage,
             Error::File { .. }
             | Error::ReadOnly { .. }

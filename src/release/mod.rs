@@ -12,6 +12,7 @@ mod publish;
 mod rollback;
 mod state;
 mod transaction;
+mod wanted;
 
 pub use check::ImageCheck;
 pub use error::Error;
@@ -28,3 +29,4 @@ pub use publish::{
 pub use rollback::{Conflict, Plan, decide};
 pub use state::{Place, State};
 pub use transaction::{FileChange, Recovered, is_interrupted};
+pub use wanted::{BadWanted, Wanted};

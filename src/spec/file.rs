@@ -13,7 +13,8 @@ use url::Url;
 use super::tables::{File, GroupTable, ImageTable, Ordered, PackageTable, SourceTable};
 use super::{
     BaseSpec, BuildSpec, ConfigSpec, Error, GroupSpec, ImageSpec, ProfileName, PythonSpec,
-    RegistrySpec, SourceKind, SourceName, SourceSpec, Spec, TargetSpec, WISH, Wish, cut_off,
+    RegistrySpec, ReleaseSpec, SourceKind, SourceName, SourceSpec, Spec, TargetSpec, WISH, Wish,
+    cut_off,
 };
 use crate::cuda::CudaTag;
 
@@ -170,6 +171,7 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
             path: file.config.path.ok_or_else(|| missing("config.path"))?,
             roles: file.config.roles,
         },
+        release: ReleaseSpec { after: file.release.after },
     })
 }
 

@@ -37,6 +37,8 @@ pub struct Spec {
     pub build: BuildSpec,
     /// The file that runs them.
     pub config: ConfigSpec,
+    /// What belongs to a release.
+    pub release: ReleaseSpec,
     /// Files uploaded at this moment or later do not count.
     pub exclude_newer: Option<Timestamp>,
     /// Whether `keyring get` is asked for passwords; absent: as uv's settings say.
@@ -253,6 +255,13 @@ pub struct ConfigSpec {
     pub path: Utf8PathBuf,
     /// Dotted path in it → image; empty: the built-in roles of the platform.
     pub roles: BTreeMap<String, ImageName>,
+}
+
+/// What belongs to a release.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReleaseSpec {
+    /// A shell command that is run when `build --push` or `rollback` has written something.
+    pub after: Option<String>,
 }
 
 macro_rules! name_type {

@@ -39,6 +39,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) config: ConfigTable,
     #[serde(default)]
+    pub(super) release: ReleaseTable,
+    #[serde(default)]
     pub(super) profiles: BTreeMap<ProfileName, File>,
 }
 
@@ -118,6 +120,12 @@ pub(super) struct ConfigTable {
     pub(super) path: Option<Utf8PathBuf>,
     #[serde(default)]
     pub(super) roles: BTreeMap<String, ImageName>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReleaseTable {
+    pub(super) after: Option<String>,
 }
 
 /// A table whose key order matters: groups and images are layered in the order they are written.
@@ -230,6 +238,7 @@ impl File {
                     self.config.roles
                 },
             },
+            release: ReleaseTable { after: self.release.after.or(defaults.release.after) },
             profiles,
         }
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::engine::{Chosen, Question, choose};
 use crate::cli::Build;
-use crate::commands::{Context, driver, embedded};
+use crate::commands::{Context, after, driver, embedded};
 use crate::digest::{Digest, Sha256};
 use crate::engine::dockerfile::Recipe;
 use crate::engine::gather;
@@ -169,7 +169,15 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     if published.record.is_none() {
         keep_layers()?;
     }
-    Ok(job.report(&images, Some(&published)))
+    // What runs next may be another envlock.
+    drop(project);
+    let done = job.report(&images, Some(&published));
+    let (then, after) = (args.then.as_deref(), spec.release.after.as_deref());
+    if let Some(command) = after::command(then, after, published.record.is_some()) {
+        let (_, history) = release::read_history(&context.folder)?;
+        after::run(context, command, history.current()?.release).await?;
+    }
+    Ok(done)
 }
 
 fn nowhere() -> Failure {
