@@ -25,6 +25,8 @@ pub fn cyclonedx(lock: &Lock, lock_sha256: Sha256, time: Option<Timestamp>) -> S
         property("envlock:cuda-tag", &target.cuda_tag.to_string()),
     ];
     properties.extend(target.min_driver.map(|d| property("envlock:min-driver", &d.to_string())));
+    properties
+        .extend(target.arch_list.iter().map(|arch| property("envlock:arch", &arch.to_string())));
     properties.extend(lock.profile.as_ref().map(|p| property("envlock:profile", p.as_str())));
     let mut metadata = json!({
         "tools": { "components": [{
