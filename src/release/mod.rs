@@ -23,8 +23,8 @@ pub use model::{FORMAT, FileEdit, Kind, Record};
 pub use presence::prove;
 pub use project_lock::{FOLDER, ProjectLock, hold_build, hold_build_now};
 pub use publish::{
-    Publication, Published, preview, preview_rollback, publish, read_config, read_history,
-    roll_back,
+    Publication, Published, config_files, preview, preview_rollback, publish, read_config,
+    read_history, roll_back,
 };
 pub use rollback::{Conflict, Plan, decide};
 pub use state::{Place, State};

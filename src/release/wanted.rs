@@ -83,6 +83,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::Record;
     use crate::release::model::tests::record;
 
     #[test]
@@ -107,7 +108,8 @@ mod tests {
             third,
             record(4, Kind::Rollback { to: 2 }, &[]),
         ];
-        let history = History { records: records.to_vec(), ..History::default() };
+        let add = |h: History, r: &Record| History::parse(&h.with(r).unwrap()).unwrap();
+        let history = records.iter().fold(History::default(), add);
         let digest = |at: usize| {
             let image = records[at].images.values().next().unwrap();
             Wanted::Image(image.digest().to_string()[..16].to_owned())

@@ -122,6 +122,16 @@ pub(super) struct ConfigTable {
     pub(super) path: Option<Utf8PathBuf>,
     #[serde(default)]
     pub(super) roles: BTreeMap<String, ImageName>,
+    #[serde(default)]
+    pub(super) targets: Vec<TargetPlaceTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TargetPlaceTable {
+    pub(super) file: Utf8PathBuf,
+    pub(super) path: Spanned<String>,
+    pub(super) image: Spanned<ImageName>,
 }
 
 #[derive(Deserialize, Default)]
@@ -239,6 +249,11 @@ impl File {
                     defaults.config.roles
                 } else {
                     self.config.roles
+                },
+                targets: if self.config.targets.is_empty() {
+                    defaults.config.targets
+                } else {
+                    self.config.targets
                 },
             },
             release: ReleaseTable { after: self.release.after.or(defaults.release.after) },

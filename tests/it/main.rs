@@ -34,6 +34,7 @@ mod status;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod targets;
 mod torn;
 mod transport;
 mod traps;

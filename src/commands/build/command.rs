@@ -236,7 +236,8 @@ impl Job<'_> {
     }
 
     fn show(&self) -> CommandResult {
-        let has_config = self.context.path(&self.spec.config.path).exists();
+        let files = self.spec.config.files();
+        let has_config = files.iter().any(|file| self.context.path(file).exists());
         let goes_somewhere = self.plan.images.iter().all(|i| i.repository.is_some());
         let diff = match self.publishes() || goes_somewhere && has_config && !self.args.no_config {
             true => self.preview("none")?,
@@ -267,15 +268,23 @@ impl Job<'_> {
 
     /// The images are in the registry, and config.yaml names them unless `published` is `None`.
     fn report(&self, images: &Images, published: Option<&Published>) -> Exit {
-        let file = &self.spec.config.path;
+        let files = self.spec.config.files().into_iter();
+        let files: Vec<_> = files.filter(|file| self.context.path(file).exists()).collect();
+        let (files, verb) = match files.as_slice() {
+            [file] => (file.to_string(), ["is", "names"]),
+            files => (
+                files.iter().map(|f| f.as_str()).collect::<Vec<_>>().join(" and "),
+                ["are", "name"],
+            ),
+        };
         let record = published.and_then(|p| p.record.as_ref());
         self.context.ui.note(match (published, record) {
-            (None, _) => format!("{file} is left alone (--no-config)"),
+            (None, _) => format!("{files} {} left alone (--no-config)", verb[0]),
             (_, Some(record)) => {
-                format!("{file} names these images; recorded as release {}", record.number)
+                format!("{files} {} these images; recorded as release {}", verb[1], record.number)
             }
             (_, None) => {
-                format!("nothing changed: {file} and the last release name these images already")
+                format!("nothing changed: {files} and the last release name these images already")
             }
         });
         if self.context.ui.wants_json() {
