@@ -38,4 +38,5 @@ mod targets;
 mod torn;
 mod transport;
 mod traps;
+mod trouble;
 mod why;
