@@ -57,27 +57,44 @@ pub(super) fn read(path: &Utf8Path) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
+/// What a power cut may do to a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sync {
+    /// Nothing: it is on disk before anything that follows.
+    Now,
+    /// Take it back: only a crash of envlock alone must not. Each wait for the disk costs milliseconds.
+    Later,
+}
+
 /// Replaces a file, whole, by way of `NAME.new` beside it. For envlock's own files: others keep their mode and owner.
-pub(super) fn replace(path: &Utf8Path, bytes: &[u8]) -> Result<(), Error> {
+pub(super) fn replace(path: &Utf8Path, bytes: &[u8], sync: Sync) -> Result<(), Error> {
     let staged = Utf8PathBuf::from(format!("{path}.new"));
-    write_synced(&staged, bytes)?;
-    rename_synced(&staged, path)
+    write(&staged, bytes, sync)?;
+    rename(&staged, path)?;
+    match sync {
+        Sync::Now => path.parent().map_or(Ok(()), sync_folder),
+        Sync::Later => Ok(()),
+    }
 }
 
 /// Writes a new file for this user only: the file it is made from may be secret.
-pub(super) fn write_synced(path: &Utf8Path, bytes: &[u8]) -> Result<(), Error> {
+fn write(path: &Utf8Path, bytes: &[u8], sync: Sync) -> Result<(), Error> {
     remove(path)?;
     let write = || {
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(bytes)?;
-        file.sync_all()
+        match sync {
+            Sync::Now => file.sync_all(),
+            Sync::Later => Ok(()),
+        }
     };
     write().map_err(Error::file(path, "written"))
 }
 
-/// As [`write_synced`], with the mode and owner of the file it is to replace; a new one is for all to read.
+/// Writes a new file, synced, with the mode and owner of the file it is to replace; where that does not exist yet,
+/// for all to read.
 pub(super) fn write_like(target: &Utf8Path, path: &Utf8Path, bytes: &[u8]) -> Result<(), Error> {
-    write_synced(path, bytes)?;
+    write(path, bytes, Sync::Now)?;
     let Ok(old) = fs_err::metadata(target) else {
         return set_mode(path, 0o644);
     };
@@ -97,10 +114,9 @@ fn set_mode(path: &Utf8Path, mode: u32) -> Result<(), Error> {
     fs_err::set_permissions(path, mode).map_err(Error::file(path, "given its mode"))
 }
 
-/// Renames, and sees to it that a power cut does not take it back.
-pub(super) fn rename_synced(from: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
-    fs_err::rename(from, to).map_err(Error::file(to, "replaced"))?;
-    to.parent().map_or(Ok(()), sync_folder)
+/// Renames. Until [`sync_folder`], a power cut may take it back.
+pub(super) fn rename(from: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
+    fs_err::rename(from, to).map_err(Error::file(to, "replaced"))
 }
 
 /// Makes a folder, unless it is there; not its parents.
@@ -112,7 +128,8 @@ pub(super) fn make_folder(folder: &Utf8Path) -> Result<(), Error> {
     }
 }
 
-fn sync_folder(folder: &Utf8Path) -> Result<(), Error> {
+/// Sees to it that no power cut takes back what was renamed, made or removed in a folder.
+pub(super) fn sync_folder(folder: &Utf8Path) -> Result<(), Error> {
     let folder = if folder.as_str().is_empty() { Utf8Path::new(".") } else { folder };
     File::open(folder).and_then(|f| f.sync_all()).map_err(Error::file(folder, "synced"))
 }

@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::disk::Sync;
 use super::project_lock::FOLDER;
 use super::{Error, disk, git};
 use crate::digest::Sha256;
@@ -21,7 +22,7 @@ pub(super) fn keep(folder: &Utf8Path, text: &str) -> Result<Sha256, Error> {
     let own = folder.join(FOLDER);
     disk::make_folder(&own)?;
     disk::make_folder(&own.join("locks"))?;
-    disk::replace(&path, text.as_bytes())?;
+    disk::replace(&path, text.as_bytes(), Sync::Now)?;
     Ok(sha256)
 }
 

@@ -6,6 +6,7 @@ use std::fs::{File, TryLockError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::disk::Sync;
 use super::transaction::{self, FileChange, Recovered};
 use super::{Error, disk};
 
@@ -77,7 +78,7 @@ fn hold(
     disk::make_folder(&own)?;
     let ignore = own.join(".gitignore");
     if disk::read(&ignore)?.is_none() {
-        disk::replace(&ignore, b"*\n")?;
+        disk::replace(&ignore, b"*\n", Sync::Later)?;
     }
     let path = own.join(name);
     let file = File::options().create(true).truncate(false).write(true).open(&path);

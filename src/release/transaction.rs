@@ -8,6 +8,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use super::disk::Sync;
 use super::project_lock::FOLDER;
 use super::{Error, disk};
 use crate::digest::Sha256;
@@ -190,7 +191,12 @@ impl Transaction<'_> {
                 disk::make_folder(&self.home())?;
                 self.journal = Some(journal.clone());
                 let text = serde_json::to_vec_pretty(journal).expect("a journal always serializes");
-                disk::replace(&self.journal_path(), &text)
+                // Before that of the second phase is on disk, no file is touched: the first only tells what lies around.
+                let sync = match journal.phase {
+                    Phase::Staging => Sync::Later,
+                    Phase::Committing => Sync::Now,
+                };
+                disk::replace(&self.journal_path(), &text, sync)
             }
             Step::KeepOld(entry, bytes) => {
                 let place = self.place(entry)?;
@@ -203,9 +209,13 @@ impl Transaction<'_> {
             Step::Rename(entry) => {
                 self.check_unchanged(entry)?;
                 let place = self.place(entry)?;
-                disk::rename_synced(&place.new, &place.target)
+                disk::rename(&place.new, &place.target)
             }
-            Step::Finish => self.finish(),
+            Step::Finish => {
+                let journal = self.journal.clone();
+                journal.iter().try_for_each(|journal| self.sync(journal))?;
+                self.finish()
+            }
         }
     }
 
@@ -218,6 +228,11 @@ impl Transaction<'_> {
 
     fn recover(mut self) -> Result<Option<Recovered>, Error> {
         let Some(journal) = self.read(&self.journal_path())? else {
+            // One of the first phase that a power cut emptied: no file was touched.
+            if self.journal_path().exists() {
+                self.clear(&Journal { v: VERSION, phase: Phase::Staging, entries: vec![] });
+                return Ok(None);
+            }
             if let Some(done) = self.read(&self.done_path())? {
                 self.clear(&done);
             }
@@ -232,15 +247,19 @@ impl Transaction<'_> {
         for entry in &journal.entries {
             let place = self.place(entry)?;
             if disk::sha_of(&place.target)? != Some(entry.after) {
-                disk::rename_synced(&place.new, &place.target)?;
+                disk::rename(&place.new, &place.target)?;
             }
         }
+        self.sync(&journal)?;
         self.finish()?;
         Ok(Some(Recovered::Finished(files)))
     }
 
     fn read(&self, path: &Utf8Path) -> Result<Option<Journal>, Error> {
         let Some(bytes) = disk::read(path)? else { return Ok(None) };
+        if bytes.iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
         let stuck = |reason| Error::Stuck { path: path.to_owned(), reason };
         let journal: Journal = serde_json::from_slice(&bytes)
             .map_err(|e| stuck(format!("the journal cannot be read ({e})")))?;
@@ -281,16 +300,28 @@ impl Transaction<'_> {
                 let reason = format!("its old content is not in {}", place.old);
                 return Err(Error::Stuck { path: entry.file.clone(), reason });
             }
-            disk::rename_synced(&place.old, &place.target)?;
+            disk::rename(&place.old, &place.target)?;
         }
+        self.sync(&journal)?;
         self.finish()
+    }
+
+    /// Before the journal may go, no power cut may take back what it made of the files.
+    fn sync(&self, journal: &Journal) -> Result<(), Error> {
+        let targets = journal.entries.iter().map(|entry| Ok(self.place(entry)?.target));
+        let targets = targets.collect::<Result<Vec<_>, Error>>()?;
+        let mut folders: Vec<_> = targets.iter().filter_map(|target| target.parent()).collect();
+        folders.sort_unstable();
+        folders.dedup();
+        folders.into_iter().try_for_each(disk::sync_folder)
     }
 
     fn finish(&mut self) -> Result<(), Error> {
         let Some(journal) = self.journal.clone() else { return Ok(()) };
         // From here on the change is over, whatever becomes of what lies beside the files.
         if self.journal_path().exists() {
-            disk::rename_synced(&self.journal_path(), &self.done_path())?;
+            disk::rename(&self.journal_path(), &self.done_path())?;
+            disk::sync_folder(&self.home())?;
         }
         self.journal = None;
         self.clear(&journal);

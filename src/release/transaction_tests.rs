@@ -204,6 +204,25 @@ fn read_only_files_folders_and_dangling_links_are_refused_before_anything_is_wri
 }
 
 #[test]
+fn a_journal_that_a_power_cut_emptied_is_of_the_first_phase_and_one_that_is_garbled_is_not_guessed_at()
+ {
+    for (bytes, is_settled) in
+        [("", true), ("\0\0\0", true), ("{\"v\":2", false), ("{\"v\":3}", false)]
+    {
+        let project = project();
+        killed_after(&project, 4, false);
+        let journal = project.folder.join(".envlock/transaction/journal.json");
+        fs_err::write(&journal, bytes).unwrap();
+        let recovered = project.lock().recover();
+        assert_eq!(project.contents(), old());
+        match is_settled {
+            true => assert!(recovered.unwrap().is_none() && !is_interrupted(&project.folder)),
+            false => assert!(matches!(recovered, Err(Error::Stuck { .. })), "{bytes}"),
+        }
+    }
+}
+
+#[test]
 fn two_names_of_one_file_are_refused() {
     let project = project();
     let mut twice = changes();
