@@ -57,7 +57,9 @@ build_envlock() {
 }
 
 registry() {
-  if [ $ENGINE = layers ]; then own_registry "$FOLDER"; else need_engine; fi
+  if [ $ENGINE = dockerfile ]; then need_engine; return; fi
+  own_registry "$FOLDER"
+  export ENGINE_REGISTRY=$OWN_REGISTRY   # for ci/base.sh
 }
 
 # What this network has decides where the base image, Python and torch come from; every detour is said.

@@ -79,7 +79,7 @@ need_engine() {
 }
 
 # The project's own registry in FOLDER, served until the script calls `end_registry`; one that is served
-# already is taken. Sets ENGINE_REGISTRY. The program is $ENVLOCK.
+# already is taken. The program is $ENVLOCK.
 OWN_REGISTRY=127.0.0.1:5080
 SERVING=''
 own_registry() {
@@ -90,8 +90,6 @@ own_registry() {
   is_ours() {
     curl -sS --noproxy '*' -m 5 -o /dev/null -D - "http://$OWN_REGISTRY/v2/" 2>/dev/null | grep -i "^envlock-layout: $own" >/dev/null
   }
-  ENGINE_REGISTRY=$OWN_REGISTRY
-  export ENGINE_REGISTRY
   if is_ours; then say "$folder/.envlock/registry is served at $OWN_REGISTRY already"; return; fi
   log=$folder/.envlock/serve.log
   "$ENVLOCK" -C "$folder" serve >"$log" 2>&1 </dev/null &
@@ -100,7 +98,7 @@ own_registry() {
     if ! kill -0 "$SERVING" 2>/dev/null; then
       SERVING=''
       cat "$log" >&2
-      fail "the project's own registry cannot be served at $OWN_REGISTRY"
+      fail "the project's own registry cannot be served at $OWN_REGISTRY" "an envlock serve of another project? end it"
     fi
     sleep 0.1
   done

@@ -24,7 +24,11 @@ impl ProjectLock {
     /// Waits until no other envlock writes to the project in `folder`; `waiting` is called once
     /// before a wait. Errors: [`Error::File`] when `.envlock` cannot be made.
     pub fn acquire(folder: &Utf8Path, waiting: impl FnOnce()) -> Result<Self, Error> {
-        let file = hold(folder, PROJECT, || Ok(waiting()))?;
+        let taken = || {
+            waiting();
+            Ok(())
+        };
+        let file = hold(folder, PROJECT, taken)?;
         Ok(ProjectLock { folder: folder.to_owned(), _file: file })
     }
 
@@ -59,7 +63,10 @@ const BUILD: &str = "build.lock";
 /// Keeps other envlocks from building in `folder`: they share one build context. Calls `waiting` when
 /// another one builds, then waits for it. Held as long as the file is.
 pub fn hold_build(folder: &Utf8Path, waiting: impl FnOnce()) -> Result<File, Error> {
-    hold(folder, BUILD, || Ok(waiting()))
+    hold(folder, BUILD, || {
+        waiting();
+        Ok(())
+    })
 }
 
 /// The same without a wait. Errors: [`Error::Busy`] when another envlock builds.

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 mod base_layers;
+mod both_engines;
 mod build;
 mod build_engine;
 mod cli;
@@ -14,6 +15,7 @@ mod index;
 mod layers;
 mod layers_killed;
 mod layers_same;
+mod layers_tools;
 mod life;
 mod matrix;
 mod order;
@@ -23,6 +25,7 @@ mod push;
 mod push_faults;
 mod real_wheels;
 mod registry;
+mod release_job;
 mod resolve;
 mod rollback;
 mod serve;

@@ -6,6 +6,7 @@ use super::check::{Check, Level};
 use super::{engine, files, registry};
 use crate::cli::Doctor;
 use crate::commands::Context;
+use crate::engine::dockerfile::Recipe;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::net::{Client, Retry};
 
@@ -32,11 +33,14 @@ pub async fn run(args: Doctor, context: &Context) -> CommandResult {
     checks.extend(files::store());
     let registries = async {
         match &spec {
-            Some(spec) => registry::checks(net, spec, args.registry.as_deref()).await,
+            Some(spec) => registry::checks(context, net, spec, args.registry.as_deref()).await,
             None => Vec::new(),
         }
     };
-    let (engines, registries) = tokio::join!(engine::checks(), registries);
+    let choice = spec.as_ref().map(|spec| spec.build.engine).unwrap_or_default();
+    let recipe = Recipe::of(&context.folder)?;
+    let own = recipe.changed_files(&context.folder)?;
+    let (engines, registries) = tokio::join!(engine::checks(choice, &own), registries);
     checks.extend(engines);
     checks.extend(registries);
 
