@@ -22,11 +22,14 @@ impl GitFacts {
             let text = String::from_utf8(ask(folder, args)?).ok()?;
             Some(text.trim().to_owned()).filter(|text| !text.is_empty())
         };
+        // Two programs, one wait.
+        let (commit, by) = std::thread::scope(|scope| {
+            let by = scope.spawn(|| line(&["config", "user.name"]));
+            let commit = line(&["rev-parse", "--verify", "--quiet", "HEAD"]);
+            (commit, by.join().ok().flatten())
+        });
         let login = || ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-        GitFacts {
-            commit: line(&["rev-parse", "--verify", "--quiet", "HEAD"]),
-            by: line(&["config", "user.name"]).or_else(login).filter(|name| !name.is_empty()),
-        }
+        GitFacts { commit, by: by.or_else(login).filter(|name| !name.is_empty()) }
     }
 }
 

@@ -114,6 +114,17 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_the_first_envlock_is_read_as_it_was_written() {
+        let line = r#"{"v":1,"number":7,"time":"2026-01-02T03:04:05Z","kind":"build","images":{"ray-runtime":"r.example/ray-runtime@sha256:0000000000000000000000000000000000000000000000000000000000000000"},"edits":[{"file":"config.yaml","path":"services.ray.image","before":"ray:1","after":"r.example/ray-runtime@sha256:0000000000000000000000000000000000000000000000000000000000000000"}],"envlock":"0.1.0","of-a-later-day":1}"#;
+        let history = History::parse(line.as_bytes()).unwrap();
+        let record = &history.records[0];
+        assert_eq!((record.number, record.lock, record.by.as_deref()), (7, None, None));
+        assert_eq!(history.state(7).unwrap().images.len(), 1);
+        let more = history.with(&self::record(8, Kind::Rollback { to: 0 }, &[])).unwrap();
+        assert!(more.starts_with(line.as_bytes()) && History::parse(&more).is_ok());
+    }
+
+    #[test]
     fn a_torn_last_line_is_told_and_stops_later_releases() {
         let bytes = two();
         let torn = History::parse(&bytes[..bytes.len() - 9]).unwrap();

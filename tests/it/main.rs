@@ -37,6 +37,9 @@ mod status;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod targets;
+mod torn;
 mod transport;
 mod traps;
+mod trouble;
 mod why;
