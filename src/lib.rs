@@ -14,6 +14,7 @@ pub mod exit;
 pub mod export;
 pub mod image;
 pub mod index;
+pub mod keep;
 pub mod lock;
 pub mod matrix;
 pub mod net;

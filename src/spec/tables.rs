@@ -39,6 +39,10 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) config: ConfigTable,
     #[serde(default)]
+    pub(super) release: ReleaseTable,
+    #[serde(default)]
+    pub(super) sign: Option<SignTable>,
+    #[serde(default)]
     pub(super) profiles: BTreeMap<ProfileName, File>,
 }
 
@@ -118,6 +122,24 @@ pub(super) struct ConfigTable {
     pub(super) path: Option<Utf8PathBuf>,
     #[serde(default)]
     pub(super) roles: BTreeMap<String, ImageName>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReleaseTable {
+    pub(super) keep: Option<NonZeroUsize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct SignTable {
+    pub(super) key: Option<String>,
+    pub(super) public_key: Option<String>,
+    #[serde(default)]
+    pub(super) keyless: bool,
+    pub(super) identity: Option<String>,
+    pub(super) issuer: Option<String>,
+    pub(super) transparency_log: Option<bool>,
 }
 
 /// A table whose key order matters: groups and images are layered in the order they are written.
@@ -230,6 +252,9 @@ impl File {
                     self.config.roles
                 },
             },
+            release: ReleaseTable { keep: self.release.keep.or(defaults.release.keep) },
+            // Key or keyless is one answer, not a sum.
+            sign: self.sign.or(defaults.sign),
             profiles,
         }
     }

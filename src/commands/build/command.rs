@@ -17,9 +17,9 @@ use crate::exit::{CommandResult, Exit, Failure};
 use crate::image::{self, Below, Destination, Plan, Wanted};
 use crate::lock::{self, Lock};
 use crate::reference::PinnedReference;
-use crate::registry;
-use crate::release::{self, Publication, Published};
+use crate::release::{self, ProjectLock, Publication, Published, Record};
 use crate::spec::{BuildSpec, EngineChoice, ImageName, Overrides, Spec};
+use crate::{keep, registry};
 
 type Images = BTreeMap<ImageName, PinnedReference>;
 
@@ -163,7 +163,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     let project = context.lock_project()?;
     let mut publication = job.publication(name, &images);
     publication.lock_file = is_layers.then_some(lock_name.as_path());
-    let published = release::publish(&project, &publication)?;
+    let published = job.publish(&project, &publication, &registry).await?;
     if published.record.is_none() {
         keep_layers()?;
     }
@@ -202,6 +202,29 @@ impl Job<'_> {
     fn publication<'b>(&'b self, engine: &'b str, images: &'b Images) -> Publication<'b> {
         let config = &self.spec.config;
         Publication { config, images, lock_text: self.lock_text, lock_file: None, engine }
+    }
+
+    /// Records the release in the registry, then in the files; then sees to the older ones.
+    async fn publish(
+        &self,
+        project: &ProjectLock,
+        publication: &Publication<'_>,
+        registry: &registry::Client,
+    ) -> Result<Published, Failure> {
+        let mut draft = release::draft(project, publication)?;
+        let fresh = publication.images.keys().cloned().collect();
+        let lock = Some(publication.lock_text.as_bytes());
+        let mut warnings = keep::announce(registry, &mut draft, lock, &fresh).await?;
+        let history = draft.history().clone();
+        let published = draft.write(project)?;
+        if published.record.is_some() {
+            let none = Default::default();
+            let retention = keep::Retention::of(&history, self.spec.release.keep.get(), &none);
+            let lock = |record: &Record| release::find_lock(project.folder(), record.lock?).ok();
+            warnings.extend(keep::secure(registry, &history, &retention, lock).await);
+        }
+        warnings.iter().for_each(|warning| self.context.ui.warn(warning));
+        Ok(published)
     }
 
     fn pinned(&self, digests: &BTreeMap<ImageName, Digest>) -> Images {
