@@ -72,6 +72,10 @@ pub enum Command {
     Status(Status),
     /// The releases so far
     History(History),
+    /// What is known of an image, and the lock it was built from
+    Inspect(Inspect),
+    /// Hold lock, layers, bill of materials, provenance and signatures of images against each other
+    Verify(Verify),
     /// Remove releases that are older than the kept ones and in no role
     Prune(Prune),
     /// Where downloads and index answers are kept, and making room there
@@ -306,6 +310,34 @@ pub struct History {
     pub registry: Option<String>,
     /// Plain http to a registry that is not on loopback
     #[arg(long, requires = "from_registry")]
+    pub insecure: bool,
+}
+
+/// `envlock inspect`
+#[derive(Debug, Clone, Args)]
+pub struct Inspect {
+    /// HOST/NAME@sha256:…, HOST/NAME:TAG, an image of the last release, or a digest that is in a repository of this project
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// Print the env.lock it was built from, byte for byte, and nothing else
+    #[arg(long, conflicts_with = "json")]
+    pub lock: bool,
+    /// Plain http to a registry that is not on loopback
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// `envlock verify`
+#[derive(Debug, Clone, Args)]
+pub struct Verify {
+    /// As for inspect; the images of the last release when none is named
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Check where they came from, without starting them
+    #[arg(long, required = true)]
+    pub supply: bool,
+    /// Plain http to a registry that is not on loopback
+    #[arg(long)]
     pub insecure: bool,
 }
 

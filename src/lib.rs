@@ -18,6 +18,7 @@ pub mod keep;
 pub mod lock;
 pub mod matrix;
 pub mod net;
+pub mod proof;
 pub mod python;
 pub mod reference;
 pub mod registry;

@@ -9,7 +9,7 @@ use crate::exit::{Exit, Failure};
 use crate::image::{Destination, Repository};
 use crate::keep::{self, Recalled};
 use crate::reference::PinnedReference;
-use crate::registry::Client;
+use crate::registry::{self, Client};
 use crate::release::{self, FileChange, History, ProjectLock};
 use crate::spec::Spec;
 
@@ -103,5 +103,57 @@ pub fn refuse_present(context: &Context) -> Result<(), Failure> {
                 "{file} is there: --from-registry is for a folder that lost it; leave the option out"
             ),
         )),
+    }
+}
+
+/// The image that a word means: a reference, an image name of the last release, or a digest in any repository known
+/// here. Errors: it means nothing.
+pub async fn find_image(
+    context: &Context,
+    spec: &Spec,
+    client: &Client,
+    history: &History,
+    word: &str,
+) -> Result<PinnedReference, Failure> {
+    if let Ok(pinned) = word.parse::<PinnedReference>() {
+        return Ok(pinned);
+    }
+    let released = history.current()?.images;
+    if let Some((_, image)) = released.iter().find(|(name, _)| name.as_str() == word) {
+        return Ok(image.clone());
+    }
+    if let Ok(digest) = word.parse::<Digest>() {
+        let mut places = places(context, spec, None)?;
+        let recorded = history.records.iter().flat_map(|record| record.images.values());
+        places.extend(recorded.map(Repository::of));
+        let hosts = places.iter().map(|place| place.registry.as_str());
+        let _serving = embedded::hold_for(context, hosts).await?;
+        for place in &places {
+            let pinned = place.pinned(digest);
+            if client.exists(&pinned).await? {
+                return Ok(pinned);
+            }
+        }
+        let names: Vec<_> = places.iter().map(Repository::to_string).collect();
+        let message = format!("{digest} is in none of {}", names.join(", "));
+        return Err(Failure::message(Exit::Registry, message));
+    }
+    let tagged = crate::reference::parse(word).map_err(registry::Error::from)?;
+    let place =
+        Repository { registry: tagged.registry().to_owned(), name: tagged.repository().to_owned() };
+    match client.tagged(&place, tagged.tag().unwrap_or("latest")).await? {
+        Some(digest) => Ok(place.pinned(digest)),
+        None => {
+            let known: Vec<_> = released.keys().map(|name| name.as_str()).collect();
+            let known = if known.is_empty() {
+                "nothing was released here".to_owned()
+            } else {
+                known.join(", ")
+            };
+            let message = format!(
+                "{word} is not in its registry, and no image of the last release ({known})"
+            );
+            Err(Failure::message(Exit::Registry, message))
+        }
     }
 }

@@ -9,6 +9,7 @@ mod embedded;
 pub mod export;
 pub mod history;
 pub mod init;
+pub mod inspect;
 mod kept;
 mod live;
 pub mod matrix;
@@ -19,6 +20,7 @@ pub mod rollback;
 mod run;
 pub mod serve;
 pub mod status;
+pub mod verify;
 pub mod why;
 
 pub use context::Context;

@@ -3,8 +3,8 @@
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    Context, build, cache, completions, doctor, export, history, init, matrix, outdated, prune,
-    resolve, rollback, serve, status, why,
+    Context, build, cache, completions, doctor, export, history, init, inspect, matrix, outdated,
+    prune, resolve, rollback, serve, status, verify, why,
 };
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
@@ -54,6 +54,8 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Outdated(args) => outdated::run(args, context).await,
         Command::Matrix(args) => matrix::run(args, context).await,
         Command::History(args) => history::run(args, context).await,
+        Command::Inspect(args) => inspect::run(args, context).await,
+        Command::Verify(args) => verify::run(args, context).await,
         Command::Prune(args) => prune::run(args, context).await,
         Command::Cache(args) => cache::run(&args, context),
         Command::Serve(args) => serve::run(args, context).await,

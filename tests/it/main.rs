@@ -11,6 +11,7 @@ mod doctor;
 mod export;
 mod hostile_wheels;
 mod index;
+mod keep;
 mod layers;
 mod layers_killed;
 mod layers_same;

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::engine::{Chosen, Question, choose};
+use super::prove::{Proof, prove};
 use crate::cli::Build;
 use crate::commands::{Context, driver, embedded};
 use crate::digest::{Digest, Sha256};
@@ -16,6 +18,7 @@ use crate::engine::layers::Order;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::image::{self, Below, Destination, Plan, Wanted};
 use crate::lock::{self, Lock};
+use crate::proof::Cosign;
 use crate::reference::PinnedReference;
 use crate::release::{self, ProjectLock, Publication, Published, Record};
 use crate::spec::{BuildSpec, EngineChoice, ImageName, Overrides, Spec};
@@ -79,6 +82,10 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     if args.push && stated.is_none() && own.is_none() {
         return Err(nowhere());
     }
+    let cosign = match &spec.sign {
+        Some(sign) if args.push => Some(Cosign::find(sign, &context.folder, insecure).await?),
+        _ => None,
+    };
     let in_own = [&lock.base.runtime, &lock.base.devel].into_iter();
     let in_own = in_own.filter_map(|pin| pin.reference.split_once('/')).map(|(host, _)| host);
     let mut _serving = embedded::hold_for(context, in_own).await?;
@@ -108,7 +115,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     if job.publishes() {
         job.preview(engine.name())?;
     }
-    let started = Instant::now();
+    let (started, begun) = (Instant::now(), Timestamp::now());
     let name = engine.name();
     let (digests, layers) = match engine {
         Chosen::Dockerfile(engine) => {
@@ -155,6 +162,18 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     }
     for warning in registry.warnings() {
         context.ui.warn(warning);
+    }
+    let proof = Proof {
+        plan: &plan,
+        spec: &spec,
+        lock: &lock,
+        lock_text,
+        engine: name,
+        started: begun,
+        cosign: cosign.as_ref(),
+    };
+    if args.push {
+        prove(&proof, &images, &registry, context).await?;
     }
     if !job.publishes() {
         keep_layers()?;
