@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# ci/engine.sh up|down|clean|env: a Docker engine that can push by digest, and a registry.
+# ci/engine.sh up|down|clean|env|tools: a Docker engine that can push by digest, and a registry.
 #
 #   up     takes a Docker that works (`docker info`) and the registry in $ENGINE_REGISTRY; what of
 #          the two is missing is started here, on loopback, from Debian's or Ubuntu's packages
 #   env    prints the settings of the last `up`; `. FILE` them, `up` says which file
+#   tools  fetches cosign, oras and crane the same way and prints their folder
 #   down   stops what `up` started; images and packages stay
 #   clean  down, and removes everything
 #
@@ -400,8 +401,16 @@ clean() {
   say "removed $PLACE"
 }
 
+# What tests hold pushed images against.
+tools() {
+  mkdir -p "$RUN"
+  unpack tools cosign oras crane
+  echo "$BIN"
+}
+
 case ${1:-} in
+  tools) tools ;;
   up | down | clean) "$1" ;;
   env) cat "$PLACE/env" 2>/dev/null || fail "nothing is up; run ci/engine.sh up" ;;
-  *) echo "usage: ci/engine.sh up|down|clean|env" >&2; exit 2 ;;
+  *) echo "usage: ci/engine.sh up|down|clean|env|tools" >&2; exit 2 ;;
 esac

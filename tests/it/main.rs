@@ -19,6 +19,7 @@ mod life;
 mod matrix;
 mod order;
 mod outdated;
+mod proof;
 mod purity;
 mod push;
 mod push_faults;
