@@ -14,13 +14,8 @@ pub async fn run(args: Inspect, context: &Context) -> CommandResult {
     let spec = context.spec()?;
     let client = context.registry(&spec, args.insecure)?;
     let (_, history) = release::read_history(&context.folder)?;
-    let _serving =
-        embedded::hold_for(context, [args.image.split('/').next().unwrap_or_default()]).await?;
     let image = kept::find_image(context, &spec, &client, &history, &args.image).await?;
-    let _serving = match _serving {
-        Some(serving) => Some(serving),
-        None => embedded::hold_for(context, [image.registry()]).await?,
-    };
+    let _serving = embedded::hold_for(context, [image.registry()]).await?;
     let evidence = proof::gather(&client, &image, None).await?;
     let lock = proof::lock_of(&evidence, &context.folder, &history);
     if args.lock {

@@ -141,6 +141,7 @@ pub async fn find_image(
     let tagged = crate::reference::parse(word).map_err(registry::Error::from)?;
     let place =
         Repository { registry: tagged.registry().to_owned(), name: tagged.repository().to_owned() };
+    let _serving = embedded::hold_for(context, [tagged.registry()]).await?;
     match client.tagged(&place, tagged.tag().unwrap_or("latest")).await? {
         Some(digest) => Ok(place.pinned(digest)),
         None => {

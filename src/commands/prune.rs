@@ -21,6 +21,16 @@ pub async fn run(args: Prune, context: &Context) -> CommandResult {
     let spec = context.spec()?;
     let project = context.lock_project()?;
     let (_, history) = release::read_history(&context.folder)?;
+    if let Some(torn) = history.torn {
+        return Err(release::Error::TornLine { line: torn.line, text: torn.text }.into());
+    }
+    if history.records.is_empty() {
+        let file = release::FILE_NAME;
+        context.ui.note(format!(
+            "{file} has no release, so nothing is known to be old; nothing was removed"
+        ));
+        return Ok(Exit::Ok);
+    }
     let keep = args.keep.unwrap_or(spec.release.keep).get();
     let mentioned = kept::mentioned(context, &spec, &history);
     let retention = Retention::of(&history, keep, &mentioned);

@@ -15,8 +15,6 @@ pub async fn run(args: Verify, context: &Context) -> CommandResult {
     let spec = context.spec()?;
     let client = context.registry(&spec, args.insecure)?;
     let (_, history) = release::read_history(&context.folder)?;
-    let own = embedded::address();
-    let _serving = embedded::hold_for(context, [own.as_str()]).await?;
     let mut images: Vec<PinnedReference> = Vec::new();
     for image in &args.images {
         images.push(kept::find_image(context, &spec, &client, &history, image).await?);
@@ -29,6 +27,8 @@ pub async fn run(args: Verify, context: &Context) -> CommandResult {
             "no image is named, and nothing was released here: name one, HOST/NAME@sha256:…";
         return Err(Failure::message(Exit::Usage, message));
     }
+    let hosts = images.iter().map(PinnedReference::registry);
+    let _serving = embedded::hold_for(context, hosts).await?;
     let insecure = args.insecure || spec.registry.insecure;
     let cosign = match &spec.sign {
         Some(sign) => Some(Cosign::find(sign, &context.folder, insecure).await?),

@@ -53,7 +53,7 @@ pub struct RunFacts {
     pub builder: Option<String>,
 }
 
-/// The statement about the image.
+/// The statement: the image, and [`predicate`] about it.
 pub fn provenance(origin: Origin) -> Value {
     let name = format!("{}/{}", origin.image.registry(), origin.image.repository());
     json!({
@@ -65,7 +65,7 @@ pub fn provenance(origin: Origin) -> Value {
 }
 
 /// What is said of the image.
-fn predicate(origin: Origin) -> Value {
+pub fn predicate(origin: Origin) -> Value {
     let Origin { lock, run, .. } = origin;
     let mut materials = vec![
         json!({ "name": crate::lock::FILE_NAME, "digest": sha256(origin.lock_sha256) }),

@@ -46,6 +46,13 @@ pub enum Error {
         /// Which.
         image: String,
     },
+    /// An index without images.
+    #[error("{image} is a list of images, and there is none in it")]
+    #[diagnostic(help("name an image"))]
+    Empty {
+        /// Which.
+        image: String,
+    },
     /// A lock beside an image that is not the image's.
     #[error("the lock beside {image} has the sha256 {found}, the image says {expected}")]
     #[diagnostic(help("do not trust it; `envlock verify --supply` says what else does not match"))]
@@ -65,7 +72,7 @@ impl Classified for Error {
             Error::Registry(error) => error.exit(),
             Error::NoCosign => Exit::Usage,
             Error::OtherLock { .. } => Exit::Integrity,
-            Error::NoLock { .. } => Exit::Registry,
+            Error::NoLock { .. } | Error::Empty { .. } => Exit::Registry,
             Error::Cosign { .. } | Error::Temporary(_) => Exit::Failed,
         }
     }

@@ -109,8 +109,8 @@ pub async fn gather(
     cosign: Option<&Cosign>,
 ) -> Result<Evidence, Error> {
     let place = Repository::of(image);
-    let mut manifests = client.read_back(image).await?.manifests;
-    let manifest = manifests.remove(0);
+    let manifest = client.read_back(image).await?.manifests.into_iter().next();
+    let manifest = manifest.ok_or_else(|| Error::Empty { image: image.to_string() })?;
     let config = client.part(image, &manifest.config).await?;
     let config: Value = serde_json::from_slice(&config).unwrap_or_default();
     let referrers = client.referrers(image).await?;

@@ -8,7 +8,7 @@ use crate::commands::Context;
 use crate::exit::Failure;
 use crate::image::Plan;
 use crate::lock::Lock;
-use crate::proof::{self, Cosign, Made};
+use crate::proof::{self, Attested, Cosign, Made};
 use crate::reference::PinnedReference;
 use crate::registry;
 use crate::spec::{GroupName, ImageName, Spec};
@@ -52,19 +52,26 @@ pub async fn prove(
             engine: proof.engine,
             run: &run,
         };
-        let count = proof::attach(registry, made).await?;
-        if count > 0 {
-            context.ui.note(format!(
-                "{}: lock, bill of materials and provenance are beside it",
-                planned.name
-            ));
+        // Only what this run made is signed: what lies there may be anybody's.
+        let vouched = match proof.cosign {
+            Some(cosign) => {
+                cosign.attestations(image, Attested::Provenance).await.unwrap_or_default()
+            }
+            None => vec![],
+        };
+        let ours = proof.cosign.is_some() && vouched.is_empty();
+        if proof::attach(registry, made, ours).await? > 0 {
+            let name = &planned.name;
+            context
+                .ui
+                .note(format!("{name}: lock, bill of materials and provenance are beside it"));
         }
         if let Some(cosign) = proof.cosign {
             cosign.sign(image).await?;
-            let said = proof::said_of(registry, image).await?;
-            for (kind, text) in said {
-                cosign.attest(image, kind, &text).await?;
+            if ours {
+                cosign.attest(image, Attested::Provenance, &made.predicate()).await?;
             }
+            cosign.attest(image, Attested::Sbom, &made.sbom()).await?;
             context.ui.note(format!("{} is signed", planned.name));
         }
     }

@@ -36,8 +36,7 @@ pub(super) async fn check(net: net::Client, context: &Context, spec: &Spec) -> C
     let gone = of(|alive| *alive == Alive::Gone);
     let loose = of(|alive| matches!(alive, Alive::Untagged | Alive::Elsewhere));
     if !gone.is_empty() {
-        let todo = "a rollback to it is refused; build it again from its lock: `envlock rollback --to N --lock` cannot, \
-                    `git checkout` of that env.lock and `envlock build --push` can";
+        let todo = "a rollback to it is refused; the env.lock of its commit and `envlock build --push` make it again";
         return Check::fail(
             NAME,
             format!("not in the registry any more: {}", gone.join(", ")),
