@@ -11,7 +11,7 @@ use crate::keep::{self, Recalled};
 use crate::reference::PinnedReference;
 use crate::registry::{self, Client};
 use crate::release::{self, FileChange, History, ProjectLock};
-use crate::spec::Spec;
+use crate::spec::{ImageName, Spec};
 
 /// The repositories that may have records: those of the images that config.yaml names, and where the spec's images go.
 fn places(
@@ -138,23 +138,23 @@ pub async fn find_image(
         let message = format!("{digest} is in none of {}", names.join(", "));
         return Err(Failure::message(Exit::Registry, message));
     }
+    if !word.contains('/') {
+        let known: Vec<_> = released.keys().map(ImageName::as_str).collect();
+        let known = match known.as_slice() {
+            [] => "nothing was released here".to_owned(),
+            known => format!("that has {}", known.join(", ")),
+        };
+        let message = format!(
+            "`{word}` is no image of the last release ({known}); write HOST/NAME@sha256:… or HOST/NAME:TAG"
+        );
+        return Err(Failure::message(Exit::Usage, message));
+    }
     let tagged = crate::reference::parse(word).map_err(registry::Error::from)?;
     let place =
         Repository { registry: tagged.registry().to_owned(), name: tagged.repository().to_owned() };
     let _serving = embedded::hold_for(context, [tagged.registry()]).await?;
     match client.tagged(&place, tagged.tag().unwrap_or("latest")).await? {
         Some(digest) => Ok(place.pinned(digest)),
-        None => {
-            let known: Vec<_> = released.keys().map(|name| name.as_str()).collect();
-            let known = if known.is_empty() {
-                "nothing was released here".to_owned()
-            } else {
-                known.join(", ")
-            };
-            let message = format!(
-                "{word} is not in its registry, and no image of the last release ({known})"
-            );
-            Err(Failure::message(Exit::Registry, message))
-        }
+        None => Err(Failure::message(Exit::Registry, format!("{word} is not in its registry"))),
     }
 }

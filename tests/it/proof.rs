@@ -124,7 +124,9 @@ fn an_image_gives_back_its_lock_and_everything_about_it_agrees() {
         assert_eq!(envlock.run(["inspect", word, "--lock"]).exits(0).stdout(), lock);
     }
     assert_eq!(findings(&envlock.run(["verify", "--supply", "--json"]).exits(0)).len(), 10);
-    envlock.run(["inspect", "nothing"]).exits(8);
+    envlock.run(["inspect", "nothing"]).exits(2);
+    let absent = format!("{}/team/ray-runtime:absent", workshop.proxy.host());
+    envlock.run(["inspect", &absent]).exits(8);
     let unknown = format!("{}/team/ray-runtime@{}", workshop.proxy.host(), Digest::of("x"));
     assert_eq!(verified(&elsewhere, &unknown.parse().unwrap(), 8), ["image missing"]);
     if let Some(oras) = tool("oras") {
