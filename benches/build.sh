@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Both engines side by side: the full stack from PyPI, its wheels in the store, a registry on loopback.
 #
-#   benches/build.sh              about ten minutes on 2 cores, 20 GB of disk; wheels are downloaded once (3.4 GB)
+#   benches/build.sh              about ten minutes on 2 cores, 25 GB of disk; wheels are downloaded once (3.4 GB)
+#   CASES="layers torch" …        only these; all: layers torch zstd bytecode dockerfile
 #
-# For each engine, in a project folder of its own:
+# layers and dockerfile, the engines, each in a project folder of its own:
 #   cold         no layer, no base image and no build cache is known; an empty prefix in the registry
-#   new marimo   the lock before had an older marimo, and nothing else differs
+#   marimo       the lock before had an older marimo, and nothing else differs
 #   unchanged    the same lock again
-# then torch's wheel alone → layer, digest and diff id: one more build, which has forgotten only that.
-# The last lines are a table with what is wanted of each figure; the exit code is 1 where one is missed.
+# torch       its wheel alone → layer, digest and diff id: one more build, which has forgotten only that
+# zstd        cold once more, with `compression = "zstd"`
+# bytecode    cold once more, with `bytecode = "unchecked-hash"`, compiled by the base image's Python
+# The last lines are the figures with what is wanted of each; the exit code is 1 where one is missed.
 #
 # Equal: the locks, the wheels (hard links to one store), the base image, the registry. `docker buildx bake` does
 # install, export and push; its base image and cache are dropped first, by `docker buildx prune --all` ON THE BUILDER
@@ -21,7 +24,9 @@ set -euo pipefail
 HERE=$ROOT/target/bench/build
 ENVLOCK=$(realpath "${ENVLOCK:-$ROOT/target/release/envlock}")
 RUN=bench-$(date +%s)
+CASES=${CASES:-layers torch zstd bytecode dockerfile}
 mkdir -p "$HERE"
+rm -f "$HERE"/*.used   # the figures are those of this run
 
 built() { [ -x "$ENVLOCK" ] || (cd "$ROOT" && cargo build --release --locked --bin envlock); }
 
@@ -104,10 +109,10 @@ sys.exit(status and 1)
 P
 }
 
-# build ENGINE MOMENT, in this folder
+# build NAME MOMENT [ENGINE], in this folder
 build() {
   ENVLOCK_STORE=$HERE/store timed "$1-$2" "$ENVLOCK" -v --no-progress --json build --push --no-config \
-    --engine "$1" --registry "$ENGINE_REGISTRY/$RUN-$1"
+    --engine "${3:-$1}" --registry "$ENGINE_REGISTRY/$RUN-$1"
 }
 
 # engine NAME: its three builds.
@@ -122,6 +127,35 @@ engine() {
     build "$name" $moment
   done
   cd "$ROOT"
+}
+
+# variant NAME KEY VALUE: the layers of the lock of today, made in another way.
+variant() {
+  local folder=$HERE/$1
+  rm -rf "$folder"
+  cp -r "$HERE/new" "$folder"
+  printf '[build]\n%s = "%s"\n' "$2" "$3" >>"$folder/envlock.toml"
+  envlock_in "$folder" --quiet resolve
+  cd "$folder"
+  build "$1" cold layers
+  cd "$ROOT"
+  rm -rf "$HERE/store/scratch"
+}
+
+# The base image's Python as a command of this machine: with its own C library.
+bytecode() {
+  local root=$HERE/python container
+  if ! [ -x "$root/python3.14" ]; then
+    rm -rf "$root"
+    mkdir -p "$root"
+    container=$(docker create "$BASE" true)
+    docker export "$container" | tar -C "$root" -x usr lib64
+    docker rm "$container" >/dev/null
+    printf '#!/bin/sh\nexec "%s" --argv0 "%s" --library-path "%s" "%s" "$@"\n' "$root"/usr/lib64/ld-linux-x86-64.so.2 \
+      "$root/usr/bin/python3.14" "$root/usr/lib/x86_64-linux-gnu" "$root/usr/bin/python3.14" >"$root/python3.14"
+    chmod +x "$root/python3.14"
+  fi
+  PATH=$root:$PATH variant bytecode bytecode unchecked-hash
 }
 
 # The same lock once more, and what torch's layer is has been forgotten: its wheel is hashed, spliced and measured.
@@ -141,60 +175,92 @@ P
 
 table() {
   python3 - "$HERE" <<'P'
-import json, re, sys, tomllib
+import json, os, re, sys, tomllib
 here = sys.argv[1]
+def ran(name): return os.path.exists(f"{here}/{name}.used")
 def used(name): return json.load(open(f"{here}/{name}.used"))
+def seconds(name): return used(name)["seconds"]
 def said(name): return open(f"{here}/{name}.log").read()
 def wheels(folder):
     return {p["sha256"]: p["size"] for p in tomllib.load(open(f"{here}/{folder}/env.lock", "rb"))["package"]}
 def sent(name): return int(re.search(r"(\d+) bytes sent", said(name))[1])
 def blobs(name): return int(re.search(r"(\d+) blobs sent", said(name))[1])
-def split(moment): return re.search(r"summed over the layers: (.*); \d+ bytes", said(f"layers-{moment}"))[1]
-old, new = wheels("old"), wheels("new")
-changed = {sha: size for sha, size in new.items() if sha not in old}
-print(f"{len(new)} wheels, {sum(new.values()) / 1e9:.2f} GB; {len(changed)} changed with marimo, {sum(changed.values()):,} bytes")
-print(f"{'':12}{'dockerfile':>12}{'layers':>12}{'ratio':>8}")
+def split(name): return re.search(r"summed over the layers: (.*); \d+ bytes", said(name))[1]
 missed = []
 def want(what, value, limit, text):
     met = value <= limit
     print(f"{'met   ' if met else 'MISSED'}  {what}: {text}")
     if not met: missed.append(what)
-ratio = {}
-for moment in "cold", "marimo", "unchanged":
-    a, b = (used(f"{engine}-{moment}")["seconds"] for engine in ("dockerfile", "layers"))
-    ratio[moment] = b / a
-    print(f"{moment:12}{a:10.2f} s{b:10.2f} s{b / a:8.3f}")
-    print(f"{'':12}layers: {blobs(f'layers-{moment}')} blobs, {sent(f'layers-{moment}'):,} bytes; {split(moment)}")
+
+old, new = wheels("old"), wheels("new")
+changed = sum(size for sha, size in new.items() if sha not in old)
+moments = {
+    "cold": "nothing known: every layer made, every blob sent",
+    "marimo": "a newer marimo in the lock: its layer and the configs",
+    "unchanged": "the same lock again",
+}
+both = ran("layers-cold") and ran("dockerfile-cold")
+print(f"{len(new)} wheels, {sum(new.values()) / 1e9:.2f} GB, in the store; {changed:,} bytes of them are new with marimo")
+print(f"wall time of `envlock build --push`, {os.cpu_count()} cores, registry on loopback:")
+print(f"{'':12}{'dockerfile':>12}{'layers':>12}{'ratio':>8}")
+for moment, meaning in moments.items():
+    times = [f"{seconds(f'{e}-{moment}'):.2f} s" if ran(f"{e}-{moment}") else "-" for e in ("dockerfile", "layers")]
+    ratio = f"{seconds(f'layers-{moment}') / seconds(f'dockerfile-{moment}'):.3f}" if both else "-"
+    print(f"{moment:12}{times[0]:>12}{times[1]:>12}{ratio:>8}  {meaning}")
+
+print("\nlayers: blobs and bytes sent; peak memory; seconds of work, summed over layers that are made side by side")
+for name in "layers-cold", "layers-marimo", "layers-unchanged", "layers-torch", "zstd-cold", "bytecode-cold":
+    if ran(name):
+        print(f"{name:17}{blobs(name):3} blobs {sent(name):>13,} bytes {used(name)['memory'] / 1e6:4.0f} MB  {split(name)}")
+for name, meaning in ("zstd", "compressed again"), ("bytecode", "with compiled modules"):
+    if ran(f"{name}-cold") and ran("layers-cold"):
+        a, b = f"{name}-cold", "layers-cold"
+        print(f"{name}: {meaning}, {seconds(a):.1f} s ({seconds(a) / seconds(b):.2f} of layers-cold), "
+              f"{sent(a):,} bytes ({sent(a) / sent(b):.3f})")
+
 print()
-want("cold", ratio["cold"], 0.25, f"{ratio['cold']:.3f} of the time, wanted 0.25")
-want("new marimo", ratio["marimo"], 0.05, f"{ratio['marimo']:.3f} of the time, wanted 0.05")
-up = sent("layers-marimo")
-want("new marimo", up, 1.1 * sum(changed.values()), f"{up:,} bytes sent, {up / sum(changed.values()):.3f} of the changed wheels, wanted 1.1")
-want("unchanged", blobs("layers-unchanged"), 0, f"{blobs('layers-unchanged')} blobs sent, wanted 0")
-seconds = used("layers-unchanged")["seconds"]
-want("unchanged", seconds, 1, f"{seconds:.2f} s, wanted 1")
-peak = max(used(f"layers-{moment}")["memory"] for moment in ("cold", "marimo", "unchanged", "torch"))
-want("memory", peak, 200e6, f"{peak / 1e6:.0f} MB at most, wanted 200")
-seconds = used("layers-torch")["seconds"]
-want("torch's wheel", seconds, 6, f"{seconds:.2f} s for the whole run, wanted 6; {split('torch')}")
+for moment, limit in ("cold", 0.25), ("marimo", 0.05):
+    if both:
+        ratio = seconds(f"layers-{moment}") / seconds(f"dockerfile-{moment}")
+        want(moment, ratio, limit, f"{ratio:.3f} of dockerfile's time, wanted {limit}")
+if ran("layers-cold"):
+    up = sent("layers-marimo")
+    want("marimo", up, 1.1 * changed, f"{up:,} bytes sent, {up / changed:.3f} of the changed wheels, wanted 1.1")
+    count, took = blobs("layers-unchanged"), seconds("layers-unchanged")
+    want("unchanged", count, 0, f"{count} blobs sent, wanted 0")
+    want("unchanged", took, 1, f"{took:.2f} s, wanted 1")
+if ran("layers-torch"):
+    took = seconds("layers-torch")
+    want("torch", took, 6, f"wheel to layer with digest and diff id, {took:.2f} s for the whole run, wanted 6")
+builds = "layers-cold", "layers-marimo", "layers-unchanged", "layers-torch", "zstd-cold", "bytecode-cold"
+peaks = {name: used(name)["memory"] for name in builds if ran(name)}
+if peaks:
+    name = max(peaks, key=peaks.get)
+    want("memory", peaks[name], 200e6, f"{peaks[name] / 1e6:.0f} MB at most ({name}), wanted 200")
 sys.exit(bool(missed))
 P
 }
 
-# The images of the last builds, a line each.
+# The images of the cold builds, a line each.
 images() {
   python3 - "$HERE" <<'P'
-import json, sys
-for engine in "layers", "dockerfile":
-    print(*json.load(open(f"{sys.argv[1]}/{engine}-unchanged.json"))["images"].values(), sep="\n")
+import glob, json, sys
+for used in sorted(glob.glob(f"{sys.argv[1]}/*-cold.used")):
+    print(*json.load(open(used.replace(".used", ".json")))["images"].values(), sep="\n")
 P
 }
 
 step "envlock itself" built
 step "a Docker engine and a registry" need_engine
 step "locks and wheels" locks
-step "layers" engine layers
-step "torch's wheel alone" torch
-step "dockerfile" engine dockerfile
+for case in $CASES; do
+  case $case in
+    layers | dockerfile) step "$case" engine "$case" ;;
+    torch) step "torch's wheel alone" torch ;;
+    zstd) step "layers of zstd" variant zstd compression zstd ;;
+    bytecode) step "layers with compiled modules" bytecode ;;
+    *) fail "no case is called $case" ;;
+  esac
+done
 step "the images, for ci/check-images.sh" images
 step "the figures" table

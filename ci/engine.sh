@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# ci/engine.sh up|down|clean|env|tools: a Docker engine that can push by digest, and a registry.
+# ci/engine.sh up|down|clean|env|tool: a Docker engine that can push by digest, and a registry.
 #
 #   up     takes a Docker that works (`docker info`) and the registry in $ENGINE_REGISTRY; what of
 #          the two is missing is started here, on loopback, from Debian's or Ubuntu's packages
 #   env    prints the settings of the last `up`; `. FILE` them, `up` says which file
-#   tools  fetches cosign, oras and crane the same way and prints their folder
 #   down   stops what `up` started; images and packages stay
 #   clean  down, and removes everything
+#   tool PACKAGE…  only unpacks these packages, and prints the folder of their commands
 #
 # No package of the system is installed, upgraded or removed: the .deb files are unpacked below
 # $ENVLOCK_CI_HOME. The engine has a bridge and networks of its own, chosen where nothing else is, and
@@ -401,16 +401,17 @@ clean() {
   say "removed $PLACE"
 }
 
-# What tests hold pushed images against.
-tools() {
+# One name for the same packages: unpacked once.
+tool() {
+  [ $# -gt 0 ] || fail "ci/engine.sh tool PACKAGE…"
   mkdir -p "$RUN"
-  unpack tools cosign oras crane
+  unpack "tool-$(IFS=-; echo "$*")" "$@" >&2
   echo "$BIN"
 }
 
 case ${1:-} in
-  tools) tools ;;
   up | down | clean) "$1" ;;
+  tool) shift; tool "$@" ;;
   env) cat "$PLACE/env" 2>/dev/null || fail "nothing is up; run ci/engine.sh up" ;;
-  *) echo "usage: ci/engine.sh up|down|clean|env|tools" >&2; exit 2 ;;
+  *) echo "usage: ci/engine.sh up|down|clean|env|tool PACKAGE…" >&2; exit 2 ;;
 esac

@@ -1,22 +1,26 @@
 #!/usr/bin/env bash
-# ci/quickstart.sh [--small] [--folder DIR]: the whole chain once, on this machine.
+# ci/quickstart.sh [--small] [--docker] [--folder DIR]: the whole chain once, on this machine.
 #
-# Builds envlock, finds or starts a Docker engine and a registry, resolves real versions from real
-# indexes, builds and pushes two images, moves a config.yaml to their digests and rolls it back.
+# Builds envlock, resolves real versions from real indexes, builds and pushes two images, moves a
+# config.yaml to their digests and rolls it back. The images are made by the layers engine and kept in
+# the project's own registry: neither Docker nor a registry is needed.
 #
 #   --small       marimo and Ray's core instead of the full stack
+#   --docker      build by BuildKit and push to a registry; what of the two is missing is started
 #   --folder DIR  the project folder it works in (quickstart/ in this checkout); kept, and used again
 #
-# ENVLOCK=FILE takes that envlock instead of building one. See ci/engine.sh for the engine's settings.
+# ENVLOCK=FILE takes that envlock instead of building one. See ci/engine.sh for the settings of --docker,
+# ci/base.sh for those of the base image that is made where Docker Hub cannot be reached.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-STACK=full
+STACK=full ENGINE=layers
 FOLDER=$ROOT/quickstart
 while [ $# -gt 0 ]; do
   case $1 in
     --small) STACK=small ;;
+    --docker) ENGINE=dockerfile ;;
     --folder) FOLDER=${2:?--folder needs a DIR}; shift ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
   esac
@@ -25,39 +29,56 @@ done
 mkdir -p "$FOLDER"
 FOLDER=$(cd "$FOLDER" && pwd)
 
+case $STACK-$ENGINE in
+  full-layers) GIGABYTES=10 ;;
+  full-dockerfile) GIGABYTES=30 ;;
+  small-layers) GIGABYTES=4 ;;
+  small-dockerfile) GIGABYTES=6 ;;
+esac
 if [ $STACK = full ]; then
-  GIGABYTES=30
-  say "The full stack: torch, PyTorch Geometric, Ray and marimo. About 3.3 GB of wheels are downloaded once;"
-  say "images, caches and registry take up to $GIGABYTES GB. Expect 15 to 30 minutes on 2 cores."
-  say "For a first look, ci/quickstart.sh --small does the same with Ray's core and marimo in a few minutes."
+  say "The full stack: torch, PyTorch Geometric, Ray and marimo. About 3.3 GB of wheels are downloaded once."
+  say "For a first look, ci/quickstart.sh --small does the same with Ray's core and marimo."
 else
-  GIGABYTES=6
-  say "The small stack: Ray's core and marimo. About 0.2 GB of wheels; up to $GIGABYTES GB of disk with envlock's"
-  say "own build. Expect 5 to 10 minutes on 2 cores the first time."
+  say "The small stack: Ray's core and marimo. About 0.2 GB of wheels."
+fi
+say "All in all it takes up to $GIGABYTES GB of disk, envlock's own build included."
+if [ $ENGINE = layers ]; then
+  say "The images are made without Docker (the layers engine); with --docker they are made by BuildKit."
 fi
 free=$(($(df --output=avail -k "$FOLDER" | tail -1) / 1000000))
 [ "$free" -ge "$GIGABYTES" ] || say "warning: only $free GB are free here"
 
 build_envlock() {
+  need curl git
   if [ -n "${ENVLOCK:-}" ]; then ENVLOCK=$(realpath "$ENVLOCK"); say "taking $ENVLOCK"; return; fi
   need_toolchain
   (cd "$ROOT" && cargo build --release --locked)
   ENVLOCK=${CARGO_TARGET_DIR:-$ROOT/target}/release/envlock
 }
 
+registry() {
+  if [ $ENGINE = dockerfile ]; then need_engine; return; fi
+  own_registry "$FOLDER"
+  export ENGINE_REGISTRY=$OWN_REGISTRY   # for ci/base.sh
+}
+
 # What this network has decides where the base image, Python and torch come from; every detour is said.
 choose_sources() {
   RUNTIME_BASE='' PYTHON_SOURCE=standalone TORCH_INDEX=pytorch PYG_LIB=1
-  if reaches https://registry-1.docker.io/v2/; then
-    say "Docker Hub answers: the base image is NVIDIA's"
-  else
+  if ! reaches https://registry-1.docker.io/v2/; then
     say "Docker Hub cannot be reached: making a base image from Debian packages with Python 3.14"
-    RUNTIME_BASE=$("$CI/base.sh")
+    RUNTIME_BASE=$(stand_in_base)
+  elif [ $STACK-$ENGINE = full-layers ]; then
+    say "NVIDIA's base image has no C compiler for Triton, and the layers engine installs none: making a base"
+    say "image from Debian packages with one"
+    RUNTIME_BASE=$(stand_in_base)
+  else
+    say "Docker Hub answers: the base image is NVIDIA's"
   fi
   if ! reaches https://github.com/astral-sh/python-build-standalone/releases; then
     PYTHON_SOURCE=base
     say "GitHub cannot be reached: taking the base image's own Python, not python-build-standalone"
-    [ -n "$RUNTIME_BASE" ] || RUNTIME_BASE=$("$CI/base.sh")
+    [ -n "$RUNTIME_BASE" ] || RUNTIME_BASE=$(stand_in_base)
   fi
   [ $STACK = full ] || return 0
   if ! reaches https://download.pytorch.org/whl/; then
@@ -77,7 +98,8 @@ write_spec() {
   echo "[python]"
   echo "source = \"$PYTHON_SOURCE\""
   if [ -n "$RUNTIME_BASE" ]; then printf '\n[base]\nruntime = "%s"\ndevel = "%s"\n' "$RUNTIME_BASE" "$RUNTIME_BASE"; fi
-  printf '\n[registry]\ndestination = "%s"\n' "$ENGINE_REGISTRY/quickstart"
+  printf '\n[build]\nengine = "%s"\n' "$ENGINE"
+  if [ $ENGINE = dockerfile ]; then printf '\n[registry]\ndestination = "%s"\n' "$ENGINE_REGISTRY/quickstart"; fi
   printf '\n[groups.python]\npackages = ["pip"]\n'
   if [ $STACK = full ]; then
     printf '\n[groups.torch]\npackages = ["torch", "torchvision"]\nindex = ["%s"]\n' "$TORCH_INDEX"
@@ -114,17 +136,18 @@ show_diff() { git --no-pager diff --stat; git --no-pager diff --unified=0 -- con
 
 # Every image in config.yaml, asked for in the registry by its digest.
 check_images() {
-  local image host name digest status count=0
+  local image host name digest status
+  IMAGES=()
   while read -r image; do
     host=${image%%/*} name=${image#*/} digest=${image##*@}
     name=${name%@*}
-    status=$(curl -sS -o /dev/null -w '%{http_code}' --head "http://$host/v2/$name/manifests/$digest" \
+    status=$(curl -sS --noproxy 127.0.0.1,localhost,::1 -o /dev/null -w '%{http_code}' --head "http://$host/v2/$name/manifests/$digest" \
       -H 'Accept: application/vnd.oci.image.manifest.v1+json' -H 'Accept: application/vnd.oci.image.index.v1+json')
     [ "$status" = 200 ] || fail "$image is in config.yaml and not in the registry (HTTP $status)"
     say "in the registry: $image"
-    count=$((count + 1))
+    IMAGES+=("$image")
   done < <(grep -oE "${ENGINE_REGISTRY%%/*}/[^\"' ]+@sha256:[0-9a-f]{64}" config.yaml | sort -u)
-  [ "$count" = 2 ] || fail "config.yaml names $count images by digest, not 2"
+  [ ${#IMAGES[@]} = 2 ] || fail "config.yaml names ${#IMAGES[@]} images by digest, not 2"
 }
 
 roll_back() {
@@ -134,7 +157,7 @@ roll_back() {
 }
 
 step "envlock itself (cargo build --release)" build_envlock
-step "a Docker engine and a registry" need_engine
+if [ $ENGINE = layers ]; then step "the project's own registry" registry; else step "a Docker engine and a registry" registry; fi
 step "what can be reached from here" choose_sources
 step "a project folder" make_project
 step "envlock resolve" envlock resolve
@@ -149,5 +172,11 @@ commit "Roll back"
 step "envlock history" envlock history
 times_of_steps
 say ""
-say "Everything is in $FOLDER (git log -p shows each step). The engine and the registry still run:"
-say "  ci/engine.sh env    their settings        ci/engine.sh down    stops them"
+say "Everything is in $FOLDER (git log -p shows each step)."
+if [ $ENGINE = layers ]; then
+  say "The images are in its .envlock/registry. There, \`envlock serve\` hands them to Docker, podman or containerd:"
+  say "  docker pull ${IMAGES[0]}"
+else
+  say "The engine and the registry still run:"
+  say "  ci/engine.sh env    their settings        ci/engine.sh down    stops them"
+fi

@@ -3,7 +3,8 @@
 #
 #   resolve --check   the lock must answer envlock.toml; a stale lock ends the job with exit 3
 #   build --push      images by digest; config.yaml and env.releases.jsonl change together
-#   git commit        those two files; nothing changed, nothing committed
+#   git commit        those two files, and env.lock with the layers that were made; nothing changed,
+#                     nothing committed
 #
 # The registry is envlock.toml's, or ENVLOCK_REGISTRY=HOST[/PREFIX]; the login is `docker login`'s.
 # ENVLOCK is the program (envlock). RELEASE_PUSH=1 pushes the commit to the branch that is checked out.
@@ -30,7 +31,7 @@ if [ -e envlock.toml ]; then
   named=$(sed -n '/^\[config\]/,/^\[/s/^path *= *"\(.*\)".*/\1/p' envlock.toml)
   config=${named:-$config}
 fi
-for file in "$config" env.releases.jsonl; do
+for file in "$config" env.releases.jsonl env.lock; do
   if [ -e "$file" ]; then git add -- "$file"; fi
 done
 if git diff --cached --quiet; then

@@ -24,7 +24,7 @@ step() {
 }
 
 # Scripts that must clean up define it anew.
-at_end() { :; }
+at_end() { end_registry; }
 ended() {
   local status=$?
   at_end
@@ -71,11 +71,50 @@ need_toolchain() {
 
 # Starts or takes an engine and a registry, and uses them from here on.
 need_engine() {
-  # Containers of a private engine get out through iptables; debootstrap makes the stand-in base image.
-  need curl python3 ip=iproute2 iptables debootstrap
+  # Containers of a private engine get out through iptables.
+  need curl python3 ip=iproute2 iptables
   "$CI/engine.sh" up
   # shellcheck disable=SC1090
   . <("$CI/engine.sh" env)
+}
+
+# The project's own registry in FOLDER, served until the script calls `end_registry`; one that is served
+# already is taken. The program is $ENVLOCK.
+OWN_REGISTRY=127.0.0.1:5080
+SERVING=''
+own_registry() {
+  local folder=$1 log own
+  mkdir -p "$folder/.envlock/registry"
+  # What the server says of itself: another project's may have the address.
+  own=$(cd "$folder/.envlock/registry" && printf %s "$(pwd -P)" | sha256sum | cut -c1-64)
+  is_ours() {
+    curl -sS --noproxy '*' -m 5 -o /dev/null -D - "http://$OWN_REGISTRY/v2/" 2>/dev/null | grep -i "^envlock-layout: $own" >/dev/null
+  }
+  if is_ours; then say "$folder/.envlock/registry is served at $OWN_REGISTRY already"; return; fi
+  log=$folder/.envlock/serve.log
+  "$ENVLOCK" -C "$folder" serve >"$log" 2>&1 </dev/null &
+  SERVING=$!
+  until is_ours; do
+    if ! kill -0 "$SERVING" 2>/dev/null; then
+      SERVING=''
+      cat "$log" >&2
+      fail "the project's own registry cannot be served at $OWN_REGISTRY" "an envlock serve of another project? end it"
+    fi
+    sleep 0.1
+  done
+  say "$folder/.envlock/registry is served at $OWN_REGISTRY"
+}
+end_registry() {
+  [ -n "$SERVING" ] || return 0
+  kill "$SERVING" 2>/dev/null || true
+  wait "$SERVING" || true
+  SERVING=''
+}
+
+# stand_in_base: makes and pushes the base image of ci/base.sh; prints its reference.
+stand_in_base() {
+  need curl debootstrap
+  "$CI/base.sh"
 }
 
 # Whether a server answers at all; 401 and 403 are answers.

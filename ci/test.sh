@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # ci/test.sh: everything that must hold before a change goes in. From a clean clone, in order of speed:
 # formatting, shell scripts, clippy, documentation, all tests with a real engine and registry, and the
-# chain of ci/quickstart.sh --small with its images started. About 20 minutes on 2 cores the first time.
+# chain of ci/quickstart.sh --small, by the built-in engine and by BuildKit, with the images of both
+# started. About 20 minutes on 2 cores the first time.
 #
 # ENVLOCK_TEST_ENGINE=0 leaves out what needs a Docker engine; the tests that do say that they did not run.
+# The built-in engine's chain runs in any case; only its images are not started then.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 cd "$ROOT"
 
-tools() { need_toolchain; need shellcheck; }
+tools() { need_toolchain; need shellcheck faketime skopeo; }
 
 shell_scripts() {
   local scripts
@@ -23,14 +25,14 @@ engine() {
   export ENVLOCK_TEST_ENGINE=1
   if ! reaches https://registry-1.docker.io/v2/; then
     say "Docker Hub cannot be reached: the tests' base image is made from Debian packages"
-    ENVLOCK_TEST_BASE=$("$CI/base.sh")
+    ENVLOCK_TEST_BASE=$(stand_in_base)
     export ENVLOCK_TEST_BASE
   fi
 }
 
 # Other people's programs, which must accept what envlock pushed.
 judges() {
-  if ENVLOCK_TEST_TOOLS=$("$CI/engine.sh" tools); then
+  if ENVLOCK_TEST_TOOLS=$("$CI/engine.sh" tool cosign oras crane); then
     export ENVLOCK_TEST_TOOLS
   else
     unset ENVLOCK_TEST_TOOLS
@@ -40,15 +42,36 @@ judges() {
 
 documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps --document-private-items; }
 
-# In a folder of its own, so that it starts from nothing every time.
+# small_stack FOLDER OPTION…: in a folder of its own, so that it starts from nothing every time.
 small_stack() {
-  local folder
-  folder=$(mktemp -d)
-  ENVLOCK=${CARGO_TARGET_DIR:-$ROOT/target}/debug/envlock "$CI/quickstart.sh" --small --folder "$folder"
-  # The release's images, although config.yaml was rolled back since.
-  mapfile -t IMAGES < <(release_images "$folder" ray-runtime marimo-runtime)
+  local folder=$1; shift
+  "$CI/quickstart.sh" --small --folder "$folder" "$@"
+}
+
+# The release's images, although config.yaml was rolled back since.
+small_images() {
+  mapfile -t IMAGES < <(release_images "$1" ray-runtime marimo-runtime)
   "$CI/check-images.sh" "${IMAGES[@]}"
-  rm -rf "$folder"
+}
+
+# Without Docker: an attempt to use one would fail.
+small_layers() { DOCKER_HOST=unix:///nowhere small_stack "$FOLDERS/layers"; }
+small_layers_images() {
+  own_registry "$FOLDERS/layers"
+  small_images "$FOLDERS/layers"
+  end_registry
+}
+
+small_dockerfile() {
+  small_stack "$FOLDERS/dockerfile" --docker
+  small_images "$FOLDERS/dockerfile"
+}
+
+FOLDERS=$(mktemp -d)
+export ENVLOCK=${CARGO_TARGET_DIR:-$ROOT/target}/debug/envlock
+at_end() {
+  end_registry
+  rm -rf "$FOLDERS"
 }
 
 step "tools" tools
@@ -59,6 +82,10 @@ step "cosign, oras and crane" judges
 step "clippy" cargo clippy --locked --all-targets --quiet -- -D warnings
 step "documentation" documentation
 step "cargo test" cargo test --locked
-if [ "${ENVLOCK_TEST_ENGINE:-1}" != 0 ]; then step "the small real stack" small_stack; fi
+step "the small real stack by the built-in engine, without Docker" small_layers
+if [ "${ENVLOCK_TEST_ENGINE:-1}" != 0 ]; then
+  step "its images run" small_layers_images
+  step "the small real stack by BuildKit, and its images run" small_dockerfile
+fi
 times_of_steps
 say "all good"

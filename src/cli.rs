@@ -376,9 +376,9 @@ pub enum CacheVerb {
         /// Days without use
         #[arg(long, value_name = "DAYS", default_value_t = 30)]
         unused_days: u64,
-        /// The lock whose wheels stay
-        #[arg(long, value_name = "FILE", default_value = crate::lock::FILE_NAME)]
-        lock: Utf8PathBuf,
+        /// A lock whose wheels stay; repeatable. Every lock of the project when absent
+        #[arg(long, value_name = "FILE")]
+        lock: Vec<Utf8PathBuf>,
         /// Say what would be removed, remove nothing
         #[arg(long)]
         dry_run: bool,

@@ -12,6 +12,7 @@ pub mod digest;
 pub mod engine;
 pub mod exit;
 pub mod export;
+pub mod gpu;
 pub mod image;
 pub mod index;
 pub mod keep;

@@ -1,7 +1,7 @@
 #![no_main]
 //! Any bytes as a wheel that is to be installed: refused, or a tree whose members lie in the file.
 
-use envlock::engine::layers::install::{Bytecode, Environment, install};
+use envlock::engine::layers::install::{Environment, install};
 use envlock::engine::layers::tree::{Content, Kind, Owner};
 use envlock::engine::layers::wheel::Wheel;
 
@@ -12,7 +12,6 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         python_minor: "3.14".into(),
         is_virtual: false,
         owner: Owner { uid: 1000, gid: 1000 },
-        bytecode: Bytecode::None,
     };
     let Ok(tree) = install(&wheel, 0, &environment) else { return };
     for (path, node) in tree.iter() {

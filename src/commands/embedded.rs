@@ -21,16 +21,28 @@ pub async fn hold(context: &Context) -> Result<Option<Running>, Failure> {
         }
         Err(taken) => match behind(context).await {
             Some(theirs) if theirs == ours => Ok(None),
-            Some(_) => Err(Failure::message(
-                Exit::Registry,
-                format!(
-                    "{DEFAULT_ADDRESS} is the registry of another project: end its `envlock serve`, or name a \
-                     registry with --registry"
-                ),
-            )),
+            Some(_) => Err(of_another_project()),
             None => Err(taken.into()),
         },
     }
+}
+
+/// Whether [`hold`] would do; nothing is made, and nothing served. Errors: as there.
+pub async fn probe(context: &Context) -> Result<(), Failure> {
+    let Err(taken) = Embedded::listen(DEFAULT_ADDRESS, false).await else { return Ok(()) };
+    let ours = Layout::existing(context.path(FOLDER)).map(|layout| layout.id().to_string()).ok();
+    match behind(context).await {
+        None => Err(taken.into()),
+        theirs if theirs == ours => Ok(()),
+        Some(_) => Err(of_another_project()),
+    }
+}
+
+fn of_another_project() -> Failure {
+    let message = format!(
+        "{DEFAULT_ADDRESS} is the registry of another project: end its `envlock serve`, or name a registry with --registry"
+    );
+    Failure::message(Exit::Registry, message)
 }
 
 /// As [`hold`], when one of these references is in the project's own registry and there is one.

@@ -77,6 +77,8 @@ fn properties(lock: &Lock) -> Vec<Value> {
         property("envlock:cuda-tag", &target.cuda_tag.to_string()),
     ];
     properties.extend(target.min_driver.map(|d| property("envlock:min-driver", &d.to_string())));
+    properties
+        .extend(target.arch_list.iter().map(|arch| property("envlock:arch", &arch.to_string())));
     properties.extend(lock.profile.as_ref().map(|p| property("envlock:profile", p.as_str())));
     properties
 }

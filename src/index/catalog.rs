@@ -17,6 +17,7 @@ use super::wheels::Locked;
 use super::{Candidate, Error, Fetcher, Project, Sources, Target};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
+use crate::gpu::Arch;
 use crate::lock::WheelFacts;
 use crate::python::CoreMetadata;
 use crate::solve::{Catalog, Problem};
@@ -128,6 +129,11 @@ impl LiveCatalog {
             facts
         });
         futures_util::stream::iter(facts).buffered(FACTS_AT_ONCE).try_collect().await
+    }
+
+    /// Which GPUs a torch wheel has code for; `None`: it does not say.
+    pub async fn arch_list(&self, torch: &Candidate) -> Result<Option<Vec<Arch>>, Error> {
+        self.answers.arch_list(torch).await
     }
 
     async fn facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {

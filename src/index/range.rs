@@ -17,7 +17,7 @@ use pep508_rs::PackageName;
 /// Bytes of the first request: METADATA and the directory of most wheels are within.
 const TAIL: u64 = 32 * 1024;
 /// No METADATA or version.py is larger.
-const MEMBER_LIMIT: u64 = 32 << 20;
+pub const TEXT_LIMIT: u64 = 32 << 20;
 
 /// A wheel whose directory is known.
 #[derive(Debug)]
@@ -115,20 +115,25 @@ impl RemoteWheel {
         let member = self.directory.members().find(is_metadata).ok_or_else(|| {
             Error::zip(&self.url, &BadZip::NoMember(format!("METADATA of {name}")))
         })?;
-        self.read(fetcher, &member).await
+        self.read(fetcher, &member, TEXT_LIMIT).await
     }
 
-    /// A file in the wheel; `None`: there is no such file.
-    pub async fn file(&self, fetcher: &Fetcher, path: &str) -> Result<Option<Vec<u8>>, Error> {
+    /// A file in the wheel of `limit` bytes at most; `None`: there is no such file.
+    pub async fn file(
+        &self,
+        fetcher: &Fetcher,
+        path: &str,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, Error> {
         match self.directory.member(path) {
-            Some(member) => self.read(fetcher, &member).await.map(Some),
+            Some(member) => self.read(fetcher, &member, limit).await.map(Some),
             None => Ok(None),
         }
     }
 
-    async fn read(&self, fetcher: &Fetcher, member: &Member) -> Result<Vec<u8>, Error> {
+    async fn read(&self, fetcher: &Fetcher, member: &Member, limit: u64) -> Result<Vec<u8>, Error> {
         let bad = |bad| Error::zip(&self.url, &bad);
-        if member.packed > MEMBER_LIMIT {
+        if member.packed > limit {
             return Err(bad(BadZip::Member(member.name.clone(), "too large")));
         }
         // The local header's extra field may differ from the directory's: ask for a little more.
@@ -142,7 +147,7 @@ impl RemoteWheel {
         if (packed.len() as u64) < member.packed {
             return Err(bad(BadZip::Directory));
         }
-        member.unpack(&packed, MEMBER_LIMIT).map_err(bad)
+        member.unpack(&packed, limit).map_err(bad)
     }
 
     /// Bytes from `start`, `length` of them or up to the directory.

@@ -8,10 +8,8 @@ use reqwest::Version;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-/// Requests at a host that has not answered yet: each begins a connection, and HTTP/2 needs one.
-const AT_FIRST: usize = 16;
-
-/// Requests at a host with a connection for each; more would only wait in its queue.
+/// Requests at a host with a connection for each; more would only wait in its queue. So many, too,
+/// at a host that has not answered yet.
 const SEPARATE: usize = 50;
 
 /// Requests at a host that takes them all on one connection; servers allow at least 100.
@@ -52,16 +50,15 @@ impl Turns {
 
 impl Default for Host {
     fn default() -> Self {
-        Self { permits: Arc::new(Semaphore::new(AT_FIRST)), has_answered: AtomicBool::new(false) }
+        Self { permits: Arc::new(Semaphore::new(SEPARATE)), has_answered: AtomicBool::new(false) }
     }
 }
 
 impl Turn {
-    /// The host has answered, in this version of HTTP: others may follow.
+    /// The host has answered, in this version of HTTP.
     pub fn answered(&self, version: Version) {
-        if !self.host.has_answered.swap(true, Ordering::Relaxed) {
-            let most = if version == Version::HTTP_2 { SHARED } else { SEPARATE };
-            self.host.permits.add_permits(most - AT_FIRST);
+        if !self.host.has_answered.swap(true, Ordering::Relaxed) && version == Version::HTTP_2 {
+            self.host.permits.add_permits(SHARED - SEPARATE);
         }
     }
 }
@@ -77,7 +74,7 @@ mod tests {
         let (one, other) =
             ("https://a.example/x".parse().unwrap(), "https://b.example".parse().unwrap());
         let (first, second) = (turns.at(&one).await, turns.at(&other).await);
-        assert_eq!((free(&first), free(&second)), (AT_FIRST - 1, AT_FIRST - 1));
+        assert_eq!((free(&first), free(&second)), (SEPARATE - 1, SEPARATE - 1));
         first.answered(Version::HTTP_2);
         first.answered(Version::HTTP_2);
         second.answered(Version::HTTP_11);

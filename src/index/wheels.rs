@@ -9,16 +9,22 @@ use url::Url;
 
 use super::answers::{Answers, bare};
 use super::memo::Memo;
-use super::range::{RemoteWheel, sidecar};
+use super::range::{RemoteWheel, TEXT_LIMIT, sidecar};
 use super::remembered::hash;
 use super::target::build_of;
 use super::{Candidate, Error};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
+use crate::gpu::{Arch, arch_list};
 use crate::lock::WheelFacts;
 use crate::net::redacted;
 use crate::python::{CoreMetadata, cuda_build};
 use crate::spec::SourceName;
+
+/// The binding of torch to Python.
+const TORCH_PYTHON: &str = "torch/lib/libtorch_python.so";
+/// Unpacked bytes; 35 MB in torch 2.14.
+const TORCH_PYTHON_LIMIT: u64 = 256 << 20;
 
 /// The wheels looked into so far, by their address.
 #[derive(Default)]
@@ -40,6 +46,8 @@ struct Seen {
     sizes: Option<(u64, u64)>,
     /// Which CUDA it was built for, where its version.py was read.
     build: Option<Option<CudaTag>>,
+    /// Which GPUs it has code for, where that was asked and it says.
+    arch_list: Option<Option<Vec<Arch>>>,
     /// Of all its bytes, where the page does not say and they were read.
     sha256: Option<Sha256>,
 }
@@ -138,10 +146,23 @@ impl Answers {
         }
         let wheel = self.wheel(&candidate.url).await?;
         let path = format!("{}/version.py", candidate.name.as_ref().replace('-', "_"));
-        let text = wheel.file(&self.fetcher, &path).await?;
+        let text = wheel.file(&self.fetcher, &path, TEXT_LIMIT).await?;
         let build = text.and_then(|text| cuda_build(&String::from_utf8_lossy(&text)));
         self.learn(candidate, |seen| seen.build = Some(build));
         Ok(build)
+    }
+
+    /// Which GPUs a torch wheel has code for: its binding to Python has the list that `torch.cuda.get_arch_list()`
+    /// gives. `None`: it does not say. About 10 MB are read, once for each wheel.
+    pub async fn arch_list(&self, torch: &Candidate) -> Result<Option<Vec<Arch>>, Error> {
+        if let Some(known) = self.seen(torch).arch_list {
+            return Ok(known);
+        }
+        let wheel = self.wheel(&torch.url).await?;
+        let program = wheel.file(&self.fetcher, TORCH_PYTHON, TORCH_PYTHON_LIMIT).await?;
+        let list = program.as_deref().and_then(arch_list);
+        self.learn(torch, |seen| seen.arch_list = Some(list.clone()));
+        Ok(list)
     }
 
     async fn wheel(&self, url: &Url) -> Result<Arc<RemoteWheel>, Error> {

@@ -114,6 +114,11 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
             Some(_) => {}
         }
     }
+    for gpu in &spec.target.gpus {
+        if !lock.target.arch_list.iter().any(|arch| arch.runs_on(*gpu)) {
+            changes.push(format!("it was not checked for GPUs of compute capability {gpu}"));
+        }
+    }
     let dated = |p: &&Package| p.uploaded.is_some();
     match (lock.packages.iter().find(dated), spec.exclude_newer) {
         (None, Some(cut_off)) => changes.push(format!(

@@ -21,6 +21,12 @@ pub fn file_name(profile: Option<&ProfileName>) -> Utf8PathBuf {
     profile.map_or_else(|| FILE_NAME.into(), |name| format!("env.{name}.lock").into())
 }
 
+/// Whether a file of this name is a project's lock, [`file_name`] of some profile or none.
+pub fn is_file_name(name: &str) -> bool {
+    let profile = name.strip_prefix("env.").and_then(|rest| rest.strip_suffix(".lock"));
+    name == FILE_NAME || profile.is_some_and(|profile| profile.parse::<ProfileName>().is_ok())
+}
+
 const HEADER: &str = "# Written by `envlock resolve`. Change envlock.toml, not this file.\n";
 
 /// A lock that cannot be used.
@@ -146,6 +152,7 @@ pub(crate) mod tests {
                 cuda_tag: "cu130".parse().unwrap(),
                 cuda_line: "13.0".parse().ok(),
                 min_driver: Some(580),
+                arch_list: Vec::new(),
                 source_date_epoch: 1_767_225_600,
             },
             python: PythonPin {

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use crate::cuda::{CudaLine, CudaTag};
 use crate::digest::{Digest, Sha256};
+use crate::gpu::Arch;
 use crate::spec::{GlibcVersion, GroupName, ProfileName, PythonSource, SourceName};
 
 /// Everything a build needs, pinned.
@@ -70,6 +71,9 @@ pub struct Target {
     /// The oldest driver branch that runs it (580 for CUDA 13). Absent for `cpu`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_driver: Option<u32>,
+    /// What torch has code for; only where the spec names GPUs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arch_list: Vec<Arch>,
     /// Seconds since 1970-01-01 UTC: the time stamp of everything a build writes.
     pub source_date_epoch: i64,
 }

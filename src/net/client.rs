@@ -1,14 +1,17 @@
 //! A reqwest client that tries again.
 
 use std::io;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use rustls_platform_verifier::ConfigVerifierExt;
 use url::Url;
 
+use super::first::{First, asking};
 use super::pace::{Pace, jitter};
 use super::retry::retry_after;
 use super::upload::Streams;
@@ -205,7 +208,7 @@ impl Client {
         loop {
             self.pace.keep(url).await;
             let again = request.try_clone().expect("no request here has a streamed body");
-            let result = again.send().await;
+            let result = asking(url, again.send()).await;
             let wait = match &result {
                 Ok(answer) if !Retry::is_passing(answer.status()) => None,
                 Ok(answer) => self.asked_to_wait(url, answer, budget),
@@ -226,13 +229,26 @@ impl Client {
 }
 
 pub(super) fn builder() -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("envlock/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_secs(20))
+        .connector_layer(First::default());
+    match &*TLS {
+        Ok(tls) => builder.tls_backend_preconfigured(tls.clone()),
+        // It meets the same fault, and says it as an error of its own.
+        Err(_) => builder,
+    }
+}
+
+/// Reading the system's certificates takes milliseconds: once is enough for all clients.
+static TLS: LazyLock<Result<rustls::ClientConfig, rustls::Error>> = LazyLock::new(|| {
     // Of the two well-kept providers the one that needs no warming up: 30 ms of every run. Whoever
     // installed one before keeps it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .user_agent(concat!("envlock/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(Duration::from_secs(20))
-}
+    let mut tls = rustls::ClientConfig::with_platform_verifier()?;
+    tls.alpn_protocols = vec!["h2".into(), "http/1.1".into()];
+    Ok(tls)
+});
 
 /// Whether trying again cannot help: a bad request, a redirect loop, a certificate that is not
 /// trusted or a server that does not speak TLS (both come as invalid data).

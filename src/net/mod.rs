@@ -2,6 +2,7 @@
 //! `store` and `registry` all go through here.
 mod client;
 mod error;
+mod first;
 mod gzip;
 mod logins;
 mod netrc;

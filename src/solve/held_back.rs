@@ -155,7 +155,26 @@ fn reason(
             }
         }
     }
-    "it does not fit the rest of the set".to_owned()
+    needs_what_is_refused(provider, newer)
+        .unwrap_or_else(|| "it does not fit the rest of the set".to_owned())
+}
+
+/// What `newer` needs and nothing can be taken of, with the reason of the newest that it would take.
+fn needs_what_is_refused(provider: &Provider, newer: &Candidate) -> Option<String> {
+    let metadata = provider.catalog.metadata(newer).ok()?;
+    let refused = provider.refused.borrow();
+    metadata.requires.iter().filter(|r| r.evaluate_markers(provider.environment, &[])).find_map(
+        |r| {
+            let of_all = || refused.get(&(r.name.clone(), None));
+            let of_newest = || {
+                let project = provider.catalog.project(&r.name).ok()?;
+                let version = &project.candidates.iter().find(|c| allows(r, &c.version))?.version;
+                refused.get(&(r.name.clone(), Some(version.clone())))
+            };
+            let why = of_all().or_else(of_newest)?;
+            Some(format!("it needs {}: {why}", plain(r)))
+        },
+    )
 }
 
 /// The PyG packages of the set that keep torch back the furthest, and the torch lines they have no

@@ -146,6 +146,20 @@ mod tests {
     }
 
     #[test]
+    fn a_wish_that_goes_far_back_says_which_of_its_needs_is_refused() {
+        let catalog = "accelerate 1.15.0: numpy; torch>=2.0\naccelerate 0.0.1:\n\
+                       torch 2.15.0!cu132:\ntorch 2.14.1!cu132:\nnumpy 2.4.0:";
+        let (set, said) = chosen("a: accelerate", catalog);
+        assert_eq!(set, "a accelerate 0.0.1");
+        assert_eq!(
+            said,
+            [
+                "accelerate 0.0.1 instead of 1.15.0: it needs torch>=2.0: torch 2.15.0 is built for cu132, not cu130"
+            ]
+        );
+    }
+
+    #[test]
     fn scatter_holds_torch_further_back() {
         let (set, said) = chosen("torch: torch; torchvision\npyg: pyg-lib; torch-scatter", TORCH);
         assert!(

@@ -145,7 +145,12 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
             source: file.python.source.ok_or_else(|| missing("python.source"))?,
             mirror: file.python.mirror,
         },
-        target: TargetSpec { platform: platform.into_inner(), glibc: file.target.glibc, cuda },
+        target: TargetSpec {
+            platform: platform.into_inner(),
+            glibc: file.target.glibc,
+            cuda,
+            gpus: file.target.gpus.unwrap_or_default(),
+        },
         base: BaseSpec {
             runtime: image_reference(
                 file.base.runtime.ok_or_else(|| missing("base.runtime"))?,

@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
+use crate::gpu::ComputeCapability;
 
 /// What is wanted, complete: defaults and command-line overrides are already in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +101,9 @@ pub struct TargetSpec {
     pub glibc: Option<GlibcVersion>,
     /// Which builds of torch and friends are wanted.
     pub cuda: CudaTag,
+    /// Compute capabilities of the GPUs the images will meet; torch must have code for each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gpus: Vec<ComputeCapability>,
 }
 
 /// A glibc version, `2.39`.

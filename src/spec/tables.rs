@@ -14,6 +14,7 @@ use super::{
     KeyringProvider, ProfileName, PythonRequest, PythonSource, SourceKind, SourceName, Strength,
 };
 use crate::cuda::CudaTag;
+use crate::gpu::ComputeCapability;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -60,6 +61,7 @@ pub(super) struct TargetTable {
     pub(super) platform: Option<Spanned<String>>,
     pub(super) cuda: Option<CudaTag>,
     pub(super) glibc: Option<GlibcVersion>,
+    pub(super) gpus: Option<Vec<ComputeCapability>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -223,6 +225,7 @@ impl File {
                 platform: self.target.platform.or(defaults.target.platform),
                 cuda: self.target.cuda.or(defaults.target.cuda),
                 glibc: self.target.glibc.or(defaults.target.glibc),
+                gpus: self.target.gpus.or(defaults.target.gpus),
             },
             base: BaseTable {
                 runtime: self.base.runtime.or(defaults.base.runtime),

@@ -1,5 +1,5 @@
 //! The layers that the built-in engine computes from a base image against what the Dockerfile's scripts do in a
-//! container of it. Needs docker, and a base image with Python 3.14: see `build_engine.rs` for the variables.
+//! container of it. Needs docker, and a base image with Python 3.14: see `tests/support/engine.rs` for the variables.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -205,7 +205,7 @@ async fn the_scripts_and_the_built_in_engine_make_equal_trees_of_a_base() {
         let found = container.exec(
             "0",
             &[],
-            "python3.14 -c 'import platform; print(platform.python_version())'",
+            "python3.14 -B -c 'import platform; print(platform.python_version())'",
         );
         let lock = a_lock(&found);
         let variables = [
@@ -285,7 +285,7 @@ async fn the_scripts_and_the_built_in_engine_unpack_an_archive_alike() {
     let version = container.exec(
         "0",
         &[],
-        "python3.14 -c 'import platform; print(platform.python_version())'",
+        "python3.14 -B -c 'import platform; print(platform.python_version())'",
     );
     fs_err::write(&packed, archive(&version)).unwrap();
     let sha256 = envlock::digest::Sha256::of(fs_err::read(&packed).unwrap());

@@ -1,15 +1,11 @@
 //! `envlock build` with a real engine: a small real stack (pip, ray's core, marimo) from PyPI is locked, built,
-//! pushed and run. `ENVLOCK_TEST_ENGINE=1` says that docker, a builder that pushes by digest (BUILDX_BUILDER) and
-//! a registry (ENGINE_REGISTRY) are up; `ENVLOCK_TEST_BASE` names a base image with Python 3.14 where Docker Hub
-//! and GitHub cannot be reached.
+//! pushed and run.
 
-use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use envlock::reference::PinnedReference;
-
-use crate::support::release::CONFIG;
+use crate::support::engine::Engine;
+use crate::support::workshop::images;
 use crate::support::{Envlock, Registry};
 
 const GROUPS: &str = "\
@@ -19,32 +15,7 @@ packages = [\"pip\"]
 packages = [\"ray[client]\"]
 [groups.marimo]
 packages = [\"marimo\"]
-[build]
-engine = \"dockerfile\"
 ";
-
-/// The project and what the environment names: builder and registry.
-fn scene() -> Option<(Envlock, String, String)> {
-    if std::env::var("ENVLOCK_TEST_ENGINE").is_ok_and(|v| v == "1") {
-        let variable =
-            |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
-        let (builder, registry) = (variable("BUILDX_BUILDER"), variable("ENGINE_REGISTRY"));
-        let envlock = Envlock::new();
-        let base = match std::env::var("ENVLOCK_TEST_BASE") {
-            Ok(base) => format!(
-                "[python]\nsource = \"base\"\n[base]\nruntime = \"{base}\"\ndevel = \"{base}\"\n"
-            ),
-            Err(_) => String::new(),
-        };
-        envlock.write("envlock.toml", base + GROUPS);
-        envlock.write("config.yaml", CONFIG);
-        return Some((envlock, builder, registry));
-    }
-    eprintln!(
-        "skipped: no engine (ENVLOCK_TEST_ENGINE=1 says that there is one; ci/test.sh starts one)"
-    );
-    None
-}
 
 fn docker(args: &[&str]) -> Output {
     Command::new("docker").args(args).output().unwrap()
@@ -62,14 +33,11 @@ fn run(options: &[&str], image: &str, command: &[&str]) -> String {
 
 #[test]
 fn a_small_real_stack_is_built_pushed_and_runs_in_every_way_the_platform_starts_it() {
-    let Some((envlock, builder, registry)) = scene() else { return };
+    let Some(engine) = Engine::find() else { return };
+    let envlock = engine.project(GROUPS);
     envlock.run(["resolve"]).exits(0);
-    let destination = format!("{registry}/test-build");
-    let push = ["build", "--push", "--builder", &builder, "--registry", &destination, "--json"];
-    let report = envlock.run(push).exits(0).stdout();
-    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
-    let images: BTreeMap<String, PinnedReference> =
-        serde_json::from_value(report["images"].clone()).unwrap();
+    let push = engine.push("dockerfile", "test-build");
+    let images = images(&envlock.run(&push).exits(0));
     let (ray, marimo) = (images["ray-runtime"].to_string(), images["marimo-runtime"].to_string());
     assert!(
         envlock.read("config.yaml").contains(&ray) && envlock.read("config.yaml").contains(&marimo)
@@ -80,9 +48,9 @@ fn a_small_real_stack_is_built_pushed_and_runs_in_every_way_the_platform_starts_
     marimo_serves_behind_a_token(&marimo);
 
     // The same lock again: nothing new is built, pushed or written.
-    let again = envlock.run(push).exits(0);
+    let again = envlock.run(&push).exits(0);
     assert!(again.stderr().contains("nothing changed"), "{}", again.stderr());
-    a_registry_that_stops_in_the_middle_of_a_push_changes_nothing(&envlock, &builder);
+    a_registry_that_stops_in_the_middle_of_a_push_changes_nothing(&envlock, &engine.builder);
     for image in [&ray, &marimo] {
         docker(&["rmi", image]);
     }
@@ -92,7 +60,16 @@ fn a_small_real_stack_is_built_pushed_and_runs_in_every_way_the_platform_starts_
 fn a_registry_that_stops_in_the_middle_of_a_push_changes_nothing(envlock: &Envlock, builder: &str) {
     let mut registry = Registry::start();
     let destination = registry.host().to_owned();
-    let push = ["build", "--push", "--builder", builder, "--registry", &destination];
+    let push = [
+        "build",
+        "--push",
+        "--engine",
+        "dockerfile",
+        "--builder",
+        builder,
+        "--registry",
+        &destination,
+    ];
     let files = || (envlock.read("config.yaml"), envlock.read("env.releases.jsonl"));
     let before = files();
     let mut command = envlock.command(push);

@@ -120,8 +120,17 @@ fn a_machine_without_docker_is_told_what_is_missing() {
     let server = Server::start(|_| Reply::status(404));
     let envlock = project(&server.host(), &json!({}), &[]).env("PATH", "/nowhere");
     let found = check(&envlock, &server.host(), "docker");
-    assert_eq!(found["level"], "fail");
+    assert_eq!(found["level"], "warn", "the layers engine needs none");
     assert!(found["todo"].as_str().unwrap().contains("install the Docker CLI"), "{found}");
+    let engine = check(&envlock, &server.host(), "engine");
+    assert!(engine["found"].as_str().unwrap().starts_with("layers"), "{engine}");
+    ask_for_the_dockerfile_engine(&envlock);
+    assert_eq!(check(&envlock, &server.host(), "docker")["level"], "fail");
+}
+
+fn ask_for_the_dockerfile_engine(envlock: &Envlock) {
+    let spec = fs_err::read_to_string(envlock.path("envlock.toml")).unwrap();
+    envlock.write("envlock.toml", spec + "[build]\nengine = \"dockerfile\"\n");
 }
 
 #[test]
@@ -133,6 +142,8 @@ fn a_builder_that_cannot_push_by_digest_is_named() {
         *) printf 'Name: default\nDriver: docker\n' ;;
     esac"#;
     let envlock = project(&server.host(), &json!({}), &[("docker", docker)]);
+    assert_eq!(check(&envlock, &server.host(), "builder")["level"], "warn");
+    ask_for_the_dockerfile_engine(&envlock);
     let found = check(&envlock, &server.host(), "builder");
     assert_eq!(
         (&found["level"], &found["found"]),

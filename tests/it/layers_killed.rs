@@ -80,6 +80,8 @@ fn kills_at_any_moment_change_nothing_and_cost_the_blobs_in_flight_only() {
         (seed >> 16) % below
     };
     let workshop = Workshop::new(WHEEL);
+    // About 10 MB a second on each connection: kills meet blobs that are on their way.
+    workshop.proxy.pace(100);
     let origin = workshop.project();
     let undisturbed = workshop.clone_of(&origin);
     let started = Instant::now();

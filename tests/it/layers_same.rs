@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use envlock::digest::Digest;
 use envlock::store::Store;
+use serde_json::Value;
 
 use crate::support::workshop::{Workshop, digests, under};
-use crate::support::{Envlock, Run};
+use crate::support::{Envlock, Fault, Run};
 
 fn exists(program: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
@@ -25,7 +25,8 @@ fn a_core() -> String {
 fn the_day_the_folder_the_cores_and_the_store_change_no_digest() {
     let workshop = Workshop::new(300_000);
     let origin = workshop.project();
-    let build = |envlock: &Envlock, prefix: &str, words: &[&str]| -> BTreeMap<String, Digest> {
+    // The manifests, and env.lock with its layers.
+    let build = |envlock: &Envlock, prefix: &str, words: &[&str]| {
         let command = envlock.command(workshop.arguments(prefix));
         let mut command = if words.is_empty() { command } else { under(words, &command) };
         let run = Run(command.env("PATH", std::env::var("PATH").unwrap()).output().unwrap());
@@ -33,9 +34,10 @@ fn the_day_the_folder_the_cores_and_the_store_change_no_digest() {
         // Nothing of an earlier build helped.
         let written = workshop.since(0).blobs().iter().filter(|b| b.0.starts_with(prefix)).count();
         assert!(written >= 9, "{written} blobs were sent");
-        digests(&run)
+        (digests(&run), envlock.read("env.lock"))
     };
     let expected = build(&workshop.clone_of(&origin), "plain", &[]);
+    assert_eq!(expected.1.matches("[[layer]]").count(), 5, "{}", expected.1);
     let core = a_core();
     let shell = |script: &'static str| ["sh", "-c", script, "sh"];
     let mut ways: Vec<(&str, Vec<&str>)> = vec![
@@ -43,6 +45,7 @@ fn the_day_the_folder_the_cores_and_the_store_change_no_digest() {
         ("zone", shell("TZ=Pacific/Kiritimati LC_ALL=tr_TR.UTF-8 exec \"$@\"").to_vec()),
         ("deep", vec![]),
         ("backwards", vec![]),
+        ("broken-off", vec![]),
     ];
     // Each is asked for by what it needs; a machine without it says so.
     let mut needs = |program: &'static str, name: &'static str, words: Vec<_>| {
@@ -69,10 +72,23 @@ fn the_day_the_folder_the_cores_and_the_store_change_no_digest() {
                 file.file().set_modified(day).unwrap();
             }
         }
+        if name == "broken-off" {
+            // These come last, in parts.
+            for wheel in workshop.wheels.iter().step_by(2) {
+                workshop.index.fail(&wheel.file, Fault::Cut, 2);
+            }
+        }
         let before = workshop.index.downloads(".whl");
         assert_eq!(build(&envlock, name, &words), expected, "{name}");
         let downloads = workshop.index.downloads(".whl") - before;
-        assert_eq!(downloads, if name == "backwards" { 0 } else { 6 }, "{name}");
+        match name {
+            "broken-off" => assert!(downloads >= 6, "{downloads}"),
+            _ => assert_eq!(downloads, if name == "backwards" { 0 } else { 6 }, "{name}"),
+        }
+        // The clock that a build sees is on its record.
+        let record: Value = serde_json::from_str(&envlock.read("env.releases.jsonl")).unwrap();
+        let year = &record["time"].as_str().unwrap()[..4];
+        assert_eq!((year == "2031", year == "2001"), (name == "later", name == "earlier"));
     }
 }
 
@@ -93,4 +109,21 @@ fn two_machines_give_an_image_alone_and_with_others_the_same_digest() {
     alone.extend(["--no-config".to_owned(), "marimo-runtime".to_owned()]);
     let alone = digests(&two.run(alone).exits(0));
     assert_eq!(alone, BTreeMap::from([("marimo-runtime".to_owned(), all["marimo-runtime"])]));
+}
+
+#[test]
+fn zstd_layers_are_the_same_on_one_core() {
+    let mut workshop = Workshop::new(300_000);
+    workshop.spec(|spec| spec + "[build]\ncompression = \"zstd\"\n");
+    let origin = workshop.project();
+    let expected = digests(&workshop.build(&workshop.clone_of(&origin), "plain").exits(0));
+    if !exists("taskset") {
+        return eprintln!("skipped: taskset is not installed");
+    }
+    let envlock = workshop.clone_of(&origin);
+    let command = envlock.command(workshop.arguments("one-core"));
+    let mut command = under(&["taskset", "-c", &a_core()], &command);
+    let run = Run(command.env("PATH", std::env::var("PATH").unwrap()).output().unwrap()).exits(0);
+    assert!(workshop.since(0).blobs().iter().filter(|b| b.0.starts_with("one-core")).count() >= 9);
+    assert_eq!(digests(&run), expected);
 }

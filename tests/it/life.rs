@@ -1,6 +1,7 @@
 //! What happens to a lock over time: profiles, comparison, merging in git.
 
 use std::process::Command;
+use std::time::Duration;
 
 use crate::support::{Envlock, FakeIndex};
 
@@ -113,7 +114,7 @@ fn each_profile_has_its_own_lock() {
     assert!(!envlock.path("env.lock").exists());
     let text = envlock.read("env.cpu.lock");
     let lock = envlock::lock::parse(&text).unwrap();
-    let torch = lock.package(&"torch".parse().unwrap()).unwrap();
+    let torch = lock.package(&"torch".parse().unwrap()).unwrap().clone();
     assert_eq!(
         (torch.version.to_string(), lock.target.min_driver),
         ("2.14.1+cpu".to_owned(), None)
@@ -133,4 +134,19 @@ fn each_profile_has_its_own_lock() {
     envlock.run(["build", "--lock", "env.cpu.lock", "--dry-run"]).exits(3);
     let unknown = envlock.run(["resolve", "-P", "gpu"]).exits(2);
     assert!(unknown.stderr().contains("envlock.toml has cpu"), "{}", unknown.stderr());
+
+    // Pruning keeps the wheels of every profile, or of the locks that are named.
+    let stored = |hash: &str| {
+        fs_err::create_dir_all(envlock.path(&format!(".store/sha256/{}", &hash[..2]))).unwrap();
+        envlock.write(&format!(".store/sha256/{}/{}", &hash[..2], &hash[2..]), "x")
+    };
+    let hash = torch.sha256.to_string();
+    let (of_cpu, of_none) = (stored(&hash), stored(&"0".repeat(64)));
+    let prune = ["cache", "prune", "--unused-days", "0"];
+    std::thread::sleep(Duration::from_millis(1100));
+    envlock.run(prune).exits(0);
+    assert!(of_cpu.exists() && !of_none.exists());
+    envlock.run(prune.into_iter().chain(["--lock", "gone.lock"])).exits(3);
+    envlock.run(prune.into_iter().chain(["--lock", "env.lock"])).exits(0);
+    assert!(!of_cpu.exists());
 }

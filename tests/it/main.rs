@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 mod base_layers;
+mod both_engines;
 mod build;
 mod build_engine;
 mod cli;
@@ -15,6 +16,7 @@ mod keep;
 mod layers;
 mod layers_killed;
 mod layers_same;
+mod layers_tools;
 mod life;
 mod matrix;
 mod order;
@@ -25,6 +27,7 @@ mod push;
 mod push_faults;
 mod real_wheels;
 mod registry;
+mod release_job;
 mod resolve;
 mod rollback;
 mod serve;

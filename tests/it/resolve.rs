@@ -1,6 +1,6 @@
 //! `envlock resolve` against an index and a registry on loopback.
 
-use crate::support::{Envlock, FakeIndex, Fault, Pages, Registry};
+use crate::support::{Envlock, FakeIndex, Fault, Pages, Registry, Run};
 
 const CP314: &str = "cp314-cp314-manylinux_2_28_x86_64";
 
@@ -331,4 +331,58 @@ fn an_earlier_lock_knows_the_sizes_of_the_bytes_it_names() {
     let after = envlock::lock::parse(&envlock.read("env.lock")).unwrap();
     let numpy = |lock: &envlock::lock::Lock| lock.package(&"numpy".parse().unwrap()).cloned();
     assert_eq!(numpy(&after), numpy(&before));
+}
+
+/// Whether stderr has this text, however its lines are broken.
+fn says(run: &Run, text: &str) -> bool {
+    let words = run.stderr().replace(['\n', '│'], " ");
+    words.split_whitespace().collect::<Vec<_>>().join(" ").contains(text)
+}
+
+#[test]
+fn torch_has_code_for_the_gpus_of_the_spec_or_it_is_an_error() {
+    let (_registry, base) = base();
+    let index = FakeIndex::start();
+    let program = b"\x7fELF\0torch for sm_70\0sm_75 sm_80 sm_90 compute_90\0rest".to_vec();
+    let torch = index.wheel("torch", "2.15.0+cu130").tags(CP314);
+    torch.file("torch/lib/libtorch_python.so", program).add();
+    index.wheel("torch", "2.14.1+cu130").tags(CP314).add();
+    index.wheel("pip", "26.3").add();
+    let envlock = Envlock::new();
+    let asks = |torch: &str, gpus: &str| {
+        let text = spec(&index, &base, torch, "[]");
+        envlock.write("envlock.toml", text.replace("[base]", &format!("gpus = {gpus}\n[base]")));
+    };
+    asks("[\"torch\"]", "[\"8.6\", \"12.0\"]");
+    envlock.run(["resolve"]).exits(0);
+    let lock = envlock.read("env.lock");
+    let target = envlock::lock::parse(&lock).unwrap().target;
+    let list: Vec<_> = target.arch_list.iter().map(ToString::to_string).collect();
+    assert_eq!(list, ["sm_75", "sm_80", "sm_90", "compute_90"]);
+    envlock.run(["resolve", "--check"]).exits(0);
+
+    asks("[\"torch\"]", "[\"9.0\", \"7.0\"]");
+    let run = envlock.run(["resolve", "--check"]).exits(3);
+    assert!(
+        run.stdout().contains("not checked for GPUs of compute capability 7.0"),
+        "{}",
+        run.stdout()
+    );
+    let run = envlock.run(["resolve"]).exits(4);
+    let told = "torch 2.15.0+cu130 for cu130 has no code for GPUs of compute capability 7.0 (target.gpus); it was built for sm_75, sm_80, sm_90, compute_90";
+    assert!(says(&run, told), "{}", run.stderr());
+    assert_eq!(envlock.read("env.lock"), lock, "nothing is lost");
+
+    asks("[\"torch<2.15\"]", "[\"9.0\"]");
+    let run = envlock.run(["resolve"]).exits(0);
+    assert!(
+        says(&run, "torch 2.14.1+cu130 does not say which GPUs it has code for"),
+        "{}",
+        run.stderr()
+    );
+    assert!(!envlock.read("env.lock").contains("arch-list"));
+
+    asks("[\"torch\"]", "[\"H100\"]");
+    let run = envlock.run(["resolve"]).exits(2);
+    assert!(says(&run, "`H100` is not a compute capability such as 9.0"), "{}", run.stderr());
 }

@@ -83,6 +83,8 @@ struct State {
     /// Stable path → where the registry wants the next part.
     locations: Mutex<HashMap<String, String>>,
     received: AtomicU64,
+    /// Nanoseconds that a byte of a blob takes on each connection.
+    pace: AtomicU64,
     harms: AtomicUsize,
     log: Mutex<Vec<Asked>>,
     address: SocketAddr,
@@ -113,6 +115,7 @@ impl Faulty {
             tokens: Mutex::default(),
             locations: Mutex::default(),
             received: AtomicU64::new(0),
+            pace: AtomicU64::new(0),
             harms: AtomicUsize::new(0),
             log: Mutex::default(),
             address: listener.local_addr().unwrap(),
@@ -135,6 +138,11 @@ impl Faulty {
     /// What happens to requests from now on.
     pub fn harm(&self, rule: impl Fn(&Asked) -> Option<Harm> + Send + Sync + 'static) {
         *self.0.rule.lock().unwrap() = Arc::new(rule);
+    }
+
+    /// How slow a line it stands for: nanoseconds that a byte of a blob takes on each connection.
+    pub fn pace(&self, nanoseconds: u64) {
+        self.0.pace.store(nanoseconds, SeqCst);
     }
 
     /// `127.0.0.1:PORT`
@@ -416,6 +424,10 @@ impl Read for Body<'_> {
         self.left -= got as u64;
         if self.part {
             self.state.received.fetch_add(got as u64, SeqCst);
+            let pace = self.state.pace.load(SeqCst) * got as u64;
+            if pace > 0 {
+                std::thread::sleep(Duration::from_nanos(pace));
+            }
         }
         Ok(got)
     }

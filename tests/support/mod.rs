@@ -1,7 +1,9 @@
 //! What the integration tests share: one file a server or tool.
 pub mod embedded;
+pub mod engine;
 mod envlock;
 mod faulty;
+pub mod file_system;
 mod gateway;
 mod index;
 mod registry;

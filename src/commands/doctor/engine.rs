@@ -1,21 +1,63 @@
-//! Docker's client, buildx and its builder, as far as `build` with the dockerfile engine needs
-//! them.
+//! Which engine a build would take, and Docker's client, buildx and its builder, which the dockerfile engine needs.
 
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::check::Check;
+use super::check::{Check, Level};
+use crate::spec::EngineChoice;
 
 /// A builder that does not answer in this time is taken for dead.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const INSTALL: &str = "install the Docker CLI with buildx (Debian and Ubuntu: docker-cli and \
-     docker-buildx; elsewhere: docs.docker.com/engine/install); `envlock resolve` works without";
+     docker-buildx; elsewhere: docs.docker.com/engine/install); the layers engine works without";
+
+/// The engine that `choice` comes to, then Docker. `own` names files that only BuildKit can build from.
+pub(super) async fn checks(choice: EngineChoice, own: &[String]) -> Vec<Check> {
+    let mut docker = docker_checks().await;
+    let works = docker.iter().all(|check| check.level == Level::Ok);
+    let is_needed =
+        choice == EngineChoice::Dockerfile || choice == EngineChoice::Auto && !own.is_empty();
+    if !is_needed {
+        docker.iter_mut().for_each(|check| check.level = check.level.min(Level::Warn));
+    }
+    docker.insert(0, engine(choice, own, works));
+    docker
+}
+
+fn engine(choice: EngineChoice, own: &[String], docker_works: bool) -> Check {
+    let name = "engine";
+    let files = own.join(", ");
+    match choice {
+        EngineChoice::Dockerfile => Check::ok(name, "dockerfile, as build.engine says"),
+        EngineChoice::Layers if own.is_empty() => {
+            Check::ok(name, "layers, as build.engine says; it needs no Docker")
+        }
+        EngineChoice::Layers => Check::fail(
+            name,
+            format!(
+                "layers, as build.engine says, and only BuildKit can run the project's own {files}"
+            ),
+            "set build.engine to \"auto\" or \"dockerfile\"",
+        ),
+        EngineChoice::Auto if !own.is_empty() => {
+            Check::ok(name, format!("dockerfile: only BuildKit can run the project's own {files}"))
+        }
+        EngineChoice::Auto if docker_works => Check::ok(
+            name,
+            "layers for build --push, or dockerfile where the base image lacks what the wheels need; dockerfile without --push",
+        ),
+        EngineChoice::Auto => Check::ok(
+            name,
+            "layers; a base image that lacks what the wheels need is refused, as Docker does not work",
+        ),
+    }
+}
 
 /// Docker's client, buildx, the builder; what comes after a failure is not looked at.
-pub(super) async fn checks() -> Vec<Check> {
+async fn docker_checks() -> Vec<Check> {
     let mut checks = Vec::new();
     let steps: [(&'static str, &[&str]); 3] = [
         ("docker", &["--version"]),
@@ -77,6 +119,18 @@ async fn docker(args: &[&str]) -> Result<String, String> {
 mod tests {
     use super::super::check::Level;
     use super::*;
+
+    #[test]
+    fn the_engine_that_a_build_would_take_is_said_with_its_reason() {
+        let own = ["docker/build/group.sh".to_owned()];
+        let found = |choice, own: &[String], docker| engine(choice, own, docker).found;
+        assert!(found(EngineChoice::Auto, &[], true).starts_with("layers for build --push"));
+        assert!(found(EngineChoice::Auto, &[], false).starts_with("layers; "));
+        let text = found(EngineChoice::Auto, &own, true);
+        assert!(text.starts_with("dockerfile: ") && text.ends_with("group.sh"), "{text}");
+        assert_eq!(engine(EngineChoice::Layers, &own, true).level, Level::Fail);
+        assert_eq!(engine(EngineChoice::Layers, &[], false).level, Level::Ok);
+    }
 
     #[test]
     fn only_builders_that_push_by_digest_are_good() {

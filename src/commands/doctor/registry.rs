@@ -1,17 +1,26 @@
 //! The registry that images go to, and the ones that bases come from.
 
 use super::check::{Check, Level};
+use crate::commands::{Context, embedded};
 use crate::net;
 use crate::reference;
 use crate::registry::{Client, Credentials};
-use crate::spec::Spec;
+use crate::spec::{EngineChoice, Spec};
 
 /// A base image and the destination, asked at the same time.
-pub(super) async fn checks(net: net::Client, spec: &Spec, asked: Option<&str>) -> Vec<Check> {
+pub(super) async fn checks(
+    context: &Context,
+    net: net::Client,
+    spec: &Spec,
+    asked: Option<&str>,
+) -> Vec<Check> {
+    let host = spec.base.runtime.split_once('/').map(|(host, _)| host);
+    // A base image may be in the project's own registry; where that cannot be served, the check says so.
+    let _serving = embedded::hold_for(context, host).await;
     let client = Client::new(net, &spec.registry, false);
     let destination = asked.or(spec.registry.destination.as_deref());
     let (base, destination) =
-        tokio::join!(base(&client, spec), registry(&client, spec, destination));
+        tokio::join!(base(&client, spec), registry(context, &client, spec, destination));
     vec![base, destination]
 }
 
@@ -24,11 +33,27 @@ async fn base(client: &Client, spec: &Spec) -> Check {
     }
 }
 
-async fn registry(client: &Client, spec: &Spec, destination: Option<&str>) -> Check {
+async fn registry(
+    context: &Context,
+    client: &Client,
+    spec: &Spec,
+    destination: Option<&str>,
+) -> Check {
     let name = "registry";
     let Some(destination) = destination else {
         let todo = "set [registry] destination in envlock.toml, or use --registry HOST[/PREFIX]";
-        return Check::warn(name, "no destination is set", todo);
+        if spec.build.engine == EngineChoice::Dockerfile {
+            return Check::warn(name, "no destination is set", todo);
+        }
+        let own = embedded::address();
+        return match embedded::probe(context).await {
+            Ok(()) => {
+                let found =
+                    format!("none is set: the layers engine fills the project's own, {own}");
+                Check::ok(name, found)
+            }
+            Err(failure) => Check::error(name, Level::Warn, &*failure.report),
+        };
     };
     let image = spec.images.first().map_or("envlock", |image| image.name.as_str());
     let text = format!("{}/{image}", destination.trim_end_matches('/'));

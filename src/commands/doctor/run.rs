@@ -6,6 +6,7 @@ use super::check::{Check, Level};
 use super::{engine, files, registry, releases};
 use crate::cli::Doctor;
 use crate::commands::Context;
+use crate::engine::dockerfile::Recipe;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::net::{Client, Retry};
 
@@ -34,14 +35,17 @@ pub async fn run(args: Doctor, context: &Context) -> CommandResult {
         match &spec {
             Some(spec) => {
                 let mut checks =
-                    registry::checks(net.clone(), spec, args.registry.as_deref()).await;
+                    registry::checks(context, net.clone(), spec, args.registry.as_deref()).await;
                 checks.push(releases::check(net, context, spec).await);
                 checks
             }
             None => Vec::new(),
         }
     };
-    let (engines, registries) = tokio::join!(engine::checks(), registries);
+    let choice = spec.as_ref().map(|spec| spec.build.engine).unwrap_or_default();
+    let recipe = Recipe::of(&context.folder)?;
+    let own = recipe.changed_files(&context.folder)?;
+    let (engines, registries) = tokio::join!(engine::checks(choice, &own), registries);
     checks.extend(engines);
     checks.extend(registries);
 

@@ -8,7 +8,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use serde::Serialize;
 
-use super::target;
+use super::{gpus, target};
 use crate::cli::Resolve;
 use crate::commands::{Context, driver, embedded};
 use crate::cuda::CudaTag;
@@ -190,11 +190,14 @@ async fn resolve(
     };
     let candidates: Vec<_> = chosen.iter().map(|c| c.candidate.clone()).collect();
     let facts = catalog.wheel_facts(&candidates).await?;
+    let hashes = candidates.iter().zip(&facts).map(|(candidate, facts)| (candidate, facts.sha256));
+    let arch_list = gpus::arch_list(spec, old, hashes, &catalog, &context.ui).await?;
     catalog.remember().await;
     bar.finish();
     // Thousands of versions are given back while the lock is written, not before.
     std::thread::spawn(move || drop(catalog));
     let mut lock = lock::assemble(spec, pins, chosen.into_iter().zip(facts).collect());
+    lock.target.arch_list = arch_list;
     // Layers of wheels that are still chosen are still what they were.
     let keys = image::layer_keys(&lock, spec);
     let layers = old.into_iter().flat_map(|old| &old.layers);

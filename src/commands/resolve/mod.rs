@@ -1,5 +1,6 @@
 //! `envlock resolve`: spec → env.lock.
 mod command;
+mod gpus;
 mod target;
 
 pub use command::run;
