@@ -35,6 +35,16 @@ engine() {
   fi
 }
 
+# Other people's programs, which must accept what envlock pushed.
+judges() {
+  if ENVLOCK_TEST_TOOLS=$("$CI/engine.sh" tool cosign oras crane); then
+    export ENVLOCK_TEST_TOOLS
+  else
+    unset ENVLOCK_TEST_TOOLS
+    say "without cosign, oras and crane the tests that ask them leave that out"
+  fi
+}
+
 documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps --document-private-items; }
 
 # small_stack FOLDER OPTION…: in a folder of its own, so that it starts from nothing every time.
@@ -73,6 +83,7 @@ step "tools" tools
 step "cargo fmt --check" cargo fmt --check
 step "shellcheck" shell_scripts
 if [ "${ENVLOCK_TEST_ENGINE:-1}" != 0 ]; then step "a Docker engine and a registry" engine; fi
+step "cosign, oras and crane" judges
 step "clippy" cargo clippy --locked --all-targets --quiet -- -D warnings
 step "documentation" documentation
 step "cargo test" cargo test --locked

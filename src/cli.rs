@@ -1,6 +1,7 @@
 //! The command line. One struct a command; `commands/` has a file of the same name for each.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
@@ -75,6 +76,12 @@ pub enum Command {
     Status(Status),
     /// The releases so far
     History(History),
+    /// What is known of an image, and the lock it was built from
+    Inspect(Inspect),
+    /// Hold lock, layers, bill of materials, provenance and signatures of images against each other
+    Verify(Verify),
+    /// Remove releases that are older than the kept ones and in no role
+    Prune(Prune),
     /// Where downloads and index answers are kept, and making room there
     Cache(Cache),
     /// Serve the images under .envlock/registry to this machine: a registry without a registry
@@ -287,6 +294,12 @@ pub struct Rollback {
     /// Plain http to a registry that is not on loopback
     #[arg(long)]
     pub insecure: bool,
+    /// Restore env.releases.jsonl first, from the records that `build --push` left in the registry
+    #[arg(long)]
+    pub from_registry: bool,
+    /// Where those records are; where config.yaml's images are, and `registry.destination`, when absent
+    #[arg(long, value_name = "HOST[/PREFIX]", requires = "from_registry")]
+    pub registry: Option<String>,
 }
 
 /// `envlock status`
@@ -299,7 +312,62 @@ pub struct Status {
 
 /// `envlock history`
 #[derive(Debug, Clone, Default, Args)]
-pub struct History {}
+pub struct History {
+    /// Read the history from the registry; env.releases.jsonl is written where it is missing
+    #[arg(long)]
+    pub from_registry: bool,
+    /// Where its records are; where config.yaml's images are, and `registry.destination`, when absent
+    #[arg(long, value_name = "HOST[/PREFIX]", requires = "from_registry")]
+    pub registry: Option<String>,
+    /// Plain http to a registry that is not on loopback
+    #[arg(long, requires = "from_registry")]
+    pub insecure: bool,
+}
+
+/// `envlock inspect`
+#[derive(Debug, Clone, Args)]
+pub struct Inspect {
+    /// HOST/NAME@sha256:…, HOST/NAME:TAG, an image of the last release, or a digest that is in a repository of this project
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// Print the env.lock it was built from, byte for byte, and nothing else
+    #[arg(long, conflicts_with = "json")]
+    pub lock: bool,
+    /// Plain http to a registry that is not on loopback
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// `envlock verify`
+#[derive(Debug, Clone, Args)]
+pub struct Verify {
+    /// As for inspect; the images of the last release when none is named
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Check where they came from, without starting them
+    #[arg(long, required = true)]
+    pub supply: bool,
+    /// Plain http to a registry that is not on loopback
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// `envlock prune`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Prune {
+    /// Also in the registries of the releases; without it only what is in this folder
+    #[arg(long)]
+    pub registry: bool,
+    /// How many builds stay, instead of `release.keep`
+    #[arg(long, value_name = "K")]
+    pub keep: Option<NonZeroUsize>,
+    /// Say what would be removed, remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Plain http to a registry that is not on loopback
+    #[arg(long)]
+    pub insecure: bool,
+}
 
 /// `envlock cache`
 #[derive(Debug, Clone, Args)]

@@ -3,14 +3,17 @@
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::Context;
+use super::{Context, kept};
 use crate::cli::History;
-use crate::exit::{CommandResult, Exit};
+use crate::exit::{CommandResult, Exit, Failure};
 use crate::release::{self, Kind, Record};
 
 /// Runs `envlock history`.
-pub fn run(_args: &History, context: &Context) -> CommandResult {
-    let (_, history) = release::read_history(&context.folder)?;
+pub async fn run(args: History, context: &Context) -> CommandResult {
+    let history = match args.from_registry {
+        true => recalled(&args, context).await?,
+        false => release::read_history(&context.folder)?.1,
+    };
     if let Some(torn) = &history.torn {
         context.ui.warn(format!(
             "line {} of {} is cut off and not shown: {}",
@@ -36,6 +39,25 @@ pub fn run(_args: &History, context: &Context) -> CommandResult {
     }
     context.ui.result(text);
     Ok(Exit::Ok)
+}
+
+/// The registry's history; it is written here where there is none.
+async fn recalled(args: &History, context: &Context) -> Result<release::History, Failure> {
+    let spec = context.spec()?;
+    let client = context.registry(&spec, args.insecure)?;
+    let recalled = kept::recall(context, &spec, &client, args.registry.as_deref()).await?;
+    let project = context.lock_project()?;
+    match release::read_history(&context.folder)? {
+        (None, _) => kept::restore(context, &project, &recalled)?,
+        (Some(bytes), _) if bytes == recalled.history.bytes() => {}
+        (Some(_), _) => {
+            let file = release::FILE_NAME;
+            context
+                .ui
+                .warn(format!("{file} says something else than the registry; it is left alone"));
+        }
+    }
+    Ok(recalled.history)
 }
 
 fn line(record: &Record, runs: bool) -> String {

@@ -10,14 +10,18 @@ mod embedded;
 pub mod export;
 pub mod history;
 pub mod init;
+pub mod inspect;
+mod kept;
 mod live;
 pub mod matrix;
 pub mod outdated;
+pub mod prune;
 pub mod resolve;
 pub mod rollback;
 mod run;
 pub mod serve;
 pub mod status;
+pub mod verify;
 pub mod why;
 
 pub use context::Context;

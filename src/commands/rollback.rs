@@ -4,18 +4,22 @@
 use camino::Utf8Path;
 use serde_json::json;
 
-use super::{Context, after, embedded};
+use super::{Context, after, embedded, kept};
 use crate::cli::Rollback;
 use crate::config::unified;
 use crate::exit::{CommandResult, Exit, Failure};
-use crate::release::{self, Error, Plan, Published};
+use crate::release::{self, Error, History, Plan, ProjectLock, Published};
+use crate::{keep, registry};
 
 /// Runs `envlock rollback`.
 pub async fn run(args: Rollback, context: &Context) -> CommandResult {
     let spec = context.spec()?;
     let registry = context.registry(&spec, args.insecure)?;
     let project = if args.dry_run { None } else { Some(context.lock_project()?) };
-    let (_, history) = release::read_history(&context.folder)?;
+    let history = match args.from_registry {
+        true => restored(&args, project.as_ref(), &registry, context).await?,
+        false => release::read_history(&context.folder)?.1,
+    };
     let to = args.to.as_ref().map(|wanted| history.find(wanted)).transpose()?;
     let plan = release::decide(&history, to, |file: &Utf8Path| {
         release::read_config(&context.folder, file)
@@ -46,7 +50,17 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
         }
         return Ok(Exit::Ok);
     };
-    let published = release::roll_back(&project, &plan, lock_bytes)?;
+    let mut draft = release::draft_rollback(&project, &plan, lock_bytes)?;
+    let lock = plan.target.lock.and_then(|sha| release::find_lock(&context.folder, sha).ok());
+    let images = plan.target.images.keys().cloned().collect();
+    // The way back must not depend on what the registry takes.
+    match keep::announce(&registry, &mut draft, lock.as_deref(), &images).await {
+        Ok(warnings) => warnings.iter().for_each(|warning| context.ui.warn(warning)),
+        Err(error) => {
+            context.ui.warn(format!("the registry has no record of this rollback: {error}"))
+        }
+    }
+    let published = draft.write(&project)?;
     report(context, &plan, &published, false);
     // What runs next may be another envlock.
     drop(project);
@@ -56,6 +70,22 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
         after::run(context, command, plan.target.release).await?;
     }
     Ok(Exit::Ok)
+}
+
+/// The history from the registry, on disk unless nothing is to be written.
+async fn restored(
+    args: &Rollback,
+    project: Option<&ProjectLock>,
+    registry: &registry::Client,
+    context: &Context,
+) -> Result<History, Failure> {
+    kept::refuse_present(context)?;
+    let spec = context.spec()?;
+    let recalled = kept::recall(context, &spec, registry, args.registry.as_deref()).await?;
+    if let Some(project) = project {
+        kept::restore(context, project, &recalled)?;
+    }
+    Ok(recalled.history)
 }
 
 fn old_lock(plan: &Plan, context: &Context) -> Result<Vec<u8>, Failure> {

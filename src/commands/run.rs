@@ -3,8 +3,8 @@
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    Context, build, cache, completions, doctor, export, history, init, matrix, outdated, resolve,
-    rollback, serve, status, why,
+    Context, build, cache, completions, doctor, export, history, init, inspect, matrix, outdated,
+    prune, resolve, rollback, serve, status, verify, why,
 };
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
@@ -55,7 +55,10 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Why(args) => why::run(&args, context),
         Command::Outdated(args) => outdated::run(args, context).await,
         Command::Matrix(args) => matrix::run(args, context).await,
-        Command::History(args) => history::run(&args, context),
+        Command::History(args) => history::run(args, context).await,
+        Command::Inspect(args) => inspect::run(args, context).await,
+        Command::Verify(args) => verify::run(args, context).await,
+        Command::Prune(args) => prune::run(args, context).await,
         Command::Cache(args) => cache::run(&args, context),
         Command::Serve(args) => serve::run(args, context).await,
         Command::Init(args) => init::run(&args, context),

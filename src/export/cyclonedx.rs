@@ -5,19 +5,71 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::digest::Sha256;
+use crate::digest::{Digest, Sha256};
 use crate::lock::{BasePin, Lock, Package, PythonPin};
-use crate::reference;
+use crate::reference::{self, PinnedReference};
+use crate::spec::GroupName;
 
-/// What the bill is of.
+/// What the bill of a lock is of.
 const ROOT: &str = "env.lock";
+
+/// An image whose bill is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct BillOf<'a> {
+    /// The image.
+    pub image: &'a PinnedReference,
+    /// The groups it is made of, those of the images it continues included.
+    pub groups: &'a [GroupName],
+    /// The digest of its base image.
+    pub base: Digest,
+}
 
 /// The lock as a bill of materials. The same lock gives the same bytes; `time` is in it when given.
 pub fn cyclonedx(lock: &Lock, lock_sha256: Sha256, time: Option<Timestamp>) -> String {
+    let component = json!({
+        "type": "application",
+        "bom-ref": ROOT,
+        "name": ROOT,
+        "version": lock_sha256.to_string(),
+        "hashes": [sha256(lock_sha256)],
+        "properties": properties(lock),
+    });
     let bases = [("runtime", &lock.base.runtime), ("devel", &lock.base.devel)];
-    let mut components = vec![python(&lock.python)];
-    components.extend(bases.iter().map(|(role, pin)| base(role, pin)));
-    components.extend(lock.packages.iter().map(library));
+    bill(lock, component, &bases, lock_sha256, time)
+}
+
+/// What of the lock is in one image, as a bill of materials of that image. The same image gives the same bytes.
+pub fn cyclonedx_of_image(lock: &Lock, lock_sha256: Sha256, of: BillOf) -> String {
+    let packages = lock.packages.iter().filter(|package| of.groups.contains(&package.group));
+    let inside = Lock { packages: packages.cloned().collect(), ..lock.clone() };
+    let digest = of.image.digest();
+    let mut properties = properties(lock);
+    let groups: Vec<_> = of.groups.iter().map(GroupName::as_str).collect();
+    properties.push(property("envlock:groups", &groups.join(",")));
+    properties.push(property("envlock:lock-sha256", &lock_sha256.to_string()));
+    let place = format!("{}/{}", of.image.registry(), of.image.repository());
+    let name = of.image.repository().rsplit('/').next().unwrap_or_default();
+    let purl = format!(
+        "pkg:oci/{name}@{}?repository_url={}",
+        escaped(&digest.to_string()),
+        escaped(&place)
+    );
+    let component = json!({
+        "type": "container",
+        "bom-ref": purl,
+        "name": place,
+        "version": digest.to_string(),
+        "hashes": [sha256(digest.0)],
+        "purl": purl,
+        "properties": properties,
+    });
+    let bases = [("runtime", &lock.base.runtime), ("devel", &lock.base.devel)];
+    let own = |pin: &BasePin| pin.digests.is_some_and(|d| d.platform_digest == of.base);
+    let base: Vec<_> = bases.into_iter().filter(|(_, pin)| own(pin)).take(1).collect();
+    bill(&inside, component, &base, digest.0, None)
+}
+
+fn properties(lock: &Lock) -> Vec<Value> {
     let target = &lock.target;
     let mut properties = vec![
         property("envlock:platform", &target.platform),
@@ -28,18 +80,25 @@ pub fn cyclonedx(lock: &Lock, lock_sha256: Sha256, time: Option<Timestamp>) -> S
     properties
         .extend(target.arch_list.iter().map(|arch| property("envlock:arch", &arch.to_string())));
     properties.extend(lock.profile.as_ref().map(|p| property("envlock:profile", p.as_str())));
+    properties
+}
+
+fn bill(
+    lock: &Lock,
+    component: Value,
+    bases: &[(&str, &BasePin)],
+    serial: Sha256,
+    time: Option<Timestamp>,
+) -> String {
+    let root = component["bom-ref"].as_str().unwrap_or(ROOT).to_owned();
+    let mut components = vec![python(&lock.python)];
+    components.extend(bases.iter().map(|(role, pin)| base(role, pin)));
+    components.extend(lock.packages.iter().map(library));
     let mut metadata = json!({
         "tools": { "components": [{
             "type": "application", "name": "envlock", "version": env!("CARGO_PKG_VERSION"),
         }] },
-        "component": {
-            "type": "application",
-            "bom-ref": ROOT,
-            "name": ROOT,
-            "version": lock_sha256.to_string(),
-            "hashes": [sha256(lock_sha256)],
-            "properties": properties,
-        },
+        "component": component,
     });
     if let Some(time) = time {
         metadata["timestamp"] = json!(time.to_string());
@@ -48,11 +107,11 @@ pub fn cyclonedx(lock: &Lock, lock_sha256: Sha256, time: Option<Timestamp>) -> S
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": format!("urn:uuid:{}", uuid(lock_sha256)),
+        "serialNumber": format!("urn:uuid:{}", uuid(serial)),
         "version": 1,
         "metadata": metadata,
         "components": components,
-        "dependencies": dependencies(lock, &components),
+        "dependencies": dependencies(lock, &root, &components),
     });
     format!("{bill:#}\n")
 }
@@ -115,9 +174,10 @@ fn base(role: &str, pin: &BasePin) -> Value {
 }
 
 /// What each component needs; the lock itself needs what was asked for, Python and the bases.
-fn dependencies(lock: &Lock, components: &[Value]) -> Vec<Value> {
+fn dependencies(lock: &Lock, root: &str, components: &[Value]) -> Vec<Value> {
     let asked = lock.packages.iter().filter(|p| !p.requested.is_empty()).map(purl);
-    let own = ["python", "base:runtime", "base:devel"].map(str::to_owned).into_iter();
+    let refs = components.iter().filter_map(|component| component["bom-ref"].as_str());
+    let own = refs.filter(|of| !of.starts_with("pkg:")).map(str::to_owned);
     let mut needs: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for package in &lock.packages {
         for by in package.required_by.iter().filter_map(|by| lock.package(by)) {
@@ -125,7 +185,7 @@ fn dependencies(lock: &Lock, components: &[Value]) -> Vec<Value> {
         }
     }
     let entry = |of: &str, on: Vec<String>| json!({ "ref": of, "dependsOn": on });
-    let mut graph = vec![entry(ROOT, own.chain(asked).collect())];
+    let mut graph = vec![entry(root, own.chain(asked).collect())];
     let refs = components.iter().filter_map(|component| component["bom-ref"].as_str());
     graph.extend(refs.map(|of| entry(of, needs.remove(of).unwrap_or_default())));
     graph
@@ -168,6 +228,18 @@ mod tests {
         assert_eq!(text, cyclonedx(&lock.clone(), Sha256::of("lock"), None));
         assert!(!text.contains("timestamp"));
         insta::assert_snapshot!(text.replace(env!("CARGO_PKG_VERSION"), "[version]"));
+        let image = PinnedReference::new("r.example:5000", "team/ray-runtime", Digest::of("image"));
+        let groups = [lock.packages[0].group.clone()];
+        let base = lock.base.runtime.digests.unwrap().platform_digest;
+        let of = BillOf { image: &image, groups: &groups, base };
+        let own = cyclonedx_of_image(&lock, Sha256::of("lock"), of);
+        let read: Value = serde_json::from_str(&own).unwrap();
+        assert_eq!(read["metadata"]["component"]["version"], image.digest().to_string());
+        let inside = lock.packages.iter().filter(|p| p.group == groups[0]).count();
+        let list = read["components"].as_array().unwrap();
+        assert_eq!(list.iter().filter(|c| c["type"] == "library").count(), inside);
+        assert_eq!(list.iter().filter(|c| c["type"] == "container").count(), 1);
+        assert!(inside < lock.packages.len());
         let timed = cyclonedx(&lock, Sha256::of("lock"), Timestamp::from_second(0).ok());
         assert!(timed.contains("\"timestamp\": \"1970-01-01T00:00:00Z\""));
     }

@@ -18,7 +18,7 @@ pub struct Destination {
 }
 
 /// `HOST[:PORT]/NAME`: where one image goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Repository {
     /// `HOST[:PORT]`
     pub registry: String,
@@ -64,6 +64,11 @@ impl FromStr for Destination {
 }
 
 impl Repository {
+    /// Where an image is.
+    pub fn of(image: &PinnedReference) -> Self {
+        Repository { registry: image.registry().to_owned(), name: image.repository().to_owned() }
+    }
+
     /// The image of this digest there.
     pub fn pinned(&self, digest: Digest) -> PinnedReference {
         PinnedReference::new(&self.registry, &self.name, digest)

@@ -107,6 +107,18 @@ impl Client {
         }
     }
 
+    /// From now on tokens for this repository must also allow deleting.
+    pub(super) fn ask_to_delete(&self, address: &Address) {
+        let mut known = self.known();
+        let scopes = known.scopes.entry(place(address)).or_default();
+        let wanted = format!("repository:{}:pull,push,delete", address.repository);
+        if !scopes.contains(&wanted) {
+            // The widest comes first: it is the one that is asked for alone where more are refused.
+            scopes.insert(0, wanted);
+            known.authorizations.remove(&place(address));
+        }
+    }
+
     /// Gets a header that meets the challenge, unless another task got one since `stale` was sent.
     pub(super) async fn renew(
         &self,

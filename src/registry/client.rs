@@ -68,9 +68,22 @@ impl Client {
         address: &Address,
         path: &str,
     ) -> Result<Option<(HeaderMap, Bytes)>, Error> {
+        let url = self.url(address, path).await?;
+        self.document_at(address, &url).await
+    }
+
+    /// The same at any address, such as the next page of a list.
+    pub(super) async fn document_at(
+        &self,
+        address: &Address,
+        url: &Url,
+    ) -> Result<Option<(HeaderMap, Bytes)>, Error> {
         let mut budget = self.budget();
         loop {
-            let mut answer = self.send(address, Method::GET, path, &accept()).await?;
+            let (none, asked) = (Bytes::new(), &mut self.budget());
+            let wanted = accept();
+            let sent = self.send_to(address, Method::GET, url, &wanted, none, asked);
+            let mut answer = sent.await?;
             match answer.status() {
                 StatusCode::OK => {}
                 StatusCode::NOT_FOUND => return Ok(None),
@@ -86,7 +99,7 @@ impl Client {
                 }
                 if body.len() > LONGEST_DOCUMENT {
                     let cause = format!("it is longer than {LONGEST_DOCUMENT} bytes");
-                    return Err(address.malformed(path, cause));
+                    return Err(address.malformed(url.path(), cause));
                 }
             };
             let paused = self.net.pause(answer.url(), broken, &mut budget).await;

@@ -2,6 +2,7 @@
 //! proves that what was pushed is there. Identity is always a digest of bytes that were hashed here.
 mod access;
 mod address;
+mod artifact;
 mod authorize;
 mod blob;
 mod client;
@@ -19,12 +20,15 @@ mod model;
 mod pin;
 mod push;
 mod read_back;
+mod referrers;
 mod session;
 mod start;
 pub(crate) mod system;
+mod tags;
 mod upload;
 mod uploads;
 
+pub use artifact::{Artifact, Found, Part, Subject};
 pub use blob::{Blob, Held, Source};
 pub use client::Client;
 pub use credentials::{Credentials, credentials_for};
@@ -35,4 +39,6 @@ pub use model::{Descriptor, ImageConfig, Manifest};
 pub use pin::BaseImage;
 pub use push::{Placed, Push, Pushed};
 pub use read_back::Image;
+pub use referrers::Referrer;
 pub use system::BaseSystem;
+pub use tags::Deleted;

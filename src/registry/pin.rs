@@ -174,7 +174,7 @@ impl Address {
 }
 
 /// The digest of `bytes`, which must be the expected one and the one the registry states.
-fn prove(
+pub(super) fn prove(
     address: &Address,
     what: &str,
     headers: &HeaderMap,

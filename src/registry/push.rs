@@ -183,7 +183,8 @@ impl Client {
     pub async fn put_manifest(&self, to: &Repository, manifest: &Bytes) -> Result<Digest, Error> {
         let digest = Digest::of(manifest);
         let pinned = to.pinned(digest);
-        self.put(&Address::pinned(&pinned), manifest, &digest.to_string()).await
+        self.put(&Address::pinned(&pinned), manifest, &digest.to_string()).await?;
+        Ok(digest)
     }
 
     /// Makes a tag mean this manifest. A tag that does so already is left alone: some registries
@@ -201,10 +202,17 @@ impl Client {
         if now.is_some_and(|headers| stated(&headers) == Some(digest)) {
             return Ok(digest);
         }
-        self.put(&address, manifest, tag).await
+        self.put(&address, manifest, tag).await?;
+        Ok(digest)
     }
 
-    async fn put(&self, address: &Address, manifest: &Bytes, name: &str) -> Result<Digest, Error> {
+    /// Puts a manifest under a digest or tag; the answer's headers.
+    pub(super) async fn put(
+        &self,
+        address: &Address,
+        manifest: &Bytes,
+        name: &str,
+    ) -> Result<HeaderMap, Error> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Typed {
@@ -227,7 +235,7 @@ impl Client {
             return Err(refused(address, answer).await);
         }
         address.check(stated(answer.headers()), digest)?;
-        Ok(digest)
+        Ok(answer.headers().clone())
     }
 }
 

@@ -65,6 +65,24 @@ impl History {
         Ok(bytes)
     }
 
+    /// The file's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The file's bytes up to the line of this release, as they were when it was new.
+    pub fn upto(&self, number: u64) -> Option<Vec<u8>> {
+        let at = self.records.iter().position(|record| record.number == number)?;
+        let mut lines = self.bytes.split_inclusive(|b| *b == b'\n');
+        let (mut kept, mut seen) = (Vec::new(), 0);
+        while seen <= at {
+            let line = lines.next()?;
+            seen += usize::from(!line.trim_ascii().is_empty());
+            kept.extend_from_slice(line);
+        }
+        Some(kept)
+    }
+
     /// The number of the next release.
     pub fn next_number(&self) -> u64 {
         self.records.last().map_or(1, |record| record.number + 1)
@@ -108,6 +126,8 @@ mod tests {
         assert_eq!((history.records.len(), history.next_number()), (2, 3));
         let more = history.with(&record(3, Kind::Rollback { to: 1 }, &[])).unwrap();
         assert!(more.starts_with(&bytes));
+        assert_eq!(History::parse(&more).unwrap().upto(2).unwrap(), bytes);
+        assert_eq!(history.upto(9), None);
         let cut = &bytes[..bytes.len() - 1];
         let joined = History::parse(cut).unwrap().with(&record(3, Kind::Build, &[])).unwrap();
         assert_eq!(History::parse(&joined).unwrap().records.len(), 3);

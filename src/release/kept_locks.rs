@@ -1,5 +1,7 @@
 //! A copy of each released env.lock, so that `rollback --lock` has it back byte for byte.
 
+use std::collections::BTreeSet;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::disk::Sync;
@@ -12,8 +14,8 @@ fn path(folder: &Utf8Path, sha256: Sha256) -> Utf8PathBuf {
     folder.join(FOLDER).join("locks").join(format!("{sha256}.lock"))
 }
 
-/// Keeps a copy of a lock.
-pub(super) fn keep(folder: &Utf8Path, text: &str) -> Result<Sha256, Error> {
+/// Keeps a copy of a lock. Errors: [`Error::File`].
+pub fn keep(folder: &Utf8Path, text: &str) -> Result<Sha256, Error> {
     let sha256 = Sha256::of(text);
     let path = path(folder, sha256);
     if fs_err::read(&path).is_ok_and(|bytes| Sha256::of(bytes) == sha256) {
@@ -33,6 +35,23 @@ pub fn find(folder: &Utf8Path, sha256: Sha256) -> Result<Vec<u8>, Error> {
     kept.filter(|bytes| Sha256::of(bytes) == sha256)
         .or_else(|| names(folder).find_map(|name| git::find_version(folder, &name, sha256)))
         .ok_or(Error::LockLost { sha256 })
+}
+
+/// Removes the copies that are not among `needed`, unless `dry_run`; how many. Errors: [`Error::File`].
+pub fn retain(folder: &Utf8Path, needed: &BTreeSet<Sha256>, dry_run: bool) -> Result<u64, Error> {
+    let locks = folder.join(FOLDER).join("locks");
+    let mut removed = 0;
+    for entry in locks.read_dir_utf8().into_iter().flatten().flatten() {
+        let name = entry.file_name().strip_suffix(".lock").and_then(|name| name.parse().ok());
+        let Some(sha256) = name else { continue };
+        if !needed.contains(&sha256) {
+            removed += 1;
+            if !dry_run {
+                fs_err::remove_file(entry.path()).map_err(Error::file(entry.path(), "removed"))?;
+            }
+        }
+    }
+    Ok(removed)
 }
 
 /// env.lock, and the locks of profiles that lie beside it.

@@ -1,6 +1,7 @@
 //! What was released, when and by whom; and the change of several files together or not at all.
 mod check;
 mod disk;
+mod draft;
 mod error;
 mod git;
 mod history;
@@ -15,16 +16,19 @@ mod transaction;
 mod wanted;
 
 pub use check::ImageCheck;
+pub use draft::Draft;
 pub use error::Error;
 pub use git::{GitFacts, file_at};
 pub use history::{FILE_NAME, History, Torn};
-pub use kept_locks::{file_of as lock_file_of, find as find_lock};
+pub use kept_locks::{
+    file_of as lock_file_of, find as find_lock, keep as keep_lock, retain as retain_locks,
+};
 pub use model::{FORMAT, FileEdit, Kind, Record};
 pub use presence::prove;
 pub use project_lock::{FOLDER, ProjectLock, hold_build, hold_build_now};
 pub use publish::{
-    Publication, Published, config_files, preview, preview_rollback, publish, read_config,
-    read_history, roll_back,
+    Publication, Published, config_files, draft, draft_rollback, preview, preview_rollback,
+    publish, read_config, read_history, roll_back,
 };
 pub use rollback::{Conflict, Plan, decide};
 pub use state::{Place, State};

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::history::FILE_NAME;
 use super::{
-    Error, FORMAT, FileChange, FileEdit, GitFacts, History, Kind, Plan, ProjectLock, Record, disk,
-    kept_locks,
+    Draft, Error, FORMAT, FileChange, FileEdit, GitFacts, History, Kind, Plan, ProjectLock, Record,
+    disk, kept_locks,
 };
 use crate::config::{self, Edit};
 use crate::digest::Sha256;
@@ -50,6 +50,11 @@ pub fn preview(folder: &Utf8Path, publication: &Publication<'_>) -> Result<Strin
 /// release: all files or none. An image of an earlier release that is not among these keeps its place in
 /// the record. Errors: [`Error`]; then nothing was changed.
 pub fn publish(project: &ProjectLock, publication: &Publication<'_>) -> Result<Published, Error> {
+    draft(project, publication)?.write(project)
+}
+
+/// What [`publish`] would write, decided under the same lock. Errors: those of `publish` that come before writing.
+pub fn draft(project: &ProjectLock, publication: &Publication<'_>) -> Result<Draft, Error> {
     let folder = project.folder();
     let (before, history) = read_history(folder)?;
     let mut prepared = prepare(folder, &edits(folder, publication)?)?;
@@ -57,7 +62,7 @@ pub fn publish(project: &ProjectLock, publication: &Publication<'_>) -> Result<P
     let mut images = current.images;
     images.extend(publication.images.iter().map(|(name, image)| (name.clone(), image.clone())));
     if prepared.edits.is_empty() && history.current()?.images == images {
-        return Ok(Published { record: None, diff: prepared.diff });
+        return Ok(unchanged(before, history, prepared));
     }
     if let Some(file) = publication.lock_file {
         let (before, after) = (disk::read(&folder.join(file))?, publication.lock_text.as_bytes());
@@ -69,8 +74,8 @@ pub fn publish(project: &ProjectLock, publication: &Publication<'_>) -> Result<P
     let sha256 = kept_locks::keep(folder, publication.lock_text)?;
     let engine = Some(publication.engine.to_owned());
     let record = record(folder, &history, Kind::Build, &prepared, images, Some(sha256), engine);
-    write(project, before, &history, &record, prepared.changes)?;
-    Ok(Published { record: Some(record), diff: prepared.diff })
+    let Prepared { changes, diff, .. } = prepared;
+    Ok(Draft { record: Some(record), before, history, changes, diff })
 }
 
 /// The diff that [`roll_back`] would make, env.lock left out.
@@ -85,6 +90,15 @@ pub fn roll_back(
     plan: &Plan,
     lock_bytes: Option<Vec<u8>>,
 ) -> Result<Published, Error> {
+    draft_rollback(project, plan, lock_bytes)?.write(project)
+}
+
+/// What [`roll_back`] would write, decided under the same lock.
+pub fn draft_rollback(
+    project: &ProjectLock,
+    plan: &Plan,
+    lock_bytes: Option<Vec<u8>>,
+) -> Result<Draft, Error> {
     let folder = project.folder();
     let (before, history) = read_history(folder)?;
     let mut prepared = prepare(folder, &plan.edits)?;
@@ -97,14 +111,14 @@ pub fn roll_back(
     }
     let same = history.current()?.release == plan.target.release;
     if prepared.changes.is_empty() && same {
-        return Ok(Published { record: None, diff: prepared.diff });
+        return Ok(unchanged(before, history, prepared));
     }
     let target = &plan.target;
     let kind = Kind::Rollback { to: target.release };
     let (images, engine) = (target.images.clone(), target.engine.clone());
     let record = record(folder, &history, kind, &prepared, images, target.lock, engine);
-    write(project, before, &history, &record, prepared.changes)?;
-    Ok(Published { record: Some(record), diff: prepared.diff })
+    let Prepared { changes, diff, .. } = prepared;
+    Ok(Draft { record: Some(record), before, history, changes, diff })
 }
 
 /// The history's bytes, if there is such a file, and what they say.
@@ -190,16 +204,8 @@ fn record(
     }
 }
 
-fn write(
-    project: &ProjectLock,
-    before: Option<Vec<u8>>,
-    history: &History,
-    record: &Record,
-    mut changes: Vec<FileChange>,
-) -> Result<(), Error> {
-    let after = history.with(record)?;
-    changes.push(FileChange { file: FILE_NAME.into(), before, after });
-    project.commit(&changes)
+fn unchanged(before: Option<Vec<u8>>, history: History, prepared: Prepared) -> Draft {
+    Draft { record: None, before, history, changes: vec![], diff: prepared.diff }
 }
 
 /// A file that roles are in. Errors: [`Error::File`] also when it does not exist.

@@ -11,12 +11,12 @@ use toml::Spanned;
 use url::Url;
 
 use super::tables::{
-    File, GroupTable, ImageTable, Ordered, PackageTable, SourceTable, TargetPlaceTable,
+    File, GroupTable, ImageTable, Ordered, PackageTable, SignTable, SourceTable, TargetPlaceTable,
 };
 use super::{
     BaseSpec, BuildSpec, ConfigSpec, Error, GroupSpec, ImageSpec, ProfileName, PythonSpec,
-    RegistrySpec, ReleaseSpec, SourceKind, SourceName, SourceSpec, Spec, TargetPlace, TargetSpec,
-    WISH, Wish, cut_off,
+    RegistrySpec, ReleaseSpec, SignSpec, SignWith, SourceKind, SourceName, SourceSpec, Spec,
+    TargetPlace, TargetSpec, WISH, Wish, cut_off,
 };
 use crate::config::BadPath;
 use crate::cuda::CudaTag;
@@ -182,7 +182,11 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
             roles: file.config.roles,
             targets,
         },
-        release: ReleaseSpec { after: file.release.after },
+        release: ReleaseSpec {
+            after: file.release.after,
+            keep: file.release.keep.unwrap_or_else(|| ReleaseSpec::default().keep),
+        },
+        sign: file.sign.map(|table| sign(table, place)).transpose()?,
     })
 }
 
@@ -207,6 +211,26 @@ fn targets(
         }
     };
     tables.into_iter().map(target).collect()
+}
+
+fn sign(table: SignTable, place: &Place) -> Result<SignSpec, Error> {
+    let start = place.text.find("[sign]").unwrap_or(0);
+    let wrong = |message: &str, help: &str| Err(place.at(start..start + 6, message, help));
+    let SignTable { key, public_key, keyless, identity, issuer, transparency_log } = table;
+    let with = match (key, keyless) {
+        (Some(key), false) if identity.is_none() && issuer.is_none() => {
+            SignWith::Key { key, public_key }
+        }
+        (None, true) if public_key.is_none() => SignWith::Keyless { identity, issuer },
+        (None, false) => {
+            return wrong("[sign] names no key", "set key = \"cosign.key\", or keyless = true");
+        }
+        _ => {
+            let help = "public-key belongs to key; identity and issuer to keyless = true";
+            return wrong("[sign] mixes a key with keyless signing", help);
+        }
+    };
+    Ok(SignSpec { with, log: transparency_log.unwrap_or(true) })
 }
 
 fn image_reference(text: Spanned<String>, place: &Place) -> Result<String, Error> {
@@ -474,6 +498,20 @@ mod tests {
         assert_eq!(parallel(2).unwrap().registry.parallel.unwrap().get(), 2);
         assert!(parallel(0).is_err());
         assert_eq!(parse(FILE_NAME, "").unwrap().registry.parallel, None);
+    }
+
+    #[test]
+    fn signing_is_with_a_key_or_without_and_never_both() {
+        let sign = |text: &str| parse(FILE_NAME, &format!("[sign]\n{text}\n"));
+        let key = sign("key = \"cosign.key\"\ntransparency-log = false").unwrap().sign.unwrap();
+        assert!(!key.log && matches!(key.with, SignWith::Key { public_key: None, .. }));
+        let keyless = sign("keyless = true\nidentity = \"a@b.example\"").unwrap().sign.unwrap();
+        assert!(keyless.log && matches!(keyless.with, SignWith::Keyless { .. }));
+        assert!(sign("").unwrap_err().to_string().contains("no key"));
+        assert!(sign("key = \"k\"\nkeyless = true").is_err());
+        assert!(sign("key = \"k\"\nissuer = \"i\"").is_err());
+        assert_eq!(parse(FILE_NAME, "").unwrap().release.keep.get(), 10);
+        assert!(parse(FILE_NAME, "[release]\nkeep = 0\n").is_err());
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) release: ReleaseTable,
     #[serde(default)]
+    pub(super) sign: Option<SignTable>,
+    #[serde(default)]
     pub(super) profiles: BTreeMap<ProfileName, File>,
 }
 
@@ -140,6 +142,19 @@ pub(super) struct TargetPlaceTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct ReleaseTable {
     pub(super) after: Option<String>,
+    pub(super) keep: Option<NonZeroUsize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct SignTable {
+    pub(super) key: Option<String>,
+    pub(super) public_key: Option<String>,
+    #[serde(default)]
+    pub(super) keyless: bool,
+    pub(super) identity: Option<String>,
+    pub(super) issuer: Option<String>,
+    pub(super) transparency_log: Option<bool>,
 }
 
 /// A table whose key order matters: groups and images are layered in the order they are written.
@@ -259,7 +274,12 @@ impl File {
                     self.config.targets
                 },
             },
-            release: ReleaseTable { after: self.release.after.or(defaults.release.after) },
+            release: ReleaseTable {
+                after: self.release.after.or(defaults.release.after),
+                keep: self.release.keep.or(defaults.release.keep),
+            },
+            // Key or keyless is one answer, not a sum.
+            sign: self.sign.or(defaults.sign),
             profiles,
         }
     }

@@ -10,8 +10,9 @@ use envlock::lock::{self, Lock};
 use envlock::reference::PinnedReference;
 use serde_json::{Value, json};
 
+use super::registry::MANIFEST;
 use super::release::CONFIG;
-use super::{Asked, Envlock, FakeIndex, Faulty, Registry, Run, Sessions, Wheel, http};
+use super::{Asked, Envlock, FakeIndex, Faulty, INDEX, Registry, Run, Sessions, Wheel, http};
 
 /// Servers, and the spec that names them.
 pub struct Workshop {
@@ -104,7 +105,38 @@ impl Workshop {
     /// What was written to the registry since then.
     pub fn since(&self, mark: usize) -> Written {
         let asked = self.proxy.asked().split_off(mark);
-        Written(asked.into_iter().filter(|a| !matches!(&*a.method, "GET" | "HEAD")).collect())
+        let writes = asked.into_iter().filter(|a| !matches!(&*a.method, "GET" | "HEAD")).collect();
+        Written { writes, about: self.about() }
+    }
+
+    /// Manifests and blobs of all that is about an image: records, bills of materials, …
+    pub fn about(&self) -> BTreeSet<Digest> {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let get = |path: &str| -> Value {
+            let url = format!("http://{}/v2/{path}", self.registry.host());
+            let accept = format!("{MANIFEST}, {INDEX}");
+            runtime.block_on(async {
+                let answer = http().get(url).header("Accept", accept).send().await.unwrap();
+                answer.json().await.unwrap()
+            })
+        };
+        let mut about = BTreeSet::new();
+        let digest = |value: &Value| value["digest"].as_str().unwrap().parse::<Digest>().unwrap();
+        for repository in get("_catalog")["repositories"].as_array().unwrap() {
+            let repository = repository.as_str().unwrap();
+            let tags = get(&format!("{repository}/tags/list"));
+            let tags = tags["tags"].as_array().cloned().unwrap_or_default();
+            for tag in tags.iter().filter_map(Value::as_str).filter(|t| t.starts_with("sha256-")) {
+                let index = get(&format!("{repository}/manifests/{tag}"));
+                for entry in index["manifests"].as_array().unwrap() {
+                    about.insert(digest(entry));
+                    let manifest = get(&format!("{repository}/manifests/{}", digest(entry)));
+                    about.insert(digest(&manifest["config"]));
+                    about.extend(manifest["layers"].as_array().unwrap().iter().map(digest));
+                }
+            }
+        }
+        about
     }
 
     /// Blobs that the registry has, by repository.
@@ -134,15 +166,18 @@ fn links(root: &std::path::Path, folder: &std::path::Path, found: &mut BTreeSet<
 
 /// Requests that change a registry.
 #[derive(Debug)]
-pub struct Written(Vec<Asked>);
+pub struct Written {
+    writes: Vec<Asked>,
+    about: BTreeSet<Digest>,
+}
 
 impl Written {
     /// No blob, no manifest, no session.
     pub fn is_nothing(&self) -> bool {
-        self.0.is_empty()
+        self.writes.is_empty()
     }
 
-    /// Repository, digest and bytes of each blob whose last part was begun.
+    /// Repository, digest and bytes of each blob of an image whose last part was begun.
     pub fn blobs(&self) -> Vec<(String, Digest, u64)> {
         let put = |asked: &Asked| {
             let (path, query) = asked.path.split_once('?')?;
@@ -151,12 +186,16 @@ impl Written {
             let digest = digest.filter(|_| asked.method == "PUT")?.1.parse().unwrap();
             Some((repository.to_owned(), digest, asked.length))
         };
-        self.0.iter().filter_map(put).collect()
+        let blobs = self.writes.iter().filter_map(put);
+        blobs.filter(|(_, digest, _)| !self.about.contains(digest)).collect()
     }
 
+    /// Images that were put under their digest.
     pub fn manifests(&self) -> usize {
-        let is_put = |a: &&Asked| a.method == "PUT" && a.path.contains("/manifests/");
-        self.0.iter().filter(is_put).count()
+        let put = self.writes.iter().filter(|asked| asked.method == "PUT");
+        let names = put.filter_map(|asked| Some(asked.path.split_once("/manifests/")?.1));
+        let digests = names.filter_map(|name| name.parse::<Digest>().ok());
+        digests.filter(|digest| !self.about.contains(digest)).count()
     }
 }
 

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::engine::{Chosen, Question, choose};
+use super::prove::{Proof, prove};
 use crate::cli::Build;
 use crate::commands::{Context, after, driver, embedded};
 use crate::digest::{Digest, Sha256};
@@ -16,10 +18,11 @@ use crate::engine::layers::Order;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::image::{self, Below, Destination, Plan, Wanted};
 use crate::lock::{self, Lock};
+use crate::proof::Cosign;
 use crate::reference::PinnedReference;
-use crate::registry;
-use crate::release::{self, Publication, Published};
+use crate::release::{self, ProjectLock, Publication, Published, Record};
 use crate::spec::{BuildSpec, EngineChoice, ImageName, Overrides, Spec};
+use crate::{keep, registry};
 
 type Images = BTreeMap<ImageName, PinnedReference>;
 
@@ -78,6 +81,10 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     if args.push && stated.is_none() && own.is_none() {
         return Err(nowhere());
     }
+    let cosign = match &spec.sign {
+        Some(sign) if args.push => Some(Cosign::find(sign, &context.folder, insecure).await?),
+        _ => None,
+    };
     let in_own = [&lock.base.runtime, &lock.base.devel].into_iter();
     let in_own = in_own.filter_map(|pin| pin.reference.split_once('/')).map(|(host, _)| host);
     let mut _serving = embedded::hold_for(context, in_own).await?;
@@ -108,7 +115,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     if job.publishes() {
         job.preview(engine.name())?;
     }
-    let started = Instant::now();
+    let (started, begun) = (Instant::now(), Timestamp::now());
     let name = engine.name();
     let (digests, layers) = match engine {
         Chosen::Dockerfile(engine) => {
@@ -154,6 +161,18 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     for warning in registry.warnings() {
         context.ui.warn(warning);
     }
+    let proof = Proof {
+        plan: &plan,
+        spec: &spec,
+        lock: &lock,
+        lock_text: built_text,
+        engine: name,
+        started: begun,
+        cosign: cosign.as_ref(),
+    };
+    if args.push {
+        prove(&proof, &images, &registry, context).await?;
+    }
     let project = context.lock_project()?;
     // What was resolved during the build is not written over with what was built.
     let now = fs_err::read(context.path(&lock_name)).ok();
@@ -166,7 +185,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     }
     let mut publication = job.publication(name, &images);
     publication.lock_file = is_layers.then_some(lock_name.as_path());
-    let published = release::publish(&project, &publication)?;
+    let published = job.publish(&project, &publication, &registry).await?;
     if published.record.is_none() {
         keep_layers()?;
     }
@@ -213,6 +232,29 @@ impl Job<'_> {
     fn publication<'b>(&'b self, engine: &'b str, images: &'b Images) -> Publication<'b> {
         let config = &self.spec.config;
         Publication { config, images, lock_text: self.lock_text, lock_file: None, engine }
+    }
+
+    /// Records the release in the registry, then in the files; then sees to the older ones.
+    async fn publish(
+        &self,
+        project: &ProjectLock,
+        publication: &Publication<'_>,
+        registry: &registry::Client,
+    ) -> Result<Published, Failure> {
+        let mut draft = release::draft(project, publication)?;
+        let fresh = publication.images.keys().cloned().collect();
+        let lock = Some(publication.lock_text.as_bytes());
+        let mut warnings = keep::announce(registry, &mut draft, lock, &fresh).await?;
+        let history = draft.history().clone();
+        let published = draft.write(project)?;
+        if published.record.is_some() {
+            let none = Default::default();
+            let retention = keep::Retention::of(&history, self.spec.release.keep.get(), &none);
+            let lock = |record: &Record| release::find_lock(project.folder(), record.lock?).ok();
+            warnings.extend(keep::secure(registry, &history, &retention, lock).await);
+        }
+        warnings.iter().for_each(|warning| self.context.ui.warn(warning));
+        Ok(published)
     }
 
     fn pinned(&self, digests: &BTreeMap<ImageName, Digest>) -> Images {

@@ -1,5 +1,6 @@
 //! `envlock build`.
 mod command;
 mod engine;
+mod prove;
 
 pub use command::run;

@@ -3,6 +3,7 @@ mod check;
 mod engine;
 mod files;
 mod registry;
+mod releases;
 mod run;
 
 pub use run::run;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::check::{Check, Level};
-use super::{engine, files, registry};
+use super::{engine, files, registry, releases};
 use crate::cli::Doctor;
 use crate::commands::Context;
 use crate::engine::dockerfile::Recipe;
@@ -33,7 +33,12 @@ pub async fn run(args: Doctor, context: &Context) -> CommandResult {
     checks.extend(files::store());
     let registries = async {
         match &spec {
-            Some(spec) => registry::checks(context, net, spec, args.registry.as_deref()).await,
+            Some(spec) => {
+                let mut checks =
+                    registry::checks(context, net.clone(), spec, args.registry.as_deref()).await;
+                checks.push(releases::check(net, context, spec).await);
+                checks
+            }
             None => Vec::new(),
         }
     };

@@ -129,6 +129,8 @@ pub(super) fn tree(source: &Source, file: usize, environment: &Environment) -> R
 fn plain(python: &Utf8Path) -> Command {
     let mut command = Command::new(python);
     command.env_clear().env("PYTHONHASHSEED", "0").env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+    // Where the interpreter is looked for.
+    command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     command
 }
 

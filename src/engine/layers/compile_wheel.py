@@ -5,7 +5,6 @@ checked in its head (PEP 552): its bytes depend on the source and on this interp
 template, code of another Python) is left out, as pip leaves it out.
 """
 
-import _imp
 import importlib.util
 import sys
 import zipfile
@@ -21,7 +20,7 @@ with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_STO
             code = compile(text, f"{site_packages}/{name}", "exec", dont_inherit=True, optimize=0)
         except (SyntaxError, ValueError):
             continue
-        head = _imp.source_hash(importlib.util._RAW_MAGIC_NUMBER, text)
+        head = importlib.util.source_hash(text)
         place = zipfile.ZipInfo(importlib.util.cache_from_source(name), (1980, 1, 1, 0, 0, 0))
         place.external_attr = 0o100644 << 16
         compiled.writestr(place, bytes(_code_to_hash_pyc(code, head, False)))

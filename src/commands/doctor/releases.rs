@@ -1,0 +1,56 @@
+//! Whether the kept releases still have their images: what a rollback needs.
+
+use super::check::{Check, Level};
+use crate::commands::{Context, embedded, kept};
+use crate::keep::{self, Alive, Retention};
+use crate::net;
+use crate::registry::Client;
+use crate::release;
+use crate::spec::Spec;
+
+const NAME: &str = "releases";
+
+/// The images of the kept releases, all asked for.
+pub(super) async fn check(net: net::Client, context: &Context, spec: &Spec) -> Check {
+    let history = match release::read_history(&context.folder) {
+        Ok((None, _)) => return Check::ok(NAME, "none yet"),
+        Ok((_, history)) => history,
+        Err(error) => return Check::error(NAME, Level::Fail, &error),
+    };
+    let mentioned = kept::mentioned(context, spec, &history);
+    let retention = Retention::of(&history, spec.release.keep.get(), &mentioned);
+    let images = history.records.iter().flat_map(|record| record.images.values());
+    let hosts: Vec<_> = images.map(|image| image.registry().to_owned()).collect();
+    let _serving = embedded::hold_for(context, hosts.iter().map(String::as_str)).await;
+    let client = Client::new(net, &spec.registry, false);
+    let found = keep::look(&client, &history, &retention).await;
+    let of = |wanted: fn(&Alive) -> bool| -> Vec<String> {
+        let list = found.iter().filter(|(.., alive)| wanted(alive));
+        list.map(|(number, name, image, _)| format!("{name} of release {number} ({image})"))
+            .collect()
+    };
+    let unknown = found.iter().find_map(|(_, _, image, alive)| match alive {
+        Alive::Unknown(why) => Some(format!("whether {image} is kept cannot be found out: {why}")),
+        _ => None,
+    });
+    let gone = of(|alive| *alive == Alive::Gone);
+    let loose = of(|alive| matches!(alive, Alive::Untagged | Alive::Elsewhere));
+    if !gone.is_empty() {
+        let todo = "a rollback to it is refused; the env.lock of its commit and `envlock build --push` make it again";
+        return Check::fail(
+            NAME,
+            format!("not in the registry any more: {}", gone.join(", ")),
+            todo,
+        );
+    }
+    if let Some(unknown) = unknown {
+        return Check::warn(NAME, unknown, "see to the registry and the login");
+    }
+    if !loose.is_empty() {
+        let todo =
+            "jobs that delete untagged manifests may take it; the next `build --push` tags it";
+        return Check::warn(NAME, format!("not kept by a tag: {}", loose.join(", ")), todo);
+    }
+    let builds: std::collections::BTreeSet<_> = found.iter().map(|(number, ..)| number).collect();
+    Check::ok(NAME, format!("the images of {} releases are there, and kept by tags", builds.len()))
+}

@@ -1,0 +1,109 @@
+//! `envlock inspect`: what is known of an image, and the lock it was built from.
+
+use serde_json::{Value, json};
+
+use super::{Context, embedded, kept};
+use crate::cli::Inspect;
+use crate::digest::Sha256;
+use crate::exit::{CommandResult, Exit};
+use crate::proof::{self, Evidence, LockFound};
+use crate::release;
+
+/// Runs `envlock inspect`.
+pub async fn run(args: Inspect, context: &Context) -> CommandResult {
+    let spec = context.spec()?;
+    let client = context.registry(&spec, args.insecure)?;
+    let (_, history) = release::read_history(&context.folder)?;
+    let image = kept::find_image(context, &spec, &client, &history, &args.image).await?;
+    let _serving = embedded::hold_for(context, [image.registry()]).await?;
+    let evidence = proof::gather(&client, &image, None).await?;
+    let lock = proof::lock_of(&evidence, &context.folder, &history);
+    if args.lock {
+        // Byte for byte: a lock always ends with a line break.
+        context.ui.result(lock?.text);
+        return Ok(Exit::Ok);
+    }
+    // An image without its lock still is what it is.
+    let lock = match lock {
+        Ok(found) => Some(found),
+        Err(error @ proof::Error::OtherLock { .. }) => return Err(error.into()),
+        Err(error) => {
+            context.ui.warn(error.to_string());
+            None
+        }
+    };
+    if context.ui.wants_json() {
+        context.ui.json(&report(&evidence, lock.as_ref()));
+    } else {
+        context.ui.result(render(&evidence, lock.as_ref()));
+    }
+    Ok(Exit::Ok)
+}
+
+fn labels(evidence: &Evidence) -> Vec<(&str, &str)> {
+    let labels = evidence.config["config"]["Labels"].as_object();
+    let pairs = labels
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
+    pairs.collect()
+}
+
+fn report(evidence: &Evidence, lock: Option<&LockFound>) -> Value {
+    let layers = evidence.manifest.layers.iter().map(|layer| {
+        let pin = lock.and_then(|l| l.lock.layers.iter().find(|pin| pin.digest == layer.digest));
+        json!({ "digest": layer.digest, "size": layer.size, "name": pin.map(|pin| &pin.name) })
+    });
+    let packages = lock.map(|found| {
+        let packages = found.lock.packages.iter();
+        packages
+            .map(|p| json!({ "name": p.name, "version": p.version.to_string() }))
+            .collect::<Vec<_>>()
+    });
+    json!({
+        "version": 1,
+        "image": evidence.image,
+        "digest": evidence.image.digest(),
+        "base": evidence.base(),
+        "created": evidence.config["created"],
+        "labels": labels(evidence).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        "releases": evidence.releases,
+        "lock": lock.map(|found| json!({
+            "sha256": Sha256::of(&found.text), "from": found.from, "packages": packages,
+        })),
+        "layers": layers.collect::<Vec<_>>(),
+        "referrers": evidence.referrers,
+    })
+}
+
+fn render(evidence: &Evidence, lock: Option<&LockFound>) -> String {
+    let size: u64 = evidence.manifest.layers.iter().map(|layer| layer.size).sum();
+    let count = evidence.manifest.layers.len();
+    let mut text = format!("{}\n", evidence.image);
+    let mut line = |name: &str, value: String| text += &format!("  {name:<10} {value}\n");
+    line("layers", format!("{count}, {}", indicatif::HumanBytes(size)));
+    if let Some(base) = evidence.base() {
+        line("base", base.to_string());
+    }
+    let releases: Vec<_> = evidence.releases.iter().map(u64::to_string).collect();
+    if !releases.is_empty() {
+        line("releases", releases.join(", "));
+    }
+    if let Some(found) = lock {
+        let (sha256, packages) = (Sha256::of(&found.text), found.lock.packages.len());
+        line("lock", format!("sha256 {sha256}, {packages} packages, {}", found.from));
+    }
+    for (name, value) in labels(evidence) {
+        if let Some(short) =
+            name.strip_prefix("dev.envlock.").and_then(|n| n.strip_suffix(".version"))
+        {
+            line(short, value.to_owned());
+        }
+    }
+    for referrer in &evidence.referrers {
+        let kind =
+            if referrer.artifact_type.is_empty() { "(no type)" } else { &referrer.artifact_type };
+        line("beside it", format!("{kind} {}", referrer.digest));
+    }
+    text
+}

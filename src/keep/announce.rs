@@ -1,0 +1,191 @@
+//! Tells the registry of a release before any file is written: a number that is free there, a record beside each
+//! image, a tag on both. What is taken is never overwritten, so a number that came to nothing only leaves a gap.
+//!
+//! Two runs on one branch: the one that finds its own release recorded (the same images, edits, lock, commit, after the
+//! same history) takes that record over byte for byte, and both write the same files. Otherwise it takes the next
+//! free number. Afterwards every tag is read back: who lost a race begins again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use futures_util::future::{join_all, try_join_all};
+
+use super::names::{HISTORY, LOCK, Name, RECORD, RELEASE, record_tag, tag};
+use super::{Error, recall};
+use crate::digest::Digest;
+use crate::image::Repository;
+use crate::reference::PinnedReference;
+use crate::registry::{Artifact, Client, Part, Subject};
+use crate::release::{Draft, Record};
+use crate::spec::ImageName;
+
+/// Numbers that are tried before it is given up.
+const TRIES: u32 = 8;
+
+/// Gives the draft a number that is free in the repositories of `fresh` (the images that this run pushed), and
+/// records and tags the release there and beside its other images. Returns warnings about those others.
+///
+/// Errors: [`Error::Registry`] and [`Error::Crowded`] (exit 8); then nothing may be written.
+pub async fn announce(
+    client: &Client,
+    draft: &mut Draft,
+    lock: Option<&[u8]>,
+    fresh: &BTreeSet<ImageName>,
+) -> Result<Vec<String>, Error> {
+    let Some(images) = draft.record().map(|record| record.images.clone()) else {
+        return Ok(vec![]);
+    };
+    let (ours, others): (Vec<_>, Vec<_>) =
+        images.into_iter().partition(|(name, _)| fresh.contains(name));
+    let places: Vec<_> = ours.into_iter().map(|(_, image)| image).collect();
+    let mut warnings = Vec::new();
+    for _ in 0..TRIES {
+        choose_number(client, draft, &places).await?;
+        let Some(record) = draft.record().cloned() else { return Ok(vec![]) };
+        let parts = parts(&record, &draft.lines()?, lock);
+        let puts = places.iter().map(|image| put(client, image, &record, &parts));
+        let records = try_join_all(puts).await?;
+        let checks = places.iter().zip(&records);
+        let checks = checks.map(|(image, digest)| holds(client, image, &record, *digest));
+        if try_join_all(checks).await?.into_iter().all(|held| held) {
+            let beside = others.iter().map(async |(_, image)| {
+                match standing(client, draft, image, record.number).await? {
+                    Standing::Taken => Ok(Some("somebody else has this number there".to_owned())),
+                    _ => put(client, image, &record, &parts).await.map(|_| None),
+                }
+            });
+            for ((name, image), result) in others.iter().zip(join_all(beside).await) {
+                let Some(why) = result.unwrap_or_else(|error: Error| Some(error.to_string()))
+                else {
+                    continue;
+                };
+                let about = format!("{name} of release {} is not kept", record.number);
+                warnings.push(format!("{about}: {image}: {why}"));
+            }
+            return Ok(warnings);
+        }
+        let number = record.number + 1;
+        draft.renumber(number);
+    }
+    let number = draft.record().map_or(0, |record| record.number);
+    Err(Error::Crowded { number, times: TRIES })
+}
+
+/// The draft's own number where that is free or its own record is there already, else the first free one.
+async fn choose_number(
+    client: &Client,
+    draft: &mut Draft,
+    places: &[PinnedReference],
+) -> Result<(), Error> {
+    let number = draft.record().map_or(0, |record| record.number);
+    let looks = places.iter().map(|image| standing(client, draft, image, number));
+    let found = try_join_all(looks).await?;
+    let mut records: Vec<Record> = Vec::new();
+    let mut taken = false;
+    for standing in found {
+        match standing {
+            Standing::Free => {}
+            Standing::Ours(record) if records.first().is_none_or(|first| *first == *record) => {
+                records.push(*record);
+            }
+            Standing::Ours(_) | Standing::Taken => taken = true,
+        }
+    }
+    if !taken {
+        if let Some(record) = records.into_iter().next() {
+            draft.adopt(record);
+        }
+        return Ok(());
+    }
+    let lists = places.iter().map(async |image| client.tags(&Repository::of(image)).await);
+    let tags: Vec<_> = try_join_all(lists).await?.concat();
+    let numbers = tags.iter().filter_map(|tag| Name::parse(tag)).map(Name::number);
+    draft.renumber(numbers.max().unwrap_or(number).max(number) + 1);
+    Ok(())
+}
+
+/// Who has a number in a repository.
+enum Standing {
+    Free,
+    /// A record of this very release.
+    Ours(Box<Record>),
+    Taken,
+}
+
+async fn standing(
+    client: &Client,
+    draft: &Draft,
+    image: &PinnedReference,
+    number: u64,
+) -> Result<Standing, Error> {
+    let place = Repository::of(image);
+    let Some(found) = client.artifact(&place, &record_tag(number)).await? else {
+        // A tag without a record is what an interrupted run leaves, if it is on this image.
+        let tagged = client.tagged(&place, &tag(number)).await?;
+        let free = tagged.is_none_or(|digest| digest == image.digest());
+        return Ok(if free { Standing::Free } else { Standing::Taken });
+    };
+    let history = match recall::history_of(client, &found, number).await {
+        Ok(history) => history,
+        Err(Error::BadRecord { .. }) => return Ok(Standing::Taken),
+        Err(error) => return Err(error),
+    };
+    let Some(record) = history.records.last().filter(|record| draft.is_same(record)) else {
+        return Ok(Standing::Taken);
+    };
+    let same = draft.history().with(record)? == history.bytes();
+    Ok(if same { Standing::Ours(Box::new(record.clone())) } else { Standing::Taken })
+}
+
+/// What a record artifact holds.
+pub(super) fn parts(record: &Record, history: &[u8], lock: Option<&[u8]>) -> Vec<Part> {
+    let part = |media_type: &str, name: &str, bytes: &[u8]| Part {
+        media_type: media_type.to_owned(),
+        name: name.to_owned(),
+        bytes: Bytes::copy_from_slice(bytes),
+    };
+    let line = serde_json::to_vec(record).expect("a record always serializes");
+    let mut parts = vec![
+        part(RECORD, "release.json", &line),
+        part(HISTORY, crate::release::FILE_NAME, history),
+    ];
+    parts.extend(lock.map(|lock| part(LOCK, crate::lock::FILE_NAME, lock)));
+    parts
+}
+
+pub(super) fn artifact(subject: Subject, record: &Record, parts: &[Part]) -> Artifact {
+    let mut annotations = BTreeMap::from([
+        ("org.opencontainers.image.created".to_owned(), record.time.to_string()),
+        ("dev.envlock.release".to_owned(), record.number.to_string()),
+    ]);
+    annotations
+        .extend(record.lock.map(|sha| ("dev.envlock.lock.sha256".to_owned(), sha.to_string())));
+    Artifact { artifact_type: RELEASE.to_owned(), subject, annotations, parts: parts.to_vec() }
+}
+
+/// The record beside one image and both tags; the record's digest.
+pub(super) async fn put(
+    client: &Client,
+    image: &PinnedReference,
+    record: &Record,
+    parts: &[Part],
+) -> Result<Digest, Error> {
+    let place = Repository::of(image);
+    let artifact = artifact(client.subject(image).await?, record, parts);
+    let digest = client.attach(&place, &artifact).await?;
+    client.put_tag(&place, &artifact.manifest(), &record_tag(record.number)).await?;
+    client.name(&place, image.digest(), &tag(record.number)).await?;
+    Ok(digest)
+}
+
+/// Whether both tags are still ours.
+async fn holds(
+    client: &Client,
+    image: &PinnedReference,
+    record: &Record,
+    artifact: Digest,
+) -> Result<bool, Error> {
+    let place = Repository::of(image);
+    let own = client.tagged(&place, &record_tag(record.number)).await? == Some(artifact);
+    Ok(own && client.tagged(&place, &tag(record.number)).await? == Some(image.digest()))
+}

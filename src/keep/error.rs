@@ -1,0 +1,79 @@
+//! What can go wrong with kept releases.
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::exit::{Classified, Exit};
+use crate::{registry, release};
+
+/// A release that its registry does not keep, or does not give back.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Error {
+    /// The registry did not do what was asked.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Registry(#[from] registry::Error),
+    /// The history does not allow it.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Release(#[from] release::Error),
+    /// Others take every number at the same moment.
+    #[error(
+        "release {number} was taken by somebody else at the same moment, {times} times in a row"
+    )]
+    #[diagnostic(help("no file was written; run again when the other releases are through"))]
+    Crowded {
+        /// The last number tried.
+        number: u64,
+        /// How often.
+        times: u32,
+    },
+    /// No record of a release anywhere.
+    #[error("no release is recorded in {places}")]
+    #[diagnostic(help(
+        "records are pushed by `build --push`; name the registry that has them with --registry HOST[/PREFIX], or set \
+         destination under [registry] in envlock.toml"
+    ))]
+    NothingKept {
+        /// The repositories that were looked at.
+        places: String,
+    },
+    /// A record that contradicts itself.
+    #[error("{record} is not the record of release {number}: {reason}")]
+    #[diagnostic(help(
+        "do not use it; delete that tag from the registry, or restore the file from git"
+    ))]
+    BadRecord {
+        /// The artifact.
+        record: String,
+        /// Its number, by its tag.
+        number: u64,
+        /// Why.
+        reason: String,
+    },
+    /// The registry keeps what it has.
+    #[error("{host} does not let anything be deleted: {said}")]
+    #[diagnostic(help(
+        "delete there by other means, or allow it (docker-registry: REGISTRY_STORAGE_DELETE_ENABLED=true; elsewhere the \
+         login needs the right to delete); nothing that is in use was touched"
+    ))]
+    Undeletable {
+        /// Which.
+        host: String,
+        /// Its answer.
+        said: String,
+    },
+}
+
+impl Classified for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Error::Registry(error) => error.exit(),
+            Error::Release(error) => error.exit(),
+            Error::BadRecord { .. } => Exit::Integrity,
+            Error::Crowded { .. } | Error::NothingKept { .. } | Error::Undeletable { .. } => {
+                Exit::Registry
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! cosign, the program: signs images and statements about them, and checks what was signed. Version 3 or newer: its
+//! bundles are referrers of the image.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use base64::Engine as _;
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
+use tempfile::NamedTempFile;
+use tokio::process::Command;
+
+use super::Error;
+use crate::reference::PinnedReference;
+use crate::spec::{SignSpec, SignWith};
+
+/// No certificate authority, no log, no clock service: what is left is the key.
+const NOBODY: &str = r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json","rekorTlogConfig":{},"tsaConfig":{}}"#;
+
+/// What can be attested, as cosign calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attested {
+    /// SLSA v1 provenance.
+    Provenance,
+    /// A CycloneDX bill of materials.
+    Sbom,
+}
+
+impl Attested {
+    fn name(self) -> &'static str {
+        match self {
+            Attested::Provenance => "slsaprovenance1",
+            Attested::Sbom => "cyclonedx",
+        }
+    }
+}
+
+/// A cosign that was found, and how it is to sign.
+#[derive(Debug, Clone)]
+pub struct Cosign {
+    spec: SignSpec,
+    /// Keys are named relative to it.
+    folder: Utf8PathBuf,
+    insecure: bool,
+}
+
+impl Cosign {
+    /// Looks whether there is a cosign. Errors: [`Error::NoCosign`].
+    pub async fn find(spec: &SignSpec, folder: &Utf8Path, insecure: bool) -> Result<Self, Error> {
+        let asked = Command::new("cosign").arg("version").stdin(Stdio::null()).output().await;
+        match asked {
+            Ok(_) => Ok(Cosign { spec: spec.clone(), folder: folder.to_owned(), insecure }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::NoCosign),
+            Err(error) => {
+                Err(Error::Cosign { what: "version".to_owned(), said: error.to_string() })
+            }
+        }
+    }
+
+    /// Signs the image, unless it has a signature of ours.
+    pub async fn sign(&self, image: &PinnedReference) -> Result<(), Error> {
+        if self.verify(image).await.is_ok() {
+            return Ok(());
+        }
+        let config = self.signing_config()?;
+        let mut arguments = self.signing(config.as_ref());
+        arguments.push(image.to_string());
+        self.run("sign", &arguments).await.map(|_| ())
+    }
+
+    /// Signs a statement about the image, unless one of ours says the same.
+    pub async fn attest(
+        &self,
+        image: &PinnedReference,
+        kind: Attested,
+        predicate: &str,
+    ) -> Result<(), Error> {
+        let wanted: Option<Value> = serde_json::from_str(predicate).ok();
+        let known = self.attestations(image, kind).await.unwrap_or_default();
+        // An image that came out the same again keeps what was said of it first.
+        let is_said = match kind {
+            Attested::Provenance => !known.is_empty(),
+            Attested::Sbom => known.iter().any(|said| wanted.as_ref() == Some(said)),
+        };
+        if is_said {
+            return Ok(());
+        }
+        let (config, file) = (self.signing_config()?, temporary(predicate)?);
+        let mut arguments = self.signing(config.as_ref());
+        arguments.extend(["--type", kind.name(), "--predicate"].map(str::to_owned));
+        arguments.push(file.path().display().to_string());
+        arguments.push(image.to_string());
+        self.run("attest", &arguments).await.map(|_| ())
+    }
+
+    /// Checks the image's signature. Errors: [`Error::Cosign`] with what cosign says.
+    pub async fn verify(&self, image: &PinnedReference) -> Result<(), Error> {
+        let (mut arguments, _key) = self.verifying().await?;
+        arguments.push(image.to_string());
+        self.run("verify", &arguments).await.map(|_| ())
+    }
+
+    /// The predicates of this kind that were signed by whom [`SignSpec`] names.
+    pub async fn attestations(
+        &self,
+        image: &PinnedReference,
+        kind: Attested,
+    ) -> Result<Vec<Value>, Error> {
+        let (mut arguments, _key) = self.verifying().await?;
+        arguments.extend(["--type".to_owned(), kind.name().to_owned(), image.to_string()]);
+        let said = self.run("verify-attestation", &arguments).await?;
+        let decoded = said.lines().filter_map(|line| {
+            let envelope: Value = serde_json::from_str(line).ok()?;
+            let payload = envelope["payload"].as_str()?;
+            let bytes = base64::engine::general_purpose::STANDARD.decode(payload).ok()?;
+            let statement: Value = serde_json::from_slice(&bytes).ok()?;
+            let about = statement["subject"]
+                .as_array()?
+                .iter()
+                .any(|subject| subject["digest"]["sha256"] == image.digest().0.to_string());
+            about.then(|| statement["predicate"].clone())
+        });
+        Ok(decoded.collect())
+    }
+
+    fn signing_config(&self) -> Result<Option<NamedTempFile>, Error> {
+        if self.spec.log { Ok(None) } else { temporary(NOBODY).map(Some) }
+    }
+
+    fn signing(&self, config: Option<&NamedTempFile>) -> Vec<String> {
+        let mut arguments = vec!["--yes".to_owned()];
+        if let SignWith::Key { key, .. } = &self.spec.with {
+            arguments.extend(["--key".to_owned(), key.clone()]);
+        }
+        if let Some(config) = config {
+            arguments.extend(["--signing-config".to_owned(), config.path().display().to_string()]);
+        }
+        arguments.extend(self.insecure.then(|| "--allow-http-registry".to_owned()));
+        arguments
+    }
+
+    /// With the file of a public key that was asked for, where there is one.
+    async fn verifying(&self) -> Result<(Vec<String>, Option<NamedTempFile>), Error> {
+        let mut arguments = Vec::new();
+        let mut file = None;
+        match &self.spec.with {
+            SignWith::Key { public_key: Some(key), .. } => {
+                arguments.extend(["--key".to_owned(), key.clone()]);
+            }
+            SignWith::Key { key, public_key: None } => {
+                let public = self.run("public-key", &["--key".to_owned(), key.clone()]).await?;
+                let public = temporary(&public)?;
+                arguments.extend(["--key".to_owned(), public.path().display().to_string()]);
+                file = Some(public);
+            }
+            SignWith::Keyless { identity, issuer } => {
+                let (identity, issuer) = (identity.clone(), issuer.clone());
+                let (Some(identity), Some(issuer)) = (identity, issuer) else {
+                    let said = "identity and issuer under [sign] say who may have signed; set both";
+                    return Err(Error::Cosign { what: "verify".to_owned(), said: said.to_owned() });
+                };
+                arguments.extend(["--certificate-identity".to_owned(), identity]);
+                arguments.extend(["--certificate-oidc-issuer".to_owned(), issuer]);
+            }
+        }
+        arguments.extend((!self.spec.log).then(|| "--insecure-ignore-tlog".to_owned()));
+        arguments.extend(self.insecure.then(|| "--allow-http-registry".to_owned()));
+        Ok((arguments, file))
+    }
+
+    async fn run(&self, verb: &str, arguments: &[String]) -> Result<String, Error> {
+        tracing::debug!(verb, ?arguments, "cosign");
+        let what = match arguments.last() {
+            Some(image) if image.contains('@') => format!("{verb} {image}"),
+            _ => verb.to_owned(),
+        };
+        let mut command = Command::new("cosign");
+        command.arg(verb).args(arguments).current_dir(&self.folder);
+        let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
+        let output = output
+            .map_err(|error| Error::Cosign { what: what.clone(), said: error.to_string() })?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said =
+            said.lines().rfind(|line| line.starts_with("Error:") || line.starts_with("error"));
+        let said = said.map_or_else(
+            || output.status.to_string(),
+            |line| line.trim_start_matches("Error: ").to_owned(),
+        );
+        Err(Error::Cosign { what, said })
+    }
+}
+
+fn temporary(text: &str) -> Result<NamedTempFile, Error> {
+    let write = || {
+        let mut file = NamedTempFile::new()?;
+        file.write_all(text.as_bytes())?;
+        file.flush()?;
+        Ok(file)
+    };
+    write().map_err(Error::Temporary)
+}

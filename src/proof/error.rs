@@ -1,0 +1,79 @@
+//! What can go wrong with proofs.
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::exit::{Classified, Exit};
+use crate::registry;
+
+/// A proof that could not be made or had.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Error {
+    /// The registry did not do what was asked.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Registry(#[from] registry::Error),
+    /// No cosign.
+    #[error("[sign] is set, and the program cosign is not on PATH")]
+    #[diagnostic(help(
+        "install cosign 3 or newer (Debian and others: the package cosign; elsewhere: docs.sigstore.dev), or take [sign] \
+         out of envlock.toml"
+    ))]
+    NoCosign,
+    /// cosign does not start or does not end well.
+    #[error("cosign {what} failed: {said}")]
+    #[diagnostic(help(
+        "no file was written. A key with a password needs COSIGN_PASSWORD; without a way to sigstore's servers set \
+         transparency-log = false under [sign]"
+    ))]
+    Cosign {
+        /// `sign IMAGE`
+        what: String,
+        /// Its last words.
+        said: String,
+    },
+    /// A file for cosign cannot be written.
+    #[error("a file for cosign cannot be written: {0}")]
+    #[diagnostic(help("see to the folder for temporary files (TMPDIR) and the free space"))]
+    Temporary(#[source] std::io::Error),
+    /// An image whose lock is nowhere.
+    #[error("the lock that {image} was built from is nowhere to be found")]
+    #[diagnostic(help(
+        "it is neither beside the image in its registry, nor in .envlock/locks, nor in git's history; images that \
+         envlock 0.1 or newer pushed have it"
+    ))]
+    NoLock {
+        /// Which.
+        image: String,
+    },
+    /// An index without images.
+    #[error("{image} is a list of images, and there is none in it")]
+    #[diagnostic(help("name an image"))]
+    Empty {
+        /// Which.
+        image: String,
+    },
+    /// A lock beside an image that is not the image's.
+    #[error("the lock beside {image} has the sha256 {found}, the image says {expected}")]
+    #[diagnostic(help("do not trust it; `envlock verify --supply` says what else does not match"))]
+    OtherLock {
+        /// Which.
+        image: String,
+        /// What the image's label says.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+}
+
+impl Classified for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Error::Registry(error) => error.exit(),
+            Error::NoCosign => Exit::Usage,
+            Error::OtherLock { .. } => Exit::Integrity,
+            Error::NoLock { .. } | Error::Empty { .. } => Exit::Registry,
+            Error::Cosign { .. } | Error::Temporary(_) => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Artifacts about an image: manifests with a subject (image spec 1.1, "Guidelines for artifact usage"). They never
+//! change the image: its digest does not know of them. Making one is pure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::address::Address;
+use super::model::{INDEX, MANIFEST};
+use super::pin::prove;
+use super::{Client, Descriptor, Error, Held, Referrer, Source};
+use crate::digest::Digest;
+use crate::image::Repository;
+use crate::reference::PinnedReference;
+use crate::ui::Bar;
+
+/// The config of a manifest that has none.
+const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+
+/// What is to be said about an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// What it is: `application/vnd.cyclonedx+json`.
+    pub artifact_type: String,
+    /// What it is about.
+    pub subject: Subject,
+    /// Facts that lists of referrers show.
+    pub annotations: BTreeMap<String, String>,
+    /// Its content.
+    pub parts: Vec<Part>,
+}
+
+/// The manifest that an artifact is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// `application/vnd.oci.image.manifest.v1+json`
+    pub media_type: String,
+    /// Its identity.
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// A file of an artifact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What the bytes are.
+    pub media_type: String,
+    /// The file's name, for tools that unpack.
+    pub name: String,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+/// An artifact as a registry has it, proven by its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where.
+    pub reference: PinnedReference,
+    /// What it is.
+    pub artifact_type: String,
+    /// What it is about.
+    pub subject: Option<Digest>,
+    /// Facts.
+    pub annotations: BTreeMap<String, String>,
+    /// Its content, not read yet.
+    pub parts: Vec<Descriptor>,
+}
+
+impl Artifact {
+    /// The manifest, byte for byte: the same content gives the same bytes.
+    pub fn manifest(&self) -> Bytes {
+        let part = |part: &Part| {
+            let annotations = json!({ "org.opencontainers.image.title": part.name });
+            json!({ "mediaType": part.media_type, "digest": Digest::of(&part.bytes),
+                "size": part.bytes.len(), "annotations": annotations })
+        };
+        let Subject { media_type, digest, size } = &self.subject;
+        let mut manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": self.artifact_type,
+            "config": { "mediaType": EMPTY, "digest": Digest::of("{}"), "size": 2, "data": "e30=" },
+            "layers": self.parts.iter().map(part).collect::<Vec<_>>(),
+            "subject": { "mediaType": media_type, "digest": digest, "size": size },
+        });
+        if !self.annotations.is_empty() {
+            let all = self.annotations.iter().map(|(key, value)| (key.clone(), json!(value)));
+            manifest["annotations"] = Value::Object(all.collect::<Map<_, _>>());
+        }
+        manifest.to_string().into_bytes().into()
+    }
+}
+
+impl Client {
+    /// What an artifact about this image needs to know of it. Errors: [`Error::NotFound`].
+    pub async fn subject(&self, image: &PinnedReference) -> Result<Subject, Error> {
+        let address = Address::pinned(image);
+        let digest = image.digest();
+        let fetched = self.document(&address, &format!("manifests/{digest}")).await?;
+        let (headers, bytes) = fetched.ok_or_else(|| address.not_found())?;
+        prove(&address, "the manifest", &headers, &bytes, Some(digest))?;
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Typed {
+            media_type: Option<String>,
+            manifests: Option<Vec<Value>>,
+        }
+        let typed: Typed = serde_json::from_slice(&bytes)
+            .map_err(|cause| address.malformed("the manifest", cause))?;
+        let plain = if typed.manifests.is_some() { INDEX } else { MANIFEST };
+        let media_type = typed.media_type.unwrap_or_else(|| plain.to_owned());
+        Ok(Subject { media_type, digest, size: bytes.len() as u64 })
+    }
+
+    /// Pushes an artifact beside its image, with its blobs, and makes it a referrer of it; what is there already is
+    /// not sent again. The artifact's digest. Errors: as those of [`Client::push`].
+    pub async fn attach(&self, to: &Repository, artifact: &Artifact) -> Result<Digest, Error> {
+        let manifest = artifact.manifest();
+        let digest = Digest::of(&manifest);
+        let pinned = to.pinned(digest);
+        if !self.exists(&pinned).await? {
+            let empty = Bytes::from_static(b"{}");
+            for bytes in artifact.parts.iter().map(|part| &part.bytes).chain([&empty]) {
+                let blob = Source::Ours(Arc::new(Held::new(bytes.clone())));
+                self.place(to, &blob, &Bar::hidden()).await?;
+            }
+        }
+        let referrer = Referrer {
+            media_type: MANIFEST.to_owned(),
+            digest,
+            size: manifest.len() as u64,
+            artifact_type: artifact.artifact_type.clone(),
+            annotations: artifact.annotations.clone(),
+        };
+        self.refer(to, &artifact.subject.digest, &manifest, &referrer).await?;
+        Ok(digest)
+    }
+
+    /// The artifact under a digest or tag, hashed. `None`: there is none of this name.
+    pub async fn artifact(&self, at: &Repository, name: &str) -> Result<Option<Found>, Error> {
+        let address = Address::new(&at.registry, &at.name, &format!("{at}:{name}"));
+        let fetched = self.document(&address, &format!("manifests/{name}")).await?;
+        let Some((headers, bytes)) = fetched else { return Ok(None) };
+        let digest = prove(&address, "the manifest", &headers, &bytes, name.parse().ok())?;
+        let raw: RawArtifact = serde_json::from_slice(&bytes)
+            .map_err(|cause| address.malformed("the manifest", cause))?;
+        let own = raw.config.map(|config| config.media_type).unwrap_or_default();
+        Ok(Some(Found {
+            reference: at.pinned(digest),
+            artifact_type: raw.artifact_type.unwrap_or(own),
+            subject: raw.subject.map(|subject| subject.digest),
+            annotations: raw.annotations,
+            parts: raw.layers,
+        }))
+    }
+
+    /// The bytes of one part of an artifact, hashed. Errors: [`Error::MissingBlob`], [`Error::Integrity`].
+    pub async fn part(&self, of: &PinnedReference, part: &Descriptor) -> Result<Bytes, Error> {
+        let address = Address::pinned(of);
+        let what = format!("the blob {}", part.digest);
+        let fetched = self.document(&address, &format!("blobs/{}", part.digest)).await?;
+        let (headers, bytes) = fetched.ok_or_else(|| address.missing(part.digest))?;
+        prove(&address, &what, &headers, &bytes, Some(part.digest))?;
+        Ok(bytes)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawArtifact {
+    artifact_type: Option<String>,
+    config: Option<Descriptor>,
+    #[serde(default)]
+    layers: Vec<Descriptor>,
+    subject: Option<Descriptor>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_is_the_same_every_time_and_has_what_the_spec_asks_for() {
+        let digest = Digest::of("image");
+        let artifact = Artifact {
+            artifact_type: "text/x".to_owned(),
+            subject: Subject { media_type: MANIFEST.to_owned(), digest, size: 5 },
+            annotations: [("a".to_owned(), "b".to_owned())].into(),
+            parts: vec![Part {
+                media_type: "text/plain".to_owned(),
+                name: "x.txt".to_owned(),
+                bytes: Bytes::from_static(b"x"),
+            }],
+        };
+        assert_eq!(artifact.manifest(), artifact.clone().manifest());
+        let read: Value = serde_json::from_slice(&artifact.manifest()).unwrap();
+        assert_eq!(read["subject"]["digest"], digest.to_string());
+        assert_eq!(read["layers"][0]["annotations"]["org.opencontainers.image.title"], "x.txt");
+        let empty = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        assert_eq!(read["config"]["digest"], empty);
+        assert_eq!(read["annotations"], json!({"a": "b"}));
+    }
+}

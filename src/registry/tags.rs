@@ -1,0 +1,158 @@
+//! Tags of a repository, and what may be taken out of it.
+
+use reqwest::header::{HeaderMap, LINK};
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+use super::address::Address;
+use super::client::refused;
+use super::pin::stated;
+use super::{Client, Error};
+use crate::digest::Digest;
+use crate::image::Repository;
+
+/// What became of a request to delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deleted {
+    /// It is gone now.
+    Done,
+    /// It was not there.
+    Absent,
+    /// The registry deletes nothing of this kind: its answer.
+    Refused(String),
+}
+
+impl Client {
+    /// The tags of a repository; none where the repository does not exist.
+    pub async fn tags(&self, of: &Repository) -> Result<Vec<String>, Error> {
+        #[derive(Deserialize)]
+        struct Page {
+            tags: Option<Vec<String>>,
+        }
+        let address = Address::new(&of.registry, &of.name, &of.to_string());
+        let mut url = self.url(&address, "tags/list").await?;
+        let mut tags = Vec::new();
+        loop {
+            let Some((headers, bytes)) = self.document_at(&address, &url).await? else {
+                return Ok(tags);
+            };
+            let page: Page = serde_json::from_slice(&bytes)
+                .map_err(|cause| address.malformed("the list of tags", cause))?;
+            tags.extend(page.tags.unwrap_or_default());
+            match next_page(&url, &headers) {
+                Some(next) if next != url => url = next,
+                _ => return Ok(tags),
+            }
+        }
+    }
+
+    /// The digest that a tag means now; `None`: there is no such tag.
+    pub async fn tagged(&self, at: &Repository, tag: &str) -> Result<Option<Digest>, Error> {
+        let address = Address::new(&at.registry, &at.name, &format!("{at}:{tag}"));
+        let path = format!("manifests/{tag}");
+        let Some(headers) = self.head(&address, &path).await? else { return Ok(None) };
+        match stated(&headers) {
+            Some(digest) => Ok(Some(digest)),
+            // Rare registries state no digest on HEAD.
+            None => {
+                let fetched = self.document(&address, &path).await?;
+                Ok(fetched.map(|(_, bytes)| Digest::of(bytes)))
+            }
+        }
+    }
+
+    /// Makes a tag mean a manifest that is in the repository.
+    /// Errors: [`Error::NotFound`] where it is not.
+    pub async fn name(&self, at: &Repository, digest: Digest, tag: &str) -> Result<(), Error> {
+        let address = Address::pinned(&at.pinned(digest));
+        let fetched = self.document(&address, &format!("manifests/{digest}")).await?;
+        let (headers, bytes) = fetched.ok_or_else(|| address.not_found())?;
+        super::pin::prove(&address, "the manifest", &headers, &bytes, Some(digest))?;
+        self.put_tag(at, &bytes, tag).await.map(|_| ())
+    }
+
+    /// Deletes a manifest by digest, or a tag; both need the registry's consent.
+    pub async fn delete(&self, at: &Repository, name: &str) -> Result<Deleted, Error> {
+        let text = match name.contains(':') {
+            true => format!("{at}@{name}"),
+            false => format!("{at}:{name}"),
+        };
+        let address = Address::new(&at.registry, &at.name, &text);
+        self.ask_to_delete(&address);
+        let path = format!("manifests/{name}");
+        let answer = self.send(&address, Method::DELETE, &path, &HeaderMap::new()).await?;
+        match answer.status() {
+            status if status.is_success() => Ok(Deleted::Done),
+            StatusCode::NOT_FOUND => Ok(Deleted::Absent),
+            StatusCode::BAD_REQUEST
+            | StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::NOT_IMPLEMENTED => {
+                Ok(Deleted::Refused(refused(&address, answer).await.to_string()))
+            }
+            _ => Err(refused(&address, answer).await),
+        }
+    }
+
+    /// Deletes an artifact about an image, and its entry in the fallback's index.
+    pub async fn detach(
+        &self,
+        at: &Repository,
+        subject: Digest,
+        artifact: Digest,
+    ) -> Result<Deleted, Error> {
+        let deleted = self.delete(at, &artifact.to_string()).await?;
+        if !matches!(deleted, Deleted::Refused(_)) {
+            self.unrefer(at, &subject, &[artifact]).await?;
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes an image with everything that is about it, the fallback's index included.
+    pub async fn delete_image(&self, at: &Repository, image: Digest) -> Result<Deleted, Error> {
+        let about = self.referrers(&at.pinned(image)).await?;
+        let deleted = self.delete(at, &image.to_string()).await?;
+        if matches!(deleted, Deleted::Refused(_)) {
+            return Ok(deleted);
+        }
+        for referrer in about {
+            self.delete(at, &referrer.digest.to_string()).await?;
+        }
+        if let Some(index) = self.tagged(at, &super::referrers::fallback(&image)).await? {
+            self.delete(at, &index.to_string()).await?;
+        }
+        Ok(deleted)
+    }
+}
+
+/// The address of the next page of a list (RFC 8288), at the same registry only.
+pub(super) fn next_page(url: &Url, headers: &HeaderMap) -> Option<Url> {
+    let text = headers.get(LINK)?.to_str().ok()?;
+    let (address, rest) = text.trim().strip_prefix('<')?.split_once('>')?;
+    let is_next = rest.contains("rel=\"next\"") || rest.contains("rel=next");
+    let next = url.join(address).ok().filter(|_| is_next)?;
+    (next.origin() == url.origin()).then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_at_the_same_registry_or_nowhere() {
+        let url = Url::parse("https://r.example/v2/a/tags/list").unwrap();
+        let next = |text: &'static str| {
+            let headers = HeaderMap::from_iter([(LINK, HeaderValue::from_static(text))]);
+            next_page(&url, &headers).map(|u| u.to_string())
+        };
+        let page = "https://r.example/v2/a/tags/list?n=1&last=x";
+        assert_eq!(next("</v2/a/tags/list?n=1&last=x>; rel=\"next\"").as_deref(), Some(page));
+        assert_eq!(next("<https://other.example/x>; rel=\"next\""), None);
+        assert_eq!(next("</v2/x>; rel=\"prev\""), None);
+        assert_eq!(next("no link"), None);
+    }
+}

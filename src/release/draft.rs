@@ -1,0 +1,106 @@
+//! A release that is decided on and not written yet: in between, its registry is told of it.
+
+use super::history::FILE_NAME;
+use super::{Error, FileChange, History, ProjectLock, Published, Record};
+
+/// A release that is ready to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Its line; `None`: nothing would change, and nothing is written.
+    pub(super) record: Option<Record>,
+    /// The history's file as it was read.
+    pub(super) before: Option<Vec<u8>>,
+    /// What it says.
+    pub(super) history: History,
+    /// The other files.
+    pub(super) changes: Vec<FileChange>,
+    /// What changes in them.
+    pub(super) diff: String,
+}
+
+impl Draft {
+    /// The line to be written; `None`: nothing changes.
+    pub fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
+    /// The releases before it.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The history's bytes with the new line. Errors: [`Error::TornLine`].
+    pub fn lines(&self) -> Result<Vec<u8>, Error> {
+        match &self.record {
+            Some(record) => self.history.with(record),
+            None => Ok(self.before.clone().unwrap_or_default()),
+        }
+    }
+
+    /// Gives it a higher number: numbers rise, and may leave some out.
+    pub fn renumber(&mut self, number: u64) {
+        if let Some(record) = &mut self.record {
+            record.number = number.max(self.history.next_number());
+        }
+    }
+
+    /// Whether `other` records the same release, made at another moment or by somebody else.
+    pub fn is_same(&self, other: &Record) -> bool {
+        let Some(record) = &self.record else { return false };
+        let Record { v, number, kind, lock, engine, images, edits, commit, .. } = record;
+        (v, number, kind, lock) == (&other.v, &other.number, &other.kind, &other.lock)
+            && (engine, images, edits) == (&other.engine, &other.images, &other.edits)
+            && *commit == other.commit
+    }
+
+    /// Takes over a record of the same release; whether it was one ([`Draft::is_same`]).
+    pub fn adopt(&mut self, other: Record) -> bool {
+        let same = self.is_same(&other);
+        if same {
+            self.record = Some(other);
+        }
+        same
+    }
+
+    /// Writes all files or none. Errors: those of [`ProjectLock::commit`].
+    pub fn write(mut self, project: &ProjectLock) -> Result<Published, Error> {
+        if self.record.is_some() {
+            let after = self.lines()?;
+            let before = self.before.take();
+            self.changes.push(FileChange { file: FILE_NAME.into(), before, after });
+            project.commit(&self.changes)?;
+        }
+        Ok(Published { record: self.record, diff: self.diff })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::Kind;
+    use crate::release::model::tests::record;
+
+    #[test]
+    fn the_same_release_at_another_time_is_taken_over_and_another_one_is_not() {
+        let before = History::default().with(&record(1, Kind::Build, &[])).unwrap();
+        let mut draft = Draft {
+            record: Some(record(2, Kind::Build, &[("a", Some("x"), Some("y"))])),
+            history: History::parse(&before).unwrap(),
+            before: Some(before),
+            changes: vec![],
+            diff: String::new(),
+        };
+        let mut other = draft.record.clone().unwrap();
+        other.time = "2026-11-23T09:00:00Z".parse().unwrap();
+        other.by = None;
+        assert!(draft.adopt(other.clone()));
+        assert_eq!(draft.record(), Some(&other));
+        let foreign = Record { engine: None, ..other.clone() };
+        assert!(!draft.adopt(foreign) && draft.record() == Some(&other));
+        draft.renumber(1);
+        assert_eq!(draft.record().unwrap().number, 2);
+        draft.renumber(7);
+        let lines = History::parse(&draft.lines().unwrap()).unwrap();
+        assert_eq!(lines.records.last().unwrap().number, 7);
+    }
+}
