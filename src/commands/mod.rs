@@ -17,6 +17,7 @@ pub mod rollback;
 mod run;
 pub mod serve;
 pub mod status;
+mod summary;
 pub mod why;
 
 pub use context::Context;

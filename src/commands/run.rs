@@ -17,7 +17,8 @@ pub fn run(cli: Cli) -> Exit {
         quiet: global.quiet,
         no_progress: global.no_progress,
         json: global.json,
-    });
+    })
+    .in_job(&global.project);
     let level = ["warn", "envlock=info", "envlock=debug"][usize::from(global.verbose.min(2))];
     let filter = EnvFilter::try_from_env("ENVLOCK_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()

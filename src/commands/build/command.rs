@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::engine::{Chosen, Question, choose};
+use super::page;
 use crate::cli::Build;
 use crate::commands::{Context, driver, embedded};
 use crate::digest::{Digest, Sha256};
@@ -21,7 +22,7 @@ use crate::registry;
 use crate::release::{self, Publication, Published};
 use crate::spec::{BuildSpec, EngineChoice, ImageName, Overrides, Spec};
 
-type Images = BTreeMap<ImageName, PinnedReference>;
+pub(super) type Images = BTreeMap<ImageName, PinnedReference>;
 
 /// Runs `envlock build`.
 pub async fn run(args: Build, context: &Context) -> CommandResult {
@@ -55,8 +56,15 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     let plan = planned(stated.as_ref())?;
     let earlier = earlier_lock(context);
     image::budget(&plan, &lock, &spec, |_| Below::default(), earlier.as_ref())?;
-    let mut job =
-        Job { args: &args, spec: &spec, lock: &lock, lock_text: &lock_text, plan: &plan, context };
+    let mut job = Job {
+        args: &args,
+        spec: &spec,
+        lock: &lock,
+        lock_text: &lock_text,
+        plan: &plan,
+        earlier: earlier.as_ref(),
+        context,
+    };
     if args.dry_run {
         return job.show();
     }
@@ -191,6 +199,8 @@ struct Job<'a> {
     lock: &'a Lock,
     lock_text: &'a str,
     plan: &'a Plan,
+    /// The lock of the release before.
+    earlier: Option<&'a Lock>,
     context: &'a Context,
 }
 
@@ -232,6 +242,7 @@ impl Job<'_> {
             true => self.preview("none")?,
             false => String::new(),
         };
+        page::planned(&self.context.ui, self.plan, self.earlier, self.lock, &diff);
         if self.context.ui.wants_json() {
             self.context.ui.json(&json!({ "version": 1, "plan": self.plan, "config": diff }));
         } else {
@@ -268,6 +279,8 @@ impl Job<'_> {
                 format!("nothing changed: {file} and the last release name these images already")
             }
         });
+        let made = (self.lock, self.plan);
+        page::pushed(&self.context.ui, images, self.earlier, made, published);
         if self.context.ui.wants_json() {
             self.context.ui.json(&json!({
                 "version": 1,

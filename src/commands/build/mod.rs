@@ -1,5 +1,6 @@
 //! `envlock build`.
 mod command;
 mod engine;
+mod page;
 
 pub use command::run;
