@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use pep508_rs::PackageName;
 
 use crate::cuda::{CudaTag, DriverVersion};
+use crate::release::Wanted;
 use crate::spec::{EngineChoice, ImageName, IndexOverride, ProfileName, PythonRequest};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 ok, 1 failed, 2 usage, 3 lock stale, 4 unsatisfiable, 5 network, 6 integrity,
-7 build, 8 registry, 9 config edit refused.";
+7 build, 8 registry, 9 config edit refused, 10 the command after a release failed.";
 
 /// Pin PyTorch, PyG, Ray and marimo into one lock, build the images by digest, move config.yaml to
 /// them and back.
@@ -36,6 +37,9 @@ pub struct Global {
     /// Use [profiles.NAME] of envlock.toml, and its lock env.NAME.lock
     #[arg(short = 'P', long, global = true, value_name = "NAME")]
     pub profile: Option<ProfileName>,
+    /// Fail at once when another envlock works in the project, instead of waiting for it
+    #[arg(long, global = true)]
+    pub no_wait: bool,
     /// Write the result as JSON to stdout
     #[arg(long, global = true)]
     pub json: bool,
@@ -149,6 +153,9 @@ pub struct Build {
     /// Push without touching config.yaml or the release record
     #[arg(long, requires = "push")]
     pub no_config: bool,
+    /// Run this command after the release, instead of `after` under [release] in envlock.toml; '' runs none
+    #[arg(long, value_name = "COMMAND", requires = "push", conflicts_with_all = ["no_config", "dry_run"])]
+    pub then: Option<String>,
     /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
     #[arg(long, value_name = "FILE")]
     pub lock: Option<Utf8PathBuf>,
@@ -261,9 +268,10 @@ fn python(text: &str) -> Result<PythonRequest, String> {
 /// `envlock rollback`
 #[derive(Debug, Clone, Default, Args)]
 pub struct Rollback {
-    /// The release to go back to; the one before the current when absent
-    #[arg(long, value_name = "N")]
-    pub to: Option<u64>,
+    /// The release to go back to: its number, `previous`, or the digest of one of its images; the one before the
+    /// current when absent
+    #[arg(long, value_name = "N|previous|DIGEST")]
+    pub to: Option<Wanted>,
     /// Restore that release's env.lock too
     #[arg(long)]
     pub lock: bool,
@@ -273,6 +281,9 @@ pub struct Rollback {
     /// Overwrite an image that someone changed by hand since the last release
     #[arg(long)]
     pub force: bool,
+    /// Run this command afterwards, instead of `after` under [release] in envlock.toml; '' runs none
+    #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run")]
+    pub then: Option<String>,
     /// Plain http to a registry that is not on loopback
     #[arg(long)]
     pub insecure: bool,

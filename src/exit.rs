@@ -26,6 +26,8 @@ pub enum Exit {
     Registry = 8,
     /// config.yaml cannot be edited without touching more than the image lines.
     ConfigRefused = 9,
+    /// The release is written; the command that was to run after it failed.
+    AfterFailed = 10,
 }
 
 /// An error that knows its exit code. Every module's error enum implements it.

@@ -18,6 +18,8 @@ pub struct Context {
     pub folder: Utf8PathBuf,
     /// Which profile of envlock.toml this run is for.
     pub profile: Option<ProfileName>,
+    /// Whether another envlock in the project is an error at once.
+    pub no_wait: bool,
     /// The only way to print.
     pub ui: Ui,
 }
@@ -66,20 +68,31 @@ impl Context {
     /// interrupted one left. Take it before reading what you will change.
     pub fn lock_project(&self) -> Result<ProjectLock, release::Error> {
         let waiting = || self.ui.note("waiting for another envlock in this project");
-        let project = ProjectLock::acquire(&self.folder, waiting)?;
+        let project = match self.no_wait {
+            true => ProjectLock::acquire_now(&self.folder)?,
+            false => ProjectLock::acquire(&self.folder, waiting)?,
+        };
         if let Some(recovered) = project.recover()? {
             self.ui.warn(recovered.to_string());
         }
         Ok(project)
     }
 
-    /// Says so when an interrupted change waits; for commands that only read.
-    pub fn warn_if_interrupted(&self) {
-        if release::is_interrupted(&self.folder) {
-            self.ui.warn(
-                "an interrupted change waits in .envlock: the next build --push or rollback \
-                 finishes or undoes it",
-            );
+    /// Keeps other envlocks from building in the project, as long as the result lives.
+    pub fn hold_build(&self) -> Result<std::fs::File, release::Error> {
+        let waiting = || self.ui.note("waiting for another build in this project");
+        match self.no_wait {
+            true => release::hold_build_now(&self.folder),
+            false => release::hold_build(&self.folder, waiting),
+        }
+    }
+
+    /// Finishes or undoes, and says so, what an interrupted envlock left: every command begins with it, so that
+    /// none reads files of which only some have changed.
+    pub fn settle(&self) -> Result<(), release::Error> {
+        match release::is_interrupted(&self.folder) {
+            true => self.lock_project().map(drop),
+            false => Ok(()),
         }
     }
 

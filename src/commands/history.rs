@@ -10,7 +10,6 @@ use crate::release::{self, Kind, Record};
 
 /// Runs `envlock history`.
 pub fn run(_args: &History, context: &Context) -> CommandResult {
-    context.warn_if_interrupted();
     let (_, history) = release::read_history(&context.folder)?;
     if let Some(torn) = &history.torn {
         context.ui.warn(format!(

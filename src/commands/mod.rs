@@ -1,4 +1,5 @@
 //! One file a verb: gather facts, call pure code, act, report.
+mod after;
 pub mod build;
 pub mod cache;
 pub mod completions;

@@ -4,7 +4,7 @@
 use camino::Utf8Path;
 use serde_json::json;
 
-use super::{Context, embedded, summary};
+use super::{Context, after, embedded, summary};
 use crate::cli::Rollback;
 use crate::config::unified;
 use crate::exit::{CommandResult, Exit, Failure};
@@ -12,15 +12,12 @@ use crate::release::{self, Error, Plan, Published};
 
 /// Runs `envlock rollback`.
 pub async fn run(args: Rollback, context: &Context) -> CommandResult {
-    let registry = context.registry(&context.spec()?, args.insecure)?;
-    let project = if args.dry_run {
-        context.warn_if_interrupted();
-        None
-    } else {
-        Some(context.lock_project()?)
-    };
+    let spec = context.spec()?;
+    let registry = context.registry(&spec, args.insecure)?;
+    let project = if args.dry_run { None } else { Some(context.lock_project()?) };
     let (_, history) = release::read_history(&context.folder)?;
-    let plan = release::decide(&history, args.to, |file: &Utf8Path| {
+    let to = args.to.as_ref().map(|wanted| history.find(wanted)).transpose()?;
+    let plan = release::decide(&history, to, |file: &Utf8Path| {
         release::read_config(&context.folder, file)
     })?;
     let lock_bytes = if args.lock { Some(old_lock(&plan, context)?) } else { None };
@@ -43,10 +40,22 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
             let before = fs_err::read(context.path(&name)).unwrap_or_default();
             diff += &unified(name.as_str(), &before, after);
         }
-        return Ok(report(context, &plan, &Published { record: None, diff }, true));
+        report(context, &plan, &Published { record: None, diff }, true);
+        if let Some(command) = &spec.release.after {
+            context.ui.note(format!("would then run: {command}"));
+        }
+        return Ok(Exit::Ok);
     };
     let published = release::roll_back(&project, &plan, lock_bytes)?;
-    Ok(report(context, &plan, &published, false))
+    report(context, &plan, &published, false);
+    // What runs next may be another envlock.
+    drop(project);
+    let written = published.record.is_some();
+    let (then, after) = (args.then.as_deref(), spec.release.after.as_deref());
+    if let Some(command) = after::command(then, after, written) {
+        after::run(context, command, plan.target.release).await?;
+    }
+    Ok(Exit::Ok)
 }
 
 fn old_lock(plan: &Plan, context: &Context) -> Result<Vec<u8>, Failure> {
@@ -59,7 +68,7 @@ fn old_lock(plan: &Plan, context: &Context) -> Result<Vec<u8>, Failure> {
     }
 }
 
-fn report(context: &Context, plan: &Plan, published: &Published, dry_run: bool) -> Exit {
+fn report(context: &Context, plan: &Plan, published: &Published, dry_run: bool) {
     let target = plan.target.release;
     let name = if target == 0 {
         "the state before the first release".to_owned()
@@ -102,5 +111,4 @@ fn report(context: &Context, plan: &Plan, published: &Published, dry_run: bool) 
     } else {
         context.ui.result(&published.diff);
     }
-    Exit::Ok
 }

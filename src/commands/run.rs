@@ -26,7 +26,8 @@ pub fn run(cli: Cli) -> Exit {
         .with_writer(std::io::stderr)
         .without_time()
         .init();
-    let context = Context { folder: global.project.clone(), profile: global.profile.clone(), ui };
+    let (folder, profile) = (global.project.clone(), global.profile.clone());
+    let context = Context { folder, profile, no_wait: global.no_wait, ui };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -45,6 +46,7 @@ pub fn run(cli: Cli) -> Exit {
 }
 
 async fn dispatch(command: Command, context: &Context) -> CommandResult {
+    context.settle()?;
     match command {
         Command::Resolve(args) => resolve::run(args, context).await,
         Command::Build(args) => build::run(args, context).await,

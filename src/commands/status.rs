@@ -1,6 +1,6 @@
 //! `envlock status`: what config.yaml runs now, and how that differs from the last release.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use super::{Context, embedded};
@@ -10,7 +10,7 @@ use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit};
 use crate::reference;
 use crate::release::{self, History, State};
-use crate::spec::{self, ImageName};
+use crate::spec::ImageName;
 
 /// The `--json` form; `v` rises when a field changes its meaning.
 #[derive(Debug, Serialize)]
@@ -38,6 +38,7 @@ enum LockState {
 
 #[derive(Debug, Serialize)]
 struct RoleReport {
+    file: Utf8PathBuf,
     path: ConfigPath,
     image: ImageName,
     value: Option<String>,
@@ -62,23 +63,21 @@ enum Presence {
 
 /// Runs `envlock status`.
 pub async fn run(args: Status, context: &Context) -> CommandResult {
-    context.warn_if_interrupted();
     let spec = context.spec()?;
     let (_, history) = release::read_history(&context.folder)?;
     if let Some(torn) = &history.torn {
         let file = release::FILE_NAME;
         context.ui.warn(format!("line {} of {file} is cut off: {}", torn.line, torn.text));
     }
-    let file = &spec.config.path;
-    let text = release::read_config(&context.folder, file)?;
-    let roles = config::current(&text, &spec.config).map_err(|e| e.in_file(file.as_str()))?;
+    let files = release::config_files(&context.folder, &spec.config)?;
+    let roles = config::current(&files, &spec.config)?;
     let current = history.current()?;
     let lock_bytes = fs_err::read(context.path(context.lock_name(None))).ok();
     let mut report = Report {
         v: 1,
         release: current.release,
         lock: lock_state(lock_bytes.as_deref(), &current),
-        roles: roles.into_iter().map(|r| judge(r, &spec.config, &history, &current)).collect(),
+        roles: roles.into_iter().map(|r| judge(r, &history, &current)).collect(),
     };
     if args.registry {
         let values: Vec<_> = report.roles.iter().filter_map(|role| role.value.clone()).collect();
@@ -102,7 +101,7 @@ pub async fn run(args: Status, context: &Context) -> CommandResult {
     if context.ui.wants_json() {
         context.ui.json(&report);
     } else {
-        context.ui.result(render(&report, &context.lock_name(None)));
+        context.ui.result(render(&report, &spec.config.path, &context.lock_name(None)));
     }
     Ok(Exit::Ok)
 }
@@ -116,22 +115,22 @@ fn lock_state(bytes: Option<&[u8]>, current: &State) -> LockState {
     }
 }
 
-fn judge(role: Role, spec: &spec::ConfigSpec, history: &History, current: &State) -> RoleReport {
+fn judge(role: Role, history: &History, current: &State) -> RoleReport {
     let release = history.records.iter().rev().find_map(|record| {
         let image = record.images.get(&role.image)?;
         let is_build = record.kind == release::Kind::Build;
         (is_build && role.value.as_deref() == Some(&image.to_string())).then_some(record.number)
     });
-    let place = (spec.path.clone(), role.path.clone());
+    let place = (role.file.clone(), role.path.clone());
     let left = current.values.get(&place);
     let drift =
         left.is_some_and(|left| left.as_ref().and_then(|s| s.as_str()) != role.value.as_deref());
     let builds = role.builds.into_iter().filter_map(|(path, on)| on.then_some(path)).collect();
-    let (path, image, value) = (role.path, role.image, role.value);
-    RoleReport { path, image, value, release, drift, builds, in_registry: None }
+    let Role { file, path, image, value, .. } = role;
+    RoleReport { file, path, image, value, release, drift, builds, in_registry: None }
 }
 
-fn render(report: &Report, lock: &Utf8Path) -> String {
+fn render(report: &Report, main: &Utf8Path, lock: &Utf8Path) -> String {
     let mut text = String::new();
     for role in &report.roles {
         let value = role.value.as_deref().unwrap_or("(no image)");
@@ -148,7 +147,11 @@ fn render(report: &Report, lock: &Utf8Path) -> String {
             Presence::Gone => "NOT in the registry".to_owned(),
             Presence::Unknown(reason) => format!("registry: {reason}"),
         }));
-        text += &format!("{}\n  {value}\n  {}\n", role.path, notes.join("; "));
+        let place = match role.file == main {
+            true => role.path.to_string(),
+            false => format!("{} {}", role.file, role.path),
+        };
+        text += &format!("{place}\n  {value}\n  {}\n", notes.join("; "));
     }
     let state = match report.lock {
         LockState::Missing => "there is none; run `envlock resolve`",

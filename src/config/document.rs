@@ -1,11 +1,14 @@
-//! A YAML document with the place of every value, from the events of `saphyr-parser`.
+//! A YAML file with the place of every value, from the events of `saphyr-parser`. A file of several documents is a
+//! list of them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use serde::Deserialize;
 use yaml_serde::Value;
 
+use super::locate::locate;
 use super::scalar::Quotes;
 use super::{ConfigPath, Error, Scalar};
 
@@ -20,6 +23,8 @@ pub(super) struct Document<'t> {
     pub root: Node,
     /// What `yaml_serde`, another parser, reads; merge keys are resolved.
     pub value: Value,
+    /// How many documents there are; the root is a list of them where there is more than one.
+    pub documents: usize,
     /// Anchored nodes, by the number aliases use.
     anchors: BTreeMap<usize, Node>,
 }
@@ -60,9 +65,9 @@ pub(super) struct Entry {
 }
 
 /// The scalar at `path`, through aliases and merge keys; `None` where there is no such key.
-/// Errors: [`Error`] when the text is not one YAML document.
+/// Errors: [`Error`] when the text is not YAML, or more than one value is at the path.
 pub fn read(text: &[u8], path: &ConfigPath) -> Result<Option<Scalar>, Error> {
-    Ok(lookup(&Document::parse(text)?.value, path.keys()).and_then(Scalar::from_value))
+    Ok(Document::parse(text)?.find(path)?.and_then(Scalar::from_value))
 }
 
 /// The value at the end of these keys.
@@ -75,7 +80,7 @@ pub(super) fn lookup<'v>(value: &'v Value, keys: &[String]) -> Option<&'v Value>
 }
 
 impl<'t> Document<'t> {
-    /// Errors: text that is not UTF-8, not YAML, or more than one document.
+    /// Errors: text that is not UTF-8 or not YAML.
     pub fn parse(bytes: &'t [u8]) -> Result<Self, Error> {
         let text = std::str::from_utf8(bytes).map_err(|e| Error::NotText {
             name: "config.yaml".to_owned(),
@@ -84,10 +89,31 @@ impl<'t> Document<'t> {
         let (mark, text) = text
             .strip_prefix('\u{feff}')
             .map_or((0, text), |rest| (bytes.len() - rest.len(), rest));
-        let value = parse_value(text)?;
+        let mut values = parse_values(text)?;
         let mut builder = Builder::new(text);
-        let root = builder.document()?;
-        Ok(Document { text, mark, root, value, anchors: builder.anchors })
+        let mut roots = builder.documents()?;
+        let documents = roots.len();
+        if documents != values.len() {
+            let message = format!(
+                "{documents} or {} YAML documents: it can be read in two ways",
+                values.len()
+            );
+            return Err(Error::refused(text, None, message, FIX_YAML));
+        }
+        let (root, value) = match documents {
+            1 => (roots.swap_remove(0), values.swap_remove(0)),
+            _ => {
+                let list =
+                    Node { range: 0..text.len(), decorated: false, kind: Kind::Sequence(roots) };
+                (list, Value::Sequence(values))
+            }
+        };
+        Ok(Document { text, mark, root, value, documents, anchors: builder.anchors })
+    }
+
+    /// The value at a path; `None` where there is none. Errors: more than one is there.
+    pub fn find(&self, path: &ConfigPath) -> Result<Option<&Value>, Error> {
+        Ok(locate(self, path)?.and_then(|path| lookup(&self.value, path.keys())))
     }
 
     /// The node itself, or the one its alias stands for.
@@ -99,15 +125,18 @@ impl<'t> Document<'t> {
     }
 }
 
-/// Reads with the second parser, merge keys resolved.
-pub(super) fn parse_value(text: &str) -> Result<Value, Error> {
+/// Reads all documents with the second parser, merge keys resolved.
+pub(super) fn parse_values(text: &str) -> Result<Vec<Value>, Error> {
     let refused = |error: yaml_serde::Error| {
         let at = error.location().map(|l| text.floor_char_boundary(l.index())).map(|at| at..at);
-        Error::refused(text, at, format!("not readable as one YAML document: {error}"), FIX_YAML)
+        Error::refused(text, at, format!("not readable as YAML: {error}"), FIX_YAML)
     };
-    let mut value: Value = yaml_serde::from_str(text).map_err(refused)?;
-    value.apply_merge().map_err(refused)?;
-    Ok(value)
+    let read = |document| {
+        let mut value = Value::deserialize(document).map_err(refused)?;
+        value.apply_merge().map_err(refused)?;
+        Ok(value)
+    };
+    yaml_serde::Deserializer::from_str(text).map(read).collect()
 }
 
 const FIX_YAML: &str = "correct the file by hand; envlock changes nothing in a file it cannot read";
@@ -129,21 +158,19 @@ impl<'t> Builder<'t> {
         Builder { text, events, offsets, anchors: BTreeMap::new(), depth: 0 }
     }
 
-    fn document(&mut self) -> Result<Node, Error> {
-        let mut root = None;
+    /// The top node of each; at least one.
+    fn documents(&mut self) -> Result<Vec<Node>, Error> {
+        let mut roots = Vec::new();
         loop {
-            let (event, span) = self.next()?;
+            let (event, _) = self.next()?;
             match event {
-                Event::StreamEnd => {
-                    return root.ok_or_else(|| self.refused(0..0, "the file is empty"));
+                Event::StreamEnd if roots.is_empty() => {
+                    return Err(self.refused(0..0, "the file is empty"));
                 }
-                Event::DocumentStart(_) if root.is_some() => {
-                    let message = "the file holds more than one YAML document";
-                    return Err(self.refused(self.bytes(span), message));
-                }
+                Event::StreamEnd => return Ok(roots),
                 Event::DocumentStart(_) => {
                     let (event, span) = self.next()?;
-                    root = Some(self.node(event, span)?);
+                    roots.push(self.node(event, span)?);
                 }
                 _ => {}
             }
@@ -318,14 +345,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_document_is_refused() {
+    fn what_is_no_yaml_is_refused() {
         let deep = "[".repeat(5000);
-        for yaml in
-            ["", "a: 1\n---\nb: 2\n", "a: [", "a: 1\na: 2\n", "\ta: 1\n", "# only\n", deep.as_str()]
-        {
+        for yaml in ["", "a: [", "a: 1\na: 2\n", "\ta: 1\n", "# only\n", deep.as_str()] {
             assert!(Document::parse(yaml.as_bytes()).is_err(), "{yaml:.20}");
         }
         assert!(matches!(Document::parse(b"a: \xff"), Err(Error::NotText { offset: 3, .. })));
+    }
+
+    #[test]
+    fn several_documents_are_a_list() {
+        for (yaml, documents) in [
+            ("a: 1", 1),
+            ("---\na: 1\n...\n", 1),
+            ("a: 1\n---\nb: 2\n", 2),
+            ("a: 1\n---\n# c\n", 2),
+        ] {
+            let document = Document::parse(yaml.as_bytes()).unwrap();
+            assert_eq!(document.documents, documents, "{yaml}");
+            assert_eq!(matches!(document.root.kind, Kind::Sequence(_)), documents > 1, "{yaml}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use yaml_serde::Value;
 
 use super::document::{Document, lookup};
+use super::locate::{locate, nowhere};
 use super::splice::{Editor, Splice};
 use super::{ConfigPath, Error, Scalar, guard};
 
@@ -37,19 +38,24 @@ pub struct Edited {
 }
 
 /// Makes these edits in a YAML file. All other bytes stay: comments, quotes, line endings, byte
-/// order mark. Errors: [`Error`] when the file is not one YAML document, a parent of a path is not
-/// there, or an edit cannot be made without changing something else. Then nothing is changed.
+/// order mark. Errors: [`Error`] when the file is not YAML, a path leads nowhere or to more than one
+/// place, or an edit cannot be made without changing something else. Then nothing is changed.
 pub fn edit(bytes: &[u8], edits: &[Edit]) -> Result<Edited, Error> {
     let document = Document::parse(bytes)?;
     let mut changes = Vec::new();
+    let located = |edit: &Edit| match locate(&document, &edit.path)? {
+        Some(path) => Ok(Edit { path, value: edit.value.clone() }),
+        None => Err(nowhere(&document, &edit.path)),
+    };
+    let located = edits.iter().map(located).collect::<Result<Vec<_>, Error>>()?;
     let mut wanted: Vec<&Edit> = Vec::new();
-    for edit in edits {
+    for (edit, asked) in located.iter().zip(edits) {
         let found = lookup(&document.value, edit.path.keys());
         let before = found.and_then(Scalar::from_value);
         if before == edit.value && found.is_some() == before.is_some() || wanted.contains(&edit) {
             continue;
         }
-        changes.push(Change { path: edit.path.clone(), before, after: edit.value.clone() });
+        changes.push(Change { path: asked.path.clone(), before, after: edit.value.clone() });
         wanted.push(edit);
     }
     if wanted.is_empty() {
@@ -241,7 +247,11 @@ mod tests {
             ("s: {n}\n", "s.n", "no colon"),
             ("s: {n: }\n", "s.a", "no simple place"),
             ("s:\n  k: |\n    x\n", "s.a", "no simple place"),
-            ("a: 1\n---\na: 2\n", "a", "more than one"),
+            ("a: 1\n---\na: 2\n", "a", "documents 0 and 1"),
+            ("a: 1\n---\na: 2\n", "b.c", "no document has"),
+            ("a: 1\n---\na: 2\n", "[k=x].a", "no item has k=x"),
+            ("l: [{n: x}, {n: x}]\n", "l[n=x].i", "items 0 and 1"),
+            ("l: {n: x}\n", "l[n=x].i", "not a list"),
             ("a: !env x\n", "a", "more than asked"),
             ("- a\n", "a", "no keys"),
             ("a: 1\na: 2\n", "a", "duplicate"),
@@ -250,6 +260,33 @@ mod tests {
             let message = run(yaml, &[set(path, "v")]).unwrap_err().to_string();
             assert!(message.contains(reason), "{yaml:?}: {message}");
         }
+    }
+
+    #[test]
+    fn one_item_of_a_list_and_one_document_of_a_file_change_alone() {
+        let pods = "# 二つ\nkind: Job\nmetadata: {name: a}\nspec:\n  containers:\n  - name: ray\n    image: x # c\n  - name: log\n    image: x\n---\nkind: Job\nmetadata: {name: b}\nspec:\n  containers:\n  - image: x\n    name: ray\n";
+        let second = pods.rfind("image: x").unwrap();
+        for (path, at) in [
+            ("[metadata.name=a].spec.containers[name=ray].image", pods.find("image: x").unwrap()),
+            ("[kind=Job,metadata.name=b].spec.containers[0].image", second),
+            ("[1].spec.containers[name=ray].image", second),
+            ("1.spec.containers.0.image", second),
+        ] {
+            let mut expected = pods.to_owned();
+            expected.replace_range(at..at + "image: x".len(), &format!("image: {PIN}"));
+            let edited = edit(pods.as_bytes(), &[set(path, PIN)]).unwrap();
+            assert_eq!(String::from_utf8(edited.bytes).unwrap(), expected, "{path}");
+            // What was asked for is what is recorded: positions may move.
+            assert_eq!(edited.changes[0].path, path.parse().unwrap());
+        }
+        // Where only one document has the place, it need not be named; nor where there is only one.
+        let other = "kind: Service\n---\nspec: {image: x}\n---\n";
+        assert_eq!(run(other, &[set("spec.image", PIN)]).unwrap(), other.replace('x', PIN));
+        let one = "kind: Pod\nimage: x\n";
+        assert_eq!(run(one, &[set("[kind=Pod].image", PIN)]).unwrap(), one.replace('x', PIN));
+        let dotted = "a: {x.io/image: x}\n";
+        let edits = [set("a.\"x.io/image\"", PIN)];
+        assert_eq!(run(dotted, &edits).unwrap(), dotted.replace(": x}", &format!(": {PIN}}}")));
     }
 
     #[test]

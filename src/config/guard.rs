@@ -2,7 +2,7 @@
 
 use yaml_serde::Value;
 
-use super::document::parse_value;
+use super::document::parse_values;
 use super::splice::Splice;
 use super::{Edit, Error, Scalar};
 
@@ -15,7 +15,11 @@ pub(super) fn check(
     edits: &[&Edit],
     splices: &[Splice],
 ) -> Result<(), Error> {
-    let after = parse_value(after_text)?;
+    let mut after = parse_values(after_text)?;
+    let after = match after.len() {
+        1 => after.swap_remove(0),
+        _ => Value::Sequence(after),
+    };
     let mut expected = before.clone();
     for edit in edits {
         apply(&mut expected, edit.path.keys(), edit.value.as_ref());

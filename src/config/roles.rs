@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::{Utf8Path, Utf8PathBuf};
 use yaml_serde::Value;
 
 use super::document::{Document, lookup};
@@ -16,7 +17,9 @@ use crate::spec::{ConfigSpec, ImageName};
 /// One place that names an image, as the file is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
-    /// Where.
+    /// The file, relative to the project folder.
+    pub file: Utf8PathBuf,
+    /// Where in it.
     pub path: ConfigPath,
     /// The image that belongs there.
     pub image: ImageName,
@@ -26,6 +29,9 @@ pub struct Role {
     pub builds: BTreeMap<ConfigPath, bool>,
 }
 
+/// The files that name images, by their names relative to the project folder.
+pub type Files = BTreeMap<Utf8PathBuf, Vec<u8>>;
+
 /// A service: where its image comes from, and what says whether it is built.
 struct Service {
     role: ConfigPath,
@@ -33,38 +39,74 @@ struct Service {
     build: Option<(ConfigPath, bool)>,
 }
 
-/// The roles of a file, sorted by path.
-/// Errors: [`Error`] when the file cannot be read, or a role of the spec is no dotted path.
-pub fn current(text: &[u8], spec: &ConfigSpec) -> Result<Vec<Role>, Error> {
-    let document = Document::parse(text)?;
-    let mut roles: BTreeMap<ConfigPath, Role> = BTreeMap::new();
-    for service in services(&document, spec)? {
-        let role = roles.entry(service.role.clone()).or_insert_with(|| Role {
-            value: text_at(&document.value, &service.role),
-            path: service.role,
-            image: service.image,
-            builds: BTreeMap::new(),
-        });
-        role.builds.extend(service.build);
+/// The roles of these files, by file and path.
+/// Errors: [`Error`] when one cannot be read, or a role of the spec is no path in it.
+pub fn current(files: &Files, spec: &ConfigSpec) -> Result<Vec<Role>, Error> {
+    let mut roles: BTreeMap<(&Utf8Path, ConfigPath), Role> = BTreeMap::new();
+    for (file, text) in files {
+        let found = roles_in(file, text, spec).map_err(|error| error.in_file(file.as_str()))?;
+        for (role, build) in found {
+            let key = (file.as_path(), role.path.clone());
+            roles.entry(key).or_insert(role).builds.extend(build);
+        }
     }
     Ok(roles.into_values().collect())
 }
 
-/// The edits that put these images in their roles. A role whose image is not among them is left alone.
-/// Errors: [`Error`] when the file cannot be read, an image has no role in it, or services that keep
+type Build = Option<(ConfigPath, bool)>;
+
+fn roles_in(file: &Utf8Path, text: &[u8], spec: &ConfigSpec) -> Result<Vec<(Role, Build)>, Error> {
+    let document = Document::parse(text)?;
+    let services = services(&document, file, spec)?.into_iter().map(|service| {
+        let value = document.find(&service.role)?.and_then(Scalar::from_value);
+        let value = value.as_ref().and_then(Scalar::as_str).map(str::to_owned);
+        let (file, path, image) = (file.to_owned(), service.role, service.image);
+        Ok((Role { file, path, image, value, builds: BTreeMap::new() }, service.build))
+    });
+    services.collect()
+}
+
+/// The edits that put these images in their roles, by file. A role whose image is not among them is left alone.
+/// Errors: [`Error`] when a file cannot be read, an image has no role in any, or services that keep
 /// building share their `build` with one that must not.
 pub fn plan(
-    text: &[u8],
+    files: &Files,
     spec: &ConfigSpec,
     images: &BTreeMap<ImageName, PinnedReference>,
-) -> Result<Vec<Edit>, Error> {
-    let document = Document::parse(text)?;
-    let services = services(&document, spec)?;
+) -> Result<BTreeMap<Utf8PathBuf, Vec<Edit>>, Error> {
     let mut edits = BTreeMap::new();
     let mut used = BTreeSet::new();
+    for (file, text) in files {
+        let planned = plan_in(file, text, spec, images, &mut used);
+        edits.insert(file.clone(), planned.map_err(|error| error.in_file(file.as_str()))?);
+    }
+    let idle = images.keys().find(|image| !used.contains(image));
+    // Roles that the spec names are the user's whole wish; an image they leave out is only a base.
+    if let (Some(image), true, Some(text)) = (idle, spec.roles.is_empty(), files.get(&spec.path)) {
+        let message = format!("no place for the image {image} in this file");
+        let help = format!(
+            "add services.ray or services.marimo, or say where it goes in envlock.toml:\n\
+             [config.roles]\n\"services.NAME.image\" = \"{image}\""
+        );
+        let refused = Error::refused(&String::from_utf8_lossy(text), None, message, help);
+        return Err(refused.in_file(spec.path.as_str()));
+    }
+    Ok(edits)
+}
+
+fn plan_in<'i>(
+    file: &Utf8Path,
+    text: &[u8],
+    spec: &ConfigSpec,
+    images: &'i BTreeMap<ImageName, PinnedReference>,
+    used: &mut BTreeSet<&'i ImageName>,
+) -> Result<Vec<Edit>, Error> {
+    let document = Document::parse(text)?;
+    let services = services(&document, file, spec)?;
+    let mut edits = BTreeMap::new();
     for service in &services {
-        let Some(reference) = images.get(&service.image) else { continue };
-        used.insert(&service.image);
+        let Some((name, reference)) = images.get_key_value(&service.image) else { continue };
+        used.insert(name);
         edits.insert(service.role.clone(), Scalar::String(reference.to_string()));
         if let Some((path, true)) = &service.build {
             let keeps = services.iter().find(|other| {
@@ -82,35 +124,39 @@ pub fn plan(
             edits.insert(path.clone(), Scalar::Bool(false));
         }
     }
-    let idle = images.keys().find(|image| !used.contains(image));
-    // Roles that the spec names are the user's whole wish; an image they leave out is only a base.
-    if let Some(image) = idle.filter(|_| spec.roles.is_empty()) {
-        let message = format!("no place for the image {image} in this file");
-        let help = format!(
-            "add services.ray or services.marimo, or say where it goes in envlock.toml:\n\
-             [config.roles]\n\"services.NAME.image\" = \"{image}\""
-        );
-        return Err(Error::refused(document.text, None, message, help));
-    }
     Ok(edits.into_iter().map(|(path, value)| Edit { path, value: Some(value) }).collect())
 }
 
-fn services(document: &Document<'_>, spec: &ConfigSpec) -> Result<Vec<Service>, Error> {
-    let value = &document.value;
-    if spec.roles.is_empty() {
-        return Ok(platform(value));
-    }
-    spec.roles
-        .iter()
-        .map(|(role, image)| {
+fn services(
+    document: &Document<'_>,
+    file: &Utf8Path,
+    spec: &ConfigSpec,
+) -> Result<Vec<Service>, Error> {
+    let mut found = Vec::new();
+    if file == spec.path && spec.roles.is_empty() {
+        found = platform(&document.value);
+    } else if file == spec.path {
+        for (role, image) in &spec.roles {
             let role: ConfigPath = role.parse().map_err(|e| {
                 let help = "write the keys down to the value, with dots between them";
                 Error::refused(document.text, None, format!("config.roles: {e}"), help)
             })?;
-            let build = role.parent().and_then(|service| build_of(value, &service));
-            Ok(Service { role, image: image.clone(), build })
-        })
-        .collect()
+            found.push(service(document, role, image)?);
+        }
+    }
+    for target in spec.targets.iter().filter(|target| target.file == file) {
+        found.push(service(document, target.path.clone(), &target.image)?);
+    }
+    Ok(found)
+}
+
+fn service(document: &Document<'_>, role: ConfigPath, image: &ImageName) -> Result<Service, Error> {
+    let mut build = None;
+    if let Some(service) = role.parent() {
+        let path = service.join("build").join("enabled");
+        build = document.find(&path)?.and_then(Scalar::from_value).map(|on| (path, on.is_true()));
+    }
+    Ok(Service { role, image: image.clone(), build })
 }
 
 /// The services of the platform's own schema that are in the file.
@@ -148,17 +194,11 @@ fn build_of(value: &Value, service: &ConfigPath) -> Option<(ConfigPath, bool)> {
     Some((path, enabled.is_true()))
 }
 
-fn text_at(value: &Value, path: &ConfigPath) -> Option<String> {
-    match Scalar::from_value(lookup(value, path.keys())?)? {
-        Scalar::String(text) => Some(text),
-        Scalar::Null | Scalar::Bool(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::digest::Digest;
+    use crate::spec::TargetPlace;
 
     const PLATFORM: &str = include_str!("../../config.yaml");
 
@@ -166,14 +206,19 @@ mod tests {
         ConfigSpec {
             path: "config.yaml".into(),
             roles: roles.iter().map(|(p, i)| ((*p).to_owned(), i.parse().unwrap())).collect(),
+            targets: vec![],
         }
+    }
+    fn file(yaml: &str) -> Files {
+        Files::from([("config.yaml".into(), yaml.as_bytes().to_vec())])
     }
     fn images(names: &[&str]) -> BTreeMap<ImageName, PinnedReference> {
         let pin = |n: &str| PinnedReference::new("r.example", n, Digest::of(n));
         names.iter().map(|n| (n.parse().unwrap(), pin(n))).collect()
     }
     fn planned(yaml: &str, roles: &[(&str, &str)], names: &[&str]) -> Vec<String> {
-        let edits = plan(yaml.as_bytes(), &spec(roles), &images(names)).unwrap();
+        let mut edits = plan(&file(yaml), &spec(roles), &images(names)).unwrap();
+        let edits = edits.remove(Utf8Path::new("config.yaml")).unwrap();
         let short = |e: &Edit| match &e.value {
             Some(Scalar::Bool(b)) => format!("{}={b}", e.path),
             Some(Scalar::String(s)) => {
@@ -242,16 +287,54 @@ mod tests {
 
     #[test]
     fn an_image_without_a_place_is_an_error_that_says_how_to_give_it_one() {
-        let error = plan(b"services: {ray: {image: a}}", &spec(&[]), &images(BOTH)).unwrap_err();
+        let error =
+            plan(&file("services: {ray: {image: a}}"), &spec(&[]), &images(BOTH)).unwrap_err();
         assert!(error.to_string().contains("marimo-runtime"), "{error}");
-        assert!(plan(b"x: 1", &spec(&[("a..b", "ray-runtime")]), &images(BOTH)).is_err());
+        assert!(plan(&file("x: 1"), &spec(&[("a..b", "ray-runtime")]), &images(BOTH)).is_err());
     }
 
     #[test]
     fn the_roles_of_a_file_are_told_as_they_are() {
-        let roles = current(PLATFORM.as_bytes(), &spec(&[])).unwrap();
+        let roles = current(&file(PLATFORM), &spec(&[])).unwrap();
         assert_eq!(roles.len(), 3);
         assert_eq!(roles[1].value.as_deref(), Some("cslr-exp-platform:ray-runtime"));
         assert_eq!(roles[1].builds.values().collect::<Vec<_>>(), [&true]);
+    }
+
+    #[test]
+    fn places_in_other_files_get_their_images_too() {
+        let place = |path: &str, image: &str| TargetPlace {
+            file: "k8s/ray.yaml".into(),
+            path: path.parse().unwrap(),
+            image: image.parse().unwrap(),
+        };
+        let targets = vec![
+            place("spec.containers[name=ray].image", "ray-runtime"),
+            place("spec.containers[name=notebook].image", "marimo-runtime"),
+        ];
+        let spec = ConfigSpec { targets, ..spec(&[]) };
+        let pod =
+            "spec:\n  containers:\n  - {name: ray, image: x}\n  - {name: notebook, image: y}\n";
+        let mut files = file("services: {ray: {image: a}}");
+        files.insert("k8s/ray.yaml".into(), pod.as_bytes().to_vec());
+        let roles = current(&files, &spec).unwrap();
+        let shown = |r: &Role| format!("{} {} {}", r.file, r.path, r.value.as_deref().unwrap());
+        let shown: Vec<_> = roles.iter().map(shown).collect();
+        assert_eq!(
+            shown,
+            [
+                "config.yaml services.ray.image a",
+                "k8s/ray.yaml spec.containers[name=notebook].image y",
+                "k8s/ray.yaml spec.containers[name=ray].image x",
+            ]
+        );
+        // marimo-runtime has a place, though not in config.yaml.
+        let edits = plan(&files, &spec, &images(BOTH)).unwrap();
+        let counts: Vec<_> = edits.values().map(Vec::len).collect();
+        assert_eq!(counts, [1, 2]);
+        // A mistake names its file.
+        files.insert("k8s/ray.yaml".into(), b"spec: {containers: 1}".to_vec());
+        let error = format!("{:?}", plan(&files, &spec, &images(BOTH)).unwrap_err());
+        assert!(error.contains("k8s/ray.yaml") && error.contains("not a list"), "{error}");
     }
 }

@@ -1,20 +1,35 @@
-//! Whether an image still exists where a release put it.
+//! Whether an image still is where a release put it, whole.
 
 use std::future::Future;
 
 use oci_spec::distribution::Reference;
 
+use crate::reference::PinnedReference;
 use crate::registry;
 
 /// Asks about images.
 pub trait ImageCheck {
-    /// Whether the registry has the manifest of this image.
-    /// Errors: in words, when the registry does not answer the question.
-    fn exists(&self, image: &Reference) -> impl Future<Output = Result<bool, String>> + Send;
+    /// What the registry lacks of this image, in words; `None` when it has all of it. Of a tag, only the
+    /// manifest is asked for. Errors: in words, when the registry does not answer the question.
+    fn missing(
+        &self,
+        image: &Reference,
+    ) -> impl Future<Output = Result<Option<String>, String>> + Send;
 }
 
 impl ImageCheck for registry::Client {
-    async fn exists(&self, image: &Reference) -> Result<bool, String> {
-        self.has(image).await.map_err(|error| error.to_string())
+    async fn missing(&self, image: &Reference) -> Result<Option<String>, String> {
+        let found = match image.whole().parse::<PinnedReference>() {
+            Ok(pinned) => self.read_back(&pinned).await.map(|_| true),
+            Err(_) => self.has(image).await,
+        };
+        match found {
+            Ok(true) => Ok(None),
+            Ok(false) | Err(registry::Error::NotFound { .. }) => Ok(Some("the image".to_owned())),
+            Err(registry::Error::MissingBlob { digest, .. }) => {
+                Ok(Some(format!("its blob {digest}")))
+            }
+            Err(error) => Err(error.to_string()),
+        }
     }
 }

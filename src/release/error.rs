@@ -31,6 +31,62 @@ pub enum Error {
         /// The file.
         path: Utf8PathBuf,
     },
+    /// A folder in which nothing may be replaced.
+    #[error("{file} cannot be replaced: its folder {folder} cannot be written to: {source}")]
+    #[diagnostic(help("nothing was changed; make the folder writable and run again"))]
+    ReadOnlyFolder {
+        /// The folder.
+        folder: Utf8PathBuf,
+        /// The file in it.
+        file: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of somebody else's, who would lose it by the change.
+    #[error(
+        "{path} belongs to user {uid}, group {gid}, and cannot be replaced without taking it from them: {source}"
+    )]
+    #[diagnostic(help("nothing was changed; run as that user, or make the file yours (chown)"))]
+    OtherOwner {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Its owner.
+        uid: u32,
+        /// Its group.
+        gid: u32,
+        /// Why the new file cannot be given to them.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Two names of one file, both to be changed.
+    #[error("{file} and {other} are the same file")]
+    #[diagnostic(help("nothing was changed; name it once under [config] in envlock.toml"))]
+    SameFile {
+        /// One name.
+        file: Utf8PathBuf,
+        /// The other.
+        other: Utf8PathBuf,
+    },
+    /// Another envlock, for which nobody wants to wait.
+    #[error("another envlock {what} this project")]
+    #[diagnostic(help("nothing was changed; run again later, or without --no-wait"))]
+    Busy {
+        /// What it does.
+        what: &'static str,
+    },
+    /// A change that failed, and could not be undone yet either.
+    #[error("a change was interrupted and is not undone yet ({undo})")]
+    #[diagnostic(help(
+        "see to the disk and to the files' permissions; the next envlock command finishes or undoes it"
+    ))]
+    Unfinished {
+        /// Why it could not be undone.
+        undo: String,
+        /// Why it failed.
+        #[source]
+        source: Box<Error>,
+    },
     /// A file that someone else wrote to in the meantime.
     #[error("{path} was changed by someone else while envlock was at work")]
     #[diagnostic(help("nothing was changed; run again"))]
@@ -89,6 +145,22 @@ pub enum Error {
         /// Which there are.
         known: String,
     },
+    /// An image that no release has.
+    #[error("no release has an image {digest}")]
+    #[diagnostic(help("`envlock history` shows the releases and their images"))]
+    NoSuchImage {
+        /// Its digest, or the first digits.
+        digest: String,
+    },
+    /// First digits that more than one image has.
+    #[error("{digest} is the beginning of more than one image: {found}")]
+    #[diagnostic(help("write more of the digest"))]
+    SeveralImages {
+        /// The first digits.
+        digest: String,
+        /// The digests.
+        found: String,
+    },
     /// Nothing to go back to.
     #[error("there is no earlier release to go back to: {0}")]
     #[diagnostic(help("`envlock history` shows the releases; choose one with --to N"))]
@@ -141,9 +213,16 @@ impl Classified for Error {
             | Error::Broken { .. }
             | Error::TornLine { .. }
             | Error::NoRelease { .. }
+            | Error::NoSuchImage { .. }
+            | Error::SeveralImages { .. }
             | Error::NoEarlier(_) => Exit::Usage,
             Error::File { .. }
             | Error::ReadOnly { .. }
+            | Error::ReadOnlyFolder { .. }
+            | Error::OtherOwner { .. }
+            | Error::SameFile { .. }
+            | Error::Busy { .. }
+            | Error::Unfinished { .. }
             | Error::ChangedMeanwhile { .. }
             | Error::Stuck { .. }
             | Error::LockLost { .. } => Exit::Failed,

@@ -1,15 +1,14 @@
 //! A copy of each released env.lock, so that `rollback --lock` has it back byte for byte.
 
-use std::io::Write;
-
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Error, git, transaction};
+use super::project_lock::FOLDER;
+use super::{Error, disk, git};
 use crate::digest::Sha256;
 use crate::lock;
 
 fn path(folder: &Utf8Path, sha256: Sha256) -> Utf8PathBuf {
-    folder.join(transaction::FOLDER).join("locks").join(format!("{sha256}.lock"))
+    folder.join(FOLDER).join("locks").join(format!("{sha256}.lock"))
 }
 
 /// Keeps a copy of a lock.
@@ -19,13 +18,10 @@ pub(super) fn keep(folder: &Utf8Path, text: &str) -> Result<Sha256, Error> {
     if fs_err::read(&path).is_ok_and(|bytes| Sha256::of(bytes) == sha256) {
         return Ok(sha256);
     }
-    let write = || {
-        fs_err::create_dir_all(path.parent().unwrap_or(&path))?;
-        let mut file = atomic_write_file::AtomicWriteFile::open(&path)?;
-        file.write_all(text.as_bytes())?;
-        file.commit()
-    };
-    write().map_err(Error::file(&path, "written"))?;
+    let own = folder.join(FOLDER);
+    disk::make_folder(&own)?;
+    disk::make_folder(&own.join("locks"))?;
+    disk::replace(&path, text.as_bytes())?;
     Ok(sha256)
 }
 

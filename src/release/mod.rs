@@ -1,15 +1,18 @@
 //! What was released, when and by whom; and the change of several files together or not at all.
 mod check;
+mod disk;
 mod error;
 mod git;
 mod history;
 mod kept_locks;
 mod model;
 mod presence;
+mod project_lock;
 mod publish;
 mod rollback;
 mod state;
 mod transaction;
+mod wanted;
 
 pub use check::ImageCheck;
 pub use error::Error;
@@ -18,10 +21,12 @@ pub use history::{FILE_NAME, History, Torn};
 pub use kept_locks::{file_of as lock_file_of, find as find_lock};
 pub use model::{FORMAT, FileEdit, Kind, Record};
 pub use presence::prove;
+pub use project_lock::{FOLDER, ProjectLock, hold_build, hold_build_now};
 pub use publish::{
-    Publication, Published, preview, preview_rollback, publish, read_config, read_history,
-    roll_back,
+    Publication, Published, config_files, preview, preview_rollback, publish, read_config,
+    read_history, roll_back,
 };
 pub use rollback::{Conflict, Plan, decide};
 pub use state::{Place, State};
-pub use transaction::{FileChange, ProjectLock, Recovered, hold_build, is_interrupted};
+pub use transaction::{FileChange, Recovered, is_interrupted};
+pub use wanted::{BadWanted, Wanted};

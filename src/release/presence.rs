@@ -9,19 +9,19 @@ use crate::config::{ConfigPath, Scalar};
 use crate::reference;
 
 /// Asks about every image of the plan's target at once: those of its record and those its edits
-/// write. Returns warnings about tags whose registry does not answer.
+/// write, with manifest, config and all layers. Returns warnings about tags whose registry does not answer.
 /// Errors: [`Error::ImagesGone`]; [`Error::RegistrySilent`] for an image by digest.
 pub async fn prove(check: &impl ImageCheck, plan: &Plan) -> Result<Vec<String>, Error> {
     let questions = questions(plan);
     let answers = questions.iter().map(async |image| match reference::parse(image) {
-        Ok(parsed) => check.exists(&parsed).await.map(|found| (found, parsed.digest().is_some())),
+        Ok(parsed) => check.missing(&parsed).await,
         Err(error) => Err(error.to_string()),
     });
     let (mut gone, mut warnings) = (Vec::new(), Vec::new());
     for (image, answer) in questions.iter().zip(join_all(answers).await) {
         match answer {
-            Ok((true, _)) => {}
-            Ok((false, _)) => gone.push(image.clone()),
+            Ok(None) => {}
+            Ok(Some(missing)) => gone.push(format!("{missing} of {image}")),
             Err(reason) if image.contains('@') => {
                 return Err(Error::RegistrySilent { image: image.clone(), reason });
             }
@@ -62,9 +62,10 @@ mod tests {
     struct Fake(&'static [(&'static str, bool)]);
 
     impl ImageCheck for Fake {
-        async fn exists(&self, image: &Reference) -> Result<bool, String> {
+        async fn missing(&self, image: &Reference) -> Result<Option<String>, String> {
             let known = self.0.iter().find(|(name, _)| image.repository().ends_with(name));
-            known.map(|(_, there)| *there).ok_or_else(|| "no answer".to_owned())
+            let missing = |there: &bool| (!there).then(|| "a layer".to_owned());
+            known.map(|(_, there)| missing(there)).ok_or_else(|| "no answer".to_owned())
         }
     }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::history::FILE_NAME;
 use super::{
-    Error, FORMAT, FileChange, FileEdit, GitFacts, History, Kind, Plan, ProjectLock, Record,
+    Error, FORMAT, FileChange, FileEdit, GitFacts, History, Kind, Plan, ProjectLock, Record, disk,
     kept_locks,
 };
 use crate::config::{self, Edit};
@@ -18,7 +18,7 @@ use crate::spec::{ConfigSpec, ImageName};
 /// What a build made, to be put to use.
 #[derive(Debug, Clone, Copy)]
 pub struct Publication<'a> {
-    /// Which file runs the images, and where in it.
+    /// Which files run the images, and where in them.
     pub config: &'a ConfigSpec,
     /// The images that were pushed and read back.
     pub images: &'a BTreeMap<ImageName, PinnedReference>,
@@ -46,8 +46,8 @@ pub fn preview(folder: &Utf8Path, publication: &Publication<'_>) -> Result<Strin
     Ok(prepare(folder, &edits(folder, publication)?)?.diff)
 }
 
-/// Points config.yaml at the images, switches off the builds beside them, and records the release:
-/// both files or neither. An image of an earlier release that is not among these keeps its place in
+/// Points config.yaml and the other files at the images, switches off the builds beside them, and records the
+/// release: all files or none. An image of an earlier release that is not among these keeps its place in
 /// the record. Errors: [`Error`]; then nothing was changed.
 pub fn publish(project: &ProjectLock, publication: &Publication<'_>) -> Result<Published, Error> {
     let folder = project.folder();
@@ -60,7 +60,7 @@ pub fn publish(project: &ProjectLock, publication: &Publication<'_>) -> Result<P
         return Ok(Published { record: None, diff: prepared.diff });
     }
     if let Some(file) = publication.lock_file {
-        let (before, after) = (read_file(&folder.join(file))?, publication.lock_text.as_bytes());
+        let (before, after) = (disk::read(&folder.join(file))?, publication.lock_text.as_bytes());
         if before.as_deref() != Some(after) {
             let (file, after) = (file.to_owned(), after.to_vec());
             prepared.changes.push(FileChange { file, before, after });
@@ -90,7 +90,7 @@ pub fn roll_back(
     let mut prepared = prepare(folder, &plan.edits)?;
     if let Some(after) = lock_bytes {
         let file = kept_locks::file_of(&after);
-        let before = read_file(&folder.join(&file))?;
+        let before = disk::read(&folder.join(&file))?;
         if before.as_deref() != Some(&*after) {
             prepared.changes.push(FileChange { file, before, after });
         }
@@ -109,7 +109,7 @@ pub fn roll_back(
 
 /// The history's bytes, if there is such a file, and what they say.
 pub fn read_history(folder: &Utf8Path) -> Result<(Option<Vec<u8>>, History), Error> {
-    let bytes = read_file(&folder.join(FILE_NAME))?;
+    let bytes = disk::read(&folder.join(FILE_NAME))?;
     let history = History::parse(bytes.as_deref().unwrap_or_default())?;
     Ok((bytes, history))
 }
@@ -124,11 +124,22 @@ fn edits(
     folder: &Utf8Path,
     publication: &Publication<'_>,
 ) -> Result<BTreeMap<Utf8PathBuf, Vec<Edit>>, Error> {
-    let file = &publication.config.path;
-    let bytes = read_config(folder, file)?;
-    let edits = config::plan(&bytes, publication.config, publication.images)
-        .map_err(|e| e.in_file(file.as_str()))?;
-    Ok(BTreeMap::from([(file.clone(), edits)]))
+    let files = config_files(folder, publication.config)?;
+    Ok(config::plan(&files, publication.config, publication.images)?)
+}
+
+/// The files that name images, read. config.yaml may be missing where other files are named.
+/// Errors: [`Error::File`] for any other that is not there.
+pub fn config_files(folder: &Utf8Path, spec: &ConfigSpec) -> Result<config::Files, Error> {
+    let is_optional = spec.roles.is_empty() && !spec.targets.is_empty();
+    let mut files = config::Files::new();
+    for file in spec.files() {
+        if file == spec.path && is_optional && !folder.join(file).exists() {
+            continue;
+        }
+        files.insert(file.to_owned(), read_config(folder, file)?);
+    }
+    Ok(files)
 }
 
 fn prepare(folder: &Utf8Path, edits: &BTreeMap<Utf8PathBuf, Vec<Edit>>) -> Result<Prepared, Error> {
@@ -197,14 +208,6 @@ pub fn read_config(folder: &Utf8Path, file: &Utf8Path) -> Result<Vec<u8>, Error>
     fs_err::read(&path).map_err(Error::file(&path, "read"))
 }
 
-fn read_file(path: &Utf8Path) -> Result<Option<Vec<u8>>, Error> {
-    match fs_err::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::file(path, "read")(error)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,7 +231,8 @@ mod tests {
         }
         fn publish(&self, seed: &str) -> Result<Published, Error> {
             let lock = ProjectLock::acquire(self.folder(), || {})?;
-            let spec = ConfigSpec { path: "config.yaml".into(), roles: BTreeMap::new() };
+            let spec =
+                ConfigSpec { path: "config.yaml".into(), roles: BTreeMap::new(), targets: vec![] };
             let images = ["ray-runtime", "marimo-runtime"].map(|name| {
                 let digest = Digest::of(format!("{name} {seed}"));
                 (name.parse().unwrap(), PinnedReference::new("127.0.0.1:1", name, digest))

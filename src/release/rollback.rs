@@ -41,7 +41,8 @@ impl std::fmt::Display for Conflict {
 
 /// What going back to release `to` (the previous state when `None`) changes in files with these
 /// bytes. `files` is asked once a file. Only values that releases touched are looked at: other edits
-/// stay. Errors: those of [`History::state`] and [`History::previous`], a file that is not readable.
+/// stay; a file that is gone is a conflict. Errors: those of [`History::state`] and [`History::previous`], a file
+/// that is not readable.
 pub fn decide(
     history: &History,
     to: Option<u64>,
@@ -49,27 +50,43 @@ pub fn decide(
 ) -> Result<Plan, Error> {
     let target = history.state(to.map_or_else(|| history.previous(), Ok)?)?;
     let expected = history.current()?.values;
-    let mut read_files: BTreeMap<&Utf8Path, Vec<u8>> = BTreeMap::new();
+    let mut read_files: BTreeMap<&Utf8Path, Option<Vec<u8>>> = BTreeMap::new();
     let mut edits: BTreeMap<Utf8PathBuf, Vec<Edit>> = BTreeMap::new();
     let mut conflicts = Vec::new();
     for ((file, path), value) in &target.values {
         if !read_files.contains_key(file.as_path()) {
-            read_files.insert(file, files(file)?);
+            read_files.insert(file, if_there(files(file))?);
         }
         let bytes = &read_files[file.as_path()];
-        let found = read(bytes, path).map_err(|e| e.in_file(file.as_str()))?;
+        let found = match bytes {
+            Some(bytes) => read(bytes, path).map_err(|e| e.in_file(file.as_str()))?,
+            None => None,
+        };
         if found == *value {
             continue;
         }
         let expected = expected.get(&(file.clone(), path.clone())).cloned().flatten();
-        if found != expected {
+        if found != expected || bytes.is_none() {
             let (file, path) = (file.clone(), path.clone());
             conflicts.push(Conflict { file, path, expected, found });
+        }
+        if bytes.is_none() {
+            // Nothing can be put into a file that somebody took away; the conflict says so.
+            continue;
         }
         let edit = Edit { path: path.clone(), value: value.clone() };
         edits.entry(file.clone()).or_default().push(edit);
     }
     Ok(Plan { target, edits, conflicts })
+}
+
+fn if_there(file: Result<Vec<u8>, Error>) -> Result<Option<Vec<u8>>, Error> {
+    match file {
+        Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Ok(None)
+        }
+        file => file.map(Some),
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +116,17 @@ mod tests {
         let zero = decided(Some(0), "s: {image: two}\n");
         let edits = &zero.edits[Utf8Path::new("config.yaml")];
         assert_eq!(edits[0].value, Some(Scalar::String("tag".to_owned())));
+    }
+
+    #[test]
+    fn a_file_that_was_taken_away_is_a_conflict_and_gets_no_edit() {
+        let gone = |file: &Utf8Path| {
+            let source = std::io::Error::from(std::io::ErrorKind::NotFound);
+            Err(Error::File { path: file.to_owned(), action: "read", source })
+        };
+        let plan = decide(&history(), None, gone).unwrap();
+        assert_eq!((plan.conflicts.len(), plan.edits.len()), (1, 0));
+        assert_eq!(plan.conflicts[0].to_string(), "config.yaml s.image is nothing, was two");
     }
 
     #[test]

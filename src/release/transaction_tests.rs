@@ -1,6 +1,8 @@
 use super::*;
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+use crate::release::ProjectLock;
 
 struct Project {
     _temporary: tempfile::TempDir,
@@ -47,7 +49,7 @@ impl Project {
             entries.map(|e| e.unwrap().file_name().to_owned()).collect()
         };
         for name in [names(self.folder.clone()), names(self.folder.join("deploy"))].concat() {
-            assert!(!name.contains("envlock-new"), "{name}");
+            assert!(!name.contains(".envlock-"), "{name}");
         }
         assert!(!self.folder.join(".envlock/transaction").exists());
         assert!(self.folder.join("config.yaml").is_symlink());
@@ -65,7 +67,7 @@ fn new() -> [Option<String>; 3] {
 
 /// Does the first `count` steps, as a process that is killed then; false: there are no more steps.
 fn killed_after(project: &Project, count: usize, half: bool) -> bool {
-    let changes = changes();
+    let (changes, _lock) = (changes(), project.lock());
     let mut transaction = Transaction { folder: &project.folder, journal: None };
     let steps = transaction.steps(&changes).unwrap();
     for step in steps.iter().take(count) {
@@ -73,16 +75,18 @@ fn killed_after(project: &Project, count: usize, half: bool) -> bool {
     }
     if half {
         match steps.get(count) {
-            Some(Step::Stage(entry, _)) => fs_err::write(&entry.staged, "n").unwrap(),
-            Some(Step::KeepOld(at, _)) => {
-                fs_err::write(transaction.home().join(format!("{at}.old")), "o").unwrap();
+            Some(Step::Stage(entry, _)) => {
+                fs_err::write(transaction.place(entry).unwrap().new, "n").unwrap();
+            }
+            Some(Step::KeepOld(entry, _)) => {
+                fs_err::write(transaction.place(entry).unwrap().old, "o").unwrap();
             }
             Some(Step::Journal(_)) => {
                 fs_err::create_dir_all(transaction.home()).unwrap();
-                fs_err::write(transaction.home().join("journal.new"), "{").unwrap();
+                fs_err::write(transaction.home().join("journal.json.new"), "{").unwrap();
             }
             Some(Step::Finish) => {
-                fs_err::remove_file(transaction.journal_path()).unwrap();
+                fs_err::rename(transaction.journal_path(), transaction.done_path()).unwrap();
             }
             _ => {}
         }
@@ -163,7 +167,7 @@ fn a_file_that_changed_since_it_was_read_is_refused() {
 #[test]
 fn a_failing_rename_brings_the_files_before_it_back() {
     let project = project();
-    let changes = changes();
+    let (changes, _lock) = (changes(), project.lock());
     let mut transaction = Transaction { folder: &project.folder, journal: None };
     let steps = transaction.steps(&changes).unwrap();
     let mut failed = false;
@@ -171,7 +175,7 @@ fn a_failing_rename_brings_the_files_before_it_back() {
         if let Step::Rename(entry) = step
             && entry.file == "env.lock"
         {
-            fs_err::write(&entry.target, "theirs").unwrap();
+            fs_err::write(project.folder.join("env.lock"), "theirs").unwrap();
         }
         if transaction.run(step).is_err() {
             transaction.undo().unwrap();
@@ -200,6 +204,49 @@ fn read_only_files_folders_and_dangling_links_are_refused_before_anything_is_wri
 }
 
 #[test]
+fn two_names_of_one_file_are_refused() {
+    let project = project();
+    let mut twice = changes();
+    twice[2] = FileChange { file: "deploy/real.yaml".into(), ..twice[0].clone() };
+    assert!(matches!(project.lock().commit(&twice), Err(Error::SameFile { .. })));
+    assert_eq!(project.contents(), old());
+    project.assert_tidy();
+}
+
+#[test]
+fn a_project_that_moved_since_the_crash_is_made_whole_where_it_is() {
+    for (steps, whole) in [(6, old()), (8, new())] {
+        let mut project = project();
+        killed_after(&project, steps, false);
+        let moved = project.folder.with_file_name("moved");
+        fs_err::rename(&project.folder, &moved).unwrap();
+        project.folder = moved;
+        assert!(project.lock().recover().unwrap().is_some());
+        assert_eq!(project.contents(), whole);
+        project.assert_tidy();
+    }
+}
+
+#[test]
+fn a_change_that_was_over_is_not_held_against_later_edits() {
+    let project = project();
+    let (changes, lock) = (changes(), project.lock());
+    let mut transaction = Transaction { folder: &project.folder, journal: None };
+    let steps = transaction.steps(&changes).unwrap();
+    let (finish, before) = steps.split_last().unwrap();
+    assert!(matches!(finish, Step::Finish));
+    before.iter().for_each(|step| transaction.run(step).unwrap());
+    // Killed while it clears up: the old bytes of one file are gone, those of another are there.
+    fs_err::rename(transaction.journal_path(), transaction.done_path()).unwrap();
+    fs_err::remove_file(project.folder.join("deploy/.real.yaml.envlock-old")).unwrap();
+    fs_err::write(project.folder.join("env.lock"), "theirs").unwrap();
+    assert!(is_interrupted(&project.folder));
+    assert_eq!(lock.recover().unwrap(), None);
+    assert_eq!(project.contents()[2].as_deref(), Some("theirs"));
+    project.assert_tidy();
+}
+
+#[test]
 fn nothing_to_change_writes_nothing() {
     let project = project();
     let same = FileChange {
@@ -210,34 +257,4 @@ fn nothing_to_change_writes_nothing() {
     let before = fs_err::metadata(project.folder.join("env.lock")).unwrap().ino();
     project.lock().commit(&[same]).unwrap();
     assert_eq!(fs_err::metadata(project.folder.join("env.lock")).unwrap().ino(), before);
-}
-
-#[test]
-fn a_second_envlock_waits_for_the_first() {
-    let project = project();
-    let first = project.lock();
-    let folder = project.folder.clone();
-    let (told, waits) = std::sync::mpsc::channel();
-    let second = std::thread::spawn(move || {
-        ProjectLock::acquire(&folder, || told.send(()).unwrap()).map(|_| ()).unwrap();
-    });
-    waits.recv().unwrap();
-    assert!(!second.is_finished());
-    drop(first);
-    second.join().unwrap();
-}
-
-#[test]
-fn a_second_build_says_that_it_waits_and_gets_its_turn() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = Utf8Path::from_path(folder.path()).unwrap();
-    let first = hold_build(folder, || panic!("nobody else builds")).unwrap();
-    let (says, heard) = std::sync::mpsc::channel();
-    std::thread::scope(|scope| {
-        let second = scope.spawn(move || hold_build(folder, || says.send(()).unwrap()).unwrap());
-        heard.recv().unwrap();
-        assert!(!second.is_finished());
-        drop(first);
-        second.join().unwrap();
-    });
 }

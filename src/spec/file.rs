@@ -10,11 +10,15 @@ use pep508_rs::{PackageName, Requirement, VerbatimUrl};
 use toml::Spanned;
 use url::Url;
 
-use super::tables::{File, GroupTable, ImageTable, Ordered, PackageTable, SourceTable};
+use super::tables::{
+    File, GroupTable, ImageTable, Ordered, PackageTable, SourceTable, TargetPlaceTable,
+};
 use super::{
     BaseSpec, BuildSpec, ConfigSpec, Error, GroupSpec, ImageSpec, ProfileName, PythonSpec,
-    RegistrySpec, SourceKind, SourceName, SourceSpec, Spec, TargetSpec, WISH, Wish, cut_off,
+    RegistrySpec, ReleaseSpec, SourceKind, SourceName, SourceSpec, Spec, TargetPlace, TargetSpec,
+    WISH, Wish, cut_off,
 };
+use crate::config::BadPath;
 use crate::cuda::CudaTag;
 
 /// The spec's file name in the project folder.
@@ -131,6 +135,7 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
             return Err(place.at(start..start + role.len(), message, "name one of the [images.*]"));
         }
     }
+    let targets = targets(file.config.targets, &images, place)?;
     let exclude_newer = file.exclude_newer.map(|text| {
         let help = "a day counts to its end, in UTC";
         cut_off(text.get_ref()).map_err(|why| place.at(text.span(), why, help))
@@ -174,8 +179,33 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
         config: ConfigSpec {
             path: file.config.path.ok_or_else(|| missing("config.path"))?,
             roles: file.config.roles,
+            targets,
         },
+        release: ReleaseSpec { after: file.release.after },
     })
+}
+
+fn targets(
+    tables: Vec<TargetPlaceTable>,
+    images: &[ImageSpec],
+    place: &Place,
+) -> Result<Vec<TargetPlace>, Error> {
+    let target = |table: TargetPlaceTable| {
+        let path = table.path.get_ref().parse();
+        let path = path.map_err(|e: BadPath| {
+            let help = "write the keys down to the value with dots between them; [0] or [name=…] for an item of a list";
+            place.at(table.path.span(), e, help)
+        })?;
+        let image = table.image.get_ref().clone();
+        match images.iter().any(|known| known.name == image) {
+            true => Ok(TargetPlace { file: table.file, path, image }),
+            false => {
+                let message = format!("the image `{image}` is not defined");
+                Err(place.at(table.image.span(), message, "name one of the [images.*]"))
+            }
+        }
+    };
+    tables.into_iter().map(target).collect()
 }
 
 fn image_reference(text: Spanned<String>, place: &Place) -> Result<String, Error> {
@@ -415,6 +445,26 @@ mod tests {
         insta::assert_snapshot!(shown("[profiles.cpu.python]\nsauce = \"base\"\n"));
         let nested = shown("[profiles.a.profiles.b.python]\nversion = \"3.13\"\n");
         assert!(nested.contains("the profile `a` has profiles of its own"), "{nested}");
+    }
+
+    #[test]
+    fn places_in_other_files_are_read_and_their_mistakes_are_shown_in_their_line() {
+        let target = |path: &str, image: &str| {
+            format!(
+                "[[config.targets]]\nfile = \"k8s/ray.yaml\"\npath = '{path}'\nimage = \"{image}\"\n"
+            )
+        };
+        let sound = target("spec.containers[name=ray].image", "ray-runtime");
+        let config = parse(FILE_NAME, &sound).unwrap().config;
+        assert_eq!(config.files(), ["config.yaml", "k8s/ray.yaml"]);
+        assert_eq!(config.targets[0].path.to_string(), "spec.containers[name=ray].image");
+        let bad = shown(&target("spec.containers[].image", "ray-runtime"));
+        assert!(bad.contains("is not a path") && bad.contains("[envlock.toml:3"), "{bad}");
+        let unknown = shown(&target("spec.image", "other"));
+        assert!(
+            unknown.contains("`other` is not defined") && unknown.contains("toml:4"),
+            "{unknown}"
+        );
     }
 
     #[test]

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroUsize;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use pep508_rs::{PackageName, Requirement, VerbatimUrl};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::config::ConfigPath;
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::gpu::ComputeCapability;
@@ -38,6 +39,8 @@ pub struct Spec {
     pub build: BuildSpec,
     /// The file that runs them.
     pub config: ConfigSpec,
+    /// What belongs to a release.
+    pub release: ReleaseSpec,
     /// Files uploaded at this moment or later do not count.
     pub exclude_newer: Option<Timestamp>,
     /// Whether `keyring get` is asked for passwords; absent: as uv's settings say.
@@ -255,8 +258,41 @@ pub struct RegistrySpec {
 pub struct ConfigSpec {
     /// Relative to the project folder.
     pub path: Utf8PathBuf,
-    /// Dotted path in it → image; empty: the built-in roles of the platform.
+    /// Path in it → image; empty: the built-in roles of the platform.
     pub roles: BTreeMap<String, ImageName>,
+    /// More places, in any file.
+    pub targets: Vec<TargetPlace>,
+}
+
+/// A place in a file that gets an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetPlace {
+    /// Relative to the project folder.
+    pub file: Utf8PathBuf,
+    /// Where in it.
+    pub path: ConfigPath,
+    /// What belongs there.
+    pub image: ImageName,
+}
+
+impl ConfigSpec {
+    /// Every file that names images, [`ConfigSpec::path`] first.
+    pub fn files(&self) -> Vec<&Utf8Path> {
+        let mut files = vec![self.path.as_path()];
+        for target in &self.targets {
+            if !files.contains(&target.file.as_path()) {
+                files.push(&target.file);
+            }
+        }
+        files
+    }
+}
+
+/// What belongs to a release.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReleaseSpec {
+    /// A shell command that is run when `build --push` or `rollback` has written something.
+    pub after: Option<String>,
 }
 
 macro_rules! name_type {

@@ -40,6 +40,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) config: ConfigTable,
     #[serde(default)]
+    pub(super) release: ReleaseTable,
+    #[serde(default)]
     pub(super) profiles: BTreeMap<ProfileName, File>,
 }
 
@@ -120,6 +122,22 @@ pub(super) struct ConfigTable {
     pub(super) path: Option<Utf8PathBuf>,
     #[serde(default)]
     pub(super) roles: BTreeMap<String, ImageName>,
+    #[serde(default)]
+    pub(super) targets: Vec<TargetPlaceTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TargetPlaceTable {
+    pub(super) file: Utf8PathBuf,
+    pub(super) path: Spanned<String>,
+    pub(super) image: Spanned<ImageName>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReleaseTable {
+    pub(super) after: Option<String>,
 }
 
 /// A table whose key order matters: groups and images are layered in the order they are written.
@@ -232,7 +250,13 @@ impl File {
                 } else {
                     self.config.roles
                 },
+                targets: if self.config.targets.is_empty() {
+                    defaults.config.targets
+                } else {
+                    self.config.targets
+                },
             },
+            release: ReleaseTable { after: self.release.after.or(defaults.release.after) },
             profiles,
         }
     }

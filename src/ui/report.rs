@@ -1,6 +1,8 @@
 //! Messages, results and bars of one run.
 
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::process::Stdio;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -116,6 +118,11 @@ impl Ui {
     pub fn json(&self, value: &impl Serialize) {
         let text = serde_json::to_string_pretty(value).expect("results always serialize");
         self.result(text);
+    }
+
+    /// Where another program may print: stderr, for stdout is the result's.
+    pub fn for_others(&self) -> std::io::Result<Stdio> {
+        std::io::stderr().as_fd().try_clone_to_owned().map(Stdio::from)
     }
 
     /// An error, on stderr, with its place and help.

@@ -85,24 +85,23 @@ fn a_full_disk_and_a_read_only_file_leave_the_old_bytes() {
 }
 
 #[test]
-fn an_interrupted_change_is_finished_by_the_next_command_which_says_so() {
+fn an_interrupted_change_is_undone_by_whichever_command_is_next_and_told() {
     let (registry, envlock) = (Registry::start(), Envlock::new());
     envlock.write("config.yaml", CONFIG);
     release(&envlock, &push_both(&registry, "one"), "lock one\n");
+    let released = envlock.read("config.yaml");
     let staged = envlock.write(".config.yaml.envlock-new", "half");
-    let target = envlock.path("config.yaml");
-    let sha = envlock::digest::Sha256::of("x");
-    let journal = serde_json::json!({"v": 1, "phase": "staging", "entries": [
-        {"file": "config.yaml", "target": target, "staged": staged, "before": sha, "after": sha}]});
+    let sha = |text: &str| envlock::digest::Sha256::of(text);
+    let journal = serde_json::json!({"v": 2, "phase": "staging", "entries": [
+        {"file": "config.yaml", "before": sha(&released), "after": sha("half and more")}]});
     envlock.write(".envlock/transaction/journal.json", journal.to_string());
     let run = envlock.run(["status"]).exits(0);
-    assert!(run.stderr().contains("interrupted"), "{}", run.stderr());
-    let run = envlock.run(["rollback"]).exits(0);
-    assert!(
-        run.stderr().contains("undid an interrupted change of config.yaml"),
-        "{}",
-        run.stderr()
-    );
+    let told = "undid an interrupted change of config.yaml";
+    assert!(run.stderr().contains(told), "{}", run.stderr());
     assert!(!staged.exists());
-    assert_eq!(envlock.read("config.yaml"), CONFIG);
+    assert_eq!(envlock.read("config.yaml"), released);
+    let newer = journal.to_string().replace("\"v\":2", "\"v\":3");
+    envlock.write(".envlock/transaction/journal.json", newer);
+    let run = envlock.run(["history"]).exits(1);
+    assert!(run.stderr().contains("its format is 3"), "{}", run.stderr());
 }

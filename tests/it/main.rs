@@ -37,7 +37,10 @@ mod status;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod targets;
+mod torn;
 mod transport;
 mod traps;
+mod trouble;
 mod why;
 mod yaml_corpus;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::engine::{Chosen, Question, choose};
 use super::page;
 use crate::cli::Build;
-use crate::commands::{Context, driver, embedded};
+use crate::commands::{Context, after, driver, embedded};
 use crate::digest::{Digest, Sha256};
 use crate::engine::dockerfile::Recipe;
 use crate::engine::gather;
@@ -69,8 +69,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         return job.show();
     }
     let client = context.client()?;
-    let waiting = || context.ui.note("waiting for another build in this project");
-    let _building = release::hold_build(&context.folder, waiting)?;
+    let _building = context.hold_build()?;
     if args.prepare {
         let files = gather(&plan, &lock, &spec, &client, &context.folder, &context.ui).await?;
         let lines = recipe.prepare(&context.folder, &plan, &files)?;
@@ -141,13 +140,11 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     context.ui.note(format!("built in {:.1} s", started.elapsed().as_secs_f64()));
     let is_layers = layers.is_some();
     let with_layers = layers.map(|layers| lock::render(&Lock { layers, ..lock.clone() }));
-    let lock_text = with_layers.as_deref().unwrap_or(&lock_text);
-    job.lock_text = lock_text;
-    let keep_layers = || match is_layers
-        && fs_err::read(context.path(&lock_name)).ok().as_deref() != Some(lock_text.as_bytes())
-    {
-        true => context.write(&context.path(&lock_name), lock_text),
-        false => Ok(()),
+    job.lock_text = with_layers.as_deref().unwrap_or(&lock_text);
+    let built_text = job.lock_text;
+    let keep_layers = || match built_text == lock_text {
+        true => Ok(()),
+        false => context.write(&context.path(&lock_name), built_text),
     };
     if !args.push && !is_layers {
         return Ok(job.loaded(&digests));
@@ -164,18 +161,31 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     for warning in registry.warnings() {
         context.ui.warn(warning);
     }
+    let project = context.lock_project()?;
+    // What was resolved during the build is not written over with what was built.
+    let now = fs_err::read(context.path(&lock_name)).ok();
+    if is_layers && now.as_deref() != Some(lock_text.as_bytes()) {
+        return Err(release::Error::ChangedMeanwhile { path: lock_name }.into());
+    }
     if !job.publishes() {
         keep_layers()?;
         return Ok(job.report(&images, None));
     }
-    let project = context.lock_project()?;
     let mut publication = job.publication(name, &images);
     publication.lock_file = is_layers.then_some(lock_name.as_path());
     let published = release::publish(&project, &publication)?;
     if published.record.is_none() {
         keep_layers()?;
     }
-    Ok(job.report(&images, Some(&published)))
+    // What runs next may be another envlock.
+    drop(project);
+    let done = job.report(&images, Some(&published));
+    let (then, after) = (args.then.as_deref(), spec.release.after.as_deref());
+    if let Some(command) = after::command(then, after, published.record.is_some()) {
+        let (_, history) = release::read_history(&context.folder)?;
+        after::run(context, command, history.current()?.release).await?;
+    }
+    Ok(done)
 }
 
 fn nowhere() -> Failure {
@@ -236,7 +246,8 @@ impl Job<'_> {
     }
 
     fn show(&self) -> CommandResult {
-        let has_config = self.context.path(&self.spec.config.path).exists();
+        let files = self.spec.config.files();
+        let has_config = files.iter().any(|file| self.context.path(file).exists());
         let goes_somewhere = self.plan.images.iter().all(|i| i.repository.is_some());
         let diff = match self.publishes() || goes_somewhere && has_config && !self.args.no_config {
             true => self.preview("none")?,
@@ -268,15 +279,23 @@ impl Job<'_> {
 
     /// The images are in the registry, and config.yaml names them unless `published` is `None`.
     fn report(&self, images: &Images, published: Option<&Published>) -> Exit {
-        let file = &self.spec.config.path;
+        let files = self.spec.config.files().into_iter();
+        let files: Vec<_> = files.filter(|file| self.context.path(file).exists()).collect();
+        let (files, verb) = match files.as_slice() {
+            [file] => (file.to_string(), ["is", "names"]),
+            files => (
+                files.iter().map(|f| f.as_str()).collect::<Vec<_>>().join(" and "),
+                ["are", "name"],
+            ),
+        };
         let record = published.and_then(|p| p.record.as_ref());
         self.context.ui.note(match (published, record) {
-            (None, _) => format!("{file} is left alone (--no-config)"),
+            (None, _) => format!("{files} {} left alone (--no-config)", verb[0]),
             (_, Some(record)) => {
-                format!("{file} names these images; recorded as release {}", record.number)
+                format!("{files} {} these images; recorded as release {}", verb[1], record.number)
             }
             (_, None) => {
-                format!("nothing changed: {file} and the last release name these images already")
+                format!("nothing changed: {files} and the last release name these images already")
             }
         });
         let made = (self.lock, self.plan);

@@ -4,9 +4,11 @@ use camino::Utf8Path;
 
 use super::check::{Check, Level};
 use crate::commands::Context;
+use crate::config;
 use crate::index::address::Surroundings;
 use crate::lock;
 use crate::net::redacted;
+use crate::release;
 use crate::spec::{self, Spec};
 use crate::store::Store;
 
@@ -41,9 +43,16 @@ pub(super) fn lock(context: &Context, spec: &Spec) -> Check {
     }
 }
 
-/// config.yaml is there to be edited.
+/// config.yaml is there to be edited, and so are the other files that name images, with their places in them.
 pub(super) fn config(context: &Context, spec: &Spec) -> Check {
     let path = context.path(&spec.config.path);
+    if !spec.config.targets.is_empty() {
+        let files = release::config_files(&context.folder, &spec.config);
+        return match files.and_then(|files| Ok(config::current(&files, &spec.config)?)) {
+            Ok(roles) => Check::ok("config", format!("{} places for images", roles.len())),
+            Err(error) => Check::error("config", Level::Fail, &error),
+        };
+    }
     match fs_err::read_to_string(&path) {
         Ok(_) => Check::ok("config", format!("{path} is there")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Check::warn(

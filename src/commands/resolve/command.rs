@@ -232,6 +232,10 @@ fn finish(
     let unchanged = fs_err::read_to_string(&path).is_ok_and(|before| before == text);
     let written = !args.dry_run && !unchanged;
     if written {
+        // Not in the middle of a release or rollback, which may write to the same file.
+        // A project without envlock's folder has had neither.
+        let has_folder = context.path(release::FOLDER).exists();
+        let _project = has_folder.then(|| context.lock_project()).transpose()?;
         context.write(&path, &text)?;
     }
     let unpinned = lock.unpinned();
