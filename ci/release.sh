@@ -79,6 +79,7 @@ for try in $(seq "$tries"); do
     fail 1 "the push was refused and $branch cannot be fetched; the commit is $(git rev-parse HEAD)"
   ahead=$(git rev-parse FETCH_HEAD)
   if [ "$ahead" = "$before" ]; then
+    git reset --quiet --keep "$before"
     fail 1 "$branch is what this job began with, and the push was refused: may this job push there?" \
       "The images are in the registry; once it may, run the job again."
   fi

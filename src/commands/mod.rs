@@ -16,6 +16,7 @@ pub mod outdated;
 pub mod resolve;
 pub mod rollback;
 mod run;
+pub mod schema;
 pub mod serve;
 pub mod status;
 mod summary;

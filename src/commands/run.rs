@@ -4,7 +4,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     Context, build, cache, completions, doctor, export, history, init, matrix, outdated, resolve,
-    rollback, serve, status, why,
+    rollback, schema, serve, status, why,
 };
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
@@ -61,6 +61,7 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Serve(args) => serve::run(args, context).await,
         Command::Init(args) => init::run(&args, context),
         Command::Doctor(args) => doctor::run(args, context).await,
+        Command::Schema(args) => schema::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
     }
 }

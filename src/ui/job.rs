@@ -91,7 +91,7 @@ impl Job {
     /// Adds a problem to the report. Errors: as [`Job::output`].
     pub fn report(&self, problem: &Problem) -> Result<(), String> {
         let Some(file) = &self.problems else { return Ok(()) };
-        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let text = fs_err::read_to_string(file).unwrap_or_default();
         let mut entries: Vec<serde_json::Value> = match text.trim() {
             "" => Vec::new(),
             text => serde_json::from_str(text)
@@ -110,14 +110,17 @@ impl Job {
             "location": { "path": path, "lines": { "begin": line } },
         }));
         let text = serde_json::to_string_pretty(&entries).expect("problems always serialize");
-        std::fs::write(file, text + "\n").map_err(cannot_write(file))
+        fs_err::write(file, text + "\n").map_err(|error| error.to_string())
     }
 
     /// The error of a report, at its first label. `folder` is the project's.
     pub fn problem(&self, report: &miette::Report, folder: &Path) -> Problem {
         let mut message = report.to_string();
-        for cause in report.chain().skip(1) {
-            message.push_str(&format!(": {cause}"));
+        for cause in report.chain().skip(1).map(ToString::to_string) {
+            // Some sentences name their cause already.
+            if !message.contains(&cause) {
+                message.push_str(&format!(": {cause}"));
+            }
         }
         message.extend(report.help().map(|help| format!("\n{help}")));
         Problem { severity: Severity::Error, message, place: self.place(report, folder) }
@@ -141,12 +144,8 @@ impl Job {
 }
 
 fn append(file: &Path, text: &str) -> Result<(), String> {
-    let open = std::fs::OpenOptions::new().create(true).append(true).open(file);
-    open.and_then(|mut file| file.write_all(text.as_bytes())).map_err(cannot_write(file))
-}
-
-fn cannot_write(file: &Path) -> impl Fn(std::io::Error) -> String {
-    move |error| format!("{} cannot be written: {error}", file.display())
+    let open = fs_err::OpenOptions::new().create(true).append(true).open(file);
+    open.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| error.to_string())
 }
 
 /// A value that neither ends its line nor begins another.
@@ -195,11 +194,11 @@ mod tests {
         });
         job.output(&[("a".to_owned(), "1\nb=2".to_owned())]).unwrap();
         job.output(&[("c".to_owned(), "3".to_owned())]).unwrap();
-        assert_eq!(std::fs::read_to_string(file("output")).unwrap(), "a=1 b=2\nc=3\n");
+        assert_eq!(fs_err::read_to_string(file("output")).unwrap(), "a=1 b=2\nc=3\n");
         assert!(job.wants_summary());
         job.report(&problem("one")).unwrap();
         job.report(&problem("two")).unwrap();
-        let text = std::fs::read_to_string(file("problems")).unwrap();
+        let text = fs_err::read_to_string(file("problems")).unwrap();
         let entries: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
         assert_eq!((entries.len(), entries[1]["location"]["lines"]["begin"].as_u64()), (2, Some(3)));
         assert_ne!(entries[0]["fingerprint"], entries[1]["fingerprint"]);

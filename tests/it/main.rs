@@ -28,6 +28,7 @@ mod registry;
 mod release_job;
 mod resolve;
 mod rollback;
+mod schema;
 mod serve;
 mod serve_engine;
 mod serve_life;

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use camino::{Utf8Path, Utf8PathBuf};
 use envlock::config::Scalar;
 
-use crate::support::yaml::{Outcome, places, read, replace};
+use crate::support::yaml::{Outcome, insert, places, read, replace};
 
 /// As many as the proof has to be made of.
 const LEAST: u64 = 1000;
@@ -77,7 +77,7 @@ fn collect(folder: &Utf8Path, files: &mut Vec<Utf8PathBuf>) {
     }
 }
 
-/// Replaces every scalar of a text once, with one of several values in turn.
+/// Replaces every scalar of a text once, with one of several values in turn, and gives every mapping a key.
 fn judge(text: &str, form: usize) -> Tally {
     let digest = envlock::digest::Digest::of(text);
     let values = [
@@ -92,11 +92,16 @@ fn judge(text: &str, form: usize) -> Tally {
         tally.unreadable = 1;
         return tally;
     };
-    let scalars = places(text).into_iter().filter(|place| !place.mapping);
-    for (at, place) in scalars.enumerate() {
-        tally.places += 1;
+    for (at, place) in places(text).into_iter().enumerate() {
         // The other form gets another value at the same place.
-        let name = match replace(text, &before, &place, &values[(at + 2 * form) % values.len()]) {
+        let new = &values[(at + 2 * form) % values.len()];
+        if place.mapping {
+            let added = matches!(insert(text, &before, &place, "image", new), Outcome::Made);
+            *tally.outcomes.entry(if added { "added" } else { "not added" }).or_default() += 1;
+            continue;
+        }
+        tally.places += 1;
+        let name = match replace(text, &before, &place, new) {
             Outcome::Made => "made",
             Outcome::Same => "same",
             Outcome::Refused(reason) => {
