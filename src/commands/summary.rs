@@ -20,8 +20,12 @@ pub(super) fn packages(diff: &Diff) -> String {
         .changed
         .iter()
         .map(|c| (&c.name, c.from.to_string(), c.to.to_string(), size(c.to_size)))
-        .chain(diff.added.iter().map(|e| (&e.name, "–".into(), e.version.to_string(), size(e.size))))
-        .chain(diff.removed.iter().map(|e| (&e.name, e.version.to_string(), "–".into(), "–".into())));
+        .chain(
+            diff.added.iter().map(|e| (&e.name, "–".into(), e.version.to_string(), size(e.size))),
+        )
+        .chain(
+            diff.removed.iter().map(|e| (&e.name, e.version.to_string(), "–".into(), "–".into())),
+        );
     let rows: Vec<String> = rows
         .map(|(name, from, to, size)| format!("| {name} | {from} | {to} | {size} |\n"))
         .collect();
@@ -59,8 +63,11 @@ pub(super) fn diff(title: &str, diff: &str) -> String {
 /// `image_ray_runtime` and `digest_ray_runtime` for each image.
 pub(super) fn values(images: &BTreeMap<ImageName, PinnedReference>) -> Vec<(String, String)> {
     let values = images.iter().flat_map(|(name, image)| {
-        let name: String =
-            name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let name: String = name
+            .as_str()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+            .collect();
         let digest = image.digest().to_string();
         [(format!("image_{name}"), image.to_string()), (format!("digest_{name}"), digest)]
     });

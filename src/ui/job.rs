@@ -200,7 +200,10 @@ mod tests {
         job.report(&problem("two")).unwrap();
         let text = fs_err::read_to_string(file("problems")).unwrap();
         let entries: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
-        assert_eq!((entries.len(), entries[1]["location"]["lines"]["begin"].as_u64()), (2, Some(3)));
+        assert_eq!(
+            (entries.len(), entries[1]["location"]["lines"]["begin"].as_u64()),
+            (2, Some(3))
+        );
         assert_ne!(entries[0]["fingerprint"], entries[1]["fingerprint"]);
     }
 

@@ -23,7 +23,10 @@ struct Clone<'s> {
 
 fn git(folder: &Utf8Path, args: &[&str]) -> String {
     let mut git = Command::new("git");
-    git.arg("-C").arg(folder).args(["-c", "user.name=T", "-c", "user.email=t@t.example"]).args(args);
+    git.arg("-C")
+        .arg(folder)
+        .args(["-c", "user.name=T", "-c", "user.email=t@t.example"])
+        .args(args);
     let output = git.env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
     assert!(output.status.success(), "git {args:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -100,6 +103,8 @@ impl Clone<'_> {
             let value = envlock.get_envs().find(|(n, _)| *n == name).unwrap().1.unwrap();
             job.env(name, value);
         }
+        // Two commits of one second are different ones.
+        job.env("GIT_AUTHOR_NAME", self.folder.file_name().unwrap());
         job.env("ENVLOCK", envlock.get_program()).env("RELEASE_PUSH", "1");
         job.env("ENVLOCK_REGISTRY", format!("{}/team", self.scene.workshop.proxy.host()));
         job.env("GITHUB_OUTPUT", self.path(".output")).env("GITHUB_ACTIONS", "true");
@@ -150,15 +155,24 @@ fn a_release_is_one_commit_and_a_second_job_writes_nothing() {
     let ray = clone.value("image_ray_runtime").unwrap();
     assert!(scene.pushed("config.yaml").contains(&ray), "{ray}");
     assert_eq!(clone.value("digest_ray_runtime").as_deref(), ray.split_once('@').map(|(_, d)| d));
-    assert_eq!((clone.value("release").as_deref(), clone.value("released").as_deref()), (Some("1"), Some("true")));
+    assert_eq!(
+        (clone.value("release").as_deref(), clone.value("released").as_deref()),
+        (Some("1"), Some("true"))
+    );
     let page = clone.told(".summary");
-    assert!(page.contains("## Release 1\n") && page.contains(&ray) && page.contains("```diff\n"), "{page}");
+    assert!(
+        page.contains("## Release 1\n") && page.contains(&ray) && page.contains("```diff\n"),
+        "{page}"
+    );
 
     let (before, mark) = (clone.files(), scene.workshop.mark());
     let said = clone.exits(&[], 0);
     assert!(said.contains("nothing changed"), "{said}");
     assert_eq!(clone.files(), before);
-    assert_eq!((clone.value("release").as_deref(), clone.value("released").as_deref()), (Some(""), Some("false")));
+    assert_eq!(
+        (clone.value("release").as_deref(), clone.value("released").as_deref()),
+        (Some(""), Some("false"))
+    );
     assert!(scene.workshop.since(mark).is_nothing(), "{:?}", scene.workshop.since(mark));
     assert_eq!(scene.commits().len(), 2);
 }

@@ -215,7 +215,8 @@ fn the_schema_of_envlock_toml_has_the_keys_that_are_read() {
         ("[profiles.x]", "/$defs/profile"),
     ];
     for (table, pointer) in tables {
-        let error = envlock::spec::parse("envlock.toml", &format!("{table}\nzzz = 1\n")).unwrap_err();
+        let error =
+            envlock::spec::parse("envlock.toml", &format!("{table}\nzzz = 1\n")).unwrap_err();
         let mut known = known_keys(&error.to_string());
         if table == "[profiles.x]" {
             // Read, and refused with a better sentence.
@@ -241,7 +242,9 @@ fn files_people_write_fit_the_schema_and_mistakes_do_not() {
         [profiles.cpu.target]\ncuda = \"cpu\"\n";
     envlock::spec::parse("envlock.toml", full).unwrap();
     fits("spec", &read(full));
-    for wrong in ["[python]\nsauce = \"base\"\n", "[target]\ncuda = \"130\"\n", "[build]\nengine = \"x\"\n"] {
+    for wrong in
+        ["[python]\nsauce = \"base\"\n", "[target]\ncuda = \"130\"\n", "[build]\nengine = \"x\"\n"]
+    {
         assert!(envlock::spec::parse("envlock.toml", wrong).is_err());
         assert!(std::panic::catch_unwind(|| fits("spec", &read(wrong))).is_err(), "{wrong}");
     }

@@ -51,7 +51,8 @@ impl Walk<'_> {
     fn node(&mut self, path: Option<&ConfigPath>, depth: usize) {
         let Some((event, span)) = self.events.get(self.at).cloned() else { return };
         self.at += 1;
-        let offset = |at: usize| self.offsets.get(at).copied().unwrap_or(*self.offsets.last().unwrap());
+        let offset =
+            |at: usize| self.offsets.get(at).copied().unwrap_or(*self.offsets.last().unwrap());
         let range = offset(span.start.index())..offset(span.end.index());
         let place = |plain, mapping| {
             let path = path.filter(|_| depth > 0 && depth < 150)?.clone();
@@ -132,16 +133,26 @@ pub fn replace(text: &str, before: &Value, place: &Place, new: &Scalar) -> Outco
         return Outcome::Same;
     }
     let after = String::from_utf8(bytes).unwrap();
-    let (old, _) = difference(text, &after);
-    let at = |what: &str| format!("{what}: {} {:?}\n{text}\n=>\n{after}", place.path, &text[old.clone()]);
+    // Nothing is written as nothing: the blank before the value goes with it.
+    let blank = *new == Scalar::Null && text[..place.range.start].ends_with(' ');
+    let start = place.range.start - usize::from(blank);
+    let (mut old, added) = difference(text, &after);
+    // What is only taken away may be told in several ways: `a [b ]c` is `a[ b] c`.
+    let bytes = text.as_bytes();
+    while added.is_empty() && start < old.start && bytes[old.start - 1] == bytes[old.end - 1] {
+        old = old.start - 1..old.end - 1;
+    }
+    let gone = String::from_utf8_lossy(&bytes[old.clone()]);
+    let at = |what: &str| format!("{what}: {} {gone:?}\n{text}\n=>\n{after}", place.path);
     if old.is_empty() {
         // An empty value is written after its colon; a value that grows, inside its own bytes.
         let near = place.range.start.saturating_sub(old.start);
         assert!(text[old.start..old.start + near].trim().is_empty(), "{}", at("not at its place"));
     } else {
-        let inside = place.range.start <= old.start && old.end <= place.range.end;
+        let inside = start <= old.start && old.end <= place.range.end;
         assert!(inside, "{}", at("bytes of something else"));
-        let comment = place.plain && text[old.clone()].split_inclusive(char::is_whitespace).skip(1).any(|w| w.starts_with('#'));
+        let mut words = gone.split_inclusive(char::is_whitespace).skip(1);
+        let comment = place.plain && words.any(|word| word.starts_with('#'));
         assert!(!comment, "{}", at("a comment"));
     }
     let mut expected = before.clone();
@@ -165,13 +176,17 @@ pub fn insert(text: &str, before: &Value, mapping: &Place, key: &str, new: &Scal
     let after = String::from_utf8(bytes).unwrap();
     let (old, added) = difference(text, &after);
     let at = |what: &str| format!("{what}: {path}\n{text}\n=>\n{after}");
-    assert!(old.is_empty() && added.len() < key.len() * 2 + 200, "{}", at("not only added"));
+    // Indented, quoted, and each character escaped: no more than that.
+    let most = 6 * (key.len() + new.to_string().len()) + text.len();
+    assert!(old.is_empty() && added.len() < most + 20, "{}", at("not only added"));
     let mut expected = before.clone();
     set(&mut expected, path.keys(), Some(to_value(new)));
     assert!(read(&after).is_some_and(|found| found == expected), "{}", at("other values"));
     let back = Edit { path: path.clone(), value: None };
     match edit(after.as_bytes(), &[back]) {
-        Ok(back) => assert_eq!(String::from_utf8(back.bytes).unwrap(), text, "{}", at("the way back")),
+        Ok(back) => {
+            assert_eq!(String::from_utf8(back.bytes).unwrap(), text, "{}", at("the way back"))
+        }
         Err(Error::Refused { .. } | Error::Spills { .. }) => {}
         Err(error) => panic!("{}: {error}", at("the way back")),
     }
@@ -197,7 +212,8 @@ fn difference(before: &str, after: &str) -> (Range<usize>, Range<usize>) {
     let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
     let mut same = before.floor_char_boundary(same);
     same = after.floor_char_boundary(same);
-    let rest = a[same..].iter().rev().zip(b[same..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let rest =
+        a[same..].iter().rev().zip(b[same..].iter().rev()).take_while(|(a, b)| a == b).count();
     let end = before.ceil_char_boundary(a.len() - rest);
     (same..end, same..b.len() - (a.len() - end))
 }

@@ -285,9 +285,9 @@ fn compare(before: &str, name: &Utf8Path, context: &Context) -> CommandResult {
             .map_err(|why| Failure::message(Exit::Usage, format!("--diff {before}: {why}")))?
     };
     let diff = Diff::between(Some(&lock::parse(&text)?), &lock);
-    context.ui.summary(|| {
-        format!("## {name}, compared with {before}\n\n{}", summary::packages(&diff))
-    });
+    context
+        .ui
+        .summary(|| format!("## {name}, compared with {before}\n\n{}", summary::packages(&diff)));
     if context.ui.wants_json() {
         context.ui.json(
             &serde_json::json!({ "version": 1, "lock": name, "before": before, "diff": diff }),
