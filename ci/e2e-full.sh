@@ -19,7 +19,7 @@ done
 figures() {
   python3 - "$FOLDER/env.lock" <<'P'
 import re, sys
-text = open(sys.argv[1]).read()
+text = open(sys.argv[1]).read().split("[[layer]]")[0]   # what was made of the wheels has sizes too
 total = lambda key: sum(map(int, re.findall(rf"^{key} = (\d+)$", text, re.M)))
 print(f"{text.count('[[package]]')} packages, {total('size') / 1e9:.2f} GB of wheels, "
       f"{total('unpacked-size') / 1e9:.2f} GB unpacked")

@@ -98,7 +98,7 @@ own_registry() {
     if ! kill -0 "$SERVING" 2>/dev/null; then
       SERVING=''
       cat "$log" >&2
-      fail "the project's own registry cannot be served at $OWN_REGISTRY"
+      fail "the project's own registry cannot be served at $OWN_REGISTRY" "an envlock serve of another project? end it"
     fi
     sleep 0.1
   done

@@ -152,6 +152,9 @@ fn a_release_is_one_commit_and_a_second_job_writes_nothing() {
     assert!(said.contains("pushed to main"), "{said}");
     assert_eq!(scene.commits(), ["Release 1", "begin"]);
     assert_eq!(git(&clone.folder, &["status", "--short"]), "", "what envlock wrote is committed");
+    let files = git(&scene.bare, &["show", "--format=", "--name-only", "main"]);
+    assert_eq!(files, "config.yaml\nenv.lock\nenv.releases.jsonl");
+    assert!(scene.pushed("env.lock").contains("[[layer]]"));
     let ray = clone.value("image_ray_runtime").unwrap();
     assert!(scene.pushed("config.yaml").contains(&ray), "{ray}");
     assert_eq!(clone.value("digest_ray_runtime").as_deref(), ray.split_once('@').map(|(_, d)| d));
