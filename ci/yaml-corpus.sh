@@ -38,7 +38,7 @@ if [ ! -e "$folder/complete" ]; then
     esac
   done
   find "$work/unpacked" "${CARGO_HOME:-$HOME/.cargo}/registry/src" -type f \
-    \( -name '*.yaml' -o -name '*.yml' \) -size -48k -print0 |
+    \( -name '*.yaml' -o -name '*.yml' \) -size -8193c -print0 |
     while IFS= read -r -d '' file; do
       hash=$(sha256sum "$file" | cut -c1-24)
       cp -n -- "$file" "$folder/$hash-$(basename "$file")"
