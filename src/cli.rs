@@ -90,6 +90,8 @@ pub enum Command {
     Init(Init),
     /// Check this machine: indexes, registry, engine, files
     Doctor(Doctor),
+    /// The JSON Schema of a file or of a command's --json result
+    Schema(Schema),
     /// Write a completion script for a shell
     Completions(Completions),
 }
@@ -423,6 +425,14 @@ pub struct Doctor {
     /// Where images go
     #[arg(long, value_name = "HOST[/PREFIX]")]
     pub registry: Option<String>,
+}
+
+/// `envlock schema`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Schema {
+    /// `spec`, `lock`, `release`, or a command; all names when absent
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
 }
 
 /// `envlock completions`

@@ -19,8 +19,10 @@ pub mod prune;
 pub mod resolve;
 pub mod rollback;
 mod run;
+pub mod schema;
 pub mod serve;
 pub mod status;
+mod summary;
 pub mod verify;
 pub mod why;
 

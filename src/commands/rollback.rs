@@ -4,7 +4,7 @@
 use camino::Utf8Path;
 use serde_json::json;
 
-use super::{Context, after, embedded, kept};
+use super::{Context, after, embedded, kept, summary};
 use crate::cli::Rollback;
 use crate::config::unified;
 use crate::exit::{CommandResult, Exit, Failure};
@@ -110,6 +110,23 @@ fn report(context: &Context, plan: &Plan, published: &Published, dry_run: bool) 
         _ if dry_run => format!("would go back to {name}; nothing was written"),
         Some(number) => format!("went back to {name}; recorded as release {number}"),
         None => format!("{name} runs already; nothing was written"),
+    });
+    let shown = number.map(|number| number.to_string()).unwrap_or_default();
+    let own = [
+        ("released", number.is_some().to_string()),
+        ("release", shown),
+        ("rollback_to", target.to_string()),
+    ];
+    let own = own.map(|(name, value)| (name.to_owned(), value));
+    context.ui.output(own.into_iter().chain(summary::values(&plan.target.images)));
+    context.ui.summary(|| {
+        let title = match number {
+            _ if dry_run => format!("Plan: back to {name}"),
+            Some(number) => format!("Release {number}: back to {name}"),
+            None => format!("Nothing changed: {name} runs already"),
+        };
+        let images = summary::images(&plan.target.images);
+        format!("## {title}\n\n{images}\n{}", summary::diff("Files", &published.diff))
     });
     if context.ui.wants_json() {
         context.ui.json(&json!({

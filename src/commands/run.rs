@@ -4,7 +4,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     Context, build, cache, completions, doctor, export, history, init, inspect, matrix, outdated,
-    prune, resolve, rollback, serve, status, verify, why,
+    prune, resolve, rollback, schema, serve, status, verify, why,
 };
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
@@ -17,7 +17,8 @@ pub fn run(cli: Cli) -> Exit {
         quiet: global.quiet,
         no_progress: global.no_progress,
         json: global.json,
-    });
+    })
+    .in_job(&global.project);
     let level = ["warn", "envlock=info", "envlock=debug"][usize::from(global.verbose.min(2))];
     let filter = EnvFilter::try_from_env("ENVLOCK_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
@@ -63,6 +64,7 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Serve(args) => serve::run(args, context).await,
         Command::Init(args) => init::run(&args, context),
         Command::Doctor(args) => doctor::run(args, context).await,
+        Command::Schema(args) => schema::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
     }
 }

@@ -1,6 +1,8 @@
 //! Changes scalars in YAML and not one byte more: values are spliced in at their exact place, then
 //! a second parser proves that the document differs only there. What cannot be done so is refused.
 
+use yaml_serde::Value;
+
 use super::document::{Document, lookup};
 use super::locate::{locate, nowhere};
 use super::splice::{Editor, Splice};
@@ -64,6 +66,11 @@ pub fn edit(bytes: &[u8], edits: &[Edit]) -> Result<Edited, Error> {
     let mut aliases = Vec::new();
     for edit in &wanted {
         let splice = editor.splice(edit)?;
+        // The release record could not say what was there, and a rollback would take the key away.
+        if let Some(Value::Number(_)) = lookup(&document.value, edit.path.keys()) {
+            let message = format!("{} is a number: no image belongs there", edit.path);
+            return Err(editor.refused(splice.range, message));
+        }
         match editor.aliased(edit) {
             Some(target) => aliases.push((target, splice, *edit)),
             None => push(&editor, &mut splices, splice, edit)?,
@@ -248,6 +255,7 @@ mod tests {
             ("a: !env x\n", "a", "more than asked"),
             ("- a\n", "a", "no keys"),
             ("a: 1\na: 2\n", "a", "duplicate"),
+            ("a: 1\n", "a", "is a number"),
         ] {
             let message = run(yaml, &[set(path, "v")]).unwrap_err().to_string();
             assert!(message.contains(reason), "{yaml:?}: {message}");

@@ -1,4 +1,5 @@
 //! The only code that prints: results to stdout, everything else to stderr.
+mod job;
 mod progress;
 mod report;
 

@@ -3,10 +3,13 @@
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::process::Stdio;
+use std::sync::Arc;
 
+use camino::{Utf8Path, Utf8PathBuf};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
 
+use super::job::{Job, Problem, Severity};
 use super::{Bar, Unit};
 
 /// How this run talks.
@@ -25,6 +28,8 @@ pub struct Options {
 pub struct Ui {
     options: Options,
     bars: MultiProgress,
+    job: Arc<Job>,
+    folder: Utf8PathBuf,
 }
 
 impl Ui {
@@ -37,7 +42,14 @@ impl Ui {
         }));
         let draw = !options.quiet && !options.no_progress && terminal;
         let target = if draw { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Ui { options, bars: MultiProgress::with_draw_target(target) }
+        let bars = MultiProgress::with_draw_target(target);
+        Ui { options, bars, job: Arc::default(), folder: Utf8PathBuf::new() }
+    }
+
+    /// Tells the CI job this process is part of, too; `folder` is the project's.
+    pub fn in_job(self, folder: &Utf8Path) -> Self {
+        let job = Arc::new(Job::of(|name| std::env::var_os(name)));
+        Ui { job, folder: folder.to_owned(), ..self }
     }
 
     /// Says nothing and draws nothing.
@@ -65,7 +77,31 @@ impl Ui {
 
     /// Something the user should know, on stderr, always.
     pub fn warn(&self, text: impl AsRef<str>) {
-        self.line(&format!("warning: {}", text.as_ref()));
+        let message = text.as_ref().to_owned();
+        let problem = Problem { severity: Severity::Warning, message, place: None };
+        match self.job.annotation(&problem) {
+            Some(line) => self.line(&line),
+            None => self.line(&format!("warning: {}", problem.message)),
+        }
+        self.note_failure(self.job.report(&problem));
+    }
+
+    /// Something that is wrong with a file of the project, for the CI system: the command itself says so too.
+    pub fn problem(&self, file: &Utf8Path, message: impl Into<String>) {
+        let place = Some((self.job.name(self.folder.join(file).as_std_path()), 1, 1));
+        self.tell(&Problem { severity: Severity::Error, message: message.into(), place });
+    }
+
+    /// Values for later steps of the CI job. Names are letters, digits and `_`.
+    pub fn output(&self, values: impl IntoIterator<Item = (String, String)>) {
+        self.note_failure(self.job.output(&values.into_iter().collect::<Vec<_>>()));
+    }
+
+    /// Markdown for the page of the CI job, made only where there is one.
+    pub fn summary(&self, markdown: impl FnOnce() -> String) {
+        if self.job.wants_summary() {
+            self.note_failure(self.job.summary(&markdown()));
+        }
     }
 
     /// The result, on stdout, as it is; a missing final newline is added.
@@ -92,6 +128,19 @@ impl Ui {
     /// An error, on stderr, with its place and help.
     pub fn failure(&self, report: &miette::Report) {
         self.line(format!("{report:?}").trim_end());
+        self.tell(&self.job.problem(report, self.folder.as_std_path()));
+    }
+
+    fn tell(&self, problem: &Problem) {
+        self.job.annotation(problem).iter().for_each(|line| self.line(line));
+        self.note_failure(self.job.report(problem));
+    }
+
+    /// What the CI system is not told is no reason to fail, and must be seen.
+    fn note_failure(&self, told: Result<(), String>) {
+        if let Err(why) = told {
+            self.line(&format!("warning: {why}"));
+        }
     }
 
     /// A new bar; `total: None` where the end is not known yet.

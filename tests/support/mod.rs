@@ -12,6 +12,7 @@ pub mod release;
 mod server;
 mod wheel;
 pub mod workshop;
+pub mod yaml;
 
 pub use embedded::Embedded;
 pub use envlock::{Envlock, Run};

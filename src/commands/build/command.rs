@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::engine::{Chosen, Question, choose};
+use super::page;
 use super::prove::{Proof, prove};
 use crate::cli::Build;
 use crate::commands::{Context, after, driver, embedded};
@@ -24,7 +25,7 @@ use crate::release::{self, ProjectLock, Publication, Published, Record};
 use crate::spec::{BuildSpec, EngineChoice, ImageName, Overrides, Spec};
 use crate::{keep, registry};
 
-type Images = BTreeMap<ImageName, PinnedReference>;
+pub(super) type Images = BTreeMap<ImageName, PinnedReference>;
 
 /// Runs `envlock build`.
 pub async fn run(args: Build, context: &Context) -> CommandResult {
@@ -58,8 +59,15 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     let plan = planned(stated.as_ref())?;
     let earlier = earlier_lock(context);
     image::budget(&plan, &lock, &spec, |_| Below::default(), earlier.as_ref())?;
-    let mut job =
-        Job { args: &args, spec: &spec, lock: &lock, lock_text: &lock_text, plan: &plan, context };
+    let mut job = Job {
+        args: &args,
+        spec: &spec,
+        lock: &lock,
+        lock_text: &lock_text,
+        plan: &plan,
+        earlier: earlier.as_ref(),
+        context,
+    };
     if args.dry_run {
         return job.show();
     }
@@ -221,6 +229,8 @@ struct Job<'a> {
     lock: &'a Lock,
     lock_text: &'a str,
     plan: &'a Plan,
+    /// The lock of the release before.
+    earlier: Option<&'a Lock>,
     context: &'a Context,
 }
 
@@ -286,6 +296,7 @@ impl Job<'_> {
             true => self.preview("none")?,
             false => String::new(),
         };
+        page::planned(&self.context.ui, self.plan, self.earlier, self.lock, &diff);
         if self.context.ui.wants_json() {
             self.context.ui.json(&json!({ "version": 1, "plan": self.plan, "config": diff }));
         } else {
@@ -330,6 +341,8 @@ impl Job<'_> {
                 format!("nothing changed: {files} and the last release name these images already")
             }
         });
+        let made = (self.lock, self.plan);
+        page::pushed(&self.context.ui, images, self.earlier, made, published);
         if self.context.ui.wants_json() {
             self.context.ui.json(&json!({
                 "version": 1,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{gpus, target};
 use crate::cli::Resolve;
-use crate::commands::{Context, driver, embedded};
+use crate::commands::{Context, driver, embedded, summary};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit, Failure};
@@ -91,6 +91,8 @@ fn check(name: &Utf8Path, spec: &Spec, old: Option<Lock>, context: &Context) -> 
     } else {
         reasons.iter().for_each(|reason| context.ui.result(format!("stale: {reason}")));
     }
+    context.ui.output([("fresh".to_owned(), reasons.is_empty().to_string())]);
+    reasons.iter().for_each(|reason| context.ui.problem(name, format!("stale: {reason}")));
     if reasons.is_empty() {
         context.ui.note(format!("{name} answers the spec: {} packages", lock.packages.len()));
         return Ok(Exit::Ok);
@@ -240,6 +242,15 @@ fn finish(
     for missing in &unpinned {
         context.ui.warn(format!("not pinned yet: {missing}"));
     }
+    context.ui.output([
+        ("lock_changed".to_owned(), written.to_string()),
+        ("lock_sha256".to_owned(), Sha256::of(&text).to_string()),
+        ("packages".to_owned(), lock.packages.len().to_string()),
+    ]);
+    context.ui.summary(|| {
+        let plan = if args.dry_run { ", not written" } else { "" };
+        format!("## {name}{plan}\n\n{}", summary::packages(&diff))
+    });
     let size: u64 = lock.packages.iter().map(|p| p.size).sum();
     let unpacked: u64 = lock.packages.iter().map(|p| p.unpacked_size).sum();
     context.ui.note(format!(
@@ -274,6 +285,9 @@ fn compare(before: &str, name: &Utf8Path, context: &Context) -> CommandResult {
             .map_err(|why| Failure::message(Exit::Usage, format!("--diff {before}: {why}")))?
     };
     let diff = Diff::between(Some(&lock::parse(&text)?), &lock);
+    context
+        .ui
+        .summary(|| format!("## {name}, compared with {before}\n\n{}", summary::packages(&diff)));
     if context.ui.wants_json() {
         context.ui.json(
             &serde_json::json!({ "version": 1, "lock": name, "before": before, "diff": diff }),
