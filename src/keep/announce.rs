@@ -48,6 +48,12 @@ pub async fn announce(
         let checks = places.iter().zip(&records);
         let checks = checks.map(|(image, digest)| holds(client, image, &record, *digest));
         if try_join_all(checks).await?.into_iter().all(|held| held) {
+            let next = draft.history().next_number();
+            if record.number != next {
+                let taken =
+                    format!("release {next} is taken in the registry by another run or project");
+                warnings.push(format!("{taken}: this is release {}", record.number));
+            }
             let beside = others.iter().map(async |(_, image)| {
                 match standing(client, draft, image, record.number).await? {
                     Standing::Taken => Ok(Some("somebody else has this number there".to_owned())),

@@ -17,7 +17,7 @@ use crate::image::Repository;
 use crate::reference::PinnedReference;
 
 /// Others may write the index between our reading and our writing: so often is it looked at again.
-const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 10;
 
 /// An artifact about an image, as a list of referrers shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
