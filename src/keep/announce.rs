@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{join_all, try_join, try_join_all};
 
 use super::names::{HISTORY, LOCK, Name, RECORD, RELEASE, record_tag, tag};
 use super::{Error, recall};
@@ -44,7 +44,8 @@ pub async fn announce(
         let Some(record) = draft.record().cloned() else { return Ok(vec![]) };
         let parts = parts(&record, &draft.lines()?, lock);
         let puts = places.iter().map(|image| put(client, image, &record, &parts));
-        let records = try_join_all(puts).await?;
+        // All of them come to their end: a place that fails must not leave another half recorded.
+        let records = join_all(puts).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let checks = places.iter().zip(&records);
         let checks = checks.map(|(image, digest)| holds(client, image, &record, *digest));
         if try_join_all(checks).await?.into_iter().all(|held| held) {
@@ -179,8 +180,9 @@ pub(super) async fn put(
     let place = Repository::of(image);
     let artifact = artifact(client.subject(image).await?, record, parts);
     let digest = client.attach(&place, &artifact).await?;
-    client.put_tag(&place, &artifact.manifest(), &record_tag(record.number)).await?;
-    client.name(&place, image.digest(), &tag(record.number)).await?;
+    let (manifest, tags) = (artifact.manifest(), (record_tag(record.number), tag(record.number)));
+    let named = client.put_tag(&place, &manifest, &tags.0);
+    try_join(named, client.name(&place, image.digest(), &tags.1)).await?;
     Ok(digest)
 }
 
@@ -192,6 +194,7 @@ async fn holds(
     artifact: Digest,
 ) -> Result<bool, Error> {
     let place = Repository::of(image);
-    let own = client.tagged(&place, &record_tag(record.number)).await? == Some(artifact);
-    Ok(own && client.tagged(&place, &tag(record.number)).await? == Some(image.digest()))
+    let tags = (record_tag(record.number), tag(record.number));
+    let asked = try_join(client.tagged(&place, &tags.0), client.tagged(&place, &tags.1)).await?;
+    Ok(asked == (Some(artifact), Some(image.digest())))
 }

@@ -134,14 +134,16 @@ impl Client {
         .await
     }
 
-    /// Reads the fallback's index, changes it, writes it, and looks whether that is what stands there: two clients
-    /// that write at once would else lose one's entry.
+    /// Reads the fallback's index, changes it, writes it, and looks whether that is what stands there. Registries
+    /// have no way to write only what was read: another program that read before and writes after our look still takes
+    /// our entry away. Who needs certainty looks again later, or has a tag.
     async fn rewrite(
         &self,
         address: &Address,
         subject: &Digest,
         change: impl Fn(&mut Vec<Value>) -> bool,
     ) -> Result<(), Error> {
+        let _one_at_a_time = self.rewriting.lock().await;
         for attempt in 0..ATTEMPTS {
             let now = self.index_of(address, subject).await?;
             let (mut index, _) = read(address, &now)?;

@@ -41,8 +41,8 @@ async fn a_life_of_artifacts(host: &str) {
         artifact(&client, &image, "two", "2").await,
         artifact(&client, &image, "three", "3").await,
     ];
-    // All at the same time: nobody's entry is lost.
-    let others = [self::client(100_000), self::client(100_000)];
+    // All at the same time, in one process: nobody's entry is lost.
+    let others = [client.clone(), client.clone()];
     let (one, two, three) = tokio::join!(
         client.attach(&place, &made[0]),
         others[0].attach(&place, &made[1]),
