@@ -15,7 +15,7 @@ use super::{Error, recall};
 use crate::digest::Digest;
 use crate::image::Repository;
 use crate::reference::PinnedReference;
-use crate::registry::{Artifact, Client, Part, Subject};
+use crate::registry::{self, Artifact, Client, Part, Subject};
 use crate::release::{Draft, Record};
 use crate::spec::ImageName;
 
@@ -179,10 +179,13 @@ pub(super) async fn put(
 ) -> Result<Digest, Error> {
     let place = Repository::of(image);
     let artifact = artifact(client.subject(image).await?, record, parts);
-    let digest = client.attach(&place, &artifact).await?;
     let (manifest, tags) = (artifact.manifest(), (record_tag(record.number), tag(record.number)));
-    let named = client.put_tag(&place, &manifest, &tags.0);
-    try_join(named, client.name(&place, image.digest(), &tags.1)).await?;
+    let attached = async {
+        let digest = client.attach(&place, &artifact).await?;
+        client.put_tag(&place, &manifest, &tags.0).await?;
+        Ok::<_, registry::Error>(digest)
+    };
+    let (digest, ()) = try_join(attached, client.name(&place, image.digest(), &tags.1)).await?;
     Ok(digest)
 }
 

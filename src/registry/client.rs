@@ -28,8 +28,6 @@ pub struct Client {
     pub(super) known: Arc<Mutex<Known>>,
     pub(super) renewing: Arc<tokio::sync::Mutex<()>>,
     pub(super) uploads: Arc<Uploads>,
-    /// Held while a list of referrers is rewritten: else two tasks of ours would lose one's entry.
-    pub(super) rewriting: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Client {
@@ -43,7 +41,6 @@ impl Client {
             mirrors: spec.mirrors.clone(),
             known: Arc::default(),
             renewing: Arc::default(),
-            rewriting: Arc::default(),
             uploads: Arc::new(Uploads::new(spec.parallel, None)),
         }
     }

@@ -143,7 +143,9 @@ impl Client {
         subject: &Digest,
         change: impl Fn(&mut Vec<Value>) -> bool,
     ) -> Result<(), Error> {
-        let _one_at_a_time = self.rewriting.lock().await;
+        // Two tasks of ours would else lose one's entry.
+        let turn = self.uploads.places(address, *subject);
+        let _one_at_a_time = turn.lock().await;
         for attempt in 0..ATTEMPTS {
             let now = self.index_of(address, subject).await?;
             let (mut index, _) = read(address, &now)?;
