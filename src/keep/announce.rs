@@ -8,14 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{join_all, try_join, try_join_all};
 
 use super::names::{HISTORY, LOCK, Name, RECORD, RELEASE, record_tag, tag};
 use super::{Error, recall};
 use crate::digest::Digest;
 use crate::image::Repository;
 use crate::reference::PinnedReference;
-use crate::registry::{Artifact, Client, Part, Subject};
+use crate::registry::{self, Artifact, Client, Part, Subject};
 use crate::release::{Draft, Record};
 use crate::spec::ImageName;
 
@@ -44,10 +44,17 @@ pub async fn announce(
         let Some(record) = draft.record().cloned() else { return Ok(vec![]) };
         let parts = parts(&record, &draft.lines()?, lock);
         let puts = places.iter().map(|image| put(client, image, &record, &parts));
-        let records = try_join_all(puts).await?;
+        // All of them come to their end: a place that fails must not leave another half recorded.
+        let records = join_all(puts).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let checks = places.iter().zip(&records);
         let checks = checks.map(|(image, digest)| holds(client, image, &record, *digest));
         if try_join_all(checks).await?.into_iter().all(|held| held) {
+            let next = draft.history().next_number();
+            if record.number != next {
+                let taken =
+                    format!("release {next} is taken in the registry by another run or project");
+                warnings.push(format!("{taken}: this is release {}", record.number));
+            }
             let beside = others.iter().map(async |(_, image)| {
                 match standing(client, draft, image, record.number).await? {
                     Standing::Taken => Ok(Some("somebody else has this number there".to_owned())),
@@ -172,9 +179,13 @@ pub(super) async fn put(
 ) -> Result<Digest, Error> {
     let place = Repository::of(image);
     let artifact = artifact(client.subject(image).await?, record, parts);
-    let digest = client.attach(&place, &artifact).await?;
-    client.put_tag(&place, &artifact.manifest(), &record_tag(record.number)).await?;
-    client.name(&place, image.digest(), &tag(record.number)).await?;
+    let (manifest, tags) = (artifact.manifest(), (record_tag(record.number), tag(record.number)));
+    let attached = async {
+        let digest = client.attach(&place, &artifact).await?;
+        client.put_tag(&place, &manifest, &tags.0).await?;
+        Ok::<_, registry::Error>(digest)
+    };
+    let (digest, ()) = try_join(attached, client.name(&place, image.digest(), &tags.1)).await?;
     Ok(digest)
 }
 
@@ -186,6 +197,7 @@ async fn holds(
     artifact: Digest,
 ) -> Result<bool, Error> {
     let place = Repository::of(image);
-    let own = client.tagged(&place, &record_tag(record.number)).await? == Some(artifact);
-    Ok(own && client.tagged(&place, &tag(record.number)).await? == Some(image.digest()))
+    let tags = (record_tag(record.number), tag(record.number));
+    let asked = try_join(client.tagged(&place, &tags.0), client.tagged(&place, &tags.1)).await?;
+    Ok(asked == (Some(artifact), Some(image.digest())))
 }

@@ -13,8 +13,11 @@ use crate::image::Repository;
 use crate::keep::LOCK;
 use crate::lock::Lock;
 use crate::reference::PinnedReference;
-use crate::registry::{Artifact, Client, Part};
+use crate::registry::{Artifact, Client, Part, Subject};
 use crate::spec::{GroupName, ImageName};
+
+/// So often is it seen to that everything is listed.
+const LOOKS: usize = 3;
 
 /// An image that was made and is in its registry.
 #[derive(Debug, Clone, Copy)]
@@ -84,22 +87,43 @@ pub async fn attach(
         documents.push((STATEMENT, "provenance.json", provenance(made.origin()).to_string()));
     }
     let subject = client.subject(made.image).await?;
-    let mut missing = 0;
-    // One after the other: the fallback for old registries is one list that each of them rewrites.
-    for (kind, name, text) in documents {
-        let mut annotations = BTreeMap::from([(OF_LOCK.to_owned(), lock_sha256.clone())]);
-        if kind == STATEMENT {
-            annotations.insert(PREDICATE.to_owned(), PROVENANCE.to_owned());
+    let artifacts: Vec<_> = documents
+        .into_iter()
+        .map(|(kind, name, text)| artifact(&subject, &lock_sha256, kind, name, text))
+        .collect();
+    let (mut there, mut attached) = (there, 0);
+    // In the list of an old registry another program may write over our entries: it is looked at once more.
+    for _ in 0..LOOKS {
+        let missing = artifacts.iter().filter(|artifact| {
+            let digest = Digest::of(artifact.manifest());
+            !there.iter().any(|found| found.digest == digest)
+        });
+        let missing: Vec<_> = missing.collect();
+        if missing.is_empty() {
+            break;
         }
-        let part =
-            Part { media_type: kind.to_owned(), name: name.to_owned(), bytes: Bytes::from(text) };
-        let (subject, parts) = (subject.clone(), vec![part]);
-        let artifact = Artifact { artifact_type: kind.to_owned(), subject, annotations, parts };
-        let digest = Digest::of(artifact.manifest());
-        if !there.iter().any(|found| found.digest == digest) {
-            client.attach(&Repository::of(made.image), &artifact).await?;
-            missing += 1;
+        // One after the other: each of them rewrites the same list.
+        for artifact in &missing {
+            client.attach(&Repository::of(made.image), artifact).await?;
         }
+        attached = attached.max(missing.len());
+        there = client.referrers(made.image).await?;
     }
-    Ok(missing)
+    Ok(attached)
+}
+
+fn artifact(
+    subject: &Subject,
+    lock_sha256: &str,
+    kind: &str,
+    name: &str,
+    text: String,
+) -> Artifact {
+    let mut annotations = BTreeMap::from([(OF_LOCK.to_owned(), lock_sha256.to_owned())]);
+    if kind == STATEMENT {
+        annotations.insert(PREDICATE.to_owned(), PROVENANCE.to_owned());
+    }
+    let (media_type, name, bytes) = (kind.to_owned(), name.to_owned(), Bytes::from(text));
+    let parts = vec![Part { media_type, name, bytes }];
+    Artifact { artifact_type: kind.to_owned(), subject: subject.clone(), annotations, parts }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -124,10 +125,11 @@ impl Client {
         let pinned = to.pinned(digest);
         if !self.exists(&pinned).await? {
             let empty = Bytes::from_static(b"{}");
-            for bytes in artifact.parts.iter().map(|part| &part.bytes).chain([&empty]) {
-                let blob = Source::Ours(Arc::new(Held::new(bytes.clone())));
-                self.place(to, &blob, &Bar::hidden()).await?;
-            }
+            let all = artifact.parts.iter().map(|part| &part.bytes).chain([&empty]);
+            let blobs: Vec<_> =
+                all.map(|bytes| Source::Ours(Arc::new(Held::new(bytes.clone())))).collect();
+            let bar = Bar::hidden();
+            try_join_all(blobs.iter().map(|blob| self.place(to, blob, &bar))).await?;
         }
         let referrer = Referrer {
             media_type: MANIFEST.to_owned(),

@@ -17,7 +17,7 @@ use crate::image::Repository;
 use crate::reference::PinnedReference;
 
 /// Others may write the index between our reading and our writing: so often is it looked at again.
-const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 10;
 
 /// An artifact about an image, as a list of referrers shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,14 +134,18 @@ impl Client {
         .await
     }
 
-    /// Reads the fallback's index, changes it, writes it, and looks whether that is what stands there: two clients
-    /// that write at once would else lose one's entry.
+    /// Reads the fallback's index, changes it, writes it, and looks whether that is what stands there. Registries
+    /// have no way to write only what was read: another program that read before and writes after our look still takes
+    /// our entry away. Who needs certainty looks again later, or has a tag.
     async fn rewrite(
         &self,
         address: &Address,
         subject: &Digest,
         change: impl Fn(&mut Vec<Value>) -> bool,
     ) -> Result<(), Error> {
+        // Two tasks of ours would else lose one's entry.
+        let turn = self.uploads.places(address, *subject);
+        let _one_at_a_time = turn.lock().await;
         for attempt in 0..ATTEMPTS {
             let now = self.index_of(address, subject).await?;
             let (mut index, _) = read(address, &now)?;

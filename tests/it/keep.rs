@@ -66,7 +66,7 @@ fn a_lost_history_comes_back_byte_for_byte_with_its_rollbacks_and_locks() {
     // A fresh checkout that lost the history, and everything else that is not in git.
     let fresh = workshop.begun();
     fresh.write("config.yaml", &config);
-    fresh.write("env.lock", &envlock.read("env.lock"));
+    fresh.write("env.lock", envlock.read("env.lock"));
     let shown = fresh.run(["history", "--from-registry"]).exits(0);
     assert!(shown.stdout().contains("rollback to 1"), "{}", shown.stdout());
     assert_eq!(fresh.read(HISTORY), history);
@@ -77,7 +77,7 @@ fn a_lost_history_comes_back_byte_for_byte_with_its_rollbacks_and_locks() {
     // Back to the newest build first, then away from it in a folder without a history.
     envlock.run(["rollback", "--to", "2"]).exits(0);
     let fresh = workshop.begun();
-    fresh.write("config.yaml", &envlock.read("config.yaml"));
+    fresh.write("config.yaml", envlock.read("config.yaml"));
     let dry = fresh.run(["rollback", "--from-registry", "--to", "1", "--dry-run"]).exits(0);
     assert!(dry.stdout().contains("+++ b/config.yaml") && !fresh.path(HISTORY).exists());
     fresh.run(["rollback", "--from-registry", "--to", "1", "--lock"]).exits(0);

@@ -26,6 +26,7 @@ mod purity;
 mod push;
 mod push_faults;
 mod real_wheels;
+mod referrers;
 mod registry;
 mod release_job;
 mod resolve;

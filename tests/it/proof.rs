@@ -15,8 +15,9 @@ use crate::support::{Embedded, Envlock, Run};
 fn tool(name: &str) -> Option<PathBuf> {
     let own = std::env::var_os("ENVLOCK_TEST_TOOLS").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = own.into_iter().chain(std::env::split_paths(&path)).map(|folder| folder.join(name));
-    let found = found.filter(|file| file.is_file()).next();
+    let mut found =
+        own.into_iter().chain(std::env::split_paths(&path)).map(|folder| folder.join(name));
+    let found = found.find(|file| file.is_file());
     if found.is_none() {
         eprintln!(
             "{name} is not installed: what needs it is left out (ENVLOCK_TEST_TOOLS names a folder)"
