@@ -89,4 +89,4 @@ for try in $(seq "$tries"); do
   git reset --quiet --keep "$ahead"
   say "$branch has moved to $(git log -1 --format='%h %s'): starting again from there ($try of $tries)"
 done
-fail 1 "$branch moved $tries times while this job was at work; nothing was pushed to it. Run the job again."
+fail 1 "$branch moved while this job was at work, at each try ($tries); nothing was pushed. Run the job again."

@@ -93,7 +93,7 @@ impl Clone<'_> {
         self.folder.join(file)
     }
 
-    fn job(&self, args: &[&str]) -> Output {
+    fn job(&self, args: &[&str], tries: u32) -> Output {
         let script = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("ci/release.sh");
         let envlock = self.scene.origin.command(["--version"]);
         let mut job = Command::new("bash");
@@ -105,7 +105,9 @@ impl Clone<'_> {
         }
         // Two commits of one second are different ones.
         job.env("GIT_AUTHOR_NAME", self.folder.file_name().unwrap());
-        job.env("ENVLOCK", envlock.get_program()).env("RELEASE_PUSH", "1");
+        job.env("RELEASE_TRIES", tries.to_string())
+            .env("ENVLOCK", envlock.get_program())
+            .env("RELEASE_PUSH", "1");
         job.env("ENVLOCK_REGISTRY", format!("{}/team", self.scene.workshop.proxy.host()));
         job.env("GITHUB_OUTPUT", self.path(".output")).env("GITHUB_ACTIONS", "true");
         job.env("GITHUB_STEP_SUMMARY", self.path(".summary")).env("GITHUB_WORKSPACE", &self.folder);
@@ -115,7 +117,12 @@ impl Clone<'_> {
 
     #[track_caller]
     fn exits(&self, args: &[&str], code: i32) -> String {
-        let output = self.job(args);
+        self.exits_after(3, args, code)
+    }
+
+    #[track_caller]
+    fn exits_after(&self, tries: u32, args: &[&str], code: i32) -> String {
+        let output = self.job(args, tries);
         let text = String::from_utf8(output.stderr).unwrap();
         let stdout = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(code), "{stdout}\n{text}");
@@ -218,9 +225,13 @@ fn a_branch_that_moved_without_a_release_is_released_on_top() {
     let scene = scene();
     let clone = scene.clone("one");
     scene.commit("README", "new\n");
+    let said = clone.exits_after(1, &[], 1);
+    assert!(said.contains("nothing was pushed") && said.contains("Run the job again"), "{said}");
+    assert_eq!(scene.commits(), ["README", "begin"]);
+    scene.commit("NOTES", "newer\n");
     let said = clone.exits(&[], 0);
     assert!(said.contains("starting again"), "{said}");
-    assert_eq!(scene.commits(), ["Release 1", "README", "begin"]);
+    assert_eq!(scene.commits(), ["Release 1", "NOTES", "README", "begin"]);
     assert!(clone.path("README").exists());
 }
 

@@ -17,7 +17,7 @@ const LARGEST: u64 = 8 << 10;
 #[derive(Default)]
 struct Tally {
     files: u64,
-    /// Not one YAML document: nothing in them may be edited.
+    /// No YAML, or templates of it: nothing in them may be edited.
     unreadable: u64,
     places: u64,
     outcomes: BTreeMap<&'static str, u64>,
@@ -53,7 +53,7 @@ fn every_scalar_of_files_from_the_wild_is_replaced_alone_or_refused() {
     });
     let tally = tally.into_inner().unwrap();
     eprintln!(
-        "{} texts (LF and CRLF), {} not one document, {} values: {:?}",
+        "{} texts (LF and CRLF), {} not readable, {} values: {:?}",
         tally.files, tally.unreadable, tally.places, tally.outcomes
     );
     for (reason, count) in &tally.reasons {
