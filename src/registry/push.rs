@@ -75,6 +75,12 @@ impl Client {
     /// Errors: [`Error::Unreachable`] (exit 5), [`Error::Integrity`] and [`Error::Changed`] (exit
     /// 6), everything a registry refuses or loses (exit 8).
     pub async fn push(&self, push: &Push<'_>, bar: &Bar) -> Result<Pushed, Error> {
+        let pushed = self.push_in_order(push, bar).await;
+        self.end_abandoned().await;
+        pushed
+    }
+
+    async fn push_in_order(&self, push: &Push<'_>, bar: &Bar) -> Result<Pushed, Error> {
         let pinned = push.to.pinned(Digest::of(&push.manifest));
         // A token for reading alone is often refused for a repository that does not exist yet.
         self.ask_to_push(&Address::pinned(&pinned), None);
@@ -157,9 +163,9 @@ impl Client {
         bar: &Bar,
     ) -> Result<Placed, Error> {
         let (digest, size) = (blob.digest(), blob.size());
-        let session = match from {
+        let open = match from {
             Some(from) => match self.mount(address, digest, from).await? {
-                Some(session) => Some(session),
+                Some(open) => Some(open),
                 None => return Ok(Placed::Mounted),
             },
             None => None,
@@ -171,12 +177,12 @@ impl Client {
                 Feed::Remote(self.remote(from, digest, size).await?.into())
             }
         };
-        let session = match session {
-            Some(session) => session,
+        let open = match open {
+            Some(open) => open,
             None => self.open_session(address).await?,
         };
         let upload = Upload::new(self, address.clone(), (digest, size), feed, bar);
-        Ok(Placed::Sent(upload.run(session).await?))
+        Ok(Placed::Sent(upload.run(open).await?))
     }
 
     /// Puts a manifest under its digest. Its blobs must be there.
