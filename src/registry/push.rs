@@ -99,12 +99,18 @@ impl Client {
             }
             None => {
                 let config = Source::Ours(Arc::new(Held::new(push.config.clone())));
+                let place = async |layer: (usize, &Source)| -> Result<_, Error> {
+                    let (at, layer) = layer;
+                    Ok((at, layer.digest(), self.place(push.to, layer, bar).await?))
+                };
                 // A list, not a lazy iterator: else the whole push could not be spawned.
-                let layers: Vec<_> =
-                    push.layers.iter().map(|layer| self.place(push.to, layer, bar)).collect();
-                let layers: Vec<_> = stream::iter(layers).buffered(LOOKS).try_collect().await?;
+                let layers: Vec<_> = push.layers.iter().enumerate().map(place).collect();
+                // In any order: what is refused is told before the rest is sent.
+                let layers = stream::iter(layers).buffer_unordered(LOOKS);
+                let mut layers: Vec<_> = layers.try_collect().await?;
+                layers.sort_unstable_by_key(|(at, ..)| *at);
                 let mut blobs: Vec<_> =
-                    push.layers.iter().map(Source::digest).zip(layers).collect();
+                    layers.into_iter().map(|(_, digest, placed)| (digest, placed)).collect();
                 blobs.push((config.digest(), self.place(push.to, &config, bar).await?));
                 self.put_manifest(push.to, &push.manifest).await?;
                 (self.read_back(&pinned).await?, blobs)

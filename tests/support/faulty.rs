@@ -297,7 +297,7 @@ impl State {
         if harm.is_some() {
             self.harms.fetch_add(1, SeqCst);
         }
-        let _on_its_way = asked.is_part().then(|| OnItsWay::new(self));
+        let on_its_way = asked.is_part().then(|| OnItsWay::new(self));
         let mut body =
             Body { reader: &mut reader, left: asked.length, state: self, part: asked.is_part() };
         let answer = match &harm {
@@ -344,6 +344,8 @@ impl State {
         if let Some(Harm::CutAnswer(after)) = harm {
             bytes.truncate(usize::try_from(after).unwrap());
         }
+        // Whoever has the answer may send the next part.
+        drop(on_its_way);
         client.write_all(&bytes)?;
         client.flush()
     }
