@@ -6,10 +6,10 @@
 #   docker      pulled and started by a Docker with the containerd image store
 #   classic     the same by a Docker with its classic store, overlay2
 #   containerd  the same by containerd alone, with its ctr
-#   podman      the same by podman
+#   podman      pulled by podman and mounted, not started
 #
-# Started without a network, each image reads all its installed files and compares them with the sha256 in the
-# wheels' RECORDs, then imports Ray, torch, PyTorch Geometric and marimo, as far as they are inside.
+# Each image's own Python, without a network, reads all installed files and compares them with the sha256 in the
+# wheels' RECORDs; where it was started, it then imports Ray, torch, PyTorch Geometric and marimo, as far as they are inside.
 # Each client gets a storage of its own, which is removed before the next: about 12 GB at most for the full stack,
 # below TMPDIR (/var/tmp). Needs root; missing programs come from Debian's or Ubuntu's packages.
 #
@@ -50,7 +50,7 @@ remove_storage() {
   local mounted
   for _ in 1 2 3 4 5; do
     awk -v below="$PLACE/storage/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r |
-      while read -r mounted; do umount -l "$mounted"; done
+      while read -r mounted; do umount -l "$mounted" || true; done
     if rm -rf --one-file-system "$PLACE/storage" 2>/dev/null; then return; fi
     sleep 1
   done
@@ -90,7 +90,7 @@ for distribution in importlib.metadata.distributions():
 if files < 100:
     sys.exit(f"only {files} files are named by RECORDs")
 print(f"{files} files, {size:,} bytes, all as the wheels have them", flush=True)
-for name in "ray", "torch", "torch_geometric", "marimo":
+for name in () if sys.argv[1:] == ["files"] else ("ray", "torch", "torch_geometric", "marimo"):
     if importlib.util.find_spec(name):
         print(name, importlib.import_module(name).__version__, flush=True)
 P
@@ -182,7 +182,9 @@ podman_() {
   local podman=(env TMPDIR="$home" podman --root "$home/data" --runroot "$home/run" --storage-driver overlay --cgroup-manager cgroupfs)
   for image in "${IMAGES[@]}"; do
     "${podman[@]}" pull --quiet "${verify[@]}" "$image" >&2
-    "${podman[@]}" run --rm --network none --cgroups disabled --ulimit host "$image" python -W ignore -c "$LOOK" >&2
+    # Its containers want limits and control groups that a container around this script may not give: files only.
+    chroot "$("${podman[@]}" image mount "$image")" /opt/conda/envs/py/bin/python -c "$LOOK" files >&2
+    "${podman[@]}" image unmount "$image" >/dev/null
   done
 }
 

@@ -37,8 +37,9 @@ pub async fn ask<T: Send + 'static>(
     let client = context.client()?.with_logins(sources.logins(spec, &surroundings)?);
     let target = Target::new(python.clone(), glibc, spec.target.cuda).before(spec.exclude_newer);
     let fetcher = Fetcher::new(client).with_cache(cache).remembering(store);
-    let catalog = Arc::new(LiveCatalog::start(spec, target, sources, fetcher, bar.clone()));
-    catalog.expect(expected.iter().map(|name| (name.clone(), None)).collect(), HashMap::new());
+    let catalog = LiveCatalog::start(spec, target, sources, fetcher, bar.clone(), HashMap::new());
+    let catalog = Arc::new(catalog);
+    catalog.expect(expected.iter().map(|name| (name.clone(), None)).collect());
     let asked = Arc::clone(&catalog);
     let answer = tokio::task::spawn_blocking(move || question(&*asked, &environment)).await;
     catalog.remember().await;

@@ -10,7 +10,7 @@ use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::lock::{self, BasePin, Lock, Package, Target};
 use crate::reference::{self, PinnedReference};
-use crate::spec::{GroupName, ImageName, ImageSpec, PythonSource, Spec};
+use crate::spec::{CompilerNeed, GroupName, ImageName, ImageSpec, PythonSource, Spec};
 
 /// What was asked of `build`.
 #[derive(Debug, Clone, Copy)]
@@ -235,7 +235,10 @@ fn arguments(
         package.map(|p| p.version.to_string()).unwrap_or_default()
     };
     // Triton compiles at run time; nothing else in the stack does.
-    let compiler = if version("triton").is_empty() { "none" } else { "required" };
+    let compiler = match wanted.spec.build.compiler {
+        CompilerNeed::Auto if !version("triton").is_empty() => "required",
+        CompilerNeed::Auto | CompilerNeed::None => "none",
+    };
     let source = match lock.python.source {
         PythonSource::Standalone => "standalone",
         PythonSource::Base => "base",
@@ -453,6 +456,17 @@ pub(super) mod tests {
             (args["COMPILER"].as_str(), args["CUDA_VERSION"].as_str()),
             ("required", "13.0")
         );
+        let mut spec = builtin().unwrap();
+        spec.build.compiler = CompilerNeed::None;
+        let wanted = Wanted {
+            lock: &lock,
+            lock_sha256: Sha256::of("lock"),
+            spec: &spec,
+            images: &[],
+            destination: None,
+        };
+        let plan = plan(wanted, &Stages::read("Dockerfile", DOCKERFILE)).unwrap();
+        assert_eq!(plan.args["COMPILER"], "none");
         lock.base.runtime.reference = "docker.io/nvidia/cuda:13.1.1-base-ubuntu24.04".to_owned();
         assert_eq!(plan_of(&lock, &[], None, DOCKERFILE).unwrap().args["CUDA_VERSION"], "13.1.1");
     }

@@ -1,5 +1,6 @@
 //! What the indexes say of projects, each question asked once. Of single wheels: see `wheels`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use pep440_rs::VersionSpecifiers;
@@ -13,7 +14,7 @@ use super::fetch::{Asked, Fetcher};
 use super::memo::Memo;
 use super::page::{BadPage, Format, Page, direct, merged};
 use super::sources::Place;
-use super::wheels::Wheels;
+use super::wheels::{Locked, Wheels};
 use super::{Error, Project, Sources, Target};
 use crate::digest::Sha256;
 use crate::net::redacted;
@@ -34,7 +35,14 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub fn new(spec: &Spec, target: Target, sources: Sources, fetcher: Fetcher, bar: Bar) -> Self {
+    pub fn new(
+        spec: &Spec,
+        target: Target,
+        sources: Sources,
+        fetcher: Fetcher,
+        bar: Bar,
+        locked: HashMap<Sha256, Locked>,
+    ) -> Self {
         let of_torch = spec.wishes().filter(|(_, w)| w.requirement.name.as_ref() == TORCH);
         let torch = of_torch.filter_map(|(_, w)| match &w.requirement.version_or_url {
             Some(VersionOrUrl::VersionSpecifier(specifiers)) => Some(specifiers.clone()),
@@ -48,7 +56,7 @@ impl Answers {
             torch: torch.collect(),
             projects: Memo::default(),
             pages: Memo::default(),
-            wheels: Wheels::default(),
+            wheels: Wheels::knowing(locked),
         }
     }
 

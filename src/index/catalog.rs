@@ -44,17 +44,19 @@ pub struct LiveCatalog {
 
 impl LiveCatalog {
     /// Starts. Must be called inside a tokio runtime; the [`Catalog`] methods must be called outside
-    /// its workers (`spawn_blocking`). `bar` counts wheels looked into.
+    /// its workers (`spawn_blocking`). `bar` counts wheels looked into. `locked` is what an earlier
+    /// lock knows, by the hash of the bytes it is true of.
     pub fn start(
         spec: &Spec,
         target: Target,
         sources: Sources,
         fetcher: Fetcher,
         bar: Bar,
+        locked: HashMap<Sha256, Locked>,
     ) -> Self {
         let wishes = spec.wishes().map(|(_, wish)| wish.requirement.clone()).collect();
         let cut_off = target.cut_off;
-        let answers = Arc::new(Answers::new(spec, target, sources, fetcher, bar));
+        let answers = Arc::new(Answers::new(spec, target, sources, fetcher, bar, locked));
         let runtime = Handle::current();
         let crawl = runtime.spawn(crawl(Arc::clone(&answers), wishes)).abort_handle();
         let ahead = Mutex::new(vec![crawl]);
@@ -69,13 +71,8 @@ impl LiveCatalog {
     }
 
     /// Asks ahead for what an earlier lock had, all at once. With a version: that one is likely to
-    /// stay. `locked` is what the lock knows, by the hash of the bytes it is true of.
-    pub fn expect(
-        &self,
-        hints: BTreeMap<PackageName, Option<Version>>,
-        locked: HashMap<Sha256, Locked>,
-    ) {
-        self.answers.know_locked(locked);
+    /// stay.
+    pub fn expect(&self, hints: BTreeMap<PackageName, Option<Version>>) {
         self.go_ahead(expect(Arc::clone(&self.answers), hints));
     }
 

@@ -120,7 +120,8 @@ pub fn merged(projects: impl IntoIterator<Item = Project>) -> Option<Project> {
 /// An absolute address; a link within the page's own host keeps the page's credentials.
 fn absolute(base: &Url, page: &Url, href: &str) -> Option<Url> {
     let mut url = base.join(href).ok()?;
-    if url.username().is_empty() && url.origin() == page.origin() {
+    let lends = !page.username().is_empty() || page.password().is_some();
+    if lends && url.username().is_empty() && url.origin() == page.origin() {
         // Both fail only for URLs that cannot have credentials.
         let _ = url.set_username(page.username());
         let _ = url.set_password(page.password());
@@ -156,7 +157,9 @@ struct Collector<'a, 't> {
     name: &'t PackageName,
     source: &'t SourceName,
     target: &'t Target,
-    versions: HashMap<String, Versioned<'a>>,
+    versions: Vec<(String, Versioned<'a>)>,
+    /// Where a version is among them.
+    places: HashMap<String, usize>,
     sdists: Vec<Cow<'a, str>>,
     /// Requires-Python texts repeat on a page.
     requires: HashMap<String, Result<VersionSpecifiers, String>>,
@@ -168,7 +171,8 @@ impl<'a, 't> Collector<'a, 't> {
             name,
             source,
             target,
-            versions: HashMap::new(),
+            versions: Vec::new(),
+            places: HashMap::new(),
             sdists: Vec::new(),
             requires: HashMap::new(),
         }
@@ -185,14 +189,12 @@ impl<'a, 't> Collector<'a, 't> {
             return;
         }
         let rank = self.target.tags.rank(&wheel);
-        if !self.versions.contains_key(wheel.version) {
-            self.versions.insert(wheel.version.to_owned(), Versioned::default());
-        }
+        let place = self.place(wheel.version);
         let requires_python = match (&rank, link.requires_python.as_deref()) {
             (Some(_), Some(text)) => Some(self.requires_python(text)),
             _ => None,
         };
-        let Some(version) = self.versions.get_mut(wheel.version) else { return };
+        let (_, version) = &mut self.versions[place];
         let Some(rank) = rank else {
             version.foreign.push(link.file);
             return;
@@ -222,6 +224,21 @@ impl<'a, 't> Collector<'a, 't> {
         if version.best.as_ref().is_none_or(|best| fit.order() > best.order()) {
             version.best = Some(fit);
         }
+    }
+
+    /// The wheels of a version mostly stand together.
+    fn place(&mut self, version: &str) -> usize {
+        match self.versions.last() {
+            Some((last, _)) if last == version => return self.versions.len() - 1,
+            _ => {}
+        }
+        if let Some(place) = self.places.get(version) {
+            return *place;
+        }
+        let place = self.versions.len();
+        self.places.insert(version.to_owned(), place);
+        self.versions.push((version.to_owned(), Versioned::default()));
+        place
     }
 
     fn requires_python(&mut self, text: &str) -> Result<VersionSpecifiers, String> {

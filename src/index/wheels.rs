@@ -34,7 +34,14 @@ pub(super) struct Wheels {
     facts: Memo<Url, WheelFacts>,
     seen: Mutex<HashMap<Url, Seen>>,
     /// What an earlier lock has, by the hash of the bytes.
-    locked: Mutex<HashMap<Sha256, Locked>>,
+    locked: HashMap<Sha256, Locked>,
+}
+
+impl Wheels {
+    /// The same hash is the same bytes: what an earlier lock knew of them is still true.
+    pub fn knowing(locked: HashMap<Sha256, Locked>) -> Self {
+        Self { locked, ..Self::default() }
+    }
 }
 
 /// What was read of one wheel; true as long as the page says the same of it.
@@ -175,16 +182,10 @@ impl Answers {
         self.wheels.facts.get(&candidate.url, || self.read_facts(candidate)).await
     }
 
-    /// The same hash is the same bytes: what an earlier lock knew of them is still true.
-    pub fn know_locked(&self, locked: HashMap<Sha256, Locked>) {
-        *self.wheels.locked.lock().unwrap_or_else(PoisonError::into_inner) = locked;
-    }
-
     fn locked(&self, candidate: &Candidate) -> Option<Locked> {
         // An address of the user's own is proven at every resolve.
         let indexed = candidate.location.source != SourceName::wish();
-        let locked = self.wheels.locked.lock().unwrap_or_else(PoisonError::into_inner);
-        locked.get(&candidate.sha256.filter(|_| indexed)?).copied()
+        self.wheels.locked.get(&candidate.sha256.filter(|_| indexed)?).copied()
     }
 
     async fn read_facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {

@@ -164,6 +164,7 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
             engine: file.build.engine.unwrap_or_default(),
             compression: file.build.compression.unwrap_or_default(),
             bytecode: file.build.bytecode.unwrap_or_default(),
+            compiler: file.build.compiler.unwrap_or_default(),
         },
         registry: RegistrySpec {
             destination: file.registry.destination,

@@ -200,6 +200,19 @@ pub struct BuildSpec {
     pub compression: Compression,
     /// Whether the `layers` engine compiles modules ahead of their first import.
     pub bytecode: Bytecode,
+    /// Whether the images must have a C compiler.
+    pub compiler: CompilerNeed,
+}
+
+/// Whether the images must have a C compiler, which Triton (torch.compile) calls at run time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CompilerNeed {
+    /// Where the lock holds Triton.
+    #[default]
+    Auto,
+    /// The images take what the base has, and torch.compile may fail in them.
+    None,
 }
 
 /// Whether modules are compiled ahead of their first import.

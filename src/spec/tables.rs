@@ -10,8 +10,9 @@ use toml::Spanned;
 use url::Url;
 
 use super::{
-    ByteSize, Bytecode, Compression, EngineChoice, GlibcVersion, GroupName, ImageName,
-    KeyringProvider, ProfileName, PythonRequest, PythonSource, SourceKind, SourceName, Strength,
+    ByteSize, Bytecode, CompilerNeed, Compression, EngineChoice, GlibcVersion, GroupName,
+    ImageName, KeyringProvider, ProfileName, PythonRequest, PythonSource, SourceKind, SourceName,
+    Strength,
 };
 use crate::cuda::CudaTag;
 use crate::gpu::ComputeCapability;
@@ -102,6 +103,7 @@ pub(super) struct BuildTable {
     pub(super) engine: Option<EngineChoice>,
     pub(super) compression: Option<Compression>,
     pub(super) bytecode: Option<Bytecode>,
+    pub(super) compiler: Option<CompilerNeed>,
 }
 
 #[derive(Deserialize, Default)]
@@ -217,6 +219,7 @@ impl File {
                 engine: self.build.engine.or(defaults.build.engine),
                 compression: self.build.compression.or(defaults.build.compression),
                 bytecode: self.build.bytecode.or(defaults.build.bytecode),
+                compiler: self.build.compiler.or(defaults.build.compiler),
             },
             registry: RegistryTable {
                 destination: self.registry.destination.or(defaults.registry.destination),

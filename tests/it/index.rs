@@ -54,8 +54,9 @@ impl World {
         );
         let (catalog, sources) = runtime.block_on(async {
             let sources = Sources::find(&spec, &Surroundings::default()).await.unwrap();
-            let catalog =
-                LiveCatalog::start(&spec, target, sources.clone(), fetcher(), Bar::hidden());
+            let (fetcher, bar) = (fetcher(), Bar::hidden());
+            let nothing = Default::default();
+            let catalog = LiveCatalog::start(&spec, target, sources.clone(), fetcher, bar, nothing);
             (Arc::new(catalog), sources)
         });
         Self { runtime, catalog, sources }

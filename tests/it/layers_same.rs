@@ -110,3 +110,20 @@ fn two_machines_give_an_image_alone_and_with_others_the_same_digest() {
     let alone = digests(&two.run(alone).exits(0));
     assert_eq!(alone, BTreeMap::from([("marimo-runtime".to_owned(), all["marimo-runtime"])]));
 }
+
+#[test]
+fn zstd_layers_are_the_same_on_one_core() {
+    let mut workshop = Workshop::new(300_000);
+    workshop.spec(|spec| spec + "[build]\ncompression = \"zstd\"\n");
+    let origin = workshop.project();
+    let expected = digests(&workshop.build(&workshop.clone_of(&origin), "plain").exits(0));
+    if !exists("taskset") {
+        return eprintln!("skipped: taskset is not installed");
+    }
+    let envlock = workshop.clone_of(&origin);
+    let command = envlock.command(workshop.arguments("one-core"));
+    let mut command = under(&["taskset", "-c", &a_core()], &command);
+    let run = Run(command.env("PATH", std::env::var("PATH").unwrap()).output().unwrap()).exits(0);
+    assert!(workshop.since(0).blobs().iter().filter(|b| b.0.starts_with("one-core")).count() >= 9);
+    assert_eq!(digests(&run), expected);
+}

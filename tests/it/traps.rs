@@ -95,7 +95,8 @@ impl Field {
         let catalog = runtime.block_on(async {
             let sources = Sources::find(&spec, &Surroundings::default()).await.unwrap();
             let client = Client::new(Retry { attempts: 1, ..Retry::default() }).unwrap();
-            LiveCatalog::start(&spec, target, sources, Fetcher::new(client), Bar::hidden())
+            let (fetcher, nothing) = (Fetcher::new(client), Default::default());
+            LiveCatalog::start(&spec, target, sources, fetcher, Bar::hidden(), nothing)
         });
         catalog.project(&name.parse().unwrap())
     }

@@ -95,7 +95,8 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         Question { choice, pushes: args.push, insecure, builder, recipe: &recipe, order };
     let (engine, said) = choose(&question, &registry, &context.ui).await?;
     context.ui.note(said);
-    let plain = BuildSpec { engine: spec.build.engine, ..BuildSpec::default() };
+    let BuildSpec { engine: wished, compiler, .. } = spec.build;
+    let plain = BuildSpec { engine: wished, compiler, ..BuildSpec::default() };
     if matches!(engine, Chosen::Dockerfile(_)) && spec.build != plain {
         context.ui.warn("build.compression and build.bytecode are for the layers engine: the Dockerfile decides here");
     }

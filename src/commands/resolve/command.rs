@@ -159,8 +159,8 @@ async fn resolve(
     let fetcher = Fetcher::new(client.clone()).with_cache(cache.clone()).remembering(store.clone());
     let start = |target: Target| {
         let (sources, fetcher) = (sources.clone(), fetcher.clone());
-        let catalog = LiveCatalog::start(spec, target, sources, fetcher, bar.clone());
-        catalog.expect(hints(old, &kept), locked(old));
+        let catalog = LiveCatalog::start(spec, target, sources, fetcher, bar.clone(), locked(old));
+        catalog.expect(hints(old, &kept));
         catalog
     };
     // The indexes need not wait for the registries where the answer of those can be foreseen.

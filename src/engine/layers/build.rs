@@ -113,7 +113,7 @@ impl Engine {
         for image in &plan.images {
             if !grounds.contains_key(&image.base) {
                 let ground = ground(&image.base, lock, registry, &store, ui).await?;
-                check(&ground.system, lock)?;
+                check(&ground.system, lock, spec.build.compiler)?;
                 grounds.insert(image.base.clone(), ground);
             }
         }

@@ -8,7 +8,7 @@ use super::{python, system};
 use crate::exit::{Classified, Exit};
 use crate::lock::Lock;
 use crate::registry::BaseSystem;
-use crate::spec::PythonSource;
+use crate::spec::{CompilerNeed, PythonSource};
 
 /// What the `layers` engine cannot build on.
 #[derive(Debug, Error, Diagnostic)]
@@ -28,7 +28,8 @@ pub enum Unfit {
     #[error("the base image has no {missing}, which Triton needs at run time")]
     #[diagnostic(help(
         "use a base image that has it (Debian and Ubuntu: gcc, libc6-dev, and libpython3-dev for the base's own Python), \
-         or --engine dockerfile, which installs it from the distribution's archive"
+         or --engine dockerfile, which installs it from the distribution's archive; without torch.compile, \
+         `compiler = \"none\"` under [build] does without"
     ))]
     Compiler {
         /// What is missing.
@@ -71,12 +72,15 @@ pub enum Unfit {
 
 /// Whether images of this lock can be built on this base without running it; both layers are computed. Errors: the
 /// first thing that is in the way.
-pub fn check(base: &BaseSystem, lock: &Lock) -> Result<(), Unfit> {
+pub fn check(base: &BaseSystem, lock: &Lock, compiler: CompilerNeed) -> Result<(), Unfit> {
     system::system(base, lock.target.source_date_epoch)?;
     if lock.python.source == PythonSource::Base {
         python::skeleton(base, lock)?;
     }
-    system::compiler(base, lock)
+    match compiler {
+        CompilerNeed::Auto => system::compiler(base, lock),
+        CompilerNeed::None => Ok(()),
+    }
 }
 
 impl Classified for Unfit {
