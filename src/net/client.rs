@@ -1,26 +1,26 @@
 //! A reqwest client that tries again.
 
 use std::io;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
-use rustls_platform_verifier::ConfigVerifierExt;
 use url::Url;
 
 use super::first::{First, asking};
 use super::pace::{Pace, jitter};
 use super::retry::retry_after;
+use super::trust::Trust;
 use super::upload::Streams;
 use super::{Budget, Error, Login, Logins, Retry, redacted};
 
 /// How long a server may be silent.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// HTTP/1.1 and HTTP/2, the system's certificates (or SSL_CERT_FILE) and proxies. Cheap to clone;
+/// HTTP/1.1 and HTTP/2, the system's certificates (or SSL_CERT_FILE, and docker's for its host) and proxies. Cheap to clone;
 /// clones share connections and the pace each host asked for.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -210,7 +210,10 @@ impl Client {
             let again = request.try_clone().expect("no request here has a streamed body");
             let result = asking(url, again.send()).await;
             let wait = match &result {
-                Ok(answer) if !Retry::is_passing(answer.status()) => None,
+                Ok(answer) if !Retry::is_passing(answer.status()) => {
+                    self.pace.ease(url);
+                    None
+                }
                 Ok(answer) => self.asked_to_wait(url, answer, budget),
                 Err(error) if is_lasting(error) => None,
                 Err(error) if error.is_connect() => budget.spend_on_connecting(),
@@ -232,6 +235,8 @@ pub(super) fn builder() -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder()
         .user_agent(concat!("envlock/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(20))
+        // An address may hold what another host must not see.
+        .referer(false)
         .connector_layer(First::default());
     match &*TLS {
         Ok(tls) => builder.tls_backend_preconfigured(tls.clone()),
@@ -245,7 +250,13 @@ static TLS: LazyLock<Result<rustls::ClientConfig, rustls::Error>> = LazyLock::ne
     // Of the two well-kept providers the one that needs no warming up: 30 ms of every run. Whoever
     // installed one before keeps it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut tls = rustls::ClientConfig::with_platform_verifier()?;
+    let provider = rustls::crypto::CryptoProvider::get_default().expect("it was installed above");
+    let trust = Trust::new(provider)?;
+    let mut tls = rustls::ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(trust))
+        .with_no_client_auth();
     tls.alpn_protocols = vec!["h2".into(), "http/1.1".into()];
     Ok(tls)
 });

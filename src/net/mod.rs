@@ -9,6 +9,7 @@ mod netrc;
 mod pace;
 mod part;
 mod retry;
+mod trust;
 mod upload;
 
 pub use client::Client;

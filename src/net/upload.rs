@@ -14,7 +14,7 @@ use url::Url;
 
 use super::client::builder;
 use super::pace::jitter;
-use super::{Budget, Client, Error};
+use super::{Budget, Client, Error, Retry};
 
 /// After the last byte a server may have to copy or hash what it got: this many times the silence
 /// that is allowed before it.
@@ -91,7 +91,15 @@ impl Client {
             .header(CONTENT_LENGTH, HeaderValue::from(length))
             .body(reqwest::Body::wrap_stream(stream));
         tokio::select! {
-            answer = request.send() => answer.map_err(|error| Error::transport(url, error)),
+            answer = request.send() => match answer {
+                Ok(answer) => {
+                    if !Retry::is_passing(answer.status()) {
+                        self.pace.ease(url);
+                    }
+                    Ok(answer)
+                }
+                Err(error) => Err(Error::transport(url, error)),
+            },
             silence = pulse.stopped(self.streams.silence) => Err(Error::silent(url, silence)),
         }
     }

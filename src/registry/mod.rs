@@ -1,5 +1,6 @@
 //! The client side of an image registry: pins tags, reads facts out of base images, pushes images,
 //! proves that what was pushed is there. Identity is always a digest of bytes that were hashed here.
+mod abandoned;
 mod access;
 mod address;
 mod artifact;
@@ -17,6 +18,7 @@ mod feed;
 mod kept;
 mod layer;
 mod model;
+mod part;
 mod pin;
 mod push;
 mod read_back;

@@ -75,6 +75,12 @@ impl Client {
     /// Errors: [`Error::Unreachable`] (exit 5), [`Error::Integrity`] and [`Error::Changed`] (exit
     /// 6), everything a registry refuses or loses (exit 8).
     pub async fn push(&self, push: &Push<'_>, bar: &Bar) -> Result<Pushed, Error> {
+        let pushed = self.push_in_order(push, bar).await;
+        self.end_abandoned().await;
+        pushed
+    }
+
+    async fn push_in_order(&self, push: &Push<'_>, bar: &Bar) -> Result<Pushed, Error> {
         let pinned = push.to.pinned(Digest::of(&push.manifest));
         // A token for reading alone is often refused for a repository that does not exist yet.
         self.ask_to_push(&Address::pinned(&pinned), None);
@@ -93,12 +99,18 @@ impl Client {
             }
             None => {
                 let config = Source::Ours(Arc::new(Held::new(push.config.clone())));
+                let place = async |layer: (usize, &Source)| -> Result<_, Error> {
+                    let (at, layer) = layer;
+                    Ok((at, layer.digest(), self.place(push.to, layer, bar).await?))
+                };
                 // A list, not a lazy iterator: else the whole push could not be spawned.
-                let layers: Vec<_> =
-                    push.layers.iter().map(|layer| self.place(push.to, layer, bar)).collect();
-                let layers: Vec<_> = stream::iter(layers).buffered(LOOKS).try_collect().await?;
+                let layers: Vec<_> = push.layers.iter().enumerate().map(place).collect();
+                // In any order: what is refused is told before the rest is sent.
+                let layers = stream::iter(layers).buffer_unordered(LOOKS);
+                let mut layers: Vec<_> = layers.try_collect().await?;
+                layers.sort_unstable_by_key(|(at, ..)| *at);
                 let mut blobs: Vec<_> =
-                    push.layers.iter().map(Source::digest).zip(layers).collect();
+                    layers.into_iter().map(|(_, digest, placed)| (digest, placed)).collect();
                 blobs.push((config.digest(), self.place(push.to, &config, bar).await?));
                 self.put_manifest(push.to, &push.manifest).await?;
                 (self.read_back(&pinned).await?, blobs)
@@ -157,9 +169,9 @@ impl Client {
         bar: &Bar,
     ) -> Result<Placed, Error> {
         let (digest, size) = (blob.digest(), blob.size());
-        let session = match from {
+        let open = match from {
             Some(from) => match self.mount(address, digest, from).await? {
-                Some(session) => Some(session),
+                Some(open) => Some(open),
                 None => return Ok(Placed::Mounted),
             },
             None => None,
@@ -171,12 +183,12 @@ impl Client {
                 Feed::Remote(self.remote(from, digest, size).await?.into())
             }
         };
-        let session = match session {
-            Some(session) => session,
+        let open = match open {
+            Some(open) => open,
             None => self.open_session(address).await?,
         };
         let upload = Upload::new(self, address.clone(), (digest, size), feed, bar);
-        Ok(Placed::Sent(upload.run(session).await?))
+        Ok(Placed::Sent(upload.run(open).await?))
     }
 
     /// Puts a manifest under its digest. Its blobs must be there.

@@ -1,6 +1,7 @@
 //! An upload session: its address, which the registry changes as it likes, and how far it is
 //! (distribution spec 1.1, "Pushing blobs"). Pure.
 
+use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION, RANGE};
 use url::Url;
 
@@ -23,9 +24,10 @@ impl Session {
         Ok(Session { url: location, offset: 0, least: least.unwrap_or(0) })
     }
 
-    /// Where it goes on; a registry that says nothing keeps the address.
-    pub(super) fn follow(&mut self, headers: &HeaderMap) -> Result<(), String> {
-        if let Some(url) = location(&self.url, headers)? {
+    /// Where it goes on after this answer to a request to `url`; a registry that says nothing keeps the
+    /// address.
+    pub(super) fn follow(&mut self, url: &Url, headers: &HeaderMap) -> Result<(), String> {
+        if let Some(url) = location(url, headers)? {
             self.url = url;
         }
         Ok(())
@@ -36,6 +38,18 @@ impl Session {
         let mut url = self.url.clone();
         url.query_pairs_mut().append_pair("digest", &digest.to_string());
         url
+    }
+}
+
+/// Where a request with a body is to be sent instead: 307 and 308 keep the method (RFC 9110 15.4.8).
+pub(super) fn redirected(
+    url: &Url,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Result<Option<Url>, String> {
+    match status {
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => location(url, headers),
+        _ => Ok(None),
     }
 }
 
@@ -99,6 +113,24 @@ mod tests {
         assert!(open(base, "ftp://r.example/x").is_err());
         assert_eq!(open("http://r/", "https://s/x").unwrap(), "https://s/x");
         assert!(Session::opened(&Url::parse(base).unwrap(), &HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn a_redirect_is_followed_where_the_method_is_kept_and_never_to_something_less_safe() {
+        let url = Url::parse("https://r.example/v2/a/x").unwrap();
+        let to = |status, location| {
+            redirected(
+                &url,
+                StatusCode::from_u16(status).unwrap(),
+                &headers(&[("location", location)]),
+            )
+        };
+        let there = Url::parse("https://s3.example/b?sig=1").unwrap();
+        assert_eq!(to(307, "https://s3.example/b?sig=1"), Ok(Some(there.clone())));
+        assert_eq!(to(308, "https://s3.example/b?sig=1"), Ok(Some(there)));
+        assert_eq!(to(303, "https://s3.example/b"), Ok(None));
+        assert_eq!(to(202, "https://s3.example/b"), Ok(None));
+        assert!(to(307, "http://s3.example/b").is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
+use super::abandoned::Open;
 use super::address::Address;
 use super::client::refused;
 use super::pin::stated;
@@ -15,11 +16,11 @@ use crate::digest::Digest;
 
 impl Client {
     /// Opens an upload session.
-    pub(super) async fn open_session(&self, address: &Address) -> Result<Session, Error> {
+    pub(super) async fn open_session(&self, address: &Address) -> Result<Open<'_>, Error> {
         let url = self.url(address, "blobs/uploads/").await?;
         let answer = self.post(address, &url).await?;
         match answer.status() {
-            StatusCode::ACCEPTED => session(address, &answer),
+            StatusCode::ACCEPTED => self.opened(address, &answer),
             _ => Err(refused(address, answer).await),
         }
     }
@@ -31,7 +32,7 @@ impl Client {
         address: &Address,
         digest: Digest,
         from: &str,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<Open<'_>>, Error> {
         let mut url = self.url(address, "blobs/uploads/").await?;
         url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", from);
         let answer = self.post(address, &url).await?;
@@ -40,7 +41,7 @@ impl Client {
                 address.check(stated(answer.headers()), digest)?;
                 Ok(None)
             }
-            StatusCode::ACCEPTED => session(address, &answer).map(Some),
+            StatusCode::ACCEPTED => self.opened(address, &answer).map(Some),
             // Some refuse what they cannot mount; the blob can still be sent.
             status if status.is_client_error() => {
                 tracing::debug!(%status, from, "the mount was refused");
@@ -54,9 +55,10 @@ impl Client {
         let headers = HeaderMap::new();
         self.send_to(address, Method::POST, url, &headers, Bytes::new(), &mut self.budget()).await
     }
-}
 
-fn session(address: &Address, answer: &Response) -> Result<Session, Error> {
-    Session::opened(answer.url(), answer.headers())
-        .map_err(|cause| address.malformed("the upload session", cause))
+    fn opened(&self, address: &Address, answer: &Response) -> Result<Open<'_>, Error> {
+        Session::opened(answer.url(), answer.headers())
+            .map(|session| Open::new(self, address, session))
+            .map_err(|cause| address.malformed("the upload session", cause))
+    }
 }

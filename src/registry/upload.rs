@@ -2,17 +2,18 @@
 //! registry wants that (distribution spec 1.1, "Pushing blobs").
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
+use super::abandoned::Open;
 use super::address::Address;
 use super::authorize::Challenge;
 use super::client::{Said, refused};
 use super::feed::Feed;
+use super::part::{Part, Tally};
 use super::pin::stated;
 use super::session::{Session, received};
 use super::{Client, Error};
@@ -35,35 +36,18 @@ const PROGRESS: u64 = 256 * 1024;
 
 /// A blob on its way.
 pub(super) struct Upload<'a> {
-    client: &'a Client,
+    pub(super) client: &'a Client,
     /// Its repository; the reference names the blob.
-    address: Address,
-    digest: Digest,
-    size: u64,
-    feed: Feed,
+    pub(super) address: Address,
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    pub(super) feed: Feed,
     budget: Budget,
     /// Bytes of a part; `None`: the registry wants it whole.
     chunk: Option<u64>,
     /// The offset of the part that was last refused as out of order, and how often.
     disordered: (u64, u32),
-    tally: Arc<Tally>,
-}
-
-/// What was put on the way so far.
-struct Tally {
-    bar: Bar,
-    /// Bytes, repeated ones included.
-    sent: AtomicU64,
-    /// How far the furthest of them is in the blob: the bar counts no byte twice.
-    furthest: AtomicU64,
-}
-
-impl Tally {
-    fn count(&self, bytes: u64, position: u64) {
-        self.sent.fetch_add(bytes, Relaxed);
-        let before = self.furthest.fetch_max(position, Relaxed);
-        self.bar.inc(position.saturating_sub(before));
-    }
+    pub(super) tally: Arc<Tally>,
 }
 
 /// Why a session is over.
@@ -80,12 +64,6 @@ enum End {
     Whole,
 }
 
-/// What became of one part.
-enum Part {
-    Answer(Response),
-    Broken(net::Error),
-}
-
 impl<'a> Upload<'a> {
     pub(super) fn new(
         client: &'a Client,
@@ -95,19 +73,21 @@ impl<'a> Upload<'a> {
         bar: &Bar,
     ) -> Self {
         let (budget, chunk) = (client.budget(), Some(client.uploads.chunk));
-        let (sent, furthest) = (AtomicU64::new(0), AtomicU64::new(0));
-        let tally = Arc::new(Tally { bar: bar.clone(), sent, furthest });
+        let tally = Arc::new(Tally::new(bar));
         Upload { client, address, digest, size, feed, budget, chunk, disordered: (0, 0), tally }
     }
 
-    /// Sends the blob into `session`, or into new ones when that is lost. Bytes that were put on
-    /// the way.
-    pub(super) async fn run(mut self, mut session: Session) -> Result<u64, Error> {
+    /// Sends the blob into the open session, or into new ones when that is lost. Bytes that were put
+    /// on the way.
+    pub(super) async fn run(mut self, mut open: Open<'a>) -> Result<u64, Error> {
         let mut times = 0;
         loop {
-            let end = self.fill(session).await?;
+            let end = self.fill(&mut open.session).await?;
             match &end {
-                End::Done => break,
+                End::Done => {
+                    open.over();
+                    break;
+                }
                 End::Whole => self.chunk = None,
                 // What failed before was paid for from the budget.
                 End::Empty => {}
@@ -118,10 +98,10 @@ impl<'a> Upload<'a> {
             if times == SESSIONS {
                 return Err(self.given_up(&end, times));
             }
-            session = self.client.open_session(&self.address).await?;
+            open = self.client.open_session(&self.address).await?;
         }
         self.tally.count(0, self.size);
-        Ok(self.tally.sent.load(Relaxed))
+        Ok(self.tally.sent())
     }
 
     async fn is_there(&self) -> Result<bool, Error> {
@@ -140,11 +120,11 @@ impl<'a> Upload<'a> {
     }
 
     /// Part after part until the session is over.
-    async fn fill(&mut self, mut session: Session) -> Result<End, Error> {
+    async fn fill(&mut self, session: &mut Session) -> Result<End, Error> {
         loop {
             let chunk = self.chunk.map_or(u64::MAX, |chunk| chunk.max(session.least));
             let end = self.size.min(session.offset.saturating_add(chunk));
-            match self.send_part(&session, end).await? {
+            match self.send_part(session, end).await? {
                 Part::Broken(error) => self.wait(&session.url, Err(error)).await?,
                 Part::Answer(answer) if answer.status().is_success() => {
                     if end == self.size {
@@ -153,7 +133,7 @@ impl<'a> Upload<'a> {
                     }
                     let taken = received(answer.headers()).unwrap_or(end);
                     if session.offset < taken && taken <= end {
-                        self.follow(&mut session, answer.headers())?;
+                        self.follow(session, &answer)?;
                         session.offset = taken;
                         self.budget.renew();
                         continue;
@@ -162,12 +142,12 @@ impl<'a> Upload<'a> {
                     self.wait(&session.url, Ok(answer)).await?;
                 }
                 Part::Answer(answer) => {
-                    if let Some(end) = self.refused(&session, end, answer).await? {
+                    if let Some(end) = self.refused(session, end, answer).await? {
                         return Ok(end);
                     }
                 }
             }
-            if let Some(end) = self.locate(&mut session).await? {
+            if let Some(end) = self.locate(session).await? {
                 return Ok(end);
             }
         }
@@ -226,39 +206,6 @@ impl<'a> Upload<'a> {
         }
     }
 
-    /// Sends the bytes from the session's offset to `end`; the last ones end the session.
-    async fn send_part(&mut self, session: &Session, end: u64) -> Result<Part, Error> {
-        let (offset, length) = (session.offset, end - session.offset);
-        let last = end == self.size;
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        if length > 0 && !(offset == 0 && last) {
-            let range = HeaderValue::try_from(format!("{offset}-{}", end - 1));
-            headers.insert(CONTENT_RANGE, range.expect("digits are a header value"));
-        }
-        let (method, url) = match last {
-            true => (Method::PUT, session.closing(self.digest)),
-            false => (Method::PATCH, session.url.clone()),
-        };
-        let ours = self.client.authorization(&self.address, &url);
-        headers.extend(ours.map(|v| (AUTHORIZATION, v)));
-        let (tally, position) = (self.tally.clone(), AtomicU64::new(offset));
-        let (body, feeding) = self.feed.open(offset, length, move |piece| {
-            let bytes = piece.len() as u64;
-            tally.count(bytes, position.fetch_add(bytes, Relaxed) + bytes);
-        });
-        match self.client.net.send_stream(method, &url, &headers, body).await {
-            Ok(answer) => {
-                self.client.heed(&self.address, answer.headers());
-                Ok(Part::Answer(answer))
-            }
-            Err(error) => {
-                feeding.done().await?;
-                Ok(Part::Broken(error))
-            }
-        }
-    }
-
     /// Asks how far the session is; whether that is its end.
     async fn locate(&mut self, session: &mut Session) -> Result<Option<End>, Error> {
         let lost = End::Lost { offset: session.offset };
@@ -283,7 +230,7 @@ impl<'a> Upload<'a> {
             Some(offset) if offset > self.size => return Ok(Some(lost)),
             Some(offset) => offset,
         };
-        self.follow(session, answer.headers())?;
+        self.follow(session, &answer)?;
         if offset >= session.offset + PROGRESS {
             self.budget.renew();
         }
@@ -315,8 +262,8 @@ impl<'a> Upload<'a> {
         }
     }
 
-    fn follow(&self, session: &mut Session, headers: &HeaderMap) -> Result<(), Error> {
-        let followed = session.follow(headers);
+    fn follow(&self, session: &mut Session, answer: &Response) -> Result<(), Error> {
+        let followed = session.follow(answer.url(), answer.headers());
         followed.map_err(|cause| self.address.malformed("the upload session", cause))
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Mutex as Turn, Semaphore};
 
 use super::Client;
+use super::abandoned::Abandoned;
 use super::address::Address;
 use crate::digest::Digest;
 
@@ -23,6 +24,8 @@ pub(super) struct Uploads {
     pub(super) slots: Semaphore,
     /// Bytes of a part.
     pub(super) chunk: u64,
+    /// Sessions that were left before their end.
+    pub(super) abandoned: Abandoned,
     places: Mutex<HashMap<(String, Digest), Places>>,
 }
 
@@ -35,6 +38,7 @@ impl Uploads {
         Uploads {
             slots: Semaphore::new(parallel.map_or(PARALLEL, NonZeroUsize::get)),
             chunk: chunk.unwrap_or(CHUNK).max(1),
+            abandoned: Abandoned::default(),
             places: Mutex::default(),
         }
     }

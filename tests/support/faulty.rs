@@ -52,6 +52,8 @@ pub enum Harm {
     SpoilRequest,
     /// The session is ended behind the client's back.
     Lose,
+    /// Another host is to take the request, as a registry does whose blobs lie in a storage service.
+    Redirect(String),
     /// More headers on the answer.
     Headers(Vec<(&'static str, String)>),
 }
@@ -71,6 +73,16 @@ pub enum Sessions {
     Kept,
 }
 
+/// Who gets a bearer token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admits {
+    Anyone,
+    /// Who sends this pair of user name and password, in base64.
+    Password(&'static str),
+    /// Who sends this identity token.
+    Identity(&'static str),
+}
+
 type Rule = dyn Fn(&Asked) -> Option<Harm> + Send + Sync;
 
 struct State {
@@ -79,7 +91,13 @@ struct State {
     rule: Mutex<Arc<Rule>>,
     /// Uses that a token has; `None`: no tokens are wanted.
     token_uses: Option<usize>,
+    admits: Admits,
     tokens: Mutex<Vec<usize>>,
+    /// Parts of blobs that came with a token that had run out.
+    expired: AtomicUsize,
+    /// Parts of blobs that are on their way, and the most there ever were.
+    parts: AtomicUsize,
+    most_parts: AtomicUsize,
     /// Stable path → where the registry wants the next part.
     locations: Mutex<HashMap<String, String>>,
     received: AtomicU64,
@@ -97,22 +115,36 @@ pub struct Faulty(Arc<State>);
 impl Faulty {
     /// A harmless proxy before the registry at `HOST:PORT`.
     pub fn before(registry: &str, sessions: Sessions) -> Self {
-        Self::start(registry, sessions, None)
+        Self::start(registry, sessions, None, Admits::Anyone)
     }
 
     /// The same, asking for bearer tokens that are good for `uses` requests.
     pub fn with_tokens(registry: &str, uses: usize) -> Self {
-        Self::start(registry, Sessions::Passed, Some(uses))
+        Self::start(registry, Sessions::Passed, Some(uses), Admits::Anyone)
     }
 
-    fn start(registry: &str, sessions: Sessions, token_uses: Option<usize>) -> Self {
+    /// The same, for those it admits, with sessions of this kind.
+    pub fn guarded(registry: &str, sessions: Sessions, uses: usize, admits: Admits) -> Self {
+        Self::start(registry, sessions, Some(uses), admits)
+    }
+
+    fn start(
+        registry: &str,
+        sessions: Sessions,
+        token_uses: Option<usize>,
+        admits: Admits,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let state = Arc::new(State {
             registry: registry.to_owned(),
             sessions,
             rule: Mutex::new(Arc::new(|_| None)),
             token_uses,
+            admits,
             tokens: Mutex::default(),
+            expired: AtomicUsize::new(0),
+            parts: AtomicUsize::new(0),
+            most_parts: AtomicUsize::new(0),
             locations: Mutex::default(),
             received: AtomicU64::new(0),
             pace: AtomicU64::new(0),
@@ -153,6 +185,16 @@ impl Faulty {
     /// Bytes of parts of blobs that arrived here.
     pub fn received(&self) -> u64 {
         self.0.received.load(SeqCst)
+    }
+
+    /// How many parts of blobs were on their way at the same time.
+    pub fn most_parts(&self) -> usize {
+        self.0.most_parts.load(SeqCst)
+    }
+
+    /// How many parts of blobs came with a token that had run out.
+    pub fn expired(&self) -> usize {
+        self.0.expired.load(SeqCst)
     }
 
     /// How much harm was done.
@@ -242,7 +284,7 @@ impl State {
         let mut asked = Asked { method, path, headers, length: 0, number: 0 };
         asked.length = asked.header("content-length").map_or(0, |v| v.parse().unwrap());
         assert!(asked.header("transfer-encoding").is_none(), "parts have a length");
-        if let Some(answer) = self.token(&asked) {
+        if let Some(answer) = self.token(&asked, &mut reader) {
             return client.write_all(&answer.bytes());
         }
         asked.number = {
@@ -255,6 +297,7 @@ impl State {
         if harm.is_some() {
             self.harms.fetch_add(1, SeqCst);
         }
+        let on_its_way = asked.is_part().then(|| OnItsWay::new(self));
         let mut body =
             Body { reader: &mut reader, left: asked.length, state: self, part: asked.is_part() };
         let answer = match &harm {
@@ -263,6 +306,11 @@ impl State {
                     body.drain()?;
                 }
                 Answer::new(*status, headers, text)
+            }
+            Some(Harm::Redirect(host)) => {
+                body.drain()?;
+                let there = format!("http://{host}{}", asked.path);
+                Answer::new(307, &[("Location", there)], "")
             }
             Some(Harm::CutRequest(after)) => {
                 body.left = body.left.min(*after);
@@ -296,6 +344,8 @@ impl State {
         if let Some(Harm::CutAnswer(after)) = harm {
             bytes.truncate(usize::try_from(after).unwrap());
         }
+        // Whoever has the answer may send the next part.
+        drop(on_its_way);
         client.write_all(&bytes)?;
         client.flush()
     }
@@ -385,23 +435,62 @@ impl State {
     }
 
     /// The answer to who has no token, or wants one.
-    fn token(&self, asked: &Asked) -> Option<Answer> {
+    fn token(&self, asked: &Asked, reader: &mut dyn Read) -> Option<Answer> {
         let uses = self.token_uses?;
-        let mut tokens = self.tokens.lock().unwrap();
         if asked.path.starts_with("/token") {
             self.log.lock().unwrap().push(asked.clone());
+            let mut form = String::new();
+            reader.take(asked.length).read_to_string(&mut form).unwrap();
+            let field = |name: &str, value: &str| {
+                url::form_urlencoded::parse(form.as_bytes()).any(|(n, v)| n == name && v == value)
+            };
+            let admitted = match self.admits {
+                Admits::Anyone => true,
+                Admits::Password(pair) => {
+                    asked.header("authorization") == Some(&format!("Basic {pair}"))
+                }
+                Admits::Identity(token) => {
+                    asked.method == "POST"
+                        && field("grant_type", "refresh_token")
+                        && field("refresh_token", token)
+                }
+            };
+            if !admitted {
+                return Some(Answer::new(401, &[], ""));
+            }
+            let mut tokens = self.tokens.lock().unwrap();
             tokens.push(uses);
-            let text = format!(r#"{{"token": "t{}"}}"#, tokens.len() - 1);
+            let name = if asked.method == "POST" { "access_token" } else { "token" };
+            let text = format!(r#"{{"{name}": "t{}"}}"#, tokens.len() - 1);
             return Some(Answer::new(200, &[], &text));
         }
+        let mut tokens = self.tokens.lock().unwrap();
         let given = asked.header("authorization").and_then(|v| v.strip_prefix("Bearer t"));
         let left = given.and_then(|n| tokens.get_mut(n.parse::<usize>().unwrap()));
         if let Some(left) = left.filter(|left| **left > 0) {
             *left -= 1;
             return None;
         }
+        self.expired.fetch_add(usize::from(asked.is_part()), SeqCst);
         let challenge = format!(r#"Bearer realm="http://{}/token",service="test""#, self.address);
         Some(Answer::new(401, &[("WWW-Authenticate", challenge)], ""))
+    }
+}
+
+/// A part of a blob while it is on its way.
+struct OnItsWay<'a>(&'a State);
+
+impl<'a> OnItsWay<'a> {
+    fn new(state: &'a State) -> Self {
+        let now = state.parts.fetch_add(1, SeqCst) + 1;
+        state.most_parts.fetch_max(now, SeqCst);
+        OnItsWay(state)
+    }
+}
+
+impl Drop for OnItsWay<'_> {
+    fn drop(&mut self) {
+        self.0.parts.fetch_sub(1, SeqCst);
     }
 }
 

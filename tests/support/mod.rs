@@ -16,7 +16,7 @@ pub mod yaml;
 
 pub use embedded::Embedded;
 pub use envlock::{Envlock, Run};
-pub use faulty::{Asked, Faulty, Harm, Sessions};
+pub use faulty::{Admits, Asked, Faulty, Harm, Sessions};
 pub use gateway::{INSIDE, Proxy, Tls};
 pub use index::{FakeIndex, Fault, Pages};
 pub use killer::{FROM, Killer, Moment};

@@ -136,7 +136,10 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
                 _serving = embedded::hold(context).await?;
             }
             let order = Order { plan: &plan, ..order };
-            let built = engine.build(&order, &client, &registry, &context.ui).await?;
+            let built = engine.build(&order, &client, &registry, &context.ui).await;
+            registry.end_abandoned().await;
+            tell_warnings(&registry, context);
+            let built = built?;
             let (sent, blobs) = (indicatif::HumanBytes(built.sent), built.blobs);
             context.ui.note(format!("{blobs} blobs sent, {sent}"));
             (built.digests, Some(built.layers))
@@ -166,9 +169,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     for reference in images.values() {
         context.ui.note(format!("{reference} is there, whole"));
     }
-    for warning in registry.warnings() {
-        context.ui.warn(warning);
-    }
+    tell_warnings(&registry, context);
     let proof = Proof {
         plan: &plan,
         spec: &spec,
@@ -206,6 +207,13 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         after::run(context, command, history.current()?.release).await?;
     }
     Ok(done)
+}
+
+/// What the registries warned of.
+fn tell_warnings(registry: &registry::Client, context: &Context) {
+    for warning in registry.warnings() {
+        context.ui.warn(warning);
+    }
 }
 
 fn nowhere() -> Failure {

@@ -1,0 +1,107 @@
+//! One part of a blob in one request, to wherever the registry wants to have it.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Response};
+use url::Url;
+
+use super::Error;
+use super::session::{Session, redirected};
+use super::upload::Upload;
+use crate::net;
+use crate::ui::Bar;
+
+/// Addresses that a part is sent on to before it is taken for refused.
+const REDIRECTS: u32 = 5;
+
+/// What became of one part.
+pub(super) enum Part {
+    Answer(Response),
+    Broken(net::Error),
+}
+
+/// What was put on the way so far.
+pub(super) struct Tally {
+    bar: Bar,
+    /// Bytes, repeated ones included.
+    sent: AtomicU64,
+    /// How far the furthest of them is in the blob: the bar counts no byte twice.
+    furthest: AtomicU64,
+}
+
+impl Tally {
+    pub(super) fn new(bar: &Bar) -> Self {
+        let (sent, furthest) = (AtomicU64::new(0), AtomicU64::new(0));
+        Tally { bar: bar.clone(), sent, furthest }
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Relaxed)
+    }
+
+    pub(super) fn count(&self, bytes: u64, position: u64) {
+        self.sent.fetch_add(bytes, Relaxed);
+        let before = self.furthest.fetch_max(position, Relaxed);
+        self.bar.inc(position.saturating_sub(before));
+    }
+}
+
+impl Upload<'_> {
+    /// Sends the bytes from the session's offset to `end`; the last ones end the session.
+    pub(super) async fn send_part(&mut self, session: &Session, end: u64) -> Result<Part, Error> {
+        let (offset, length) = (session.offset, end - session.offset);
+        let last = end == self.size;
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        if length > 0 && !(offset == 0 && last) {
+            let range = HeaderValue::try_from(format!("{offset}-{}", end - 1));
+            headers.insert(CONTENT_RANGE, range.expect("digits are a header value"));
+        }
+        let (method, mut url) = match last {
+            true => (Method::PUT, session.closing(self.digest)),
+            false => (Method::PATCH, session.url.clone()),
+        };
+        let mut hops = 0;
+        loop {
+            let answer = match self.send_to(&method, &url, &headers, (offset, length)).await? {
+                Part::Answer(answer) => answer,
+                broken => return Ok(broken),
+            };
+            let next = redirected(&url, answer.status(), answer.headers())
+                .map_err(|cause| self.address.malformed("the redirect of an upload", cause))?;
+            match next {
+                Some(next) if hops < REDIRECTS => url = next,
+                _ => return Ok(Part::Answer(answer)),
+            }
+            hops += 1;
+        }
+    }
+
+    /// Sends these bytes to an address, to a storage of another host without authorization.
+    async fn send_to(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &HeaderMap,
+        (offset, length): (u64, u64),
+    ) -> Result<Part, Error> {
+        let mut headers = headers.clone();
+        headers.extend(self.client.authorization(&self.address, url).map(|v| (AUTHORIZATION, v)));
+        let (tally, position) = (self.tally.clone(), AtomicU64::new(offset));
+        let (body, feeding) = self.feed.open(offset, length, move |piece| {
+            let bytes = piece.len() as u64;
+            tally.count(bytes, position.fetch_add(bytes, Relaxed) + bytes);
+        });
+        match self.client.net.send_stream(method.clone(), url, &headers, body).await {
+            Ok(answer) => {
+                self.client.heed(&self.address, answer.headers());
+                Ok(Part::Answer(answer))
+            }
+            Err(error) => {
+                feeding.done().await?;
+                Ok(Part::Broken(error))
+            }
+        }
+    }
+}
