@@ -256,6 +256,7 @@ mod tests {
             ("- a\n", "a", "no keys"),
             ("a: 1\na: 2\n", "a", "duplicate"),
             ("a: 1\n", "a", "is a number"),
+            ("s: !env\n  a: x\n", "s.a", "below a tag"),
         ] {
             let message = run(yaml, &[set(path, "v")]).unwrap_err().to_string();
             assert!(message.contains(reason), "{yaml:?}: {message}");

@@ -22,7 +22,11 @@ pub(super) fn check(
     };
     let mut expected = before.clone();
     for edit in edits {
-        apply(&mut expected, edit.path.keys(), edit.value.as_ref());
+        if !apply(&mut expected, edit.path.keys(), edit.value.as_ref()) {
+            let message = format!("{} is below a tag: what it means there is not known", edit.path);
+            let help = "nothing was changed; take the tag away, or choose another place";
+            return Err(Error::refused(before_text, None, message, help));
+        }
     }
     if expected != after {
         let mut paths = Vec::new();
@@ -40,28 +44,29 @@ pub(super) fn check(
     Ok(())
 }
 
-fn apply(value: &mut Value, keys: &[String], new: Option<&Scalar>) {
-    let Some((key, rest)) = keys.split_first() else { return };
+/// Whether the value has such a place.
+fn apply(value: &mut Value, keys: &[String], new: Option<&Scalar>) -> bool {
+    let Some((key, rest)) = keys.split_first() else { return false };
     match (value, rest.is_empty(), new) {
         (Value::Mapping(map), true, Some(new)) => {
             map.insert(Value::String(key.clone()), new.to_value());
+            true
         }
-        (Value::Mapping(map), true, None) => {
-            map.remove(key.as_str());
-        }
+        (Value::Mapping(map), true, None) => map.remove(key.as_str()).is_some(),
         (Value::Mapping(map), false, _) => {
-            if let Some(inner) = map.get_mut(key.as_str()) {
-                apply(inner, rest, new);
-            }
+            map.get_mut(key.as_str()).is_some_and(|inner| apply(inner, rest, new))
         }
         (Value::Sequence(list), last, new) => {
             match (key.parse().ok().and_then(|at: usize| list.get_mut(at)), last, new) {
-                (Some(item), true, Some(new)) => *item = new.to_value(),
+                (Some(item), true, Some(new)) => {
+                    *item = new.to_value();
+                    true
+                }
                 (Some(item), false, _) => apply(item, rest, new),
-                _ => {}
+                _ => false,
             }
         }
-        _ => {}
+        _ => false,
     }
 }
 
