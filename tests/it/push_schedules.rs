@@ -150,7 +150,7 @@ impl Ground {
     }
 
     async fn schedule(self: Arc<Self>, seed: u64) -> Outcome {
-        let sessions = if seed % 2 == 0 { Sessions::Kept } else { Sessions::Passed };
+        let sessions = if seed.is_multiple_of(2) { Sessions::Kept } else { Sessions::Passed };
         let proxy = match seed % 3 {
             // A token runs out every few requests.
             0 => {
