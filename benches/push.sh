@@ -90,7 +90,7 @@ for size in map(int, sizes):
     with tarfile.open(fileobj=tar, mode="w") as archive:
         header = tarfile.TarInfo("data")
         header.size = size
-        archive.addfile(header, io.BytesIO(source.randbytes(size)))
+        archive.addfile(header, io.BytesIO(b"".join(source.randbytes(1 << 20) for _ in range(size // (1 << 20) + 1))))
     ids.append("sha256:" + hashlib.sha256(tar.getbuffer()).hexdigest())
     packed = gzip.compress(tar.getbuffer(), compresslevel=0, mtime=0)
     layers.append(described("layer.v1.tar+gzip", keep(packed)))

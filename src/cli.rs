@@ -162,7 +162,7 @@ pub struct Build {
     /// Push without touching config.yaml or the release record
     #[arg(long, requires = "push")]
     pub no_config: bool,
-    /// Run this command after the release, instead of `after` under [release] in envlock.toml; '' runs none
+    /// Run this command after the release, instead of `after` under `[release]` in envlock.toml; '' runs none
     #[arg(long, value_name = "COMMAND", requires = "push", conflicts_with_all = ["no_config", "dry_run"])]
     pub then: Option<String>,
     /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
@@ -290,7 +290,7 @@ pub struct Rollback {
     /// Overwrite an image that someone changed by hand since the last release
     #[arg(long)]
     pub force: bool,
-    /// Run this command afterwards, instead of `after` under [release] in envlock.toml; '' runs none
+    /// Run this command afterwards, instead of `after` under `[release]` in envlock.toml; '' runs none
     #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run")]
     pub then: Option<String>,
     /// Plain http to a registry that is not on loopback

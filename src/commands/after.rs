@@ -1,4 +1,4 @@
-//! What the user runs once config.yaml has changed: `--then`, or `after` under [release] in envlock.toml.
+//! What the user runs once config.yaml has changed: `--then`, or `after` under `[release]` in envlock.toml.
 
 use std::time::Instant;
 

@@ -7,7 +7,7 @@ use crate::cli::Schema;
 use crate::exit::{CommandResult, Exit, Failure};
 
 /// What has a schema: files by what they are, results by the command that prints them.
-pub const SCHEMAS: [(&str, &str); 16] = [
+pub const SCHEMAS: [(&str, &str); 19] = [
     ("spec", include_str!("../../schemas/spec.json")),
     ("lock", include_str!("../../schemas/lock.json")),
     ("release", include_str!("../../schemas/release.json")),
@@ -15,6 +15,9 @@ pub const SCHEMAS: [(&str, &str); 16] = [
     ("build", include_str!("../../schemas/build.json")),
     ("rollback", include_str!("../../schemas/rollback.json")),
     ("status", include_str!("../../schemas/status.json")),
+    ("inspect", include_str!("../../schemas/inspect.json")),
+    ("verify", include_str!("../../schemas/verify.json")),
+    ("prune", include_str!("../../schemas/prune.json")),
     ("history", include_str!("../../schemas/history.json")),
     ("why", include_str!("../../schemas/why.json")),
     ("outdated", include_str!("../../schemas/outdated.json")),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use envlock::digest::Digest;
 use serde_json::{Value, json};
 
+use super::schema::result;
 use crate::support::release::CONFIG;
 use crate::support::workshop::{Workshop, images, noise};
 use crate::support::{Embedded, Envlock, Harm, http};
@@ -177,7 +178,9 @@ fn prune_takes_what_is_old_and_in_no_role_and_nothing_else() {
     let here = envlock.run(["prune", "--keep", "1"]).exits(0);
     assert!(here.stderr().contains("--registry looks there too"), "{}", here.stderr());
 
-    envlock.run(["prune", "--registry", "--keep", "1"]).exits(0);
+    let run = envlock.run(["prune", "--registry", "--keep", "1", "--json"]).exits(0);
+    let report = result("prune", &run);
+    assert_eq!((report["kept_from"].as_u64(), report["dry_run"].as_bool()), (Some(3), Some(false)));
     for release in [0, 1] {
         assert!(!there(release, "marimo-runtime"), "release {}", release + 1);
     }

@@ -8,6 +8,7 @@ use envlock::digest::{Digest, Sha256};
 use envlock::reference::PinnedReference;
 use serde_json::{Value, json};
 
+use super::schema::result;
 use crate::support::workshop::{Workshop, images};
 use crate::support::{Embedded, Envlock, Run};
 
@@ -36,7 +37,7 @@ fn ran(command: &mut Command) -> Output {
 
 /// The findings of `verify --supply`, `PART VERDICT` each.
 fn findings(run: &Run) -> Vec<String> {
-    let report: Value = serde_json::from_str(&run.stdout()).unwrap();
+    let report = result("verify", run);
     let images = report["images"].as_array().unwrap().clone();
     let all = images.iter().flat_map(|image| image["findings"].as_array().unwrap().clone());
     all.map(|f| format!("{} {}", f["part"].as_str().unwrap(), f["verdict"].as_str().unwrap()))
@@ -102,8 +103,7 @@ fn an_image_gives_back_its_lock_and_everything_about_it_agrees() {
     for image in in_embedded.values().chain(in_registry.values()) {
         let text = image.to_string();
         assert_eq!(elsewhere.run(["inspect", &text, "--lock"]).exits(0).stdout(), lock);
-        let report = elsewhere.run(["inspect", &text, "--json"]).exits(0).stdout();
-        let report: Value = serde_json::from_str(&report).unwrap();
+        let report = result("inspect", &elsewhere.run(["inspect", &text, "--json"]).exits(0));
         assert_eq!(report["lock"]["sha256"], Sha256::of(&lock).to_string());
         let kinds = report["referrers"].as_array().unwrap().iter();
         let mut kinds: Vec<_> = kinds.map(|r| r["artifactType"].as_str().unwrap()).collect();

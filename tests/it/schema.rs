@@ -26,7 +26,7 @@ fn schema(name: &str) -> Value {
 
 /// Fails with every place where `value` is not what the schema says.
 #[track_caller]
-fn fits(name: &str, value: &Value) {
+pub fn fits(name: &str, value: &Value) {
     let registry = SCHEMAS.iter().fold(jsonschema::Registry::new(), |registry, (name, text)| {
         let schema: Value = serde_json::from_str(text).unwrap();
         let id = schema["$id"].as_str().unwrap().to_owned();
@@ -44,7 +44,7 @@ fn fits(name: &str, value: &Value) {
 
 /// The result on stdout, which must fit the schema of its command.
 #[track_caller]
-fn result(name: &str, run: &Run) -> Value {
+pub fn result(name: &str, run: &Run) -> Value {
     let stdout = run.stdout();
     let value = serde_json::from_str(&stdout);
     let value: Value = value.unwrap_or_else(|e| panic!("{name}: {e}\n{stdout}\n{}", run.stderr()));
@@ -212,6 +212,7 @@ fn the_schema_of_envlock_toml_has_the_keys_that_are_read() {
         ("[config]", "/$defs/config"),
         ("[[config.targets]]", "/$defs/config/properties/targets/items"),
         ("[release]", "/$defs/release"),
+        ("[sign]", "/$defs/sign"),
         ("[profiles.x]", "/$defs/profile"),
     ];
     for (table, pointer) in tables {
@@ -238,7 +239,7 @@ fn files_people_write_fit_the_schema_and_mistakes_do_not() {
     let full = "exclude-newer = \"2026-11-23\"\nkeyring-provider = \"subprocess\"\n\
         [target]\ngpus = [\"9.0\"]\n[config.roles]\n\"services.x.image\" = \"ray-runtime\"\n\
         [[config.targets]]\nfile = \"k8s/ray.yaml\"\npath = \"spec.image\"\nimage = \"ray-runtime\"\n\
-        [release]\nafter = \"true\"\n[registry.mirrors]\n\"docker.io\" = \"m.example/x\"\n\
+        [release]\nafter = \"true\"\nkeep = 3\n[sign]\nkey = \"cosign.key\"\n[registry.mirrors]\n\"docker.io\" = \"m.example/x\"\n\
         [profiles.cpu.target]\ncuda = \"cpu\"\n";
     envlock::spec::parse("envlock.toml", full).unwrap();
     fits("spec", &read(full));
