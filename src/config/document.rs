@@ -287,13 +287,17 @@ impl<'t> Builder<'t> {
     }
 }
 
-/// The bytes that anchors, tags and the space after them take.
+/// The bytes that anchors, tags, and the space and comments after them take.
 fn properties(text: &str) -> usize {
     let mut rest = text;
-    while rest.starts_with(['&', '!']) {
-        rest = rest.trim_start_matches(|c: char| !c.is_whitespace()).trim_start();
+    loop {
+        rest = match rest.chars().next() {
+            Some('&' | '!') => rest.trim_start_matches(|c: char| !c.is_whitespace()).trim_start(),
+            // The value begins on a line of its own, below the anchor's comment.
+            Some('#') => rest.find(['\r', '\n']).map_or("", |end| rest[end..].trim_start()),
+            _ => return text.len() - rest.len(),
+        };
     }
-    text.len() - rest.len()
 }
 
 fn single_quoted(text: &str) -> Option<usize> {

@@ -156,6 +156,8 @@ mod tests {
             ("a: null\n", "a: PIN\n"),
             ("a: !!str x\n", "a: !!str PIN\n"),
             ("a: &n x\n", "a: &n PIN\n"),
+            ("a: &n # c\n  x\n", "a: &n # c\n  PIN\n"),
+            ("a: !!str # c\r\n  # d\r\n  'x'\r\n", "a: !!str # c\r\n  # d\r\n  'PIN'\r\n"),
             ("b: &n x\na: *n # c\n", "b: &n x\na: \"PIN\" # c\n"),
             ("a: one\n  two\nb: 1\n", "a: PIN\nb: 1\n"),
             ("---\na:\n  \"x\"\n...\n", "---\na:\n  \"PIN\"\n...\n"),
