@@ -48,7 +48,8 @@ fi
 # Writes a release and commits it; fails where nothing changed.
 release() {
   "$ENVLOCK" resolve --check
-  "$ENVLOCK" build --push "${registry[@]}"
+  # What runs after a release is for the machine that runs the services, not for the job.
+  "$ENVLOCK" build --push --then '' "${registry[@]}"
   git add -u -- .
   if [ -e env.releases.jsonl ]; then git add -- env.releases.jsonl; fi
   if git diff --cached --quiet; then return; fi

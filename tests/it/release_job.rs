@@ -34,7 +34,9 @@ fn git(folder: &Utf8Path, args: &[&str]) -> String {
 
 fn scene() -> Scene {
     let mut workshop = Workshop::new(2000);
-    workshop.spec(|spec| spec + "[build]\nengine = \"layers\"\n");
+    workshop.spec(|spec| {
+        spec + "[build]\nengine = \"layers\"\n[release]\nafter = \"touch after-ran\"\n"
+    });
     let origin = workshop.project();
     let bare = origin.path("bare.git");
     git(origin.folder(), &["init", "--quiet", "-b", "main"]);
@@ -156,6 +158,7 @@ fn a_release_is_one_commit_and_a_second_job_writes_nothing() {
     let scene = scene();
     let clone = scene.clone("one");
     let said = clone.exits(&[], 0);
+    assert!(!clone.path("after-ran").exists(), "no service is started by the job");
     assert!(said.contains("pushed to main"), "{said}");
     assert_eq!(scene.commits(), ["Release 1", "begin"]);
     assert_eq!(git(&clone.folder, &["status", "--short"]), "", "what envlock wrote is committed");
