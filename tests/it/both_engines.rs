@@ -95,11 +95,14 @@ fn differences<'a>(
     found
 }
 
+/// BuildKit sets this beside every CMD; only Windows containers read it, and the image specification deprecates it.
+const FOR_WINDOWS: &str = "ArgsEscaped";
+
 /// An image's settings, without those that are not set.
 fn settings(config: &Value) -> Map<String, Value> {
     let set = |value: &Value| !value.is_null() && *value != "" && *value != Value::Array(vec![]);
     let all = config["config"].as_object().unwrap().clone();
-    all.into_iter().filter(|(_, value)| set(value)).collect()
+    all.into_iter().filter(|(key, value)| key != FOR_WINDOWS && set(value)).collect()
 }
 
 #[test]
