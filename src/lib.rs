@@ -24,6 +24,7 @@ pub mod python;
 pub mod reference;
 pub mod registry;
 pub mod release;
+pub mod smoke;
 pub mod solve;
 pub mod spec;
 pub mod store;

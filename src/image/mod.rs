@@ -18,7 +18,7 @@ pub use config::{AddedLayer, BaseDocuments, Documents, documents};
 pub use destination::{Destination, Repository};
 pub use envelope::Envelope;
 pub use error::Error;
-pub use layering::{ImageLayers, OwnLayer, WheelLayer, layer_keys, layering};
+pub use layering::{ImageLayers, OwnLayer, WheelLayer, groups, layer_keys, layering};
 pub use plan::{ContextFile, GroupContext, ImagePlan, LayerPlan, PackagePlan, Plan, Wanted, plan};
 pub use show::show;
 pub use stages::{Stage, Stages};
