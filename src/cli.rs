@@ -358,13 +358,26 @@ pub struct Verify {
     #[arg(long)]
     pub supply: bool,
     /// Only these checks, by their names in the table (repeatable, or with commas)
-    #[arg(long, value_enum, value_name = "CHECK", value_delimiter = ',', conflicts_with = "supply", hide_possible_values = true)]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "CHECK",
+        value_delimiter = ',',
+        conflicts_with = "supply",
+        hide_possible_values = true
+    )]
     pub only: Vec<CheckName>,
     /// The lock they are held against; absent, the one beside each image, else the project's
     #[arg(long, value_name = "FILE", conflicts_with = "supply")]
     pub lock: Option<Utf8PathBuf>,
     /// What runs them: docker, podman, or the first that answers
-    #[arg(long, value_enum, value_name = "PROGRAM", default_value = "auto", conflicts_with = "supply")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "PROGRAM",
+        default_value = "auto",
+        conflicts_with = "supply"
+    )]
     pub runtime: Choice,
     /// How long a check may take
     #[arg(long, value_name = "SECONDS", default_value = "300", conflicts_with = "supply")]

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use super::Error;
 use super::judge::{self, Check, CheckName, Expected, Facts, OfCluster, OfServer};
 use super::probe::{self, Silence};
 use super::sandbox::{Container, Manner, Sandbox};
-use super::Error;
 use crate::reference::PinnedReference;
 
 /// How the head is started: as rayproject/ray's templates do. It is for four small tasks.

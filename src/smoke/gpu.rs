@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use super::Error;
 use super::judge::{self, Check, CheckName, Expected, OfGpu};
 use super::probe::{self, Silence};
 use super::sandbox::{Manner, Sandbox};
-use super::Error;
 use crate::reference::PinnedReference;
 
 /// A product on each GPU, and NCCL over all of them; skipped, with the reason, where there is none.

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use super::Error;
 use super::judge::{Check, CheckName, OfServer};
 use super::probe::{self, Silence};
 use super::sandbox::{Manner, Sandbox};
-use super::Error;
 use crate::reference::PinnedReference;
 
 /// Where the images serve, and the seconds until they do.

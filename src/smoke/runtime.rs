@@ -152,8 +152,12 @@ impl Runtime {
 
     /// Bytes of the layers as they were unpacked; `None`: it does not say.
     pub(super) async fn unpacked(&self, image: &PinnedReference) -> Result<Option<u64>, Error> {
-        // What `image inspect` calls Size is the packed bytes in some stores, and the unpacked ones in others.
         let image = image.to_string();
+        if self.program == "podman" {
+            let size = self.ask(&["image", "inspect", "--format", "{{.Size}}", &image]).await?;
+            return Ok(size.ok().and_then(|size| size.parse().ok()));
+        }
+        // What docker's `image inspect` calls Size is the packed bytes in one of its stores.
         let words = ["history", "--no-trunc", "--human=false", "--format", "{{.Size}}", &image];
         let Ok(sizes) = self.ask(&words).await? else { return Ok(None) };
         let sizes: Option<Vec<u64>> = sizes.lines().map(|line| line.trim().parse().ok()).collect();
@@ -209,9 +213,10 @@ async fn missing(engine: &str) -> String {
     command.arg("-L").stdin(Stdio::null()).kill_on_drop(true);
     let listed = tokio::time::timeout(PATIENCE, command.output()).await;
     let count = match listed {
-        Ok(Ok(output)) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).lines().filter(|l| l.starts_with("GPU ")).count()
-        }
+        Ok(Ok(output)) if output.status.success() => String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter(|l| l.starts_with("GPU "))
+            .count(),
         _ => 0,
     };
     match count {

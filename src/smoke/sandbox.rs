@@ -58,11 +58,6 @@ impl Sandbox {
         &self.runtime
     }
 
-    /// How long a check may take.
-    pub(super) fn limit(&self) -> Duration {
-        self.limit
-    }
-
     /// A network that leads nowhere but to the containers in it, made when it is first needed.
     pub(super) async fn network(&self) -> Result<String, Error> {
         let make = async || {
@@ -103,7 +98,8 @@ impl Sandbox {
     ) -> Result<Ended, Error> {
         let _turn = self.turns.acquire().await;
         let name = format!("{}-{what}", self.run);
-        let mut arguments: Vec<String> = ["run", "--rm", "--interactive"].map(str::to_owned).to_vec();
+        let mut arguments: Vec<String> =
+            ["run", "--rm", "--interactive"].map(str::to_owned).to_vec();
         arguments.extend(self.arguments(&name, image, manner));
         let mut ended = self.runtime.call(&arguments, input, self.limit).await?;
         if ended.failure.is_some() && ended.stderr.is_empty() {

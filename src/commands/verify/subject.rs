@@ -124,7 +124,9 @@ fn held(evidence: &Evidence, lock: Lock, text: &str, from: &str) -> Found {
         }
         Some(own) => Check::of(
             CheckName::Lock,
-            Err(format!("the image says it was built from a lock of sha256 {own}, and {from} is {sha256}")),
+            Err(format!(
+                "the image says it was built from a lock of sha256 {own}, and {from} is {sha256}"
+            )),
         ),
     };
     Found { lock, sha256, check }

@@ -255,7 +255,10 @@ pub(super) mod tests {
         assert_eq!(with(&[(Ray, Outcome::NotLocked)]), Exit::Ok);
         assert_eq!(with(&[(Marimo, Outcome::Failed)]), Exit::Failed);
         assert_eq!(with(&[(Marimo, Outcome::Failed), (Pull, Outcome::Failed)]), Exit::Registry);
-        assert_eq!(with(&[(Marimo, Outcome::Failed), (Packages, Outcome::Failed)]), Exit::Integrity);
+        assert_eq!(
+            with(&[(Marimo, Outcome::Failed), (Packages, Outcome::Failed)]),
+            Exit::Integrity
+        );
     }
 
     #[test]

@@ -72,7 +72,10 @@ mod tests {
             resources: [("CPU".to_owned(), 2.0)].into(),
         };
         let check = tasks(CheckName::Tasks, &found(&[0, 1, 4, 9]));
-        assert_eq!((check.result, check.detail.as_str()), (Outcome::Ok, "4 tasks by Ray 2.60.0 on 2 CPU"));
+        assert_eq!(
+            (check.result, check.detail.as_str()),
+            (Outcome::Ok, "4 tasks by Ray 2.60.0 on 2 CPU")
+        );
         assert_eq!(tasks(CheckName::Tasks, &found(&[0, 1, 4])).result, Outcome::Failed);
     }
 }

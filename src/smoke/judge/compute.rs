@@ -94,7 +94,10 @@ pub fn arch_list(expected: &Expected, facts: &Facts) -> Check {
     };
     let list = torch.archs.join(" ");
     if expected.gpus.is_empty() {
-        return Check::skipped(name, format!("the spec names no GPUs (target.gpus); torch has {list}"));
+        return Check::skipped(
+            name,
+            format!("the spec names no GPUs (target.gpus); torch has {list}"),
+        );
     }
     let archs = archs(&torch.archs);
     let uncovered = expected.gpus.iter().filter(|gpu| !archs.iter().any(|a| a.runs_on(**gpu)));
@@ -103,7 +106,9 @@ pub fn arch_list(expected: &Expected, facts: &Facts) -> Check {
         name,
         match uncovered.is_empty() {
             true => Ok(list),
-            false => Err(format!("no code for {} of target.gpus: it has {list}", uncovered.join(", "))),
+            false => {
+                Err(format!("no code for {} of target.gpus: it has {list}", uncovered.join(", ")))
+            }
         },
     )
 }
@@ -130,7 +135,8 @@ pub fn pyg(expected: &Expected, facts: &Facts) -> Check {
 /// Every GPU computed, and NCCL added up one from each.
 pub fn gpus(found: &OfGpu) -> Check {
     let world = found.names.len();
-    let right = world > 0 && found.sums.len() == world && found.sums.iter().all(|s| *s == world as f64);
+    let right =
+        world > 0 && found.sums.len() == world && found.sums.iter().all(|s| *s == world as f64);
     Check::of(
         CheckName::Gpu,
         match right {

@@ -146,7 +146,10 @@ pub(super) mod tests {
         let mut found = facts();
         found.distributions.found.clear();
         let detail = packages(&expected(&names), &found).detail;
-        assert!(detail.starts_with("p0 1 is missing; ") && detail.ends_with(" and 20 more"), "{detail}");
+        assert!(
+            detail.starts_with("p0 1 is missing; ") && detail.ends_with(" and 20 more"),
+            "{detail}"
+        );
     }
 
     #[test]

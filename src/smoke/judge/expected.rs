@@ -113,11 +113,15 @@ pub(super) mod tests {
         let groups = |names: &[&str]| -> Vec<GroupName> {
             names.iter().map(|name| name.parse().unwrap()).collect()
         };
-        let all = Expected::of(&lock, &groups(&["python", "torch", "pyg", "ray", "marimo"]), &[], None);
+        let all =
+            Expected::of(&lock, &groups(&["python", "torch", "pyg", "ray", "marimo"]), &[], None);
         assert_eq!(all.packages.len(), lock.packages.len());
         let torch = Expected::of(&lock, &groups(&["torch"]), &[], None);
         assert!(torch.has("torch") && !torch.has("marimo"));
-        assert_eq!(torch.version("torch"), lock.package(&"torch".parse().unwrap()).map(|p| &p.version));
+        assert_eq!(
+            torch.version("torch"),
+            lock.package(&"torch".parse().unwrap()).map(|p| &p.version)
+        );
     }
 
     #[test]

@@ -8,9 +8,11 @@ pub fn junit(reports: &[ImageReport]) -> String {
     text += &format!("<testsuites name=\"envlock verify\" {}>\n", counts(reports));
     for report in reports {
         let name = escaped(&report.name);
-        text += &format!("  <testsuite name=\"{name}\" {}>\n", counts(std::slice::from_ref(report)));
+        text +=
+            &format!("  <testsuite name=\"{name}\" {}>\n", counts(std::slice::from_ref(report)));
         let image = escaped(&report.image.to_string());
-        text += &format!("    <properties><property name=\"image\" value=\"{image}\"/></properties>\n");
+        text +=
+            &format!("    <properties><property name=\"image\" value=\"{image}\"/></properties>\n");
         for check in &report.checks {
             text += &case(&name, check);
         }

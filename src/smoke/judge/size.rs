@@ -16,7 +16,10 @@ pub struct Measured {
 /// Holds the layers, unpacked, against `max-size`.
 pub fn size(engine: &str, expected: &Expected, measured: &Measured) -> Check {
     let Some(unpacked) = measured.unpacked else {
-        return Check::skipped(CheckName::Size, format!("{engine} does not say how big its layers are"));
+        return Check::skipped(
+            CheckName::Size,
+            format!("{engine} does not say how big its layers are"),
+        );
     };
     let gigabytes = |bytes: u64| format!("{:.2} GB", bytes as f64 / 1e9);
     let mut detail = gigabytes(unpacked);

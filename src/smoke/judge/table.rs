@@ -8,16 +8,18 @@ const WIDEST: usize = 200;
 /// Columns that line up, one line a check, logs of failures at the end.
 pub fn table(reports: &[ImageReport]) -> String {
     let names: Vec<String> = named(reports);
-    let rows = reports.iter().zip(&names).flat_map(|(report, name)| {
-        report.checks.iter().map(move |check| (name.as_str(), check))
-    });
+    let rows = reports
+        .iter()
+        .zip(&names)
+        .flat_map(|(report, name)| report.checks.iter().map(move |check| (name.as_str(), check)));
     let rows: Vec<(&str, &Check)> = rows.collect();
     let widest = names.iter().map(String::len).max().unwrap_or_default();
     let mut text = String::new();
     for report in reports.iter().zip(&names) {
         text += &format!("{}: {}\n", report.1, report.0.image);
     }
-    text += &format!("\n{:<8} {:<10} {:<widest$} {:>8}  found\n", "result", "check", "image", "time");
+    text +=
+        &format!("\n{:<8} {:<10} {:<widest$} {:>8}  found\n", "result", "check", "image", "time");
     for (name, check) in &rows {
         let Check { check, result, seconds, detail, .. } = check;
         let time = format!("{seconds:.1} s");
