@@ -15,26 +15,19 @@ use envlock::spec::RegistrySpec;
 use envlock::ui::Bar;
 use serde_json::json;
 
-use crate::support::{Faulty, Harm, Registry, Sessions};
+use crate::support::{Faulty, Harm, Registry, Sessions, workshop};
 
-/// A client that does not wait long, with parts of `chunk` bytes.
+/// A client that does not wait long between attempts, with parts of `chunk` bytes.
 pub fn client(chunk: u64) -> Client {
     let first = std::time::Duration::from_millis(1);
-    let silence = std::time::Duration::from_secs(2);
+    // Longer than a registry takes on a machine that has much else to do.
+    let silence = std::time::Duration::from_secs(5);
     let net = net::Client::with_silence(Retry { first, ..Retry::default() }, silence).unwrap();
     Client::new(net, &RegistrySpec::default(), false).with_uploads(None, Some(chunk))
 }
 
-/// Bytes that `seed` makes different from others, and that no compression shortens.
 pub fn noise(seed: u64, length: usize) -> Bytes {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let words = std::iter::repeat_with(move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.flatten().take(length).collect()
+    workshop::noise(seed, length).into()
 }
 
 pub fn ours(bytes: Bytes) -> Source {
