@@ -307,6 +307,29 @@ async fn a_token_is_asked_for_with_the_right_scope_and_renewed_in_the_middle_of_
 }
 
 #[tokio::test]
+async fn a_token_that_ran_out_while_a_request_waited_is_fetched_once_more_and_a_third_is_not() {
+    for (refusals, goes) in [(2, true), (3, false)] {
+        let registry = Registry::start();
+        let proxy = Faulty::with_tokens(registry.host(), 1000);
+        let challenge = format!("Bearer realm=\"http://{}/token\",service=\"test\"", proxy.host());
+        let left = AtomicUsize::new(refusals);
+        proxy.harm(move |asked| {
+            let opens = asked.method == "POST" && asked.path.ends_with("/blobs/uploads/");
+            let refused =
+                opens && left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+            let headers = vec![("WWW-Authenticate", challenge.clone())];
+            refused.then(|| Harm::Status { status: 401, headers, body: "", early: false })
+        });
+        let image = Image::new(&proxy.host(), "team/ray", vec![]);
+        let pushed = client(100_000).push(&image.push(), &Bar::hidden()).await;
+        match pushed {
+            Ok(_) => assert!(goes),
+            Err(error) => assert!(!goes && matches!(error, Error::Unauthorized { .. }), "{error}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_a_registry_warns_of_is_kept_once() {
     let registry = Registry::start();
     let proxy = Faulty::before(registry.host(), Sessions::Passed);

@@ -212,6 +212,10 @@ impl Ground {
             let image = image.at(self.registry.host());
             client(chunk).read_back(&image).await.unwrap();
         }
+        // Sessions that faults left behind are as large as the images: a thousand schedules need the room.
+        for image in &images {
+            self.registry.forget_sessions(&image.to.name);
+        }
         let losses = account.losses.load(SeqCst);
         Outcome { failure, harms, losses, again, whole }
     }
