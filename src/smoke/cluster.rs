@@ -111,7 +111,8 @@ impl Head<'_> {
         }
         let started = Instant::now();
         let address = format!("ray://{}:10001", self.address);
-        let manner = Manner { network: Some(sandbox.network().await?), ..Manner::default() };
+        let network = Some(self.container.neighbourhood().await?);
+        let manner = Manner { network, ..Manner::default() };
         let words = ["cluster", address.as_str()];
         let mut found = probe::alone::<OfCluster>(sandbox, what, image, &words, manner).await?;
         if let Err(silence) = &mut found {

@@ -98,6 +98,9 @@ impl Runtime {
         let mut command = Command::new(self.program);
         command.args(arguments).kill_on_drop(true).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if self.program == "podman" && has_no_logins() {
+            command.env_remove("DOCKER_CONFIG");
+        }
         let failed = |source| Error::Program { program: self.program, source };
         let mut child = command.spawn().map_err(failed)?;
         let stdin = child.stdin.take();
@@ -198,6 +201,12 @@ impl Runtime {
         }
         Ok(Err(missing("docker has neither a runtime of NVIDIA's nor its CDI devices").await))
     }
+}
+
+/// podman takes logins from docker's folder, and fails where the variable names one without any.
+fn has_no_logins() -> bool {
+    let folder = std::env::var_os("DOCKER_CONFIG").map(std::path::PathBuf::from);
+    folder.is_some_and(|folder| !folder.join("config.json").exists())
 }
 
 fn has_cdi() -> bool {

@@ -151,6 +151,15 @@ impl Sandbox {
 }
 
 impl Container<'_> {
+    /// The network from which another container reaches it: the run's. Where podman runs beside docker, docker's
+    /// firewall drops what goes from one of podman's containers to another; there the two share this one's.
+    pub(super) async fn neighbourhood(&self) -> Result<String, Error> {
+        match self.sandbox.runtime.program() {
+            "podman" => Ok(format!("container:{}", self.name)),
+            _ => self.sandbox.network().await,
+        }
+    }
+
     /// Runs a command in it, `input` on its standard input.
     pub(super) async fn exec(&self, command: &[String], input: &str) -> Result<Ended, Error> {
         let mut arguments = vec!["exec".to_owned(), "--interactive".to_owned(), self.name.clone()];

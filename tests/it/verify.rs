@@ -159,9 +159,9 @@ fn a_swapped_package_a_missing_library_another_python_and_a_root_user_are_named(
         "damaged",
         &pair.ray,
         &format!(
-            "COPY {file} /tmp/\n\
+            "RUN rm /opt/conda/envs/py/lib/python3.*/site-packages/ray/_raylet.so\n\
+             COPY {file} /tmp/\n\
              RUN python -m pip install --no-index --no-deps /tmp/{file}\n\
-             RUN rm $(python -c 'import ray; print(ray.__path__[0])')/_raylet.so\n\
              USER root\n\
              RUN sed -i 's/{python}/{last}/g' $(readlink -f /opt/conda/envs/py/bin/python)\n",
             file = wheel.file
@@ -237,7 +237,11 @@ fn nothing_is_left_after_ctrl_c(pair: &Pair) {
 }
 
 fn podman_does_it_too(pair: &Pair) {
-    let podman = |words: &[&str]| match Command::new("podman").args(words).output() {
+    let podman = |words: &[&str]| match Command::new("podman")
+        .args(words)
+        .env_remove("DOCKER_CONFIG")
+        .output()
+    {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
         Err(error) => Err(error.to_string()),
