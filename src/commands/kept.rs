@@ -29,27 +29,43 @@ fn places(
         places.extend(spec.images.iter().map(|image| destination.repository(&image.name)));
     }
     if registry.is_none() {
-        let values = role_values(context, spec);
+        let values = role_values(context, spec)?;
         let pinned = values.iter().filter_map(|value| value.parse::<PinnedReference>().ok());
         places.extend(pinned.map(|image| Repository::of(&image)));
     }
     Ok(places)
 }
 
-fn role_values(context: &Context, spec: &Spec) -> Vec<String> {
-    let files = release::config_files(&context.folder, &spec.config).unwrap_or_default();
-    let roles = config::current(&files, &spec.config).unwrap_or_default();
-    roles.into_iter().filter_map(|role| role.value).collect()
+/// What the roles hold; none where a file of theirs is not there.
+fn role_values(context: &Context, spec: &Spec) -> Result<Vec<String>, Failure> {
+    let files = match release::config_files(&context.folder, &spec.config) {
+        Err(error) if error.is_absence() => return Ok(vec![]),
+        files => files?,
+    };
+    let roles = config::current(&files, &spec.config)?;
+    Ok(roles.into_iter().filter_map(|role| role.value).collect())
 }
 
-/// Every digest that a file with roles names, wherever in it.
-pub fn mentioned(context: &Context, spec: &Spec, history: &History) -> BTreeSet<Digest> {
+/// Every digest that a file with roles names, wherever in it. Errors: a file that is there and cannot be read: what it
+/// names must not pass for forgotten.
+pub fn mentioned(
+    context: &Context,
+    spec: &Spec,
+    history: &History,
+) -> Result<BTreeSet<Digest>, release::Error> {
     let named = spec.config.files().into_iter().map(Utf8Path::to_owned);
     let mut files: BTreeSet<Utf8PathBuf> = named.collect();
     let edited = history.records.iter().flat_map(|record| &record.edits);
     files.extend(edited.map(|edit| edit.file.clone()));
-    let texts = files.iter().filter_map(|file| fs_err::read(context.path(file)).ok());
-    texts.flat_map(|text| keep::mentioned(&text)).collect()
+    let mut mentioned = BTreeSet::new();
+    for file in &files {
+        match release::read_config(&context.folder, file) {
+            Ok(text) => mentioned.extend(keep::mentioned(&text)),
+            Err(error) if error.is_absence() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(mentioned)
 }
 
 /// The history that the registry has, the newest that the files here are in the state of.

@@ -21,6 +21,7 @@ pub mod rollback;
 mod run;
 pub mod schema;
 pub mod serve;
+mod source_date;
 pub mod status;
 mod summary;
 pub mod verify;

@@ -41,7 +41,10 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
         let mut diff = release::preview_rollback(&context.folder, &plan)?;
         if let Some(after) = &lock_bytes {
             let name = release::lock_file_of(after);
-            let before = fs_err::read(context.path(&name)).unwrap_or_default();
+            let before = match release::read_config(&context.folder, &name) {
+                Err(error) if error.is_absence() => vec![],
+                before => before?,
+            };
             diff += &unified(name.as_str(), &before, after);
         }
         report(context, &plan, &Published { record: None, diff }, true);
@@ -51,7 +54,11 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
         return Ok(Exit::Ok);
     };
     let mut draft = release::draft_rollback(&project, &plan, lock_bytes)?;
-    let lock = plan.target.lock.and_then(|sha| release::find_lock(&context.folder, sha).ok());
+    let lock = plan.target.lock.map(|sha| release::find_lock(&context.folder, sha)).transpose();
+    let lock = lock.unwrap_or_else(|error| {
+        context.ui.warn(format!("the registry's record of this rollback is without it: {error}"));
+        None
+    });
     let images = plan.target.images.keys().cloned().collect();
     // The way back must not depend on what the registry takes.
     match keep::announce(&registry, &mut draft, lock.as_deref(), &images).await {

@@ -7,7 +7,7 @@ mod facts;
 mod gather;
 mod judge;
 
-pub use attach::{Made, attach};
+pub use attach::attach;
 pub use cosign::{Attested, Cosign};
 pub use error::Error;
 pub use facts::run_facts;
