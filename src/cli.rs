@@ -349,6 +349,9 @@ pub struct Verify {
     /// Check where they came from, without starting them
     #[arg(long, required = true)]
     pub supply: bool,
+    /// With --supply: download every layer and hash it; without, the registry is only asked for them
+    #[arg(long, requires = "supply")]
+    pub deep: bool,
     /// Plain http to a registry that is not on loopback
     #[arg(long)]
     pub insecure: bool,

@@ -15,6 +15,7 @@ pub mod export;
 pub mod gpu;
 pub mod image;
 pub mod index;
+mod interrupt;
 pub mod keep;
 pub mod lock;
 pub mod matrix;

@@ -9,6 +9,7 @@ use crate::exit::{Classified, CommandResult, Exit, Failure};
 use crate::proof::{self, Cosign, Finding, Verdict};
 use crate::reference::PinnedReference;
 use crate::release;
+use crate::ui::Unit;
 
 /// Runs `envlock verify`.
 pub async fn run(args: Verify, context: &Context) -> CommandResult {
@@ -37,7 +38,14 @@ pub async fn run(args: Verify, context: &Context) -> CommandResult {
     let mut results: Vec<(PinnedReference, Vec<Finding>)> = Vec::new();
     for image in images {
         let findings = match proof::gather(&client, &image, cosign.as_ref()).await {
-            Ok(evidence) => proof::judge(&evidence),
+            Ok(evidence) => {
+                let mut findings = proof::judge(&evidence);
+                if args.deep {
+                    let bar = context.ui.bar("layers", Some(0), Unit::Bytes);
+                    findings.push(proof::deep(&client, &evidence, &bar).await?);
+                }
+                findings
+            }
             // What cannot be read at all is a finding; a registry that does not answer is none.
             Err(proof::Error::Registry(error)) if !error.is_unreachable() => {
                 let verdict = match error.exit() {
@@ -49,6 +57,9 @@ pub async fn run(args: Verify, context: &Context) -> CommandResult {
             Err(error) => return Err(error.into()),
         };
         results.push((image, findings));
+    }
+    if !args.deep {
+        context.ui.note("the layers were asked for, not downloaded: --deep hashes their bytes");
     }
     let worst = results.iter().flat_map(|(_, f)| f).map(|f| f.verdict).max().unwrap_or(Verdict::Ok);
     if context.ui.wants_json() {

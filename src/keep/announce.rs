@@ -8,22 +8,52 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use futures_util::future::{join_all, try_join, try_join_all};
+use futures_util::future::{join_all, try_join, try_join_all, try_join3};
 
 use super::names::{HISTORY, LOCK, Name, RECORD, RELEASE, record_tag, tag};
 use super::{Error, recall};
 use crate::digest::Digest;
 use crate::image::Repository;
 use crate::reference::PinnedReference;
-use crate::registry::{self, Artifact, Client, Part, Subject};
+use crate::registry::{Artifact, Client, Part, Subject};
 use crate::release::{Draft, Record};
 use crate::spec::ImageName;
 
 /// Numbers that are tried before it is given up.
 const TRIES: u32 = 8;
 
+/// What was found out, and sent, of a release before it was certain that it will be.
+#[derive(Debug)]
+pub struct Ahead {
+    number: u64,
+    /// As the images that are ours.
+    found: Vec<Standing>,
+}
+
+/// What can be done for [`announce`] beside the checks that decide whether there is anything to announce: looks who has
+/// the number, and sends the bytes of the record. They have no name yet: where nothing comes of it, the registry's own
+/// cleaning takes them. Errors: as those of [`announce`].
+pub async fn ahead(
+    client: &Client,
+    draft: &Draft,
+    lock: Option<&[u8]>,
+    fresh: &BTreeSet<ImageName>,
+) -> Result<Option<Ahead>, Error> {
+    let Some(record) = draft.record() else { return Ok(None) };
+    let parts = parts(record, &draft.lines()?, lock);
+    let images = record.images.iter().filter(|(name, _)| fresh.contains(name));
+    let places: Vec<_> = images.map(|(_, image)| image.clone()).collect();
+    let sent = places.iter().map(async |image| {
+        Ok::<_, Error>(client.bring_parts(&Repository::of(image), &parts).await?)
+    });
+    let found = standings(client, draft, &places, record.number);
+    let (found, _) = try_join(found, try_join_all(sent)).await?;
+    Ok(Some(Ahead { number: record.number, found }))
+}
+
 /// Gives the draft a number that is free in the repositories of `fresh` (the images that this run pushed), and
-/// records and tags the release there and beside its other images. Returns warnings about those others.
+/// records and tags the release there and beside its other images. `ahead`: what was found out before. Returns warnings
+/// about those others.
 ///
 /// Errors: [`Error::Registry`] and [`Error::Crowded`] (exit 8); then nothing may be written.
 pub async fn announce(
@@ -31,6 +61,7 @@ pub async fn announce(
     draft: &mut Draft,
     lock: Option<&[u8]>,
     fresh: &BTreeSet<ImageName>,
+    mut ahead: Option<Ahead>,
 ) -> Result<Vec<String>, Error> {
     let Some(images) = draft.record().map(|record| record.images.clone()) else {
         return Ok(vec![]);
@@ -40,14 +71,16 @@ pub async fn announce(
     let places: Vec<_> = ours.into_iter().map(|(_, image)| image).collect();
     let mut warnings = Vec::new();
     for _ in 0..TRIES {
-        choose_number(client, draft, &places).await?;
+        let known = choose_number(client, draft, &places, ahead.take()).await?;
         let Some(record) = draft.record().cloned() else { return Ok(vec![]) };
         let parts = parts(&record, &draft.lines()?, lock);
-        let puts = places.iter().map(|image| put(client, image, &record, &parts));
+        let puts = places.iter().map(|image| put(client, image, &record, &parts, known));
         // All of them come to their end: a place that fails must not leave another half recorded.
         let records = join_all(puts).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let checks = places.iter().zip(&records);
-        let checks = checks.map(|(image, digest)| holds(client, image, &record, *digest));
+        let checks = places.iter().zip(&records).map(async |(image, put)| match put {
+            Some(digest) => holds(client, image, &record, *digest).await,
+            None => Ok(false),
+        });
         if try_join_all(checks).await?.into_iter().all(|held| held) {
             let next = draft.history().next_number();
             if record.number != next {
@@ -55,11 +88,15 @@ pub async fn announce(
                     format!("release {next} is taken in the registry by another run or project");
                 warnings.push(format!("{taken}: this is release {}", record.number));
             }
+            let taken = || Some("somebody else has this number there".to_owned());
             let beside = others.iter().map(async |(_, image)| {
-                match standing(client, draft, image, record.number).await? {
-                    Standing::Taken => Ok(Some("somebody else has this number there".to_owned())),
-                    _ => put(client, image, &record, &parts).await.map(|_| None),
-                }
+                let known = match standing(client, draft, image, record.number).await? {
+                    Standing::Taken => return Ok(taken()),
+                    Standing::Ours(_) => true,
+                    Standing::Free => false,
+                };
+                let put = put(client, image, &record, &parts, known).await?;
+                Ok(if put.is_none() { taken() } else { None })
             });
             for ((name, image), result) in others.iter().zip(join_all(beside).await) {
                 let Some(why) = result.unwrap_or_else(|error: Error| Some(error.to_string()))
@@ -78,15 +115,28 @@ pub async fn announce(
     Err(Error::Crowded { number, times: TRIES })
 }
 
-/// The draft's own number where that is free or its own record is there already, else the first free one.
+async fn standings(
+    client: &Client,
+    draft: &Draft,
+    places: &[PinnedReference],
+    number: u64,
+) -> Result<Vec<Standing>, Error> {
+    try_join_all(places.iter().map(|image| standing(client, draft, image, number))).await
+}
+
+/// The draft's own number where that is free or its own record is there already, else the first free one. Whether its
+/// record is there.
 async fn choose_number(
     client: &Client,
     draft: &mut Draft,
     places: &[PinnedReference],
-) -> Result<(), Error> {
+    ahead: Option<Ahead>,
+) -> Result<bool, Error> {
     let number = draft.record().map_or(0, |record| record.number);
-    let looks = places.iter().map(|image| standing(client, draft, image, number));
-    let found = try_join_all(looks).await?;
+    let found = match ahead {
+        Some(ahead) if ahead.number == number && ahead.found.len() == places.len() => ahead.found,
+        _ => standings(client, draft, places, number).await?,
+    };
     let mut records: Vec<Record> = Vec::new();
     let mut taken = false;
     for standing in found {
@@ -99,19 +149,18 @@ async fn choose_number(
         }
     }
     if !taken {
-        if let Some(record) = records.into_iter().next() {
-            draft.adopt(record);
-        }
-        return Ok(());
+        let ours = records.into_iter().next();
+        return Ok(ours.is_some_and(|record| draft.adopt(record)));
     }
     let lists = places.iter().map(async |image| client.tags(&Repository::of(image)).await);
     let tags: Vec<_> = try_join_all(lists).await?.concat();
     let numbers = tags.iter().filter_map(|tag| Name::parse(tag)).map(Name::number);
     draft.renumber(numbers.max().unwrap_or(number).max(number) + 1);
-    Ok(())
+    Ok(false)
 }
 
 /// Who has a number in a repository.
+#[derive(Debug)]
 enum Standing {
     Free,
     /// A record of this very release.
@@ -125,10 +174,11 @@ async fn standing(
     image: &PinnedReference,
     number: u64,
 ) -> Result<Standing, Error> {
-    let place = Repository::of(image);
-    let Some(found) = client.artifact(&place, &record_tag(number)).await? else {
+    let (place, tags) = (Repository::of(image), (record_tag(number), tag(number)));
+    let asked = try_join(client.artifact(&place, &tags.0), client.tagged(&place, &tags.1));
+    let (found, tagged) = asked.await?;
+    let Some(found) = found else {
         // A tag without a record is what an interrupted run leaves, if it is on this image.
-        let tagged = client.tagged(&place, &tag(number)).await?;
         let free = tagged.is_none_or(|digest| digest == image.digest());
         return Ok(if free { Standing::Free } else { Standing::Taken });
     };
@@ -170,23 +220,43 @@ pub(super) fn artifact(subject: Subject, record: &Record, parts: &[Part]) -> Art
     Artifact { artifact_type: RELEASE.to_owned(), subject, annotations, parts: parts.to_vec() }
 }
 
-/// The record beside one image and both tags; the record's digest.
+/// The record beside one image and both tags, unless one of them is on something else; the record's digest. `known`: it
+/// is there already.
 pub(super) async fn put(
     client: &Client,
     image: &PinnedReference,
     record: &Record,
     parts: &[Part],
-) -> Result<Digest, Error> {
+    known: bool,
+) -> Result<Option<Digest>, Error> {
     let place = Repository::of(image);
     let artifact = artifact(client.subject(image).await?, record, parts);
-    let (manifest, tags) = (artifact.manifest(), (record_tag(record.number), tag(record.number)));
+    let (digest, tags) = (artifact.digest(), (record_tag(record.number), tag(record.number)));
     let attached = async {
-        let digest = client.attach(&place, &artifact).await?;
-        client.put_tag(&place, &manifest, &tags.0).await?;
-        Ok::<_, registry::Error>(digest)
+        match known {
+            true => client.attach(&place, &artifact).await.map(|_| true),
+            false => client.put_artifact(&place, &artifact).await,
+        }
     };
-    let (digest, ()) = try_join(attached, client.name(&place, image.digest(), &tags.1)).await?;
-    Ok(digest)
+    let looks = (client.tagged(&place, &tags.0), client.tagged(&place, &tags.1));
+    let (listed, of_record, of_image) = try_join3(attached, looks.0, looks.1).await?;
+    let ours = [(of_record, digest), (of_image, image.digest())];
+    if ours.iter().any(|(now, wanted)| now.is_some_and(|now| now != *wanted)) {
+        return Ok(None);
+    }
+    let list = async {
+        match listed {
+            true => Ok(()),
+            false => client.list(&place, &artifact).await,
+        }
+    };
+    let name = async |now: Option<Digest>, digest, tag: &str| match now {
+        Some(_) => Ok(()),
+        None => client.name(&place, digest, tag).await,
+    };
+    let named = (name(of_record, digest, &tags.0), name(of_image, image.digest(), &tags.1));
+    try_join3(list, named.0, named.1).await?;
+    Ok(Some(digest))
 }
 
 /// Whether both tags are still ours.

@@ -12,6 +12,7 @@ mod doctor;
 mod export;
 mod hostile_wheels;
 mod index;
+mod interrupted;
 mod keep;
 mod layers;
 mod layers_killed;
