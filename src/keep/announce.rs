@@ -71,10 +71,10 @@ pub async fn announce(
     let places: Vec<_> = ours.into_iter().map(|(_, image)| image).collect();
     let mut warnings = Vec::new();
     for _ in 0..TRIES {
-        let known = choose_number(client, draft, &places, ahead.take()).await?;
+        choose_number(client, draft, &places, ahead.take()).await?;
         let Some(record) = draft.record().cloned() else { return Ok(vec![]) };
         let parts = parts(&record, &draft.lines()?, lock);
-        let puts = places.iter().map(|image| put(client, image, &record, &parts, known));
+        let puts = places.iter().map(|image| put(client, image, &record, &parts));
         // All of them come to their end: a place that fails must not leave another half recorded.
         let records = join_all(puts).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let checks = places.iter().zip(&records).map(async |(image, put)| match put {
@@ -90,12 +90,10 @@ pub async fn announce(
             }
             let taken = || Some("somebody else has this number there".to_owned());
             let beside = others.iter().map(async |(_, image)| {
-                let known = match standing(client, draft, image, record.number).await? {
-                    Standing::Taken => return Ok(taken()),
-                    Standing::Ours(_) => true,
-                    Standing::Free => false,
-                };
-                let put = put(client, image, &record, &parts, known).await?;
+                if let Standing::Taken = standing(client, draft, image, record.number).await? {
+                    return Ok(taken());
+                }
+                let put = put(client, image, &record, &parts).await?;
                 Ok(if put.is_none() { taken() } else { None })
             });
             for ((name, image), result) in others.iter().zip(join_all(beside).await) {
@@ -124,14 +122,13 @@ async fn standings(
     try_join_all(places.iter().map(|image| standing(client, draft, image, number))).await
 }
 
-/// The draft's own number where that is free or its own record is there already, else the first free one. Whether its
-/// record is there.
+/// The draft's own number where that is free or its own record is there already, else the first free one.
 async fn choose_number(
     client: &Client,
     draft: &mut Draft,
     places: &[PinnedReference],
     ahead: Option<Ahead>,
-) -> Result<bool, Error> {
+) -> Result<(), Error> {
     let number = draft.record().map_or(0, |record| record.number);
     let found = match ahead {
         Some(ahead) if ahead.number == number && ahead.found.len() == places.len() => ahead.found,
@@ -149,14 +146,16 @@ async fn choose_number(
         }
     }
     if !taken {
-        let ours = records.into_iter().next();
-        return Ok(ours.is_some_and(|record| draft.adopt(record)));
+        if let Some(record) = records.into_iter().next() {
+            draft.adopt(record);
+        }
+        return Ok(());
     }
     let lists = places.iter().map(async |image| client.tags(&Repository::of(image)).await);
     let tags: Vec<_> = try_join_all(lists).await?.concat();
     let numbers = tags.iter().filter_map(|tag| Name::parse(tag)).map(Name::number);
     draft.renumber(numbers.max().unwrap_or(number).max(number) + 1);
-    Ok(false)
+    Ok(())
 }
 
 /// Who has a number in a repository.
@@ -220,42 +219,39 @@ pub(super) fn artifact(subject: Subject, record: &Record, parts: &[Part]) -> Art
     Artifact { artifact_type: RELEASE.to_owned(), subject, annotations, parts: parts.to_vec() }
 }
 
-/// The record beside one image and both tags, unless one of them is on something else; the record's digest. `known`: it
-/// is there already.
+/// The record beside one image and both tags, unless one of them is on something else; the record's digest.
 pub(super) async fn put(
     client: &Client,
     image: &PinnedReference,
     record: &Record,
     parts: &[Part],
-    known: bool,
 ) -> Result<Option<Digest>, Error> {
     let place = Repository::of(image);
     let artifact = artifact(client.subject(image).await?, record, parts);
     let (digest, tags) = (artifact.digest(), (record_tag(record.number), tag(record.number)));
-    let attached = async {
-        match known {
-            true => client.attach(&place, &artifact).await.map(|_| true),
-            false => client.put_artifact(&place, &artifact).await,
-        }
-    };
-    let looks = (client.tagged(&place, &tags.0), client.tagged(&place, &tags.1));
-    let (listed, of_record, of_image) = try_join3(attached, looks.0, looks.1).await?;
-    let ours = [(of_record, digest), (of_image, image.digest())];
-    if ours.iter().any(|(now, wanted)| now.is_some_and(|now| now != *wanted)) {
+    let now = try_join(client.tagged(&place, &tags.0), client.tagged(&place, &tags.1)).await?;
+    let taken =
+        |now: Option<Digest>, wanted: Digest| now.is_some_and(|now| now != wanted);
+    if taken(now.0, digest) || taken(now.1, image.digest()) {
         return Ok(None);
     }
-    let list = async {
-        match listed {
-            true => Ok(()),
-            false => client.list(&place, &artifact).await,
+    let recorded = async {
+        match now.0 {
+            Some(_) => client.attach(&place, &artifact).await.map(|_| ()),
+            // Under the tag it is there under its digest, too.
+            None => match client.put_artifact(&place, &artifact, &tags.0).await? {
+                true => Ok(()),
+                false => client.list(&place, &artifact).await,
+            },
         }
     };
-    let name = async |now: Option<Digest>, digest, tag: &str| match now {
-        Some(_) => Ok(()),
-        None => client.name(&place, digest, tag).await,
+    let named = async {
+        match now.1 {
+            Some(_) => Ok(()),
+            None => client.name(&place, image.digest(), &tags.1).await,
+        }
     };
-    let named = (name(of_record, digest, &tags.0), name(of_image, image.digest(), &tags.1));
-    try_join3(list, named.0, named.1).await?;
+    try_join(recorded, named).await?;
     Ok(Some(digest))
 }
 

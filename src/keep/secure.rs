@@ -86,7 +86,7 @@ pub async fn secure(
                 };
                 let Some(lines) = history.upto(number) else { continue };
                 let parts = parts(record, &lines, lock(record).as_deref());
-                match put(client, &image, record, &parts, false).await {
+                match put(client, &image, record, &parts).await {
                     Ok(Some(_)) => {}
                     Ok(None) => {
                         warnings

@@ -126,7 +126,7 @@ impl Client {
         let digest = artifact.digest();
         let listed = match self.exists(&to.pinned(digest)).await? {
             true => self.lists_itself(to, &artifact.subject).await?,
-            false => self.put_artifact(to, artifact).await?,
+            false => self.put_artifact(to, artifact, &digest.to_string()).await?,
         };
         if !listed {
             self.list(to, artifact).await?;
@@ -144,13 +144,18 @@ impl Client {
         try_join_all(blobs.iter().map(|blob| self.place(to, blob, &bar))).await.map(|_| ())
     }
 
-    /// Pushes an artifact beside its image, with its blobs. Whether lists of referrers show it now: else
-    /// [`Client::list`] sees to that.
-    pub async fn put_artifact(&self, to: &Repository, artifact: &Artifact) -> Result<bool, Error> {
+    /// Pushes an artifact beside its image, with its blobs, under its digest or a tag: whoever must not take that from
+    /// another one looks first. Whether lists of referrers show it now: else [`Client::list`] sees to that.
+    pub async fn put_artifact(
+        &self,
+        to: &Repository,
+        artifact: &Artifact,
+        name: &str,
+    ) -> Result<bool, Error> {
         self.bring_parts(to, &artifact.parts).await?;
         let (manifest, digest) = (artifact.manifest(), artifact.digest());
         let address = Address::pinned(&to.pinned(digest));
-        let headers = self.put(&address, &manifest, &digest.to_string()).await?;
+        let headers = self.put(&address, &manifest, name).await?;
         self.note(&address, digest, &manifest);
         // A registry with the referrers API says in its answer that it took note.
         Ok(headers.contains_key("oci-subject"))
