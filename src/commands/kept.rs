@@ -46,8 +46,8 @@ fn role_values(context: &Context, spec: &Spec) -> Result<Vec<String>, Failure> {
     Ok(roles.into_iter().filter_map(|role| role.value).collect())
 }
 
-/// Every digest that a file with roles names, wherever in it. Errors: a file that is there and cannot be read: what it
-/// names must not pass for forgotten.
+/// Every digest that a file with roles names, wherever in it. Errors: a file that is there and cannot be read; what it
+/// names must not be taken for unused.
 pub fn mentioned(
     context: &Context,
     spec: &Spec,
@@ -57,15 +57,11 @@ pub fn mentioned(
     let mut files: BTreeSet<Utf8PathBuf> = named.collect();
     let edited = history.records.iter().flat_map(|record| &record.edits);
     files.extend(edited.map(|edit| edit.file.clone()));
-    let mut mentioned = BTreeSet::new();
-    for file in &files {
-        match release::read_config(&context.folder, file) {
-            Ok(text) => mentioned.extend(keep::mentioned(&text)),
-            Err(error) if error.is_absence() => {}
-            Err(error) => return Err(error),
-        }
+    let mut digests = BTreeSet::new();
+    for file in files.iter().filter(|file| context.path(file).symlink_metadata().is_ok()) {
+        digests.extend(keep::mentioned(&release::read_config(&context.folder, file)?));
     }
-    Ok(mentioned)
+    Ok(digests)
 }
 
 /// The history that the registry has, the newest that the files here are in the state of.

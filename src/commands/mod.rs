@@ -21,6 +21,7 @@ pub mod rollback;
 mod run;
 pub mod schema;
 pub mod serve;
+pub mod size;
 mod source_date;
 pub mod status;
 mod summary;
