@@ -64,28 +64,6 @@ impl Client {
         found.map_err(|error| address.malformed(&what, error))
     }
 
-    /// Downloads a layer and hashes it; a bounded number of pieces is in memory, nothing on disk. `bar` counts its bytes.
-    /// Errors: [`Error::MissingBlob`], [`Error::Integrity`], those of any download.
-    pub async fn rehash(
-        &self,
-        of: &PinnedReference,
-        layer: &Descriptor,
-        bar: &Bar,
-    ) -> Result<(), Error> {
-        let address = Address::pinned(of);
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let reading = spawn_blocking(move || HashingReader::new(receiver).finish());
-        let sent = self.send_layer(&address, layer, &sender, bar).await;
-        drop(sender);
-        let got = reading.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
-        sent?;
-        if got != layer.digest {
-            let what = format!("the layer {}", layer.digest);
-            return Err(address.contradiction(what, layer.digest, got));
-        }
-        Ok(())
-    }
-
     /// Sends the layer's bytes, resuming where the connection broke.
     async fn send_layer(
         &self,
