@@ -230,8 +230,7 @@ pub(super) async fn put(
     let artifact = artifact(client.subject(image).await?, record, parts);
     let (digest, tags) = (artifact.digest(), (record_tag(record.number), tag(record.number)));
     let now = try_join(client.tagged(&place, &tags.0), client.tagged(&place, &tags.1)).await?;
-    let taken =
-        |now: Option<Digest>, wanted: Digest| now.is_some_and(|now| now != wanted);
+    let taken = |now: Option<Digest>, wanted: Digest| now.is_some_and(|now| now != wanted);
     if taken(now.0, digest) || taken(now.1, image.digest()) {
         return Ok(None);
     }

@@ -20,7 +20,8 @@ pub async fn deep(client: &Client, evidence: &Evidence, bar: &Bar) -> Result<Fin
     let bytes: u64 = layers.values().map(|layer| layer.size).sum();
     bar.inc_length(bytes);
     // All of a layer is hashed on its way to a reader; nobody needs to read it.
-    let asked = layers.values().map(|layer| client.read_layer(&evidence.image, layer, bar, |_| Ok(())));
+    let asked =
+        layers.values().map(|layer| client.read_layer(&evidence.image, layer, bar, |_| Ok(())));
     let asked: Vec<_> = asked.collect();
     let mut answers = stream::iter(asked).buffer_unordered(CONCURRENCY);
     let mut wrong: Vec<(Verdict, String)> = Vec::new();

@@ -44,7 +44,9 @@ fn an_interrupted_push(signal: &str) {
     workshop.proxy.pace(100);
     let child = begun(&workshop, &envlock);
     let arrived = || workshop.present().iter().any(|(place, _)| place.starts_with("team/"));
-    wait("no blob arrived while another one is on its way", || arrived() && sessions(&workshop) > 0);
+    wait("no blob arrived while another one is on its way", || {
+        arrived() && sessions(&workshop) > 0
+    });
     send(signal, &child);
     let (told, output) = (Instant::now(), child.wait_with_output().unwrap());
     let took = told.elapsed();
