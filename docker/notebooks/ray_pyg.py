@@ -9,13 +9,14 @@ app = marimo.App(width="medium", app_title="Ray × PyTorch Geometric")
 @app.cell
 def _():
     import os
+    import signal
     import socket
     import time
 
     import marimo as mo
     import ray
 
-    return mo, os, ray, socket, time
+    return mo, os, ray, signal, socket, time
 
 
 @app.cell
@@ -31,10 +32,14 @@ def _(mo):
 
 
 @app.cell
-def _(mo, os, ray, socket):
+def _(mo, os, ray, signal, socket):
     address = os.environ.get("RAY_ADDRESS") or "ray://ray-cpu:10001"
     if not ray.is_initialized():
-        ray.init(address)
+        handler = signal.getsignal(signal.SIGTERM)
+        ray.init(address, log_to_driver=False)
+        # Ray takes SIGTERM for itself; marimo ends its kernels with it, and would wait five minutes for this one.
+        if signal.getsignal(signal.SIGTERM) is not handler:
+            signal.signal(signal.SIGTERM, handler)
     resources = ray.cluster_resources()
     print("cluster_resources:", resources)
     mo.vstack(
@@ -186,14 +191,6 @@ def _(mo, results, seconds):
         Mean accuracy of {len(final)} seeds: **{mean:.1%}**, in {seconds:.1f} s.
         """
     )
-    return
-
-
-@app.cell
-def _(mo, ray, results):
-    # At a prompt the connection stays for the next cell; a script or an export would wait for its threads.
-    if mo.app_meta().mode != "edit" and results:
-        ray.shutdown()
     return
 
 
