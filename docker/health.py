@@ -5,7 +5,7 @@
     health.py --check   asks the service of this container, for a HEALTHCHECK: exit status 0 or 1
 
 Nodes that choose a head by a whitelist ask it (docker/ray.sh). Settings, as for ray.sh: RAY_HEALTH_PORT (8000),
-RAY_PORT (6379), RAY_NODE_IP; and RAY_HEAD_HOSTS, where this node's head may listen (127.0.0.1,ray-cpu).
+RAY_PORT (6379), RAY_NODE_IP. It runs in the head's network, as the compose file has it, or in the host's.
 """
 
 import json
@@ -23,12 +23,11 @@ def setting(name: str, default: str) -> str:
 
 PORT = int(setting("RAY_HEALTH_PORT", "8000"))
 RAY_PORT = int(setting("RAY_PORT", "6379"))
-HEAD_HOSTS = setting("RAY_HEAD_HOSTS", "127.0.0.1,ray-cpu").split(",")
 
 
-def takes_connections(host: str) -> bool:
+def ray_takes_connections() -> bool:
     try:
-        socket.create_connection((host.strip(), RAY_PORT), timeout=1).close()
+        socket.create_connection(("127.0.0.1", RAY_PORT), timeout=1).close()
         return True
     except OSError:
         return False
@@ -47,8 +46,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path.split("?")[0] != "/health":
             return self.answer(404, {"error": "only /health is here"})
-        ray = any(map(takes_connections, HEAD_HOSTS))
-        self.answer(200, {"status": "healthy", "node_ip": node_ip(), "ray": ray})
+        self.answer(200, {"status": "healthy", "node_ip": node_ip(), "ray": ray_takes_connections()})
 
     def answer(self, status: int, value: dict) -> None:
         body = json.dumps(value).encode() + b"\n"
