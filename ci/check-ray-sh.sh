@@ -128,7 +128,6 @@ print(urllib.request.urlopen("http://127.0.0.1:8000/health", timeout=5).read().d
 # As root, which becomes ray: `auto`, and the first host of the whitelist does not exist.
 worker_joins() {
   start worker --user 0:0 -e "RAY_HEAD_WHITELIST=$NAME-nobody,$NAME-head"
-  start official -e RAY_ROLE=head -e RAY_PORT=6399 -- "su - ray -c /app/ray.sh"
   waits worker "worker of the head $NAME-head:6379" docker logs "$NAME-worker"
   waits worker "0.0/2.0 CPU" in_container head ray status
   local user
@@ -137,10 +136,13 @@ worker_joins() {
 }
 
 # The variables that `su -` drops are known all the same: the port is the one that was given.
-official_layout() { waits official "Active:" in_container official su - ray -c "ray status --address 127.0.0.1:6399"; }
+official_layout() {
+  start official -e RAY_ROLE=head -e RAY_PORT=6399 -- "su - ray -c /app/ray.sh"
+  waits official "Active:" in_container official su - ray -c "ray status --address 127.0.0.1:6399"
+}
 
 dead_ray_ends_container() {
-  in_container worker kill -KILL "$(raylet worker)"
+  in_container worker sh -c "kill -KILL $(raylet worker)"
   in_container official su - ray -c "ray stop" >/dev/null 2>&1 || true
   ends worker 30 1 "Ray has ended \(status 1\)"
   ends official 30 1 "Ray on this node was stopped"
