@@ -140,7 +140,7 @@ ray_is_healthy() {
   local text
   text=$(docker exec "$NAME-ray-cpu" conda run -n py ray status 2>&1)
   printf '%s\n' "$text" >&2
-  grep -q "^Active:" <<<"$text" && grep -qE "^ 1 node_" <<<"$text" || fail "no active node"
+  if ! grep -q "^Active:" <<<"$text" || ! grep -qE "^ 1 node_" <<<"$text"; then fail "no active node"; fi
   docker exec "$NAME-health" python /app/health.py --check >&2
 }
 
