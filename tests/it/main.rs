@@ -27,6 +27,7 @@ mod push;
 mod push_access;
 mod push_faults;
 mod push_schedules;
+mod ray_sh;
 mod real_wheels;
 mod referrers;
 mod registry;
