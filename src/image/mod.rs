@@ -19,6 +19,8 @@ pub use destination::{Destination, Repository};
 pub use envelope::Envelope;
 pub use error::Error;
 pub use layering::{ImageLayers, OwnLayer, WheelLayer, layer_keys, layering};
-pub use plan::{ContextFile, GroupContext, ImagePlan, LayerPlan, PackagePlan, Plan, Wanted, plan};
+pub use plan::{
+    ContextFile, GroupContext, ImagePlan, LayerPlan, PackagePlan, Plan, Wanted, arguments, plan,
+};
 pub use show::show;
 pub use stages::{Stage, Stages};

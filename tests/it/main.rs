@@ -32,6 +32,7 @@ mod real_wheels;
 mod referrers;
 mod registry;
 mod release_job;
+mod render;
 mod resolve;
 mod rollback;
 mod schema;

@@ -9,8 +9,16 @@ use camino::{Utf8Path, Utf8PathBuf};
 use regex::Regex;
 
 /// Values in, values out.
-const PURE: [&str; 7] =
-    ["src/solve", "src/matrix", "src/lock", "src/image", "src/config", "src/python", "src/export"];
+const PURE: [&str; 8] = [
+    "src/solve",
+    "src/matrix",
+    "src/lock",
+    "src/image",
+    "src/config",
+    "src/render",
+    "src/python",
+    "src/export",
+];
 
 /// `src/index` is pure, its parsers first of all, but for these.
 const INDEX_EDGES: [&str; 17] = [
