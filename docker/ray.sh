@@ -110,9 +110,10 @@ print("\n".join(sorted({f"{d.name}=={d.version}" for d in metadata.distributions
 # --- head or worker --------------------------------------------------------------------------------
 
 # shellcheck disable=SC2317 # it is called, by attended
+# Run in the background: Python takes the place of its shell, and gets the signals.
 # Prints `head`, or the host of the head once its Ray takes connections.
 find_head() {
-  "$PYTHON_EXEC" -I - "$ROLE" "$WHITELIST" "$PORT" "${RAY_HEALTH_PORT:-8000}" "$WAIT" "${RAY_NODE_IP:-}" <<'PY'
+  exec "$PYTHON_EXEC" -I - "$ROLE" "$WHITELIST" "$PORT" "${RAY_HEALTH_PORT:-8000}" "$WAIT" "${RAY_NODE_IP:-}" <<'PY'
 import json, socket, sys, time, urllib.request
 
 role, whitelist, port, health_port, patience, own = sys.argv[1:]

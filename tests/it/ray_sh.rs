@@ -164,7 +164,8 @@ fn a_head_that_is_still_starting_is_waited_for_and_the_next_host_is_not_taken() 
 
     let mut child = node().spawn();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert!(lines.next().unwrap().unwrap().contains("waiting up to 120 s for a head"));
+    let line = lines.next().unwrap().unwrap();
+    assert!(line.contains("waiting up to 120 s for a head"), "{line}");
     let _head = TcpListener::bind(("127.0.0.2", port)).unwrap();
     let (out, _) = finished(child.wait_with_output().unwrap(), 1);
     assert_eq!(out, format!("ray start --block --address=127.0.0.2:{port}\n"));
