@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::effective::{is_by_digest, services};
+use super::effective::{SHM, is_by_digest, services};
 use super::{Problem, networks, size};
 
 /// What cannot work, and what probably is not meant. `config` is as it was written, `effective` what follows from it.
@@ -166,7 +166,7 @@ fn memory(config: &Value) -> Vec<Problem> {
         let mut doubt = |key: &'static str, message: &str, help: &str| {
             problems.push(Problem::new(&[path.as_slice(), &[key]].concat(), message, help));
         };
-        let shm = of("shm_size").unwrap_or(2 << 30);
+        let shm = of("shm_size").unwrap_or(SHM);
         if shm < LEAST_SHM {
             doubt(
                 "shm_size",

@@ -74,7 +74,7 @@ mod tests {
     fn what_is_no_yaml_is_told_with_the_line_of_the_template() {
         for (bad, line) in [
             ("\nx: y\n\n{% if true %}\na: 1\n b: 2\n{% endif %}\n", 6),
-            ("a: 1\n{# c #}\na: 2\n", 3),
+            ("a: 1\n{# c #}\n- b\n", 3),
             ("{% set x = 1 %}\n\na: 1\nb: {{ '*c' }}\n", 4),
             ("{% include 'part' %}\n", 2),
         ] {

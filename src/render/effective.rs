@@ -55,6 +55,9 @@ pub fn effective(config: &Value, builds: &Builds) -> Value {
     config
 }
 
+/// Bytes of a node's /dev/shm where config.yaml does not say.
+pub(super) const SHM: u64 = 2 << 30;
+
 const LOCAL: &str = "127.0.0.1";
 
 fn fill_null(map: &mut Map<String, Value>, key: &str) {
@@ -87,6 +90,10 @@ fn complete_ray(ray: &mut Map<String, Value>) {
             (_, false) => "head",
         };
         node.entry("role").or_insert(json!(role));
+        // /dev/shm is small by default; of a big machine's memory Ray would take more, and then put it on the disk.
+        if !node.contains_key("shm_size") {
+            node.entry("object_store_memory").or_insert(json!(SHM / 10 * 9));
+        }
         for key in ["object_store_memory", "task_memory"] {
             if let Some(bytes) = node.get(key).and_then(size::bytes) {
                 node.insert(key.to_owned(), json!(bytes));
@@ -243,6 +250,9 @@ mod tests {
             (&cpu["object_store_memory"], &cpu["task_memory"]),
             (&json!(2_u64 << 30), &json!(1024))
         );
+        let store = |yaml: &str| of(yaml)["ray"]["cpu"].get("object_store_memory").cloned();
+        assert_eq!(store("ray: "), Some(json!(SHM / 10 * 9)));
+        assert_eq!(store("ray: {cpu: {shm_size: 8gb}}"), None);
         assert_eq!((&cpu["bind"], &services["marimo"]["port"]), (&json!(LOCAL), &json!(9)));
         assert_eq!(services["health"], json!({"bind": LOCAL}));
         assert_eq!(of("marimo: ")["marimo"]["port"], 8080);

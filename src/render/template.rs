@@ -194,7 +194,7 @@ mod tests {
             ("{% if services.ray.build.enabled %}\nx\n{% endif %}\ny\n", "x\ny"),
             (
                 "  {% for k, v in services.ray.items() if k != 'ports' %}\n{{ k }}={{ v | tojson }}\n  {% endfor %}",
-                "image=\"a:b\"\nbuild={\"enabled\":true}\n",
+                "image=\"a:b\"\nbuild={\"enabled\": true}\n",
             ),
             (
                 "{{ services.get('x', 'none') }} {{ services.ray.get('image') }} {{ services['ray']['ports'][1] }}",
