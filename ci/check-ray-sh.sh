@@ -64,24 +64,31 @@ ends() {
   say "$container ended with $status: $(grep -E "$text" <<<"$log" | head -1)"
 }
 
-# A pure wheel and a requirements file with its hash, in a folder as it is mounted.
+# Pure wheels and requirements files, in folders as they are mounted: one that the image lacks, by its hash; and
+# another version of one that it has.
 make_requirements() {
-  mkdir "$FILES/good" "$FILES/bad"
-  python3 - "$FILES/good" <<'P'
-import hashlib, sys, zipfile
-name = "envlock_extra-1.0-py3-none-any.whl"
-with zipfile.ZipFile(f"{sys.argv[1]}/{name}", "w") as wheel:
-    wheel.writestr("envlock_extra.py", "answer = 42\n")
-    info = "envlock_extra-1.0.dist-info/"
-    wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: envlock-extra\nVersion: 1.0\n")
-    wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-    wheel.writestr(info + "RECORD", "envlock_extra.py,,\n" + "".join(f"{info}{f},,\n" for f in ("METADATA", "WHEEL", "RECORD")))
-digest = hashlib.sha256(open(f"{sys.argv[1]}/{name}", "rb").read()).hexdigest()
-with open(f"{sys.argv[1]}/extra.txt", "w") as file:
-    file.write(f"# a comment\n--no-index\n/pip-requirements/{name} --hash=sha256:{digest}\n")
+  python3 - "$FILES" <<'P'
+import hashlib, os, sys, zipfile
+
+def make(folder, name, version, text):
+    os.mkdir(f"{sys.argv[1]}/{folder}")
+    path = f"{sys.argv[1]}/{folder}/{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{name}.py", text)
+        info = f"{name}-{version}.dist-info/"
+        wheel.writestr(info + "METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        names = [f"{name}.py"] + [info + file for file in ("METADATA", "WHEEL", "RECORD")]
+        wheel.writestr(info + "RECORD", "".join(f"{file},,\n" for file in names))
+    return hashlib.sha256(open(path, "rb").read()).hexdigest()
+
+digest = make("good", "envlock_extra", "1.0", "answer = 42\n")
+with open(f"{sys.argv[1]}/good/extra.txt", "w") as file:
+    file.write(f"# a comment\n--no-index\n/pip-requirements/envlock_extra-1.0-py3-none-any.whl --hash=sha256:{digest}\n")
+make("bad", "click", "0.1", "")
+with open(f"{sys.argv[1]}/bad/moves.txt", "w") as file:
+    file.write("--no-index\n--find-links /pip-requirements\nclick==0.1\n")
 P
-  # The image has another click; nothing may move it.
-  printf -- '--no-index\nclick==0.1\n' >"$FILES/bad/moves.txt"
   docker network create "$NAME" >/dev/null
 }
 
@@ -91,7 +98,7 @@ start_all() {
   docker run -d --name "$NAME-health" --network "container:$NAME-head" --user 1000:1000 -v "$ROOT/docker/health.py:/app/health.py:ro" \
     --entrypoint /opt/conda/envs/py/bin/python "$RAY_IMAGE" /app/health.py >/dev/null
   start lost -e RAY_ROLE=worker -e "RAY_HEAD_WHITELIST=$NAME-nobody,$NAME-noone" -e RAY_WAIT=2
-  start greedy -v "$FILES/bad/moves.txt:/pip-requirements:ro"
+  start greedy -v "$FILES/bad:/pip-requirements:ro"
   start aimless -e RAY_ROLE=worker
   printf 'se-cret-%s\n' "$NAME" >"$FILES/token"
   docker run -d --name "$NAME-marimo" --init --shm-size 256m -e MARIMO_TOKEN_FILE=/run/secrets/token \
