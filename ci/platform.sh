@@ -146,12 +146,21 @@ ray_is_healthy() {
 
 get() { curl -fsS --noproxy '*' -m 20 "$1"; }
 
-dashboard_answers() { get "http://127.0.0.1:$DASHBOARD_PORT/api/version" >&2; get "http://127.0.0.1:$DASHBOARD_PORT/" | grep -io "<title>[^<]*" >&2; }
-marimo_answers() { get "http://127.0.0.1:$MARIMO_PORT/health" | tee /dev/stderr | grep -q healthy; }
+dashboard_answers() {
+  say "$(get "http://127.0.0.1:$DASHBOARD_PORT/api/version")"
+  get "http://127.0.0.1:$DASHBOARD_PORT/" | grep -io "<title>ray dashboard" >&2
+}
+marimo_answers() {
+  local text
+  text=$(get "http://127.0.0.1:$MARIMO_PORT/health")
+  say "$text"
+  grep -q '"healthy"' <<<"$text"
+}
 
 # Every cell, in marimo's container; its tasks on the cluster.
+# Of a copy: marimo keeps the outputs beside a notebook, and the browser would show them instead of running it.
 notebook_trains() {
-  docker exec "$NAME-marimo" bash -c "cd /tmp && timeout 280 marimo export html /workspace/ray_pyg.py -o ray_pyg.html" >"$SCRATCH/notebook.log" 2>&1 ||
+  docker exec "$NAME-marimo" bash -c "cd /tmp && cp /workspace/ray_pyg.py . && timeout 280 marimo export html ray_pyg.py -o ray_pyg.html" >"$SCRATCH/notebook.log" 2>&1 ||
     { cat "$SCRATCH/notebook.log" >&2; fail "the notebook has failing cells"; }
   grep -E "cluster_resources|GNN trained" "$SCRATCH/notebook.log" >&2
   grep -qE "GNN trained: 6 seeds, mean accuracy 0\.[89][0-9]*, on ray-cpu, " "$SCRATCH/notebook.log" ||
