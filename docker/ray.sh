@@ -31,12 +31,13 @@ if [ "$(id -u)" = 0 ]; then
     env HOME="$home" USER=ray LOGNAME=ray "$BASH" "$0" "$@"
 fi
 
-# `su - ray -c /app/ray.sh` comes with an empty environment: what the container was given is its first process's.
+# `su - ray -c /app/ray.sh` comes with an empty environment: what the container was given is its first process's,
+# which can be read when that one is of the same user.
 if [ -r /proc/1/environ ]; then
   while IFS= read -r -d '' variable; do
     name=${variable%%=*}
     if [[ $name =~ ^[A-Za-z_][A-Za-z_0-9]*$ ]] && [ -z "${!name+set}" ]; then export "${variable?}"; fi
-  done </proc/1/environ
+  done 2>/dev/null </proc/1/environ || true
 fi
 
 CONDA_ENV=/opt/conda/envs/py
