@@ -221,15 +221,20 @@ start_options() {
   [ -z "${RAY_OBJECT_STORE_MEMORY:-}" ] || OPTIONS+=("--object-store-memory=$RAY_OBJECT_STORE_MEMORY")
 }
 
-# Whether the node's main process is there. `ray start --block` itself stays when `ray stop` has ended everything.
-raylet_runs() { grep -qsx raylet /proc/[0-9]*/comm; }
+# runs NAME|NAME: whether one of these processes is there. `ray start --block` itself stays when `ray stop` has ended all.
+runs() { grep -qsxE "$1" /proc/[0-9]*/comm; }
 
-# After SIGTERM, Ray gets 8 of the 10 seconds that Docker gives.
+# Docker gives 10 seconds in all, and other containers may have taken some of them.
 stop_ray() {
-  local end=$((SECONDS + 8))
+  local end=$((SECONDS + 6))
   say "stopping Ray"
-  while kill -0 "$CHILD" 2>/dev/null && [ $SECONDS -lt $end ]; do sleep 0.2; done
-  if kill -KILL "$CHILD" 2>/dev/null; then say "Ray did not end in time and is killed"; fi
+  while kill -0 "$CHILD" 2>/dev/null; do
+    # What is left then, the dashboard among it, keeps nothing, and ends with the container.
+    if [ -n "$1" ] && ! runs "raylet|gcs_server"; then break; fi
+    if [ $SECONDS -ge $end ]; then say "Ray did not end in time and is killed"; break; fi
+    sleep 0.2
+  done
+  kill -KILL "$CHILD" 2>/dev/null || true
   exit 0
 }
 
@@ -242,8 +247,8 @@ run_ray() {
     nap=$!
     wait -n "$CHILD" "$nap" || true
     kill "$nap" 2>/dev/null || true
-    [ -z "$STOPPING" ] || stop_ray
-    if raylet_runs; then seen=1 gone=0; elif [ -n "$seen" ]; then gone=$((gone + 1)); fi
+    [ -z "$STOPPING" ] || stop_ray "$seen"
+    if runs raylet; then seen=1 gone=0; elif [ -n "$seen" ]; then gone=$((gone + 1)); fi
     # `ray start` notices what died and says why; what was ended in good order it does not.
     if [ $gone -gt 8 ]; then
       kill -TERM "$CHILD" 2>/dev/null || true
