@@ -38,6 +38,7 @@ mod schema;
 mod serve;
 mod serve_engine;
 mod serve_life;
+mod size;
 mod sources;
 mod standalone;
 mod status;
