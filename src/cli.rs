@@ -10,6 +10,7 @@ use pep508_rs::PackageName;
 
 use crate::cuda::{CudaTag, DriverVersion};
 use crate::release::Wanted;
+use crate::size::Measure;
 use crate::spec::{EngineChoice, ImageName, IndexOverride, ProfileName, PythonRequest};
 
 const AFTER_HELP: &str = "\
@@ -78,6 +79,8 @@ pub enum Command {
     History(History),
     /// What is known of an image, and the lock it was built from
     Inspect(Inspect),
+    /// What images weigh: layers, packages, what they share and what changed
+    Size(Size),
     /// Hold lock, layers, bill of materials, provenance and signatures of images against each other
     Verify(Verify),
     /// Remove releases that are older than the kept ones and in no role
@@ -337,6 +340,44 @@ pub struct Inspect {
     /// Print the env.lock it was built from, byte for byte, and nothing else
     #[arg(long, conflicts_with = "json")]
     pub lock: bool,
+    /// Plain http to a registry that is not on loopback
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// `envlock size`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Size {
+    /// As for inspect; the images of the last release when none is named, and before the first what env.lock plans
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// What changed since this release or image
+    #[arg(long, value_name = "N|previous|DIGEST|IMAGE")]
+    pub since: Option<String>,
+    /// What the shares and the picture are of
+    #[arg(long, value_enum, value_name = "MEASURE", default_value_t)]
+    pub by: Measure,
+    /// How many packages of a layer, and lines of a list, are shown
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub top: usize,
+    /// Also write a treemap as a picture
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<Utf8PathBuf>,
+    /// Also write a page with the treemaps and all tables
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<Utf8PathBuf>,
+    /// Read the layers whose unpacked size is not known; they are downloaded, once
+    #[arg(long)]
+    pub read: bool,
+    /// Read all layers, and say what the files are: kinds, the same file twice, one library from several packages
+    #[arg(long, conflicts_with = "planned")]
+    pub files: bool,
+    /// What env.lock will make, instead of what was released
+    #[arg(long)]
+    pub planned: bool,
+    /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
+    #[arg(long, value_name = "FILE", requires = "planned")]
+    pub lock: Option<Utf8PathBuf>,
     /// Plain http to a registry that is not on loopback
     #[arg(long)]
     pub insecure: bool,

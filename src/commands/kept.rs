@@ -42,14 +42,22 @@ fn role_values(context: &Context, spec: &Spec) -> Vec<String> {
     roles.into_iter().filter_map(|role| role.value).collect()
 }
 
-/// Every digest that a file with roles names, wherever in it.
-pub fn mentioned(context: &Context, spec: &Spec, history: &History) -> BTreeSet<Digest> {
+/// Every digest that a file with roles names, wherever in it. Errors: a file that is there and cannot be read; what it
+/// names must not be taken for unused.
+pub fn mentioned(
+    context: &Context,
+    spec: &Spec,
+    history: &History,
+) -> Result<BTreeSet<Digest>, release::Error> {
     let named = spec.config.files().into_iter().map(Utf8Path::to_owned);
     let mut files: BTreeSet<Utf8PathBuf> = named.collect();
     let edited = history.records.iter().flat_map(|record| &record.edits);
     files.extend(edited.map(|edit| edit.file.clone()));
-    let texts = files.iter().filter_map(|file| fs_err::read(context.path(file)).ok());
-    texts.flat_map(|text| keep::mentioned(&text)).collect()
+    let mut digests = BTreeSet::new();
+    for file in files.iter().filter(|file| context.path(file).symlink_metadata().is_ok()) {
+        digests.extend(keep::mentioned(&release::read_config(&context.folder, file)?));
+    }
+    Ok(digests)
 }
 
 /// The history that the registry has, the newest that the files here are in the state of.

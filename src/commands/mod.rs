@@ -22,6 +22,7 @@ pub mod rollback;
 mod run;
 pub mod schema;
 pub mod serve;
+pub mod size;
 pub mod status;
 mod summary;
 pub mod verify;

@@ -32,7 +32,7 @@ pub async fn run(args: Prune, context: &Context) -> CommandResult {
         return Ok(Exit::Ok);
     }
     let keep = args.keep.unwrap_or(spec.release.keep).get();
-    let mentioned = kept::mentioned(context, &spec, &history);
+    let mentioned = kept::mentioned(context, &spec, &history)?;
     let retention = Retention::of(&history, keep, &mentioned);
     let own = embedded::address();
     let here = |place: &&Repository| place.registry == own;

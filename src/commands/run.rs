@@ -4,7 +4,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     Context, build, cache, completions, doctor, export, history, init, inspect, matrix, outdated,
-    prune, render, resolve, rollback, schema, serve, status, verify, why,
+    prune, render, resolve, rollback, schema, serve, size, status, verify, why,
 };
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
@@ -58,6 +58,7 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Matrix(args) => matrix::run(args, context).await,
         Command::History(args) => history::run(args, context).await,
         Command::Inspect(args) => inspect::run(args, context).await,
+        Command::Size(args) => size::run(args, context).await,
         Command::Verify(args) => verify::run(args, context).await,
         Command::Prune(args) => prune::run(args, context).await,
         Command::Render(args) => render::run(&args, context),

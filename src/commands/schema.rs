@@ -7,7 +7,7 @@ use crate::cli::Schema;
 use crate::exit::{CommandResult, Exit, Failure};
 
 /// What has a schema: files by what they are, results by the command that prints them.
-pub const SCHEMAS: [(&str, &str); 21] = [
+pub const SCHEMAS: [(&str, &str); 22] = [
     ("spec", include_str!("../../schemas/spec.json")),
     ("lock", include_str!("../../schemas/lock.json")),
     ("release", include_str!("../../schemas/release.json")),
@@ -17,6 +17,7 @@ pub const SCHEMAS: [(&str, &str); 21] = [
     ("rollback", include_str!("../../schemas/rollback.json")),
     ("status", include_str!("../../schemas/status.json")),
     ("inspect", include_str!("../../schemas/inspect.json")),
+    ("size", include_str!("../../schemas/size.json")),
     ("verify", include_str!("../../schemas/verify.json")),
     ("prune", include_str!("../../schemas/prune.json")),
     ("render", include_str!("../../schemas/render.json")),

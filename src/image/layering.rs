@@ -76,9 +76,14 @@ pub fn layering(plan: &Plan, lock: &Lock, spec: &Spec) -> Result<Vec<ImageLayers
     all_layers(plan.images.iter().map(|image| &image.name), lock, spec)
 }
 
+/// The own layers of all images of the spec. Errors: as [`layering`].
+pub fn layers_of_all(lock: &Lock, spec: &Spec) -> Result<Vec<ImageLayers>, Error> {
+    all_layers(spec.images.iter().map(|image| &image.name), lock, spec)
+}
+
 /// The keys of all layers of wheels that the spec's images can have; none where [`layering`] fails.
 pub fn layer_keys(lock: &Lock, spec: &Spec) -> BTreeSet<Sha256> {
-    let images = all_layers(spec.images.iter().map(|image| &image.name), lock, spec);
+    let images = layers_of_all(lock, spec);
     let envelope = Envelope::of(lock, spec.build);
     let wheels = |layer: &OwnLayer| match layer {
         OwnLayer::Wheels(layer) => {
@@ -161,7 +166,7 @@ pub(super) fn groups<'a>(image: &ImageName, spec: &'a Spec) -> Vec<&'a GroupName
 }
 
 /// What users bump, and what is big, is not moved because of its neighbours.
-fn is_alone(package: &Package) -> bool {
+pub(super) fn is_alone(package: &Package) -> bool {
     !package.requested.is_empty() || package.size > BIG
 }
 
@@ -191,7 +196,7 @@ fn layers_of(group: &GroupName, lock: &Lock, alone: &BTreeSet<&PackageName>) -> 
 
 /// Into as many pieces as keep each below the limit. A package's piece depends on its name only, so a package that
 /// grows does not push others over an edge.
-fn cut<'a>(packages: &[&'a Package]) -> Vec<Vec<&'a Package>> {
+pub(super) fn cut<'a>(packages: &[&'a Package]) -> Vec<Vec<&'a Package>> {
     let size = |piece: &Vec<&Package>| piece.iter().map(|p| p.unpacked_size).sum::<u64>();
     for count in 1..=packages.len() as u64 {
         let mut pieces = BTreeMap::<u64, Vec<&Package>>::new();

@@ -7,6 +7,7 @@ mod dockerfile;
 mod envelope;
 mod error;
 mod layering;
+mod pinned;
 mod plan;
 mod settings;
 mod show;
@@ -18,9 +19,11 @@ pub use config::{AddedLayer, BaseDocuments, Documents, documents};
 pub use destination::{Destination, Repository};
 pub use envelope::Envelope;
 pub use error::Error;
-pub use layering::{ImageLayers, OwnLayer, WheelLayer, layer_keys, layering};
+pub use layering::{ImageLayers, OwnLayer, WheelLayer, layer_keys, layering, layers_of_all};
+pub use pinned::packages_of;
 pub use plan::{
-    ContextFile, GroupContext, ImagePlan, LayerPlan, PackagePlan, Plan, Wanted, arguments, plan,
+    ContextFile, GroupContext, ImagePlan, LayerPlan, PackagePlan, Plan, Wanted, arguments,
+    is_devel, plan,
 };
 pub use show::show;
 pub use stages::{Stage, Stages};

@@ -181,7 +181,7 @@ fn pinned(base: &BasePin) -> Option<PinnedReference> {
 }
 
 /// The names of the devel images end so, in the spec and in the Dockerfile.
-fn is_devel(image: &ImageName) -> bool {
+pub fn is_devel(image: &ImageName) -> bool {
     image.as_str() == "devel" || image.as_str().ends_with("-devel")
 }
 

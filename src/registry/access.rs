@@ -119,17 +119,18 @@ impl Client {
         }
     }
 
-    /// Gets a header that meets the challenge, unless another task got one since `stale` was sent.
+    /// Gets a header that meets the challenge, unless another task got one since `stale` was sent. Whether it was
+    /// fetched now.
     pub(super) async fn renew(
         &self,
         address: &Address,
         url: &Url,
         challenge: &Challenge,
         stale: Option<&HeaderValue>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let _one_at_a_time = self.renewing.lock().await;
         if self.authorization(address, url).is_some_and(|now| Some(&now) != stale) {
-            return Ok(());
+            return Ok(false);
         }
         let credentials = self.credentials(address).await?;
         let scopes = self.known().scopes.get(&place(address)).cloned();
@@ -145,7 +146,7 @@ impl Client {
         let header =
             header.map_err(|r| r.about(&address.reference, &address.name, &credentials))?;
         self.known().authorizations.insert(place(address), header);
-        Ok(())
+        Ok(true)
     }
 
     pub(super) fn known(&self) -> MutexGuard<'_, Known> {

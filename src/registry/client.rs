@@ -19,6 +19,9 @@ use crate::spec::RegistrySpec;
 /// No manifest or config is this big; what is bigger is an attack or a mistake.
 const LONGEST_DOCUMENT: usize = 8 * 1024 * 1024;
 
+/// Tokens that a request fetches for itself before a refusal is one: the first may be spent on others that wait.
+const TOKENS: u32 = 2;
+
 /// A client for all registries of one run. Cheap to clone; clones share tokens.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -183,7 +186,7 @@ impl Client {
         body: Bytes,
         budget: &mut net::Budget,
     ) -> Result<Response, Error> {
-        let mut introduced = false;
+        let mut fetched = 0;
         loop {
             let ours = self.authorization(address, url);
             let mut headers = headers.clone();
@@ -194,9 +197,10 @@ impl Client {
             self.heed(address, answer.headers());
             let refused = answer.status() == StatusCode::UNAUTHORIZED && address.is_at(url);
             match Challenge::find(answer.headers()) {
-                Some(challenge) if refused && !introduced => {
-                    self.renew(address, url, &challenge, ours.as_ref()).await?;
-                    introduced = true;
+                // What another request fetched may have run out again when this one's turn comes.
+                Some(challenge) if refused && fetched < TOKENS => {
+                    let own = self.renew(address, url, &challenge, ours.as_ref()).await?;
+                    fetched += u32::from(own);
                 }
                 _ => return Ok(answer),
             }

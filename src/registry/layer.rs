@@ -1,4 +1,4 @@
-//! Streams a layer from the registry through its hash into [`super::contents`], nothing on disk.
+//! Streams a layer from the registry through its hash into a reader such as [`super::contents`], nothing on disk.
 
 use std::io::Read;
 
@@ -10,36 +10,58 @@ use super::address::Address;
 use super::contents::{self, Contents};
 use super::{Client, Descriptor, Error};
 use crate::digest::{Digest, Hasher, Sha256};
+use crate::reference::PinnedReference;
 use crate::ui::Bar;
 
 /// Chunks between the network and the reader: bounds the memory.
 const WAITING: usize = 32;
 
 impl Client {
-    /// What a layer holds. All of it is read and hashed: nothing is believed of a layer whose
-    /// digest is not right.
+    /// What `read` makes of a layer's bytes as they are stored. All of them are read and hashed: nothing is believed of a
+    /// layer whose digest is not right. Errors: [`Error::MissingBlob`], [`Error::Integrity`], what `read` cannot read.
+    pub async fn read_layer<T: Send + 'static>(
+        &self,
+        image: &PinnedReference,
+        layer: &Descriptor,
+        bar: &Bar,
+        read: impl FnOnce(&mut dyn Read) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.streamed(&Address::pinned(image), layer, bar, read).await
+    }
+
+    /// What a layer of a base says of it.
     pub(super) async fn contents(
         &self,
         address: &Address,
         layer: &Descriptor,
         bar: &Bar,
     ) -> Result<Contents, Error> {
+        self.streamed(address, layer, bar, |bytes| contents::read(bytes)).await
+    }
+
+    async fn streamed<T: Send + 'static>(
+        &self,
+        address: &Address,
+        layer: &Descriptor,
+        bar: &Bar,
+        read: impl FnOnce(&mut dyn Read) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
         let (sender, receiver) = mpsc::channel(WAITING);
         let reading = spawn_blocking(move || {
             let mut reader = HashingReader::new(receiver);
-            let contents = contents::read(&mut reader);
-            (contents, reader.finish())
+            let found = read(&mut reader);
+            (found, reader.finish())
         });
         let sent = self.send_layer(address, layer, &sender, bar).await;
         drop(sender);
-        let (contents, got) =
+        let (found, got) =
             reading.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
         sent?;
         let what = format!("the layer {}", layer.digest);
         if got != layer.digest {
             return Err(address.contradiction(what, layer.digest, got));
         }
-        contents.map_err(|error| address.malformed(&what, error))
+        found.map_err(|error| address.malformed(&what, error))
     }
 
     /// Sends the layer's bytes, resuming where the connection broke.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
@@ -124,6 +124,7 @@ impl<'a> Upload<'a> {
         loop {
             let chunk = self.chunk.map_or(u64::MAX, |chunk| chunk.max(session.least));
             let end = self.size.min(session.offset.saturating_add(chunk));
+            let ours = self.client.authorization(&self.address, &session.url);
             match self.send_part(session, end).await? {
                 Part::Broken(error) => self.wait(&session.url, Err(error)).await?,
                 Part::Answer(answer) if answer.status().is_success() => {
@@ -140,6 +141,9 @@ impl<'a> Upload<'a> {
                     }
                     // It took none of it, or more than there was: only the session itself knows.
                     self.wait(&session.url, Ok(answer)).await?;
+                }
+                Part::Answer(answer) if answer.status() == StatusCode::UNAUTHORIZED => {
+                    self.renew(session, answer, ours).await?;
                 }
                 Part::Answer(answer) => {
                     if let Some(end) = self.refused(session, end, answer).await? {
@@ -161,9 +165,6 @@ impl<'a> Upload<'a> {
         answer: Response,
     ) -> Result<Option<End>, Error> {
         let (status, length) = (answer.status(), end - session.offset);
-        if status == StatusCode::UNAUTHORIZED {
-            return self.renew(session, answer).await.map(|()| None);
-        }
         if Retry::is_passing(status) {
             return self.wait(&session.url, Ok(answer)).await.map(|()| None);
         }
@@ -238,9 +239,13 @@ impl<'a> Upload<'a> {
         Ok(None)
     }
 
-    /// A token that ran out while a part was on its way.
-    async fn renew(&mut self, session: &Session, answer: Response) -> Result<(), Error> {
-        let stale = self.client.authorization(&self.address, &session.url);
+    /// The token `stale` ran out before a part was sent, or on its way.
+    async fn renew(
+        &mut self,
+        session: &Session,
+        answer: Response,
+        stale: Option<HeaderValue>,
+    ) -> Result<(), Error> {
         let challenge = Challenge::find(answer.headers());
         let (Some(challenge), true) = (challenge, self.address.is_at(&session.url)) else {
             return Err(refused(&self.address, answer).await);
@@ -248,7 +253,8 @@ impl<'a> Upload<'a> {
         if self.budget.spend(None).is_none() {
             return Err(refused(&self.address, answer).await);
         }
-        self.client.renew(&self.address, &session.url, &challenge, stale.as_ref()).await
+        self.client.renew(&self.address, &session.url, &challenge, stale.as_ref()).await?;
+        Ok(())
     }
 
     /// Waits before the next attempt, or gives up with what happened.

@@ -178,6 +178,16 @@ fn prune_takes_what_is_old_and_in_no_role_and_nothing_else() {
     let here = envlock.run(["prune", "--keep", "1"]).exits(0);
     assert!(here.stderr().contains("--registry looks there too"), "{}", here.stderr());
 
+    // What a file names that cannot be read is not known: nothing is removed.
+    let config = envlock.read("config.yaml");
+    fs_err::remove_file(envlock.path("config.yaml")).unwrap();
+    fs_err::create_dir(envlock.path("config.yaml")).unwrap();
+    let run = envlock.run(["prune", "--registry", "--keep", "1"]).exits(1);
+    assert!(run.stderr().contains("config.yaml"), "{}", run.stderr());
+    assert!(there(0, "ray-runtime") && there(0, "marimo-runtime"));
+    fs_err::remove_dir(envlock.path("config.yaml")).unwrap();
+    envlock.write("config.yaml", config);
+
     let run = envlock.run(["prune", "--registry", "--keep", "1", "--json"]).exits(0);
     let report = result("prune", &run);
     assert_eq!((report["kept_from"].as_u64(), report["dry_run"].as_bool()), (Some(3), Some(false)));

@@ -39,6 +39,7 @@ mod schema;
 mod serve;
 mod serve_engine;
 mod serve_life;
+mod size;
 mod sources;
 mod standalone;
 mod status;

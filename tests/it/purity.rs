@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use regex::Regex;
 
 /// Values in, values out.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
     "src/solve",
     "src/matrix",
     "src/lock",
@@ -18,6 +18,7 @@ const PURE: [&str; 8] = [
     "src/render",
     "src/python",
     "src/export",
+    "src/size",
 ];
 
 /// `src/index` is pure, its parsers first of all, but for these.

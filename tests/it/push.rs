@@ -15,26 +15,19 @@ use envlock::spec::RegistrySpec;
 use envlock::ui::Bar;
 use serde_json::json;
 
-use crate::support::{Faulty, Harm, Registry, Sessions};
+use crate::support::{Faulty, Harm, Registry, Sessions, workshop};
 
-/// A client that does not wait long, with parts of `chunk` bytes.
+/// A client that does not wait long between attempts, with parts of `chunk` bytes.
 pub fn client(chunk: u64) -> Client {
     let first = std::time::Duration::from_millis(1);
-    let silence = std::time::Duration::from_secs(2);
+    // Longer than a registry takes on a machine that has much else to do.
+    let silence = std::time::Duration::from_secs(5);
     let net = net::Client::with_silence(Retry { first, ..Retry::default() }, silence).unwrap();
     Client::new(net, &RegistrySpec::default(), false).with_uploads(None, Some(chunk))
 }
 
-/// Bytes that `seed` makes different from others, and that no compression shortens.
 pub fn noise(seed: u64, length: usize) -> Bytes {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let words = std::iter::repeat_with(move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.flatten().take(length).collect()
+    workshop::noise(seed, length).into()
 }
 
 pub fn ours(bytes: Bytes) -> Source {
@@ -311,6 +304,29 @@ async fn a_token_is_asked_for_with_the_right_scope_and_renewed_in_the_middle_of_
     assert!(tokens.iter().all(|a| a.path.contains(push)), "{:?}", tokens[0]);
     let both = format!("{push}&scope=repository%3Abase%2Fcuda%3Apull");
     assert!(tokens.last().unwrap().path.ends_with(&both), "{:?}", tokens.last());
+}
+
+#[tokio::test]
+async fn a_token_that_ran_out_while_a_request_waited_is_fetched_once_more_and_a_third_is_not() {
+    for (refusals, goes) in [(2, true), (3, false)] {
+        let registry = Registry::start();
+        let proxy = Faulty::with_tokens(registry.host(), 1000);
+        let challenge = format!("Bearer realm=\"http://{}/token\",service=\"test\"", proxy.host());
+        let left = AtomicUsize::new(refusals);
+        proxy.harm(move |asked| {
+            let opens = asked.method == "POST" && asked.path.ends_with("/blobs/uploads/");
+            let refused =
+                opens && left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+            let headers = vec![("WWW-Authenticate", challenge.clone())];
+            refused.then(|| Harm::Status { status: 401, headers, body: "", early: false })
+        });
+        let image = Image::new(&proxy.host(), "team/ray", vec![]);
+        let pushed = client(100_000).push(&image.push(), &Bar::hidden()).await;
+        match pushed {
+            Ok(_) => assert!(goes),
+            Err(error) => assert!(!goes && matches!(error, Error::Unauthorized { .. }), "{error}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -104,6 +104,8 @@ struct State {
     /// Nanoseconds that a byte of a blob takes on each connection.
     pace: AtomicU64,
     harms: AtomicUsize,
+    /// Requests that ended without an answer although nobody did them harm.
+    left: Mutex<Vec<Asked>>,
     log: Mutex<Vec<Asked>>,
     address: SocketAddr,
     stop: AtomicBool,
@@ -149,6 +151,7 @@ impl Faulty {
             received: AtomicU64::new(0),
             pace: AtomicU64::new(0),
             harms: AtomicUsize::new(0),
+            left: Mutex::default(),
             log: Mutex::default(),
             address: listener.local_addr().unwrap(),
             stop: AtomicBool::new(false),
@@ -200,6 +203,12 @@ impl Faulty {
     /// How much harm was done.
     pub fn harms(&self) -> usize {
         self.0.harms.load(SeqCst)
+    }
+
+    /// Requests that the client left, or the registry, although no harm was done: on a busy machine an answer can take
+    /// longer than the client's patience.
+    pub fn left(&self) -> Vec<Asked> {
+        self.0.left.lock().unwrap().clone()
     }
 
     pub fn asked(&self) -> Vec<Asked> {
@@ -259,6 +268,14 @@ impl Answer {
         bytes.extend(self.body);
         bytes
     }
+}
+
+/// Whether the other side closed the connection.
+fn is_gone(stream: &TcpStream) -> std::io::Result<bool> {
+    stream.set_nonblocking(true)?;
+    let seen = stream.peek(&mut [0]);
+    stream.set_nonblocking(false)?;
+    Ok(seen.map_or_else(|error| error.kind() != std::io::ErrorKind::WouldBlock, |got| got == 0))
 }
 
 /// The first line and the headers.
@@ -321,7 +338,11 @@ impl State {
                 body.left = body.left.min(*after);
                 let whole = *after >= asked.length;
                 self.forward(&asked, &mut body, false, !whole)?;
-                std::thread::sleep(Duration::from_secs(5));
+                // What the client sent beyond that hides its going, so that this ends in any case.
+                let end = std::time::Instant::now() + Duration::from_secs(20);
+                while !is_gone(&client)? && std::time::Instant::now() < end {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
                 return Ok(());
             }
             Some(Harm::NoMount) => {
@@ -337,7 +358,14 @@ impl State {
                 self.forward(&end, &mut none, false, false)?;
                 Answer::new(404, &[], r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}"#)
             }
-            harm => self.forward(&asked, &mut body, *harm == Some(Harm::SpoilRequest), false)?,
+            harm => {
+                let spoiled = *harm == Some(Harm::SpoilRequest);
+                let answer = self.forward(&asked, &mut body, spoiled, false);
+                if answer.is_err() || body.left > 0 || is_gone(&client)? {
+                    self.left.lock().unwrap().push(asked.clone());
+                }
+                answer?
+            }
         };
         let answer = self.harmed(answer, harm.as_ref());
         let mut bytes = answer.bytes();

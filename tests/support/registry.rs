@@ -46,6 +46,14 @@ impl Registry {
         self.folder.path().join("data/docker/registry/v2")
     }
 
+    /// Removes the unfinished uploads to a repository.
+    pub fn forget_sessions(&self, repository: &str) {
+        let folder = self.data().join("repositories").join(repository).join("_uploads");
+        if let Err(error) = std::fs::remove_dir_all(folder) {
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+        }
+    }
+
     /// Bytes of everything in its storage, unfinished uploads included.
     pub fn stored(&self) -> u64 {
         fn sum(folder: &std::path::Path) -> u64 {

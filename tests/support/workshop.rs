@@ -29,7 +29,7 @@ impl Workshop {
     pub fn new(bytes: usize) -> Self {
         let registry = Registry::start();
         let proxy = Faulty::before(registry.host(), Sessions::Passed);
-        push_base(&registry);
+        push_base(&registry, 0);
         let index = FakeIndex::start();
         let wheels = ["marimo", "numpy", "pip", "polars", "pyzmq", "ray"];
         let wheels = wheels.iter().zip(1..).map(|(name, seed)| {
@@ -53,6 +53,11 @@ impl Workshop {
             index.url()
         );
         Workshop { registry, proxy, index, wheels, spec }
+    }
+
+    /// The base has a file of so many bytes that no compression shortens, for projects that are begun from now on.
+    pub fn big_base(&self, bytes: usize) {
+        push_base(&self.registry, bytes);
     }
 
     /// More lines of envlock.toml, for projects that are begun from now on.
@@ -292,16 +297,19 @@ impl Pulled {
 }
 
 /// As much of a distribution as the engine looks at: accounts, and something called python3.14.
-fn push_base(registry: &Registry) {
+fn push_base(registry: &Registry, more: usize) {
     let mut builder = tar::Builder::new(Vec::new());
-    let files = [
-        ("etc/", 0o755, ""),
-        ("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\n"),
-        ("etc/group", 0o644, "root:x:0:\n"),
-        ("etc/skel/", 0o755, ""),
-        ("etc/skel/.profile", 0o644, "umask 022\n"),
-        ("usr/bin/python3.14", 0o755, "an interpreter\n"),
+    let big = noise(99, more);
+    let files: [(_, _, &[u8]); 7] = [
+        ("etc/", 0o755, b""),
+        ("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\n"),
+        ("etc/group", 0o644, b"root:x:0:\n"),
+        ("etc/skel/", 0o755, b""),
+        ("etc/skel/.profile", 0o644, b"umask 022\n"),
+        ("usr/bin/python3.14", 0o755, b"an interpreter\n"),
+        ("usr/share/big", 0o644, &big),
     ];
+    let files = files.into_iter().filter(|(path, ..)| more > 0 || *path != "usr/share/big");
     for (path, mode, text) in files {
         let mut header = tar::Header::new_gnu();
         header.set_mode(mode);
@@ -311,7 +319,7 @@ fn push_base(registry: &Registry) {
         if path.ends_with('/') {
             header.set_entry_type(tar::EntryType::Directory);
         }
-        builder.append_data(&mut header, path, text.as_bytes()).unwrap();
+        builder.append_data(&mut header, path, text).unwrap();
     }
     let tar = builder.into_inner().unwrap();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -17,7 +17,10 @@ pub(super) async fn check(net: net::Client, context: &Context, spec: &Spec) -> C
         Ok((_, history)) => history,
         Err(error) => return Check::error(NAME, Level::Fail, &error),
     };
-    let mentioned = kept::mentioned(context, spec, &history);
+    let mentioned = match kept::mentioned(context, spec, &history) {
+        Ok(mentioned) => mentioned,
+        Err(error) => return Check::error(NAME, Level::Fail, &error),
+    };
     let retention = Retention::of(&history, spec.release.keep.get(), &mentioned);
     let images = history.records.iter().flat_map(|record| record.images.values());
     let hosts: Vec<_> = images.map(|image| image.registry().to_owned()).collect();

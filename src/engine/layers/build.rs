@@ -266,7 +266,7 @@ async fn ground(
     let bar = ui.bar("base image", None, Unit::Bytes);
     let facts = registry.base_facts(store, text, digests, &ask, &bar).await?;
     bar.finish();
-    Ok(Ground { image, system: Arc::new(facts.system.unwrap_or_default()) })
+    Ok(Ground { image, system: Arc::new(facts.system.expect("it was asked for")) })
 }
 
 /// The text and digests that the lock has for a base of the plan.

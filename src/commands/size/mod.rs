@@ -1,0 +1,6 @@
+//! `envlock size`: `command` is the verb, `scales` weighs an image, `against` finds what it is held against.
+mod against;
+mod command;
+mod scales;
+
+pub use command::run;

@@ -1,0 +1,33 @@
+//! What images weigh: manifest, config and lock → layers and packages with their bytes; what images share, what
+//! changed, what their files are; as text, JSON, SVG or HTML. Pure.
+mod area;
+mod bytes;
+mod changes;
+mod files;
+mod html;
+mod inventory;
+mod model;
+mod planned;
+mod shared;
+mod squarify;
+mod svg;
+mod text;
+mod treemap;
+mod weigh;
+
+pub use bytes::megabytes;
+pub use changes::{Changes, LayerChange, PackageChange, changes};
+pub use files::{Copy, Duplicate, FileFact, Files, Kind, KindSum, Library, files};
+pub use html::html;
+pub use inventory::{Inventory, inventory, tar_size};
+pub use model::{ImageSize, LayerKind, LayerSize, Measure, PackageSize, Report, Sum};
+pub use planned::{Grounds, planned};
+pub use shared::{Shared, shared};
+pub use squarify::{Rect, squarify};
+pub use svg::svg;
+pub use text::text;
+pub use treemap::{Node, treemap};
+pub use weigh::{Weighed, weigh};
+
+#[cfg(test)]
+mod tests;

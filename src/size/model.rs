@@ -1,0 +1,184 @@
+//! What images weigh, as values; their JSON form is what `envlock size --json` prints.
+
+use serde::Serialize;
+
+use super::{Changes, Files, Shared};
+use crate::digest::Digest;
+use crate::reference::PinnedReference;
+use crate::spec::GroupName;
+
+/// Everything that was asked of `envlock size`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Report {
+    /// The form of this value; rises when a field changes its meaning.
+    pub version: u32,
+    /// In the order asked for; an image that continues another comes after it.
+    pub images: Vec<ImageSize>,
+    /// What the images share; only where there are several.
+    pub shared: Option<Shared>,
+    /// Against another release, an entry an image; only with `--since`.
+    pub changes: Vec<Changes>,
+    /// What the files are; only with `--files`.
+    pub files: Vec<Files>,
+}
+
+/// One image.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ImageSize {
+    /// `ray-runtime`
+    pub name: String,
+    /// Where it is; `None`: it is planned only.
+    pub image: Option<PinnedReference>,
+    /// The sum of what is known of its layers, as the registry has them.
+    pub compressed: Sum,
+    /// The sum of what is known of their tar files.
+    pub unpacked: Sum,
+    /// From the bottom.
+    pub layers: Vec<LayerSize>,
+}
+
+/// A sum that may lack something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Sum {
+    /// Bytes of all layers that are known.
+    pub bytes: u64,
+    /// How many layers are not.
+    pub unknown_layers: usize,
+}
+
+/// One layer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LayerSize {
+    /// What people call it: `torch`, `ray (41 packages)`, `base image`.
+    pub name: String,
+    /// What is in it.
+    pub kind: LayerKind,
+    /// The group of its packages.
+    pub group: Option<GroupName>,
+    /// `None`: it was not made yet.
+    pub digest: Option<Digest>,
+    /// Bytes in the registry; of a layer that was not made yet, of its wheels. `None`: not known.
+    pub compressed: Option<u64>,
+    /// Bytes of its tar file; of a layer that was not made yet, of the files in its wheels. `None`: not known.
+    pub unpacked: Option<u64>,
+    /// What the lock says is in it, biggest first.
+    pub packages: Vec<PackageSize>,
+}
+
+/// What a layer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayerKind {
+    /// It is the base image's.
+    Base,
+    /// The user, the shims, the folders.
+    System,
+    /// The interpreter.
+    Python,
+    /// Installed wheels.
+    Packages,
+    /// None of these.
+    Other,
+}
+
+/// One distribution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PackageSize {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Bytes of its wheel.
+    pub compressed: u64,
+    /// Bytes of the files in it.
+    pub unpacked: u64,
+}
+
+/// Which bytes are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// As a registry has them and a pull moves them
+    #[default]
+    Compressed,
+    /// As they lie on a disk
+    Unpacked,
+}
+
+impl Measure {
+    /// Of a layer.
+    pub fn of(self, layer: &LayerSize) -> Option<u64> {
+        match self {
+            Measure::Compressed => layer.compressed,
+            Measure::Unpacked => layer.unpacked,
+        }
+    }
+
+    /// Of a package.
+    pub fn of_package(self, package: &PackageSize) -> u64 {
+        match self {
+            Measure::Compressed => package.compressed,
+            Measure::Unpacked => package.unpacked,
+        }
+    }
+
+    /// `compressed`
+    pub fn word(self) -> &'static str {
+        match self {
+            Measure::Compressed => "compressed",
+            Measure::Unpacked => "unpacked",
+        }
+    }
+}
+
+impl Sum {
+    /// Of these bytes.
+    pub fn of(parts: impl IntoIterator<Item = Option<u64>>) -> Self {
+        parts.into_iter().fold(Sum::default(), |sum, part| match part {
+            Some(bytes) => Sum { bytes: sum.bytes + bytes, ..sum },
+            None => Sum { unknown_layers: sum.unknown_layers + 1, ..sum },
+        })
+    }
+}
+
+impl ImageSize {
+    /// With the sums of its layers.
+    pub fn new(name: String, image: Option<PinnedReference>, layers: Vec<LayerSize>) -> Self {
+        ImageSize {
+            name,
+            image,
+            compressed: Sum::of(layers.iter().map(|layer| layer.compressed)),
+            unpacked: Sum::of(layers.iter().map(|layer| layer.unpacked)),
+            layers,
+        }
+    }
+
+    /// The sum by this measure.
+    pub fn sum(&self, measure: Measure) -> Sum {
+        match measure {
+            Measure::Compressed => self.compressed,
+            Measure::Unpacked => self.unpacked,
+        }
+    }
+
+    /// Every distribution in it, in the order of its layers.
+    pub fn packages(&self) -> impl Iterator<Item = &PackageSize> {
+        self.layers.iter().flat_map(|layer| &layer.packages)
+    }
+}
+
+impl LayerSize {
+    /// Whether both are the same bytes, or will be made of the same wheels.
+    pub fn is(&self, other: &LayerSize) -> bool {
+        match (self.digest, other.digest) {
+            (Some(own), Some(other)) => own == other,
+            (None, None) => self.name == other.name && self.packages == other.packages,
+            _ => false,
+        }
+    }
+}

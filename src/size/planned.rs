@@ -1,0 +1,67 @@
+//! Lock + spec → what the images will weigh, before they are made.
+
+use super::weigh::{base_name, of_packages};
+use super::{ImageSize, LayerKind, LayerSize};
+use crate::image::{Envelope, Error, ImageLayers, OwnLayer, is_devel, layers_of_all};
+use crate::lock::{self, Lock, Package};
+use crate::registry::{Descriptor, Manifest};
+use crate::spec::Spec;
+
+/// The base images under what is planned: `None` where one is not known.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Grounds<'a> {
+    /// Under the runtime images.
+    pub runtime: Option<&'a Manifest>,
+    /// Under the devel images.
+    pub devel: Option<&'a Manifest>,
+}
+
+/// All images of the spec. Layers that the lock has pins of are known, of others the
+/// wheels. Errors: the lock is of another spec; layers that cannot be made.
+pub fn planned(lock: &Lock, spec: &Spec, grounds: Grounds) -> Result<Vec<ImageSize>, Error> {
+    if lock.spec_sha256 != spec.sha256() || lock.profile != spec.profile {
+        return Err(Error::Stale(lock::stale(lock, spec)));
+    }
+    let images = layers_of_all(lock, spec)?;
+    Ok(images.into_iter().map(|image| image_of(image, lock, spec, grounds)).collect())
+}
+
+fn image_of(image: ImageLayers, lock: &Lock, spec: &Spec, grounds: Grounds) -> ImageSize {
+    let envelope = Envelope::of(lock, spec.build);
+    let own = image.layers.into_iter().map(|layer| match layer {
+        OwnLayer::System => made_later("system", LayerKind::System),
+        OwnLayer::Python => made_later("python", LayerKind::Python),
+        OwnLayer::Wheels(wheels) => {
+            let packages = wheels.packages.iter().filter_map(|name| lock.package(name));
+            let packages: Vec<&Package> = packages.collect();
+            let key = envelope.key(packages.iter().map(|package| package.sha256));
+            let pin = lock.layers.iter().find(|pin| pin.key == key);
+            LayerSize {
+                digest: pin.map(|pin| pin.digest),
+                compressed: Some(pin.map_or(wheels.size, |pin| pin.size)),
+                unpacked: Some(pin.map_or(wheels.unpacked_size, |pin| pin.unpacked_size)),
+                ..of_packages(wheels.name, packages)
+            }
+        }
+    });
+    let ground = if is_devel(&image.image) { grounds.devel } else { grounds.runtime };
+    let layers = base(ground).into_iter().chain(own).collect();
+    ImageSize::new(image.image.to_string(), None, layers)
+}
+
+fn base(manifest: Option<&Manifest>) -> Vec<LayerSize> {
+    let Some(manifest) = manifest else {
+        return vec![made_later("base image", LayerKind::Base)];
+    };
+    let count = manifest.layers.len();
+    let layer = |(index, layer): (usize, &Descriptor)| LayerSize {
+        digest: Some(layer.digest),
+        compressed: Some(layer.size),
+        ..made_later(&base_name(index, count), LayerKind::Base)
+    };
+    manifest.layers.iter().enumerate().map(layer).collect()
+}
+
+fn made_later(name: &str, kind: LayerKind) -> LayerSize {
+    LayerSize { kind, ..of_packages(name.to_owned(), Vec::new()) }
+}
