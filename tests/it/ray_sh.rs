@@ -260,3 +260,15 @@ fn the_health_service_says_whether_ray_takes_connections_and_ends_at_once() {
     assert_eq!(health.0.wait().unwrap().code(), Some(0));
     assert!(from.elapsed() < Duration::from_secs(1), "{:?}", from.elapsed());
 }
+
+#[test]
+fn init_writes_them_as_they_are_here_and_ready_to_run() {
+    let envlock = crate::support::Envlock::new();
+    envlock.run(["init", "--platform"]).exits(0);
+    for (name, runs) in [("ray.sh", true), ("health.py", true), ("notebooks/ray_pyg.py", false)] {
+        let written = envlock.path(&format!("docker/{name}"));
+        assert_eq!(fs_err::read(&written).unwrap(), fs_err::read(docker(name)).unwrap(), "{name}");
+        let mode = fs_err::metadata(&written).unwrap().permissions().mode();
+        assert_eq!(mode & 0o100 != 0, runs, "{name}: {mode:o}");
+    }
+}
