@@ -12,7 +12,7 @@ use super::page;
 use super::prove::{Proof, prove};
 use crate::cli::Build;
 use crate::commands::{Context, after, driver, embedded};
-use crate::digest::{Digest, Sha256};
+use crate::digest::Digest;
 use crate::engine::dockerfile::Recipe;
 use crate::engine::gather;
 use crate::engine::layers::Order;
@@ -48,11 +48,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     };
     let recipe = Recipe::of(&context.folder)?;
     let planned = |destination: Option<&Destination>| {
-        let lock_sha256 = match lock.layers.is_empty() {
-            true => Sha256::of(&lock_text),
-            // What was made of a choice does not change it.
-            false => Sha256::of(lock::render(&lock.choice())),
-        };
+        let lock_sha256 = lock::choice_sha256(&lock, &lock_text);
         let (lock, spec, images) = (&lock, &spec, args.images.as_slice());
         image::plan(Wanted { lock, lock_sha256, spec, images, destination }, recipe.stages())
     };
