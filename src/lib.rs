@@ -27,6 +27,7 @@ pub mod registry;
 pub mod release;
 pub mod render;
 pub mod size;
+pub mod smoke;
 pub mod solve;
 pub mod spec;
 pub mod store;

@@ -52,5 +52,6 @@ mod torn;
 mod transport;
 mod traps;
 mod trouble;
+mod verify;
 mod why;
 mod yaml_corpus;
