@@ -87,6 +87,8 @@ pub enum Command {
     Verify(Verify),
     /// Remove releases that are older than the kept ones and in no role
     Prune(Prune),
+    /// Make docker/compose.yaml from config.yaml and a template
+    Render(Render),
     /// Where downloads and index answers are kept, and making room there
     Cache(Cache),
     /// Serve the images under .envlock/registry to this machine: a registry without a registry
@@ -398,6 +400,9 @@ pub struct Verify {
     /// Check where they came from instead, without starting them
     #[arg(long)]
     pub supply: bool,
+    /// With --supply: download every layer and hash it; without, the registry is only asked for them
+    #[arg(long, requires = "supply")]
+    pub deep: bool,
     /// Only these checks, by their names in the table (repeatable, or with commas)
     #[arg(
         long,
@@ -448,6 +453,23 @@ pub struct Prune {
     pub insecure: bool,
 }
 
+/// `envlock render`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Render {
+    /// The Jinja2 template; docker/compose.yaml.jinja2, or envlock's own where that is missing
+    #[arg(long, value_name = "FILE")]
+    pub template: Option<Utf8PathBuf>,
+    /// The settings; config.yaml, or `path` under `[config]` in envlock.toml
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<Utf8PathBuf>,
+    /// Where the result goes, - for standard output; the template's name without .jinja2 when absent
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<Utf8PathBuf>,
+    /// Only tell whether the file is what it would be (exit 3 when not), and what would change
+    #[arg(long)]
+    pub check: bool,
+}
+
 /// `envlock cache`
 #[derive(Debug, Clone, Args)]
 pub struct Cache {
@@ -494,7 +516,11 @@ pub struct Serve {
 
 /// `envlock init`
 #[derive(Debug, Clone, Default, Args)]
-pub struct Init {}
+pub struct Init {
+    /// Write what the platform needs instead: the template of docker/compose.yaml and what belongs to it, config.example.yaml
+    #[arg(long)]
+    pub platform: bool,
+}
 
 /// `envlock doctor`
 #[derive(Debug, Clone, Default, Args)]
@@ -507,7 +533,7 @@ pub struct Doctor {
 /// `envlock schema`
 #[derive(Debug, Clone, Default, Args)]
 pub struct Schema {
-    /// `spec`, `lock`, `release`, or a command; all names when absent
+    /// `spec`, `lock`, `release`, `config`, or a command; all names when absent
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
 }

@@ -24,7 +24,8 @@ pub use layering::{
 };
 pub use pinned::packages_of;
 pub use plan::{
-    ContextFile, GroupContext, ImagePlan, LayerPlan, PackagePlan, Plan, Wanted, is_devel, plan,
+    ContextFile, GroupContext, ImagePlan, LayerPlan, PackagePlan, Plan, Wanted, arguments,
+    is_devel, plan,
 };
 pub use show::show;
 pub use stages::{Stage, Stages};

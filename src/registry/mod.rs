@@ -21,6 +21,7 @@ mod model;
 mod part;
 mod pin;
 mod push;
+mod read;
 mod read_back;
 mod referrers;
 mod session;

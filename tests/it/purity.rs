@@ -15,6 +15,7 @@ const PURE: [&str; 9] = [
     "src/lock",
     "src/image",
     "src/config",
+    "src/render",
     "src/python",
     "src/export",
     "src/size",

@@ -13,7 +13,7 @@ use super::prove::{Proof, prove};
 use crate::cli::Build;
 use crate::commands::verify::{Trial, before_release};
 use crate::commands::{Context, after, driver, embedded};
-use crate::digest::{Digest, Sha256};
+use crate::digest::Digest;
 use crate::engine::dockerfile::Recipe;
 use crate::engine::gather;
 use crate::engine::layers::Order;
@@ -25,7 +25,7 @@ use crate::reference::PinnedReference;
 use crate::release::{self, ProjectLock, Publication, Published, Record};
 use crate::smoke::{Choice, Runtime, Wish};
 use crate::spec::{BuildSpec, EngineChoice, ImageName, Overrides, Spec};
-use crate::{keep, registry};
+use crate::{config, engine, interrupt, keep, registry};
 
 pub(super) type Images = BTreeMap<ImageName, PinnedReference>;
 
@@ -50,11 +50,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     };
     let recipe = Recipe::of(&context.folder)?;
     let planned = |destination: Option<&Destination>| {
-        let lock_sha256 = match lock.layers.is_empty() {
-            true => Sha256::of(&lock_text),
-            // What was made of a choice does not change it.
-            false => Sha256::of(lock::render(&lock.choice())),
-        };
+        let lock_sha256 = lock::choice_sha256(&lock, &lock_text);
         let (lock, spec, images) = (&lock, &spec, args.images.as_slice());
         image::plan(Wanted { lock, lock_sha256, spec, images, destination }, recipe.stages())
     };
@@ -143,10 +139,11 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
                 _serving = embedded::hold(context).await?;
             }
             let order = Order { plan: &plan, ..order };
-            let built = engine.build(&order, &client, &registry, &context.ui).await;
+            let building = engine.build(&order, &client, &registry, &context.ui);
+            let built = interrupt::until(building).await;
             registry.end_abandoned().await;
             tell_warnings(&registry, context);
-            let built = built?;
+            let built = built.ok_or(engine::Error::Interrupted)??;
             let (sent, blobs) = (indicatif::HumanBytes(built.sent), built.blobs);
             context.ui.note(format!("{blobs} blobs sent, {sent}"));
             (built.digests, Some(built.layers))
@@ -280,7 +277,7 @@ impl Job<'_> {
         let mut draft = release::draft(project, publication)?;
         let fresh = publication.images.keys().cloned().collect();
         let lock = Some(publication.lock_text.as_bytes());
-        let mut warnings = keep::announce(registry, &mut draft, lock, &fresh).await?;
+        let mut warnings = keep::announce(registry, &mut draft, lock, &fresh, None).await?;
         let history = draft.history().clone();
         let published = draft.write(project)?;
         if published.record.is_some() {
@@ -301,8 +298,18 @@ impl Job<'_> {
         self.plan.images.iter().filter_map(pinned).collect()
     }
 
-    /// The change to config.yaml, with words where the digests will be.
+    /// The change to config.yaml, with words where the digests will be. Warns of what will not work with it.
     fn preview(&self, engine: &str) -> Result<String, Failure> {
+        let files = release::config_files(&self.context.folder, &self.spec.config)?;
+        for role in config::current(&files, &self.spec.config)? {
+            for path in role.composed() {
+                let (file, place) = (&role.file, &role.path);
+                self.context.ui.warn(format!(
+                    "{file}: {place} will be an image by digest, and {path} is beside it: `docker compose build` and \
+                     `up --build` refuse that; take {path} out, into a compose file that is used for building alone"
+                ));
+            }
+        }
         let unknown = |i: &image::ImagePlan| (i.name.clone(), Digest::of(i.name.as_str()));
         let digests: BTreeMap<_, _> = self.plan.images.iter().map(unknown).collect();
         let diff = release::preview(

@@ -10,6 +10,7 @@ use crate::proof::{self, Cosign, Finding, Verdict};
 use crate::reference::PinnedReference;
 use crate::registry::Client;
 use crate::spec::Spec;
+use crate::ui::Unit;
 
 /// Checks where the images came from; nothing is started.
 pub(super) async fn check(
@@ -27,7 +28,14 @@ pub(super) async fn check(
     let mut results: Vec<(PinnedReference, Vec<Finding>)> = Vec::new();
     for image in images {
         let findings = match proof::gather(client, &image, cosign.as_ref()).await {
-            Ok(evidence) => proof::judge(&evidence),
+            Ok(evidence) => {
+                let mut findings = proof::judge(&evidence);
+                if args.deep {
+                    let bar = context.ui.bar("layers", Some(0), Unit::Bytes);
+                    findings.push(proof::deep(client, &evidence, &bar).await?);
+                }
+                findings
+            }
             // What cannot be read at all is a finding; a registry that does not answer is none.
             Err(proof::Error::Registry(error)) if !error.is_unreachable() => {
                 let verdict = match error.exit() {
@@ -39,6 +47,9 @@ pub(super) async fn check(
             Err(error) => return Err(error.into()),
         };
         results.push((image, findings));
+    }
+    if !args.deep {
+        context.ui.note("the layers were asked for, not downloaded: --deep hashes their bytes");
     }
     let worst = results.iter().flat_map(|(_, f)| f).map(|f| f.verdict).max().unwrap_or(Verdict::Ok);
     if context.ui.wants_json() {
