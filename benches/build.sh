@@ -254,5 +254,5 @@ for case in $CASES; do
     *) fail "no case is called $case" ;;
   esac
 done
-step "the images, for ci/check-images.sh" images
+step "the images, for envlock verify" images
 step "the figures" table

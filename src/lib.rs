@@ -1,7 +1,7 @@
 //! envlock makes a deep-learning environment reproducible from version choice to running cluster:
 //! spec → lock → images by digest → config.yaml, and back.
 //!
-//! `ARCHITECTURE.md` is the map. The folders `solve`, `matrix`, `lock`, `image`, `config`, `python`, `size`
+//! `ARCHITECTURE.md` is the map. The folders `solve`, `matrix`, `lock`, `image`, `config`, `render`, `python`, `size`
 //! and the parsers of `index` are pure: values in, values out; `tests/it/purity.rs` holds them to it.
 
 pub mod cli;
@@ -25,7 +25,9 @@ pub mod python;
 pub mod reference;
 pub mod registry;
 pub mod release;
+pub mod render;
 pub mod size;
+pub mod smoke;
 pub mod solve;
 pub mod spec;
 pub mod store;

@@ -16,6 +16,7 @@ mod live;
 pub mod matrix;
 pub mod outdated;
 pub mod prune;
+pub mod render;
 pub mod resolve;
 pub mod rollback;
 mod run;

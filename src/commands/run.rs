@@ -4,7 +4,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     Context, build, cache, completions, doctor, export, history, init, inspect, matrix, outdated,
-    prune, resolve, rollback, schema, serve, size, status, verify, why,
+    prune, render, resolve, rollback, schema, serve, size, status, verify, why,
 };
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
@@ -61,6 +61,7 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Size(args) => size::run(args, context).await,
         Command::Verify(args) => verify::run(args, context).await,
         Command::Prune(args) => prune::run(args, context).await,
+        Command::Render(args) => render::run(&args, context),
         Command::Cache(args) => cache::run(&args, context),
         Command::Serve(args) => serve::run(args, context).await,
         Command::Init(args) => init::run(&args, context),

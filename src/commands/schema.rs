@@ -7,10 +7,11 @@ use crate::cli::Schema;
 use crate::exit::{CommandResult, Exit, Failure};
 
 /// What has a schema: files by what they are, results by the command that prints them.
-pub const SCHEMAS: [(&str, &str); 20] = [
+pub const SCHEMAS: [(&str, &str); 22] = [
     ("spec", include_str!("../../schemas/spec.json")),
     ("lock", include_str!("../../schemas/lock.json")),
     ("release", include_str!("../../schemas/release.json")),
+    ("config", include_str!("../../schemas/config.json")),
     ("resolve", include_str!("../../schemas/resolve.json")),
     ("build", include_str!("../../schemas/build.json")),
     ("rollback", include_str!("../../schemas/rollback.json")),
@@ -19,6 +20,7 @@ pub const SCHEMAS: [(&str, &str); 20] = [
     ("size", include_str!("../../schemas/size.json")),
     ("verify", include_str!("../../schemas/verify.json")),
     ("prune", include_str!("../../schemas/prune.json")),
+    ("render", include_str!("../../schemas/render.json")),
     ("history", include_str!("../../schemas/history.json")),
     ("why", include_str!("../../schemas/why.json")),
     ("outdated", include_str!("../../schemas/outdated.json")),

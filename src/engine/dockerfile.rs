@@ -38,6 +38,9 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// Where the packages of a build are laid out, below the project folder.
+    pub const PACKAGES: &str = CONTEXT;
+
     /// The project's own Dockerfile where that installs from a lock, else the built-in one.
     pub fn of(project: &Utf8Path) -> Result<Self, Error> {
         let path = project.join("Dockerfile");
@@ -75,9 +78,13 @@ impl Recipe {
         Ok(changed)
     }
 
+    /// The folder with the Dockerfile, below the project folder.
+    pub fn context(&self) -> &'static str {
+        if self.own { "." } else { BUILD }
+    }
+
     fn places(&self) -> Places {
-        let context = if self.own { "." } else { BUILD };
-        Places { context: context.to_owned(), envlock: CONTEXT.to_owned() }
+        Places { context: self.context().to_owned(), envlock: CONTEXT.to_owned() }
     }
 
     /// Puts everything that a build reads into the project's `.envlock`. `files` are the plan's files,

@@ -122,14 +122,7 @@ pub fn plan(wanted: Wanted, stages: &Stages) -> Result<Plan, Error> {
     if lock.spec_sha256 != spec.sha256() || lock.profile != spec.profile {
         return Err(Error::Stale(lock::stale(lock, spec)));
     }
-    let missing = lock.unpinned();
-    let (Some(runtime), Some(devel)) = (pinned(&lock.base.runtime), pinned(&lock.base.devel))
-    else {
-        return Err(Error::Unpinned(missing));
-    };
-    if !missing.is_empty() {
-        return Err(Error::Unpinned(missing));
-    }
+    let (runtime, devel) = bases(lock)?;
     let pip = "pip".parse().ok().and_then(|pip: PackageName| lock.package(&pip));
     if pip.is_none_or(|p| p.group.as_str() != "python") {
         return Err(Error::NoPip);
@@ -138,7 +131,7 @@ pub fn plan(wanted: Wanted, stages: &Stages) -> Result<Plan, Error> {
         let known = spec.images.iter().map(|i| i.name.as_str()).collect::<Vec<_>>().join(", ");
         return Err(Error::NoImage { image: image.clone(), known });
     }
-    let args = arguments(wanted, &runtime, &devel);
+    let args = arguments(lock, wanted.lock_sha256, spec)?;
     let chosen =
         spec.images.iter().filter(|i| wanted.images.is_empty() || wanted.images.contains(&i.name));
     let mut images = Vec::new();
@@ -169,6 +162,15 @@ impl Plan {
     /// `lock-` and the first 12 digits of the lock's hash: the tag of images that are not pushed.
     pub fn tag(&self) -> String {
         format!("lock-{}", &self.lock_sha256.to_string()[..12])
+    }
+}
+
+/// The base images of a lock that can be built from. Errors: what it lacks.
+fn bases(lock: &Lock) -> Result<(PinnedReference, PinnedReference), Error> {
+    let missing = lock.unpinned();
+    match (pinned(&lock.base.runtime), pinned(&lock.base.devel)) {
+        (Some(runtime), Some(devel)) if missing.is_empty() => Ok((runtime, devel)),
+        _ => Err(Error::Unpinned(missing)),
     }
 }
 
@@ -224,18 +226,19 @@ fn layer(group: &GroupName, lock: &Lock) -> LayerPlan {
     }
 }
 
-fn arguments(
-    wanted: Wanted,
-    runtime: &PinnedReference,
-    devel: &PinnedReference,
-) -> BTreeMap<String, String> {
-    let lock = wanted.lock;
+/// The build arguments of a lock, whether or not it answers the spec. Errors: a lock that is incomplete.
+pub fn arguments(
+    lock: &Lock,
+    lock_sha256: Sha256,
+    spec: &Spec,
+) -> Result<BTreeMap<String, String>, Error> {
+    let (runtime, devel) = bases(lock)?;
     let version = |name: &str| {
         let package = name.parse().ok().and_then(|name: PackageName| lock.package(&name));
         package.map(|p| p.version.to_string()).unwrap_or_default()
     };
     // Triton compiles at run time; nothing else in the stack does.
-    let compiler = match wanted.spec.build.compiler {
+    let compiler = match spec.build.compiler {
         CompilerNeed::Auto if !version("triton").is_empty() => "required",
         CompilerNeed::Auto | CompilerNeed::None => "none",
     };
@@ -245,14 +248,14 @@ fn arguments(
     };
     let archive = lock.python.archive.as_ref().map(|a| a.sha256.to_string()).unwrap_or_default();
     let (created, snapshot) = times(&lock.target);
-    [
+    let arguments = [
         ("APT_SNAPSHOT", snapshot),
         ("BASE_IMAGE", devel.to_string()),
         ("COMPILER", compiler.to_owned()),
         ("CREATED", created),
         ("CUDA_TAG", lock.target.cuda_tag.to_string()),
         ("CUDA_VERSION", cuda_version(lock)),
-        ("LOCK_SHA256", wanted.lock_sha256.to_string()),
+        ("LOCK_SHA256", lock_sha256.to_string()),
         ("MARIMO_VERSION", version("marimo")),
         ("PYG_VERSION", version("torch-geometric")),
         ("PYTHON_ARCHIVE_SHA256", archive),
@@ -262,10 +265,8 @@ fn arguments(
         ("RUNTIME_BASE_IMAGE", runtime.to_string()),
         ("SOURCE_DATE_EPOCH", lock.target.source_date_epoch.to_string()),
         ("TORCH_VERSION", version("torch")),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect()
+    ];
+    Ok(arguments.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// The lock's time as RFC 3339 and as the name of a day in the distribution's archive.

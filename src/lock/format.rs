@@ -7,6 +7,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::Lock;
+use crate::digest::Sha256;
 use crate::exit::{Classified, Exit};
 use crate::spec::ProfileName;
 
@@ -99,6 +100,11 @@ pub fn parse(text: &str) -> Result<Lock, Error> {
     lock.packages.sort_by(|a, b| a.name.cmp(&b.name));
     lock.layers.sort();
     Ok(lock)
+}
+
+/// The hash of what was chosen, of a lock with this text: the layers that a build noted in it do not change it.
+pub fn choice_sha256(lock: &Lock, text: &str) -> Sha256 {
+    if lock.layers.is_empty() { Sha256::of(text) } else { Sha256::of(render(&lock.choice())) }
 }
 
 /// Writes a lock's text: sorted, LF, one package's facts on its own lines.

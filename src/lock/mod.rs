@@ -9,7 +9,7 @@ mod why;
 pub use assemble::{Pins, WheelFacts, assemble};
 pub use check::{Replaced, replaced, stale};
 pub use diff::{Change, Diff, Entry};
-pub use format::{Error, FILE_NAME, FORMAT, file_name, is_file_name, parse, render};
+pub use format::{Error, FILE_NAME, FORMAT, choice_sha256, file_name, is_file_name, parse, render};
 pub use model::*;
 pub use why::{Path, near, why};
 

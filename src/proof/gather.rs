@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::cosign::is_nothing;
 use super::{Attested, BUNDLE, Cosign, Error, SBOM, STATEMENT};
 use crate::digest::{Digest, Sha256};
+use crate::export::PROVENANCE;
 use crate::image::Repository;
 use crate::keep::{LOCK, RELEASE};
 use crate::lock::{self, BaseDigests, Lock};
@@ -90,6 +91,14 @@ impl Evidence {
         let lock = lock::parse(text).ok()?;
         let hashes = [Sha256::of(text), Sha256::of(lock::render(&lock.choice()))];
         hashes.iter().any(|hash| hash.to_string() == wanted).then_some(lock)
+    }
+
+    /// The groups in it, as its provenance states.
+    pub fn groups(&self) -> Option<Vec<String>> {
+        let ours = self.statements.iter().find(|s| s["predicateType"] == PROVENANCE)?;
+        let groups = &ours["predicate"]["buildDefinition"]["externalParameters"]["groups"];
+        let word = |group: &Value| group.as_str().unwrap_or_default().to_owned();
+        Some(groups.as_array()?.iter().map(word).collect())
     }
 
     /// How many signatures and signed statements lie beside it, whoever made them.

@@ -31,6 +31,7 @@ mod tags;
 mod upload;
 mod uploads;
 
+pub use address::is_loopback;
 pub use artifact::{Artifact, Found, Part, Subject};
 pub use blob::{Blob, Held, Source};
 pub use client::Client;

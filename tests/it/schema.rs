@@ -15,7 +15,7 @@ use crate::support::workshop::Workshop;
 use crate::support::{Envlock, Run};
 
 /// Schemas of files, not of results.
-const FILES: [&str; 3] = ["spec", "lock", "release"];
+const FILES: [&str; 4] = ["spec", "lock", "release", "config"];
 /// What prints nothing that is JSON.
 const SILENT: [&str; 2] = ["init", "completions"];
 

@@ -11,8 +11,9 @@ use super::engine::{Chosen, Question, choose};
 use super::page;
 use super::prove::{Proof, prove};
 use crate::cli::Build;
+use crate::commands::verify::{Trial, before_release};
 use crate::commands::{Context, after, driver, embedded};
-use crate::digest::{Digest, Sha256};
+use crate::digest::Digest;
 use crate::engine::dockerfile::Recipe;
 use crate::engine::gather;
 use crate::engine::layers::Order;
@@ -22,6 +23,7 @@ use crate::lock::{self, Lock};
 use crate::proof::Cosign;
 use crate::reference::PinnedReference;
 use crate::release::{self, ProjectLock, Publication, Published, Record};
+use crate::smoke::{Choice, Runtime, Wish};
 use crate::spec::{BuildSpec, EngineChoice, ImageName, Overrides, Spec};
 use crate::{config, engine, interrupt, keep, registry};
 
@@ -48,11 +50,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     };
     let recipe = Recipe::of(&context.folder)?;
     let planned = |destination: Option<&Destination>| {
-        let lock_sha256 = match lock.layers.is_empty() {
-            true => Sha256::of(&lock_text),
-            // What was made of a choice does not change it.
-            false => Sha256::of(lock::render(&lock.choice())),
-        };
+        let lock_sha256 = lock::choice_sha256(&lock, &lock_text);
         let (lock, spec, images) = (&lock, &spec, args.images.as_slice());
         image::plan(Wanted { lock, lock_sha256, spec, images, destination }, recipe.stages())
     };
@@ -93,6 +91,11 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         Some(sign) if args.push => Some(Cosign::find(sign, &context.folder, insecure).await?),
         _ => None,
     };
+    let verifies = args.push && !args.no_verify && (args.verify || spec.build.verify);
+    let runtime = match verifies {
+        true => Some(Runtime::find(Choice::Auto).await?),
+        false => None,
+    };
     let in_own = [&lock.base.runtime, &lock.base.devel].into_iter();
     let in_own = in_own.filter_map(|pin| pin.reference.split_once('/')).map(|(host, _)| host);
     let mut _serving = embedded::hold_for(context, in_own).await?;
@@ -109,8 +112,8 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         Question { choice, pushes: args.push, insecure, builder, recipe: &recipe, order };
     let (engine, said) = choose(&question, &registry, &context.ui).await?;
     context.ui.note(said);
-    let BuildSpec { engine: wished, compiler, .. } = spec.build;
-    let plain = BuildSpec { engine: wished, compiler, ..BuildSpec::default() };
+    let BuildSpec { engine: wished, compiler, verify, .. } = spec.build;
+    let plain = BuildSpec { engine: wished, compiler, verify, ..BuildSpec::default() };
     if matches!(engine, Chosen::Dockerfile(_)) && spec.build != plain {
         context.ui.warn("build.compression and build.bytecode are for the layers engine: the Dockerfile decides here");
     }
@@ -182,6 +185,17 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     };
     if args.push {
         prove(&proof, &images, &registry, context).await?;
+    }
+    if let Some(runtime) = &runtime {
+        let trial = Trial {
+            spec: &spec,
+            client: &registry,
+            insecure,
+            lock: None,
+            runtime,
+            wish: Wish::default(),
+        };
+        before_release(context, trial, images.values()).await?;
     }
     let project = context.lock_project()?;
     // What was resolved during the build is not written over with what was built.

@@ -1,0 +1,146 @@
+//! Why nothing is rendered.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use miette::{Diagnostic, NamedSource, SourceSpan};
+use thiserror::Error;
+
+use super::Problem;
+use crate::config::{self, Places};
+use crate::exit::{Classified, Exit};
+
+/// A compose file that cannot be made.
+#[derive(Debug, Error, Diagnostic)]
+pub enum Error {
+    /// config.yaml is not as it must be.
+    #[error("{message}")]
+    #[diagnostic(help("{help}"))]
+    Setting {
+        /// What is wrong, the place included.
+        message: String,
+        /// What to do.
+        help: String,
+        /// The file's text.
+        #[source_code]
+        text: Arc<NamedSource<String>>,
+        /// Where.
+        #[label("here")]
+        span: Option<SourceSpan>,
+        /// What else is wrong.
+        #[related]
+        others: Vec<Error>,
+    },
+    /// The template is wrong, or asks for what is not there.
+    #[error("{file}, line {line}: {message}")]
+    Template {
+        /// The template, or the one it includes.
+        file: String,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        #[help]
+        help: Option<String>,
+        /// Its text.
+        #[source_code]
+        text: Arc<NamedSource<String>>,
+        /// Where.
+        #[label("here")]
+        span: Option<SourceSpan>,
+    },
+    /// What came out is no YAML.
+    #[error("what {template} gives is not YAML{origin}: {message}")]
+    #[diagnostic(help("correct the template; nothing was written"))]
+    NotYaml {
+        /// The template.
+        template: String,
+        /// Which of its lines gave that, in words; empty when that is not known.
+        origin: String,
+        /// What is wrong.
+        message: String,
+        /// What came out.
+        #[source_code]
+        text: Arc<NamedSource<String>>,
+        /// Where.
+        #[label("here")]
+        span: Option<SourceSpan>,
+    },
+    /// config.yaml has a value that JSON does not know.
+    #[error("{file} cannot be read as settings: {message}")]
+    #[diagnostic(help("keys must be text, and values text, numbers, true, false, lists or maps"))]
+    NotSettings {
+        /// The file.
+        file: String,
+        /// Why.
+        message: String,
+    },
+    /// A file that is not YAML.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Config(#[from] config::Error),
+}
+
+impl Error {
+    pub(super) fn setting(file: &str, places: &Places<'_>, problem: &Problem) -> Self {
+        Error::Setting {
+            message: problem.message.clone(),
+            help: problem.help.clone(),
+            text: NamedSource::new(file, places.text().to_owned()).into(),
+            span: problem.range(places).map(SourceSpan::from),
+            others: vec![],
+        }
+    }
+
+    pub(super) fn with(self, more: Vec<Error>) -> Self {
+        match self {
+            Error::Setting { message, help, text, span, .. } => {
+                Error::Setting { message, help, text, span, others: more }
+            }
+            other => other,
+        }
+    }
+
+    pub(super) fn not_yaml<'o>(
+        template: &str,
+        rendered: &str,
+        error: config::Error,
+        origin: impl Fn(usize) -> Option<(&'o str, usize)>,
+    ) -> Self {
+        let (message, span) = match error {
+            config::Error::Refused { message, span, .. } => (message, span),
+            other => (other.to_string(), None),
+        };
+        let message = message.trim_start_matches("not readable as YAML: ").to_owned();
+        let origin = span.and_then(|span: SourceSpan| origin(span.offset()));
+        let origin =
+            origin.map(|(file, line)| format!(" (from {file}, line {line})")).unwrap_or_default();
+        let text = NamedSource::new("what was rendered", rendered.to_owned()).into();
+        Error::NotYaml { template: template.to_owned(), origin, message, text, span }
+    }
+
+    pub(super) fn template(
+        file: &str,
+        text: &str,
+        place: (usize, Option<Range<usize>>),
+        message: String,
+        help: Option<String>,
+    ) -> Self {
+        let (line, range) = place;
+        Error::Template {
+            file: file.to_owned(),
+            line,
+            message,
+            help,
+            text: NamedSource::new(file, text.to_owned()).into(),
+            span: range.map(SourceSpan::from),
+        }
+    }
+}
+
+impl Classified for Error {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}

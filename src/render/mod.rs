@@ -1,0 +1,21 @@
+//! config.yaml and a Jinja2 template → a compose file. Values in, text out: what is wrong with config.yaml is found
+//! before the template is looked at, and what the template gives is read as YAML before anybody writes it.
+mod builds;
+mod check;
+mod compose;
+mod effective;
+mod error;
+mod networks;
+mod problem;
+mod schema;
+mod size;
+mod template;
+
+pub use builds::{Builds, Lock};
+pub use check::check;
+pub use compose::{finish, mounted};
+pub use effective::effective;
+pub use error::Error;
+pub use problem::{Problem, refuse};
+pub use schema::{CONFIG_SCHEMA, conform};
+pub use template::{BUILT_IN, Load, Rendered, Template};

@@ -1,0 +1,47 @@
+//! Something in config.yaml that is not as it should be.
+
+use std::fmt;
+
+use super::Error;
+use crate::config::Places;
+
+/// A mistake, or what may be one, with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The keys from the top of the file to it.
+    pub keys: Vec<String>,
+    /// Whether the key itself is meant, not its value.
+    pub is_key: bool,
+    /// What is wrong, the place included.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl Problem {
+    pub(super) fn new(keys: &[&str], message: impl fmt::Display, help: impl Into<String>) -> Self {
+        let keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
+        let message = format!("{}: {message}", keys.join("."));
+        Problem { keys, is_key: false, message, help: help.into() }
+    }
+
+    /// Where it is: the line, counted from 1.
+    pub fn line(&self, places: &Places<'_>) -> Option<usize> {
+        let at = self.range(places)?.start;
+        Some(places.text()[..at].matches('\n').count() + 1)
+    }
+
+    pub(super) fn range(&self, places: &Places<'_>) -> Option<std::ops::Range<usize>> {
+        if self.is_key { places.of_key(&self.keys) } else { places.of(&self.keys) }
+    }
+}
+
+/// An error with all of these, in the order of the file, each shown at its place; none: nothing is wrong.
+pub fn refuse(file: &str, places: &Places<'_>, mut problems: Vec<Problem>) -> Result<(), Error> {
+    problems.sort_by_key(|problem| problem.range(places).map(|range| range.start));
+    let mut errors = problems.iter().map(|problem| Error::setting(file, places, problem));
+    match errors.next() {
+        None => Ok(()),
+        Some(first) => Err(first.with(errors.collect())),
+    }
+}
