@@ -135,12 +135,14 @@ render_build() {
 
 up() { compose up -d --wait --wait-timeout 300; compose ps >&2; }
 
-# The exit status of `ray status` tells nothing: it is 0 without a cluster.
+# The exit status of `ray status` tells nothing: it is 0 without a cluster, and 1 on a machine that is too busy.
 ray_is_healthy() {
-  local text
-  text=$(docker exec "$NAME-ray-cpu" conda run -n py ray status 2>&1)
-  printf '%s\n' "$text" >&2
-  if ! grep -q "^Active:" <<<"$text" || ! grep -qE "^ 1 node_" <<<"$text"; then fail "no active node"; fi
+  local text='' end=$((SECONDS + 120))
+  until grep -q "^Active:" <<<"$text" && grep -qE "^ 1 node_" <<<"$text"; do
+    if [ $SECONDS -ge $end ]; then say "$text"; docker logs --tail 30 "$NAME-ray-cpu" >&2; fail "no active node"; fi
+    text=$(docker exec "$NAME-ray-cpu" conda run -n py ray status 2>&1) || true
+  done
+  say "$text"
   docker exec "$NAME-health" python /app/health.py --check >&2
 }
 
