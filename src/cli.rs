@@ -410,7 +410,7 @@ pub struct Verify {
         value_name = "CHECK",
         value_delimiter = ',',
         conflicts_with = "supply",
-        hide_possible_values = true
+        
     )]
     pub only: Vec<CheckName>,
     /// The lock they are held against; absent, the one beside each image, else the project's
