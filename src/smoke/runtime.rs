@@ -43,6 +43,8 @@ pub(super) struct Ended {
     pub failure: Option<String>,
     pub stdout: String,
     pub stderr: String,
+    /// It was not waited for any longer.
+    pub is_late: bool,
 }
 
 impl Runtime {
@@ -114,7 +116,12 @@ impl Runtime {
         };
         let Ok(output) = tokio::time::timeout(limit, talk).await else {
             let failure = Some(format!("no answer within {} s", limit.as_secs()));
-            return Ok(Ended { failure, stdout: String::new(), stderr: String::new() });
+            return Ok(Ended {
+                failure,
+                stdout: String::new(),
+                stderr: String::new(),
+                is_late: true,
+            });
         };
         let output = output.map_err(failed)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -124,7 +131,7 @@ impl Runtime {
             Some(last) => last.trim().to_owned(),
             None => format!("it ended with {}, without a word", output.status),
         });
-        Ok(Ended { failure, stdout, stderr })
+        Ok(Ended { failure, stdout, stderr, is_late: false })
     }
 
     /// As [`Runtime::call`] for a question; what it answers, trimmed, or why not.

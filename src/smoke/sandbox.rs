@@ -102,8 +102,8 @@ impl Sandbox {
             ["run", "--rm", "--interactive"].map(str::to_owned).to_vec();
         arguments.extend(self.arguments(&name, image, manner));
         let mut ended = self.runtime.call(&arguments, input, self.limit).await?;
-        if ended.failure.is_some() && ended.stderr.is_empty() {
-            // One that did not end in time is still there, and may say where it hangs.
+        if ended.is_late {
+            // It is still there, and may say where it hangs.
             let container = Container { sandbox: self, name };
             ended.stderr = container.tail().await?;
             container.remove().await?;
