@@ -80,9 +80,8 @@ pub async fn run(
 ) -> Result<Vec<ImageReport>, Error> {
     let sandbox = Sandbox::new(runtime.clone(), TOGETHER, wish.limit);
     let outcome = interrupt::until(all(&sandbox, subjects, wish, ui)).await;
-    let outcome = outcome.unwrap_or(Err(Error::Interrupted));
     let cleared = sandbox.clear().await;
-    let reports = outcome?;
+    let reports = outcome.ok_or(Error::Interrupted)??;
     cleared.map(|()| reports)
 }
 
