@@ -188,6 +188,10 @@ fn an_image_of_buildkit_has_the_groups_that_its_history_installs() {
     };
     let found = weigh(known);
     assert_eq!(found.layers[0].kind, LayerKind::Base);
+    assert_eq!(
+        (found.layers[1].name.as_str(), found.layers[1].kind),
+        ("system", LayerKind::System)
+    );
     assert_eq!((found.layers[2].name.as_str(), found.layers[2].packages.len()), ("ray", 4));
     assert!(
         found.layers[3].name.starts_with("apt-get install") && found.layers[3].name.ends_with('…')
@@ -211,7 +215,8 @@ fn what_is_planned_has_wheels_where_no_layer_was_made() {
     lock.layers.retain(|pin| pin.name != "ray");
     let (manifest, _) = documents(&lock, &[]);
     let base = Manifest { layers: manifest.layers[..1].to_vec(), ..manifest };
-    let images = planned(&lock, &spec, Grounds { runtime: Some(&base), devel: None }).unwrap();
+    let images =
+        planned(&lock, &spec, Grounds { runtime: Some(&base), ..Grounds::default() }).unwrap();
     let of = |name: &str| images[0].layers.iter().find(|layer| layer.name == name).unwrap();
     assert_eq!((of("ray").digest, of("ray").compressed), (None, Some(72_000_000)));
     assert_eq!(of("torch").compressed, Some(555_001_013));
