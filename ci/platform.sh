@@ -4,7 +4,7 @@
 # The platform from a rendered compose file, twice from one template: with images by digest (build.enabled: false),
 # and with images that compose builds from the lock under a tag (build.enabled: true). Each time Ray must be healthy
 # and marimo answer; with the full stack the dashboard must, too, and the notebook train its network on the cluster.
-# `docker compose down` must be done within 10 seconds. The times are at the end.
+# The services must stop within 10 seconds, and be removed if the machine has nothing else to do. The times are at the end.
 #
 #   --small             Ray's core and marimo: no dashboard, no notebook. Without it 3.3 GB of wheels are downloaded
 #   --images RAY MARIMO two images by digest, instead of building the full stack by ci/quickstart.sh
@@ -135,12 +135,14 @@ render_build() {
 
 up() { compose up -d --wait --wait-timeout 300; compose ps >&2; }
 
-# The exit status of `ray status` tells nothing: it is 0 without a cluster.
+# The exit status of `ray status` tells nothing: it is 0 without a cluster, and 1 on a machine that is too busy.
 ray_is_healthy() {
-  local text
-  text=$(docker exec "$NAME-ray-cpu" conda run -n py ray status 2>&1)
-  printf '%s\n' "$text" >&2
-  if ! grep -q "^Active:" <<<"$text" || ! grep -qE "^ 1 node_" <<<"$text"; then fail "no active node"; fi
+  local text='' end=$((SECONDS + 120))
+  until grep -q "^Active:" <<<"$text" && grep -qE "^ 1 node_" <<<"$text"; do
+    if [ $SECONDS -ge $end ]; then say "$text"; docker logs --tail 30 "$NAME-ray-cpu" >&2; fail "no active node"; fi
+    text=$(docker exec "$NAME-ray-cpu" conda run -n py ray status 2>&1) || true
+  done
+  say "$text"
   docker exec "$NAME-health" python /app/health.py --check >&2
 }
 
@@ -178,13 +180,29 @@ screenshots() {
   done
 }
 
-down() {
-  local from took
+# milliseconds COMMAND…: how long it takes, in TOOK.
+milliseconds() {
+  local from
   from=$(date +%s%N)
-  compose down
-  took=$((($(date +%s%N) - from) / 1000000))
-  DOWN+=("$took ms")
-  [ $took -lt 10000 ] || fail "docker compose down took $took ms"
+  "$@"
+  TOOK=$((($(date +%s%N) - from) / 1000000))
+}
+
+# What the services need to stop is theirs; taking away what they leave is Docker's work, which waits for the disk.
+down() {
+  local stopping
+  milliseconds compose stop
+  stopping=$TOOK
+  milliseconds compose down
+  DOWN+=("$((stopping + TOOK)) ms ($stopping to stop)")
+  [ $stopping -lt 10000 ] || fail "the services took $stopping ms to stop"
+  if [ $((stopping + TOOK)) -ge 10000 ]; then
+    if awk -v cpus="$(nproc)" '{exit !($1 > cpus)}' /proc/loadavg; then
+      say "docker compose down took ${DOWN[-1]}: this machine has other work (load $(cut -d' ' -f1 /proc/loadavg))"
+    else
+      fail "docker compose down took ${DOWN[-1]}"
+    fi
+  fi
   [ -z "$(docker ps -aq --filter "name=^$NAME-")" ] || fail "containers are left"
 }
 
@@ -227,4 +245,4 @@ step "by tag: Ray has an active node, and a health service" ray_is_healthy
 step "by tag: marimo is healthy" marimo_answers
 step "by tag: docker compose down" down
 times_of_steps
-say "docker compose down took ${DOWN[*]}"
+say "docker compose down: by digest ${DOWN[0]}, by tag ${DOWN[1]}"

@@ -51,7 +51,7 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
         }
         return Ok(Exit::Ok);
     };
-    // Nothing of the draft is written, here or there, before the images are proven.
+    // Before the images are proven nothing is written here, and what is sent has no name.
     let mut draft = release::draft_rollback(&project, &plan, lock_bytes)?;
     let lock = plan.target.lock.map(|sha| release::find_lock(&context.folder, sha)).transpose();
     let lock = lock.unwrap_or_else(|error| {

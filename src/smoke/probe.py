@@ -47,8 +47,9 @@ def child(work):
         with os.fdopen(write, "w") as pipe:
             try:
                 work(lambda value: print(json.dumps(value), file=pipe, flush=True))
-            except BaseException:
+            except BaseException as error:
                 traceback.print_exc()
+                print(json.dumps({"ended": error_of(error)}), file=pipe, flush=True)
                 status = 1
         sys.stderr.flush()
         os._exit(status)
@@ -58,6 +59,8 @@ def child(work):
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if status < 0:
         return told, f"the process was ended by {signal.Signals(-status).name}"
+    if status and told and "ended" in told[-1]:
+        return told[:-1], told[-1]["ended"]
     return told, None if status == 0 else f"the process ended with {status}"
 
 

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::judge::{self, Check, CheckName, Expected, Facts, ImageReport, Measured};
 use super::probe::{self, Silence};
 use super::sandbox::{Manner, Sandbox};
 use super::{Error, Runtime, cluster, gpu, notebook};
 use crate::digest::Sha256;
+use crate::interrupt;
 use crate::reference::PinnedReference;
 use crate::ui::Ui;
 
@@ -79,29 +79,10 @@ pub async fn run(
     ui: &Ui,
 ) -> Result<Vec<ImageReport>, Error> {
     let sandbox = Sandbox::new(runtime.clone(), TOGETHER, wish.limit);
-    let outcome = tokio::select! {
-        outcome = all(&sandbox, subjects, wish, ui) => outcome,
-        () = interrupted() => Err(Error::Interrupted),
-    };
+    let outcome = interrupt::until(all(&sandbox, subjects, wish, ui)).await;
     let cleared = sandbox.clear().await;
-    let reports = outcome?;
+    let reports = outcome.ok_or(Error::Interrupted)??;
     cleared.map(|()| reports)
-}
-
-/// Until Ctrl-C or a termination signal.
-async fn interrupted() {
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
-    }
 }
 
 async fn all(

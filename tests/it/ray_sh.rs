@@ -162,7 +162,8 @@ fn a_head_that_is_still_starting_is_waited_for_and_the_next_host_is_not_taken() 
     assert!(err.contains(&format!("127.0.0.2:{port}: ")), "{err}");
     assert!(err.contains("(its health service answers)"), "{err}");
 
-    let mut child = node().spawn();
+    let node = node();
+    let mut child = node.spawn();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let line = lines.next().unwrap().unwrap();
     assert!(line.contains("waiting up to 120 s for a head"), "{line}");
