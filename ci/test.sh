@@ -2,7 +2,7 @@
 # ci/test.sh: everything that must hold before a change goes in. From a clean clone, in order of speed:
 # formatting, shell scripts, clippy, documentation, all tests with a real engine and registry, and the
 # chain of ci/quickstart.sh --small, by the built-in engine and by BuildKit, with the images of both
-# started. About 20 minutes on 2 cores the first time.
+# started, and the platform's entrypoints tried in them. About 20 minutes on 2 cores the first time.
 #
 # ENVLOCK_TEST_ENGINE=0 leaves out what needs a Docker engine; the tests that do say that they did not run.
 # The built-in engine's chain runs in any case; only its images are not started then.
@@ -56,7 +56,7 @@ small_stack() {
 # The release's images, although config.yaml was rolled back since.
 small_images() {
   mapfile -t IMAGES < <(release_images "$1" ray-runtime marimo-runtime)
-  "$CI/check-images.sh" "${IMAGES[@]}"
+  "$ENVLOCK" -C "$1" verify "${IMAGES[@]}"
 }
 
 # Without Docker: an attempt to use one would fail.
@@ -64,6 +64,7 @@ small_layers() { DOCKER_HOST=unix:///nowhere small_stack "$FOLDERS/layers"; }
 small_layers_images() {
   own_registry "$FOLDERS/layers"
   small_images "$FOLDERS/layers"
+  "$CI/check-ray-sh.sh" "${IMAGES[@]}"
   end_registry
 }
 

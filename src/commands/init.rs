@@ -12,6 +12,9 @@ use crate::{render, spec};
 /// What the platform needs beside config.yaml: the path in a project, and what is in it. Scripts begin with `#!`.
 const PLATFORM: &[(&str, &str)] = &[
     ("docker/compose.yaml.jinja2", render::BUILT_IN),
+    ("docker/ray.sh", include_str!("../../docker/ray.sh")),
+    ("docker/health.py", include_str!("../../docker/health.py")),
+    ("docker/notebooks/ray_pyg.py", include_str!("../../docker/notebooks/ray_pyg.py")),
     ("config.example.yaml", include_str!("../../config.example.yaml")),
 ];
 

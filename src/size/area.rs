@@ -5,10 +5,8 @@ use super::bytes::short;
 use super::squarify::{Rect, squarify};
 use super::treemap::Node;
 
-/// The width of a character by the font's size; wider than most fonts', so that text stays inside.
-pub(super) const CHARACTER: f64 = 0.6;
 /// Sizes of the text on tiles, pixels; the first that fits is taken.
-const SIZES: [f64; 7] = [24.0, 20.0, 17.0, 15.0, 13.0, 11.5, 10.0];
+const SIZES: [f64; 7] = [21.0, 18.0, 16.0, 14.0, 12.5, 11.0, 10.0];
 /// Space around text.
 const MARGIN: f64 = 6.0;
 /// Fewer characters say nothing.
@@ -70,40 +68,38 @@ fn spread(nodes: &[Node], within: Rect, tiles: &mut Vec<Tile>) {
     }
 }
 
-/// The biggest text that fits, along the tile first; cut where nothing else does.
+/// The biggest text that fits: along the tile, where it is tall and narrow down it; cut where nothing fits.
 fn text(name: &str, bytes: u64, rect: Rect) -> Option<Text> {
-    let below = short(bytes);
-    for size in SIZES {
-        for turned in [false, true] {
-            let (length, depth) =
-                if turned { (rect.height, rect.width) } else { (rect.width, rect.height) };
-            if wide(name, size) > length - 2.0 * MARGIN || size * 1.2 + MARGIN > depth {
-                continue;
-            }
-            let room = depth >= size * 1.2 + small(size) * 1.3 + 2.0 * MARGIN;
-            let room = room && wide(&below, small(size)) <= length - 2.0 * MARGIN;
-            let bytes = room.then(|| below.clone());
-            return Some(Text { name: name.to_owned(), bytes, size, turned });
-        }
+    let directions = if rect.height > rect.width { &[false, true][..] } else { &[false] };
+    for turned in directions.iter().copied() {
+        let (length, depth) = sides(rect, turned);
+        let fits = |size: &&f64| {
+            wide(name, **size) <= length - 2.0 * MARGIN && **size * 1.2 + MARGIN <= depth
+        };
+        let Some(size) = SIZES.iter().find(fits).copied() else { continue };
+        let below = short(bytes);
+        let room = depth >= size * 1.2 + small(size) * 1.3 + 2.0 * MARGIN
+            && wide(&below, small(size)) <= length - 2.0 * MARGIN;
+        return Some(Text { name: name.to_owned(), bytes: room.then_some(below), size, turned });
     }
     let size = SIZES[SIZES.len() - 1];
-    let turned = rect.height > rect.width;
-    let (length, depth) =
-        if turned { (rect.height, rect.width) } else { (rect.width, rect.height) };
+    let turned = rect.height > 2.0 * rect.width;
+    let (length, depth) = sides(rect, turned);
     let mut cut = String::new();
     for character in name.chars() {
-        if wide(&cut, size) + 2.0 * CHARACTER * size > length - MARGIN {
+        if wide(&cut, size) + 2.0 * size > length - MARGIN {
             break;
         }
         cut.push(character);
     }
+    let cut = cut.trim_end_matches(['-', '_', '.']);
     let fits = cut.chars().count() >= FEWEST && size * 1.2 <= depth;
-    fits.then(|| Text {
-        name: format!("{}…", cut.trim_end_matches(['-', '_', '.'])),
-        bytes: None,
-        size,
-        turned,
-    })
+    fits.then(|| Text { name: format!("{cut}…"), bytes: None, size, turned })
+}
+
+/// How long and how deep text on a tile may be.
+fn sides(rect: Rect, turned: bool) -> (f64, f64) {
+    if turned { (rect.height, rect.width) } else { (rect.width, rect.height) }
 }
 
 /// The size of the second line.
@@ -111,10 +107,16 @@ pub(super) fn small(size: f64) -> f64 {
     (size * 0.75).max(10.0)
 }
 
-/// How wide text is at most, pixels.
+/// How wide text is at most, pixels: by DejaVu Sans, the widest of the fonts that are asked for.
 pub(super) fn wide(text: &str, size: f64) -> f64 {
-    let ems: f64 = text.chars().map(|c| if c.is_ascii() { CHARACTER } else { 1.0 }).sum();
-    ems * size
+    let em = |character: char| match character {
+        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | '\'' | '|' | '!' | ' ' => 0.35,
+        'f' | 't' | 'r' | '-' | '/' | '(' | ')' => 0.45,
+        'm' | 'w' | 'M' | 'W' | '%' | '@' => 1.0,
+        character if character.is_ascii() => 0.66,
+        _ => 1.0,
+    };
+    text.chars().map(em).sum::<f64>() * size
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ fn tenths(bytes: u64, unit: u64, name: &str) -> String {
 }
 
 /// `3374` → `3,374`.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -68,6 +68,7 @@ mod tests {
             "3.37 GB",
         ];
         assert_eq!(shown, expected);
+        assert_eq!(grouped(34_383), "34,383");
         assert_eq!(megabytes(3_374_451_031), "3,374.5 MB");
         assert_eq!(megabytes(1_234_567_800_000), "1,234,567.8 MB");
         assert_eq!([change(5, 5), change(0, 5), change(2_000, 0)], ["±0", "+5 B", "−2.0 kB"]);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::bytes::{change, megabytes, share};
+use super::bytes::{change, share, short};
 use super::svg::{drawing, escaped, style};
 use super::{Changes, ImageSize, Measure, PackageSize, Report, Sum};
 
@@ -70,14 +70,14 @@ pub fn html(report: &Report, measure: Measure) -> String {
 
 fn sum(sum: Sum, word: &str) -> String {
     match sum.unknown_layers {
-        0 => format!("{} {word}", megabytes(sum.bytes)),
-        1 => format!("{} {word} and a layer that is not known", megabytes(sum.bytes)),
-        count => format!("{} {word} and {count} layers that are not known", megabytes(sum.bytes)),
+        0 => format!("{} {word}", short(sum.bytes)),
+        1 => format!("{} {word} and a layer that is not known", short(sum.bytes)),
+        count => format!("{} {word} and {count} layers that are not known", short(sum.bytes)),
     }
 }
 
 fn known(bytes: Option<u64>) -> String {
-    bytes.map_or_else(|| "unknown".to_owned(), megabytes)
+    bytes.map_or_else(|| "unknown".to_owned(), short)
 }
 
 fn layers(image: &ImageSize) -> String {

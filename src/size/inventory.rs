@@ -28,7 +28,7 @@ pub fn inventory(layer: impl Read) -> io::Result<Inventory> {
     let (mut files, mut records) = (Vec::new(), BTreeMap::new());
     for entry in tar::Archive::new(&mut tar).entries()? {
         let mut entry = entry?;
-        if !entry.header().entry_type().is_file() {
+        if entry.header().entry_type() != tar::EntryType::Regular {
             continue;
         }
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();

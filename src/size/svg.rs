@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::area::{CHARACTER, Region, Text, place, small, wide};
+use super::area::{Region, Text, place, small, wide};
 use super::bytes::{share, short};
 use super::shared::union;
 use super::squarify::Rect;
@@ -245,16 +245,14 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 fn wrapped(text: &str, size: f64, width: f64) -> Vec<String> {
-    let most = width / (CHARACTER * size);
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let last = lines.len() - 1;
-        let long = wide(&lines[last], 1.0) + wide(word, 1.0);
-        if !lines[last].is_empty() && long / CHARACTER + 1.0 > most {
-            lines.push(word.to_owned());
-        } else {
-            let space = if lines[last].is_empty() { "" } else { " " };
-            lines[last] += &format!("{space}{word}");
+        let space = if lines[last].is_empty() { "" } else { " " };
+        let longer = format!("{}{space}{word}", lines[last]);
+        match space.is_empty() || wide(&longer, size) <= width {
+            true => lines[last] = longer,
+            false => lines.push(word.to_owned()),
         }
     }
     lines
@@ -292,5 +290,6 @@ mod tests {
         assert_eq!(escaped("a<b> & \"c\"\u{1}\n"), "a&lt;b&gt; &amp; &quot;c&quot;\u{fffd} ");
         assert_eq!([at(1.0), at(0.126), at(-0.5), at(100.0)], ["1", "0.13", "-0.5", "100"]);
         assert_eq!(wrapped("one two three", 10.0, 50.0), ["one two", "three"]);
+        assert_eq!(wrapped("incomprehensible", 10.0, 50.0), ["incomprehensible"]);
     }
 }

@@ -1,8 +1,13 @@
 //! The report for a terminal.
 
-use super::bytes::{change, share, short};
+use super::bytes::{change, grouped, share, short};
 use super::shared::has;
-use super::{Changes, Files, ImageSize, LayerSize, Measure, PackageSize, Report, Shared, Sum};
+use super::{
+    Changes, Copy, Files, ImageSize, LayerSize, Measure, PackageSize, Report, Shared, Sum,
+};
+
+/// Copies of one file that are named.
+const COPIES: usize = 3;
 
 /// The report as text: a tree for each image. Of each layer, and of each list, the `top` biggest; shares by `measure`.
 pub fn text(report: &Report, measure: Measure, top: usize) -> String {
@@ -193,31 +198,45 @@ fn listed(title: &str, rows: &[[String; 3]], top: usize) -> String {
 }
 
 fn inside(files: &Files, top: usize) -> String {
-    let mut text = format!("files of {}: {}, {}\n\n", files.name, files.count, short(files.bytes));
+    let count = grouped(files.count as u64);
+    let mut text = format!("files of {}: {count}, {}\n\n", files.name, short(files.bytes));
     text += &format!("  {:>10}  {:>7}  {:>7}\n", "BYTES", "SHARE", "FILES");
     for kind in &files.kinds {
         let (bytes, part) = (short(kind.bytes), share(kind.bytes, files.bytes));
-        text += &format!("  {bytes:>10}  {part:>7}  {:>7}  {}\n", kind.files, kind.kind.words());
+        let count = grouped(kind.files as u64);
+        text += &format!("  {bytes:>10}  {part:>7}  {count:>7}  {}\n", kind.kind.words());
     }
-    text +=
-        &format!("\n  the same file more than once: {} could be saved\n", short(files.repeated));
+    let (repeated, part) = (short(files.repeated), share(files.repeated, files.bytes));
+    text += &format!("\n  the same file more than once: {repeated} too much, {part}\n");
     for same in files.duplicates.iter().take(top) {
         let bytes = short(same.bytes * (same.copies.len() as u64 - 1));
-        let copies: Vec<_> = same.copies.iter().map(|copy| copy.path.as_str()).collect();
+        let mut copies: Vec<_> = same.copies.iter().map(|copy| shown(&copy.path)).collect();
+        if copies.len() > COPIES + 1 {
+            let rest = copies.split_off(COPIES).len();
+            copies.push(format!("and {rest} more"));
+        }
         text += &format!("  {bytes:>10}  {}\n", copies.join("\n              "));
     }
     text += &more(files.duplicates.len(), top);
     text += "\n  one library from several packages\n";
     for library in files.libraries.iter().take(top) {
-        let copies: Vec<_> = library
-            .copies
-            .iter()
-            .map(|copy| format!("{} {}", copy.package.as_deref().unwrap_or("-"), short(copy.bytes)))
-            .collect();
-        text +=
-            &format!("  {:>10}  {}: {}\n", short(library.bytes), library.name, copies.join(", "));
+        let copy = |copy: &Copy| {
+            let whose = copy.package.as_deref().unwrap_or("no package");
+            format!("{whose} {}", short(copy.bytes))
+        };
+        let copies: Vec<_> = library.copies.iter().map(copy).collect();
+        let bytes = short(library.bytes);
+        text += &format!("  {bytes:>10}  {}: {}\n", library.name, copies.join(", "));
     }
     text + &more(files.libraries.len(), top)
+}
+
+/// A path without what all packages' paths begin with.
+fn shown(path: &str) -> String {
+    match path.split_once("/site-packages/") {
+        Some((_, rest)) => format!("…/{rest}"),
+        None => format!("/{path}"),
+    }
 }
 
 fn more(count: usize, top: usize) -> String {

@@ -12,7 +12,7 @@ use crate::support::workshop::{Workshop, images, pull};
 use crate::support::{Envlock, Run};
 
 fn sized(envlock: &Envlock, arguments: &[&str]) -> Value {
-    result("size", &envlock.run([&["size", "--json"], arguments].concat()).exits(0))
+    result("size", &envlock.run([&["size", "--json"][..], arguments].concat()).exits(0))
 }
 
 /// Bytes by the names of an image's layers.
