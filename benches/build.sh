@@ -30,7 +30,7 @@ rm -f "$HERE"/*.used   # the figures are those of this run
 
 built() { [ -x "$ENVLOCK" ] || (cd "$ROOT" && cargo build --release --locked --bin envlock); }
 
-# project FOLDER MARIMO: the full stack, as far as PyPI has it.
+# project FOLDER MARIMO: the stack with this marimo.
 project() {
   mkdir -p "$1"
   cat >"$1/envlock.toml" <<T
@@ -41,15 +41,7 @@ runtime = "$BASE"
 devel = "$BASE"
 [groups.python]
 packages = ["pip"]
-[groups.torch]
-packages = ["torch", "torchvision"]
-index = ["pypi"]
-[groups.pyg]
-packages = ["torch_geometric"]
-[groups.ray]
-packages = ["ray[default,data,train,tune,serve,client]", "pyzmq"]
-[groups.marimo]
-packages = ["$2"]
+$(sed "s/\"marimo\"/\"$2\"/" "$ROOT/benches/stack.toml")
 T
 }
 
@@ -262,5 +254,5 @@ for case in $CASES; do
     *) fail "no case is called $case" ;;
   esac
 done
-step "the images, for ci/check-images.sh" images
+step "the images, for envlock verify" images
 step "the figures" table

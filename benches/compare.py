@@ -24,16 +24,9 @@ runtime = "{registry}/base:v1"
 devel = "{registry}/base:v1"
 [groups.python]
 packages = ["pip"]
-[groups.torch]
-packages = ["torch==2.14.1", "torchvision==0.29.1"]
-index = ["pypi"]
-[groups.pyg]
-packages = ["torch_geometric"]
-[groups.ray]
-packages = ["ray[default,data,train,tune,serve,client]", "pyzmq"]
-[groups.marimo]
-packages = ["marimo"]
 """
+STACK = open(os.path.join(os.path.dirname(__file__), "stack.toml")).read()
+SPEC += STACK.replace('"torch", "torchvision"', '"torch==2.14.1", "torchvision==0.29.1"')
 
 if sys.argv[1:] == ["wishes"]:
     sys.exit(print("\n".join(WISHES)))

@@ -13,19 +13,7 @@ use envlock::solve::{Catalog, Problem, solve};
 use envlock::spec::{self, GlibcVersion};
 use pep508_rs::PackageName;
 
-const SPEC: &str = r#"
-[python]
-version = "3.14.2"
-[groups.torch]
-packages = ["torch", "torchvision"]
-index = ["pypi"]
-[groups.pyg]
-packages = ["torch_geometric"]
-[groups.ray]
-packages = ["ray[default,data,train,tune,serve,client]", "pyzmq"]
-[groups.marimo]
-packages = ["marimo"]
-"#;
+const SPEC: &str = concat!("[python]\nversion = \"3.14.2\"\n", include_str!("stack.toml"));
 
 struct Recorded {
     projects: HashMap<PackageName, Arc<Project>>,

@@ -37,8 +37,8 @@ print(f"{sys.argv[1]}: {len(layers)} layers, {size:.2f} GB compressed")' "${imag
 # quickstart ends its registry with itself; Docker pulls from it now.
 registry() {
   need_engine
-  if [ ${#OPTIONS[@]} -gt 0 ]; then return; fi
   ENVLOCK=${ENVLOCK:-${CARGO_TARGET_DIR:-$ROOT/target}/release/envlock}
+  if [ ${#OPTIONS[@]} -gt 0 ]; then return; fi
   own_registry "$FOLDER"
 }
 
@@ -46,5 +46,5 @@ step "resolve, build --push, rollback" "$CI/quickstart.sh" "${OPTIONS[@]}" --fol
 step "a Docker to run them" registry
 mapfile -t IMAGES < <(release_images "$FOLDER" ray-runtime marimo-runtime)
 step "figures" figures "${IMAGES[@]}"
-step "the images run" "$CI/check-images.sh" "${IMAGES[@]}"
+step "the images run" "$ENVLOCK" -C "$FOLDER" verify "${IMAGES[@]}"
 times_of_steps

@@ -56,7 +56,7 @@ small_stack() {
 # The release's images, although config.yaml was rolled back since.
 small_images() {
   mapfile -t IMAGES < <(release_images "$1" ray-runtime marimo-runtime)
-  "$CI/check-images.sh" "${IMAGES[@]}"
+  "$ENVLOCK" -C "$1" verify "${IMAGES[@]}"
 }
 
 # Without Docker: an attempt to use one would fail.

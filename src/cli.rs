@@ -1,7 +1,7 @@
 //! The command line. One struct a command; `commands/` has a file of the same name for each.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
@@ -11,6 +11,8 @@ use pep508_rs::PackageName;
 use crate::cuda::{CudaTag, DriverVersion};
 use crate::release::Wanted;
 use crate::size::Measure;
+use crate::smoke::Choice;
+use crate::smoke::judge::CheckName;
 use crate::spec::{EngineChoice, ImageName, IndexOverride, ProfileName, PythonRequest};
 
 const AFTER_HELP: &str = "\
@@ -81,7 +83,7 @@ pub enum Command {
     Inspect(Inspect),
     /// What images weigh: layers, packages, what they share and what changed
     Size(Size),
-    /// Hold lock, layers, bill of materials, provenance and signatures of images against each other
+    /// Run images in containers and hold them against their lock; with --supply, what lies beside them
     Verify(Verify),
     /// Remove releases that are older than the kept ones and in no role
     Prune(Prune),
@@ -164,6 +166,12 @@ pub struct Build {
     /// Plain http to a registry that is not on loopback
     #[arg(long)]
     pub insecure: bool,
+    /// Run the images once they are pushed, as `envlock verify` does; one that does not hold is not released
+    #[arg(long, requires = "push", conflicts_with_all = ["no_verify", "dry_run"])]
+    pub verify: bool,
+    /// Release them without that, whatever `verify` under `[build]` says
+    #[arg(long)]
+    pub no_verify: bool,
     /// Push without touching config.yaml or the release record
     #[arg(long, requires = "push")]
     pub no_config: bool,
@@ -389,9 +397,40 @@ pub struct Verify {
     /// As for inspect; the images of the last release when none is named
     #[arg(value_name = "IMAGE")]
     pub images: Vec<String>,
-    /// Check where they came from, without starting them
-    #[arg(long, required = true)]
+    /// Check where they came from instead, without starting them
+    #[arg(long)]
     pub supply: bool,
+    /// With --supply: download every layer and hash it; without, the registry is only asked for them
+    #[arg(long, requires = "supply")]
+    pub deep: bool,
+    /// Only these checks, by their names in the table (repeatable, or with commas)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "CHECK",
+        value_delimiter = ',',
+        conflicts_with = "supply",
+        hide_possible_values = true
+    )]
+    pub only: Vec<CheckName>,
+    /// The lock they are held against; absent, the one beside each image, else the project's
+    #[arg(long, value_name = "FILE", conflicts_with = "supply")]
+    pub lock: Option<Utf8PathBuf>,
+    /// What runs them: docker, podman, or the first that answers
+    #[arg(
+        long,
+        value_enum,
+        value_name = "PROGRAM",
+        default_value = "auto",
+        conflicts_with = "supply"
+    )]
+    pub runtime: Choice,
+    /// How long a check may take
+    #[arg(long, value_name = "SECONDS", default_value = "300", conflicts_with = "supply")]
+    pub timeout: NonZeroU64,
+    /// Also write the results as JUnit XML
+    #[arg(long, value_name = "FILE", conflicts_with = "supply")]
+    pub junit: Option<Utf8PathBuf>,
     /// Plain http to a registry that is not on loopback
     #[arg(long)]
     pub insecure: bool,

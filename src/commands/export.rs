@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use jiff::Timestamp;
 use pep508_rs::PackageName;
 use serde_json::json;
 
-use super::Context;
+use super::{Context, source_date::source_date};
 use crate::cli::{Export, ExportFormat};
 use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit, Failure};
@@ -102,12 +101,4 @@ fn beside_pypi(lock: &Lock, spec: &Spec) -> BTreeSet<Page> {
         }
     }
     found
-}
-
-/// SOURCE_DATE_EPOCH, when it is set.
-fn source_date() -> Result<Option<Timestamp>, Failure> {
-    let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
-    let time = text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    let message = || format!("SOURCE_DATE_EPOCH={text} is not a number of seconds since 1970");
-    time.map(Some).ok_or_else(|| Failure::message(Exit::Usage, message()))
 }

@@ -29,17 +29,21 @@ fn places(
         places.extend(spec.images.iter().map(|image| destination.repository(&image.name)));
     }
     if registry.is_none() {
-        let values = role_values(context, spec);
+        let values = role_values(context, spec)?;
         let pinned = values.iter().filter_map(|value| value.parse::<PinnedReference>().ok());
         places.extend(pinned.map(|image| Repository::of(&image)));
     }
     Ok(places)
 }
 
-fn role_values(context: &Context, spec: &Spec) -> Vec<String> {
-    let files = release::config_files(&context.folder, &spec.config).unwrap_or_default();
-    let roles = config::current(&files, &spec.config).unwrap_or_default();
-    roles.into_iter().filter_map(|role| role.value).collect()
+/// What the roles hold; none where a file of theirs is not there.
+fn role_values(context: &Context, spec: &Spec) -> Result<Vec<String>, Failure> {
+    let files = match release::config_files(&context.folder, &spec.config) {
+        Err(error) if error.is_absence() => return Ok(vec![]),
+        files => files?,
+    };
+    let roles = config::current(&files, &spec.config)?;
+    Ok(roles.into_iter().filter_map(|role| role.value).collect())
 }
 
 /// Every digest that a file with roles names, wherever in it. Errors: a file that is there and cannot be read; what it

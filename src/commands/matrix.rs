@@ -11,7 +11,7 @@ use crate::cli;
 use crate::cuda::CudaTag;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::index::Trust;
-use crate::lock::Lock;
+use crate::lock::{self, Lock};
 use crate::matrix::{self, Matrix, Table};
 use crate::solve::solve;
 use crate::spec::{GlibcVersion, Overrides, PythonRequest, Spec};
@@ -27,8 +27,10 @@ pub async fn run(args: cli::Matrix, context: &Context) -> CommandResult {
     if let Some(cuda) = args.cuda {
         of_cuda(&mut spec, cuda);
     }
-    let lock =
-        context.read_lock(&context.lock_name(args.lock.as_deref())).ok().map(|(lock, _)| lock);
+    let lock = match context.read_lock(&context.lock_name(args.lock.as_deref())) {
+        Err(lock::Error::Missing { .. }) => None,
+        lock => Some(lock?.0),
+    };
     let glibc = glibc(&spec, lock.as_ref())?;
     let pythons = match args.python.is_empty() {
         true => vec![spec.python.version.clone()],

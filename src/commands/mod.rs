@@ -23,6 +23,7 @@ mod run;
 pub mod schema;
 pub mod serve;
 pub mod size;
+mod source_date;
 pub mod status;
 mod summary;
 pub mod verify;

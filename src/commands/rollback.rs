@@ -34,14 +34,15 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
     }
     let places = plan.target.images.values().map(crate::reference::PinnedReference::registry);
     let _serving = embedded::hold_for(context, places).await?;
-    for warning in release::prove(&registry, &plan).await? {
-        context.ui.warn(warning);
-    }
     let Some(project) = project else {
+        tell(release::prove(&registry, &plan).await?, context);
         let mut diff = release::preview_rollback(&context.folder, &plan)?;
         if let Some(after) = &lock_bytes {
             let name = release::lock_file_of(after);
-            let before = fs_err::read(context.path(&name)).unwrap_or_default();
+            let before = match release::read_config(&context.folder, &name) {
+                Err(error) if error.is_absence() => vec![],
+                before => before?,
+            };
             diff += &unified(name.as_str(), &before, after);
         }
         report(context, &plan, &Published { record: None, diff }, true);
@@ -50,12 +51,26 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
         }
         return Ok(Exit::Ok);
     };
+    // Nothing of the draft is written, here or there, before the images are proven.
     let mut draft = release::draft_rollback(&project, &plan, lock_bytes)?;
-    let lock = plan.target.lock.and_then(|sha| release::find_lock(&context.folder, sha).ok());
-    let images = plan.target.images.keys().cloned().collect();
+    let lock = plan.target.lock.map(|sha| release::find_lock(&context.folder, sha)).transpose();
+    let lock = lock.unwrap_or_else(|error| {
+        context.ui.warn(format!("the registry's record of this rollback is without it: {error}"));
+        None
+    });
+    let (lock, images) = (lock.as_deref(), plan.target.images.keys().cloned().collect());
+    // Who may only read can still be told whether the images are there.
+    let writing = registry.apart();
+    let ahead = keep::ahead(&writing, &draft, lock, &images);
+    let (proven, ahead) = tokio::join!(release::prove(&registry, &plan), ahead);
+    tell(proven?, context);
     // The way back must not depend on what the registry takes.
-    match keep::announce(&registry, &mut draft, lock.as_deref(), &images).await {
-        Ok(warnings) => warnings.iter().for_each(|warning| context.ui.warn(warning)),
+    let announced = match ahead {
+        Ok(ahead) => keep::announce(&writing, &mut draft, lock, &images, ahead).await,
+        Err(error) => Err(error),
+    };
+    match announced {
+        Ok(warnings) => tell(warnings, context),
         Err(error) => {
             context.ui.warn(format!("the registry has no record of this rollback: {error}"))
         }
@@ -70,6 +85,10 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
         after::run(context, command, plan.target.release).await?;
     }
     Ok(Exit::Ok)
+}
+
+fn tell(warnings: Vec<String>, context: &Context) {
+    warnings.iter().for_each(|warning| context.ui.warn(warning));
 }
 
 /// The history from the registry, on disk unless nothing is to be written.

@@ -141,7 +141,10 @@ fn render(report: &Report, main: &Utf8Path, lock: &Utf8Path) -> String {
         if role.drift {
             notes.push("changed by hand".to_owned());
         }
-        notes.extend(role.builds.iter().map(|path| format!("{path} is true")));
+        notes.extend(role.builds.iter().map(|path| match path.key() {
+            "enabled" => format!("{path} is true"),
+            _ => format!("{path} builds it too: `docker compose build` cannot name it by digest"),
+        }));
         notes.extend(role.in_registry.as_ref().map(|found| match found {
             Presence::There => "in the registry".to_owned(),
             Presence::Gone => "NOT in the registry".to_owned(),

@@ -25,7 +25,8 @@ pub struct Role {
     pub image: ImageName,
     /// What is there: a reference, or nothing.
     pub value: Option<String>,
-    /// Where a service with this image says whether it is built, and whether it is.
+    /// Where a service with this image says whether it is built, and whether it is. A compose file has no switch: its
+    /// `build` alone says so.
     pub builds: BTreeMap<ConfigPath, bool>,
 }
 
@@ -37,7 +38,19 @@ struct Service {
     role: ConfigPath,
     image: ImageName,
     build: Option<(ConfigPath, bool)>,
+    /// A `build` as compose files have it, without a switch.
+    composed: Option<ConfigPath>,
 }
+
+impl Role {
+    /// What of a compose file builds an image in this place all the same: `docker compose build` and `up --build` refuse
+    /// to give it a digest for a name.
+    pub fn composed(&self) -> impl Iterator<Item = &ConfigPath> {
+        self.builds.keys().filter(|path| path.key() == BUILD)
+    }
+}
+
+const BUILD: &str = "build";
 
 /// The roles of these files, by file and path.
 /// Errors: [`Error`] when one cannot be read, or a role of the spec is no path in it.
@@ -53,15 +66,17 @@ pub fn current(files: &Files, spec: &ConfigSpec) -> Result<Vec<Role>, Error> {
     Ok(roles.into_values().collect())
 }
 
-type Build = Option<(ConfigPath, bool)>;
+type Builds = Vec<(ConfigPath, bool)>;
 
-fn roles_in(file: &Utf8Path, text: &[u8], spec: &ConfigSpec) -> Result<Vec<(Role, Build)>, Error> {
+fn roles_in(file: &Utf8Path, text: &[u8], spec: &ConfigSpec) -> Result<Vec<(Role, Builds)>, Error> {
     let document = Document::parse(text)?;
     let services = services(&document, file, spec)?.into_iter().map(|service| {
         let value = document.find(&service.role)?.and_then(Scalar::from_value);
         let value = value.as_ref().and_then(Scalar::as_str).map(str::to_owned);
         let (file, path, image) = (file.to_owned(), service.role, service.image);
-        Ok((Role { file, path, image, value, builds: BTreeMap::new() }, service.build))
+        let composed = service.composed.map(|path| (path, true));
+        let builds = service.build.into_iter().chain(composed).collect();
+        Ok((Role { file, path, image, value, builds: BTreeMap::new() }, builds))
     });
     services.collect()
 }
@@ -151,12 +166,19 @@ fn services(
 }
 
 fn service(document: &Document<'_>, role: ConfigPath, image: &ImageName) -> Result<Service, Error> {
-    let mut build = None;
+    let (mut build, mut composed) = (None, None);
     if let Some(service) = role.parent() {
-        let path = service.join("build").join("enabled");
+        let path = service.join(BUILD).join("enabled");
         build = document.find(&path)?.and_then(Scalar::from_value).map(|on| (path, on.is_true()));
+        // `services.NAME.image`: a compose file has its services there and nowhere else.
+        if build.is_none()
+            && matches!(role.keys(), [top, _, image] if top == "services" && image == "image")
+        {
+            let path = service.join(BUILD);
+            composed = document.find(&path)?.filter(|value| !value.is_null()).map(|_| path);
+        }
     }
-    Ok(Service { role, image: image.clone(), build })
+    Ok(Service { role, image: image.clone(), build, composed })
 }
 
 /// The services of the platform's own schema that are in the file.
@@ -174,16 +196,18 @@ fn platform(value: &Value) -> Vec<Service> {
         let own = kind.join("image");
         let role = if is_there(&own) || !inherits { own } else { shared.clone() };
         let build = if is_there(&kind.join("build")) { kind } else { &ray };
-        found.push(Service { role, image: image("ray-runtime"), build: build_of(value, build) });
+        let build = build_of(value, build);
+        found.push(Service { role, image: image("ray-runtime"), build, composed: None });
     }
     if kinds.is_empty() && is_there(&ray) {
         let build = build_of(value, &ray);
-        found.push(Service { role: shared, image: image("ray-runtime"), build });
+        found.push(Service { role: shared, image: image("ray-runtime"), build, composed: None });
     }
     let marimo = path("services.marimo");
     if is_there(&marimo) {
         let build = build_of(value, &marimo);
-        found.push(Service { role: marimo.join("image"), image: image("marimo-runtime"), build });
+        let (role, image) = (marimo.join("image"), image("marimo-runtime"));
+        found.push(Service { role, image, build, composed: None });
     }
     found
 }
@@ -299,6 +323,30 @@ mod tests {
         assert_eq!(roles.len(), 3);
         assert_eq!(roles[1].value.as_deref(), Some("cslr-exp-platform:ray-runtime"));
         assert_eq!(roles[1].builds.values().collect::<Vec<_>>(), [&true]);
+    }
+
+    #[test]
+    fn a_compose_service_that_is_built_beside_its_image_is_told_and_left_alone() {
+        let place = |path: &str| TargetPlace {
+            file: "compose.yaml".into(),
+            path: path.parse().unwrap(),
+            image: "ray-runtime".parse().unwrap(),
+        };
+        let paths = ["services.a.image", "services.b.image", "services.c.image", "x.d.image"];
+        let spec = ConfigSpec { targets: paths.map(place).to_vec(), ..spec(&[]) };
+        let compose = "services:\n  a: {image: x, build: .}\n  b: {image: x, build: {context: .}}\n  \
+                       c: {image: x, build: {enabled: true}}\nx:\n  d: {image: x, build: .}\n";
+        let files = Files::from([("compose.yaml".into(), compose.as_bytes().to_vec())]);
+        let roles = current(&files, &spec).unwrap();
+        let composed: Vec<_> =
+            roles.iter().flat_map(Role::composed).map(|p| p.to_string()).collect();
+        assert_eq!(composed, ["services.a.build", "services.b.build"]);
+        let edits = plan(&files, &spec, &images(&["ray-runtime"])).unwrap();
+        let edited: Vec<_> = edits.values().flatten().map(|edit| edit.path.to_string()).collect();
+        let mut expected = paths.map(str::to_owned).to_vec();
+        expected.push("services.c.build.enabled".to_owned());
+        expected.sort();
+        assert_eq!(edited, expected);
     }
 
     #[test]

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::Error;
 use super::progress::Progress;
 use crate::digest::Digest;
+use crate::interrupt;
 use crate::ui::{Ui, Unit};
 
 /// How long a build may take to end by itself once it was interrupted.
@@ -81,18 +81,15 @@ impl Buildx {
         let mut child = command.spawn().map_err(Error::file("starting", "docker"))?;
         let mut progress = Progress::default();
         let text = file.to_string();
-        tokio::select! {
-            ended = follow(&mut child, &text, &mut progress, ui) => {
-                if !ended.map_err(Error::file("running", "docker buildx bake"))? {
-                    return Err(progress.failure());
-                }
-            }
-            () = interrupted() => {
-                // On a terminal the child got the signal too and ends by itself.
-                let _ = tokio::time::timeout(PATIENCE, child.wait()).await;
-                let _ = child.kill().await;
-                return Err(Error::Interrupted);
-            }
+        let ended = interrupt::until(follow(&mut child, &text, &mut progress, ui)).await;
+        let Some(ended) = ended else {
+            // On a terminal the child got the signal too and ends by itself.
+            let _ = tokio::time::timeout(PATIENCE, child.wait()).await;
+            let _ = child.kill().await;
+            return Err(Error::Interrupted);
+        };
+        if !ended.map_err(Error::file("running", "docker buildx bake"))? {
+            return Err(progress.failure());
         }
         let text = fs_err::read_to_string(&report).map_err(Error::file("reading", &report))?;
         let _ = fs_err::remove_file(&report);
@@ -127,22 +124,6 @@ async fn follow(
     }
     bar.finish();
     Ok(child.wait().await?.success())
-}
-
-/// Until Ctrl-C or a termination signal.
-async fn interrupted() {
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
-    }
 }
 
 /// The digests in the report of `bake --metadata-file`, one for each target of `file`.

@@ -77,7 +77,11 @@ pub enum Error {
         image: String,
     },
     /// Ctrl-C, or a termination signal.
-    #[error("interrupted: the build was stopped, nothing was published")]
+    #[error("interrupted: the build was stopped, no file was changed")]
+    #[diagnostic(help(
+        "what was downloaded, made and sent so far is kept, in the store and without a name in the registry: the same \
+         command goes on from there"
+    ))]
     Interrupted,
     /// A file of the build.
     #[error("{action} {path}")]

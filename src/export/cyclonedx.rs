@@ -5,24 +5,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::digest::{Digest, Sha256};
+use super::Origin;
+use crate::digest::Sha256;
 use crate::lock::{BasePin, Lock, Package, PythonPin};
-use crate::reference::{self, PinnedReference};
+use crate::reference;
 use crate::spec::GroupName;
 
 /// What the bill of a lock is of.
 const ROOT: &str = "env.lock";
-
-/// An image whose bill is wanted.
-#[derive(Debug, Clone, Copy)]
-pub struct BillOf<'a> {
-    /// The image.
-    pub image: &'a PinnedReference,
-    /// The groups it is made of, those of the images it continues included.
-    pub groups: &'a [GroupName],
-    /// The digest of its base image.
-    pub base: Digest,
-}
 
 /// The lock as a bill of materials. The same lock gives the same bytes; `time` is in it when given.
 pub fn cyclonedx(lock: &Lock, lock_sha256: Sha256, time: Option<Timestamp>) -> String {
@@ -39,14 +29,15 @@ pub fn cyclonedx(lock: &Lock, lock_sha256: Sha256, time: Option<Timestamp>) -> S
 }
 
 /// What of the lock is in one image, as a bill of materials of that image. The same image gives the same bytes.
-pub fn cyclonedx_of_image(lock: &Lock, lock_sha256: Sha256, of: BillOf) -> String {
+pub fn cyclonedx_of_image(of: Origin) -> String {
+    let lock = of.lock;
     let packages = lock.packages.iter().filter(|package| of.groups.contains(&package.group));
     let inside = Lock { packages: packages.cloned().collect(), ..lock.clone() };
     let digest = of.image.digest();
     let mut properties = properties(lock);
     let groups: Vec<_> = of.groups.iter().map(GroupName::as_str).collect();
     properties.push(property("envlock:groups", &groups.join(",")));
-    properties.push(property("envlock:lock-sha256", &lock_sha256.to_string()));
+    properties.push(property("envlock:lock-sha256", &of.lock_sha256().to_string()));
     let place = format!("{}/{}", of.image.registry(), of.image.repository());
     let name = of.image.repository().rsplit('/').next().unwrap_or_default();
     let purl = format!(
@@ -64,7 +55,7 @@ pub fn cyclonedx_of_image(lock: &Lock, lock_sha256: Sha256, of: BillOf) -> Strin
         "properties": properties,
     });
     let bases = [("runtime", &lock.base.runtime), ("devel", &lock.base.devel)];
-    let own = |pin: &BasePin| pin.digests.is_some_and(|d| d.platform_digest == of.base);
+    let own = |pin: &BasePin| pin.digests.is_some_and(|d| d.platform_digest == of.base.digest());
     let base: Vec<_> = bases.into_iter().filter(|(_, pin)| own(pin)).take(1).collect();
     bill(&inside, component, &base, digest.0, None)
 }
@@ -217,7 +208,10 @@ fn uuid(hash: Sha256) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Digest;
+    use crate::export::RunFacts;
     use crate::lock::sample;
+    use crate::reference::PinnedReference;
 
     #[test]
     fn the_bill_is_the_same_every_time_and_has_the_whole_graph() {
@@ -231,8 +225,17 @@ mod tests {
         let image = PinnedReference::new("r.example:5000", "team/ray-runtime", Digest::of("image"));
         let groups = [lock.packages[0].group.clone()];
         let base = lock.base.runtime.digests.unwrap().platform_digest;
-        let of = BillOf { image: &image, groups: &groups, base };
-        let own = cyclonedx_of_image(&lock, Sha256::of("lock"), of);
+        let base = PinnedReference::new("r.example", "base", base);
+        let own = cyclonedx_of_image(Origin {
+            image: &image,
+            name: &"ray-runtime".parse().unwrap(),
+            groups: &groups,
+            base: &base,
+            lock: &lock,
+            lock_text: "lock",
+            engine: "layers",
+            run: &RunFacts::default(),
+        });
         let read: Value = serde_json::from_str(&own).unwrap();
         assert_eq!(read["metadata"]["component"]["version"], image.digest().to_string());
         let inside = lock.packages.iter().filter(|p| p.group == groups[0]).count();

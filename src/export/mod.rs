@@ -6,7 +6,7 @@ mod pylock;
 mod requirements;
 
 pub use address::public;
-pub use cyclonedx::{BillOf, cyclonedx, cyclonedx_of_image};
+pub use cyclonedx::{cyclonedx, cyclonedx_of_image};
 pub use provenance::{Origin, PROVENANCE, RunFacts, predicate, provenance};
 pub use pylock::{Found, is_pylock_name, pylock};
 pub use requirements::{Page, requirements};

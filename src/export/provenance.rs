@@ -28,8 +28,8 @@ pub struct Origin<'a> {
     pub base: &'a PinnedReference,
     /// What it was built from.
     pub lock: &'a Lock,
-    /// Of the lock's bytes.
-    pub lock_sha256: Sha256,
+    /// The lock's bytes, as they are released.
+    pub lock_text: &'a str,
     /// `layers`, `dockerfile`
     pub engine: &'a str,
     /// Who, where and when.
@@ -37,7 +37,7 @@ pub struct Origin<'a> {
 }
 
 /// The run that built an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunFacts {
     /// When it began.
     pub started: Timestamp,
@@ -51,6 +51,13 @@ pub struct RunFacts {
     pub invocation: Option<String>,
     /// Who runs the job; `None`: envlock on somebody's machine.
     pub builder: Option<String>,
+}
+
+impl Origin<'_> {
+    /// Of the lock's bytes.
+    pub fn lock_sha256(&self) -> Sha256 {
+        Sha256::of(self.lock_text)
+    }
 }
 
 /// The statement: the image, and [`predicate`] about it.
@@ -67,8 +74,9 @@ pub fn provenance(origin: Origin) -> Value {
 /// What is said of the image.
 pub fn predicate(origin: Origin) -> Value {
     let Origin { lock, run, .. } = origin;
+    let lock_sha256 = sha256(origin.lock_sha256());
     let mut materials = vec![
-        json!({ "name": crate::lock::FILE_NAME, "digest": sha256(origin.lock_sha256) }),
+        json!({ "name": crate::lock::FILE_NAME, "digest": lock_sha256 }),
         json!({ "name": "base image", "uri": oci(origin.base), "digest": sha256(origin.base.digest().0) }),
     ];
     if let Some(commit) = &run.commit {
@@ -95,7 +103,7 @@ pub fn predicate(origin: Origin) -> Value {
             "buildType": BUILD_TYPE,
             "externalParameters": {
                 "image": origin.name, "groups": origin.groups,
-                "lock": { "name": crate::lock::FILE_NAME, "digest": sha256(origin.lock_sha256) },
+                "lock": { "name": crate::lock::FILE_NAME, "digest": lock_sha256 },
             },
             "internalParameters": {
                 "engine": origin.engine,
@@ -128,14 +136,7 @@ mod tests {
         let lock = crate::lock::sample();
         let pin = |name: &str| PinnedReference::new("r.example", name, Digest::of(name));
         let (image, base) = (pin("team/ray-runtime"), pin("base"));
-        let run = RunFacts {
-            started: Timestamp::UNIX_EPOCH,
-            finished: Timestamp::UNIX_EPOCH,
-            commit: Some("c0ffee".to_owned()),
-            source: None,
-            invocation: None,
-            builder: None,
-        };
+        let run = RunFacts { commit: Some("c0ffee".to_owned()), ..RunFacts::default() };
         let groups = ["ray".parse().unwrap()];
         let origin = Origin {
             image: &image,
@@ -143,7 +144,7 @@ mod tests {
             groups: &groups,
             base: &base,
             lock: &lock,
-            lock_sha256: Sha256::of("lock"),
+            lock_text: "lock",
             engine: "layers",
             run: &run,
         };

@@ -148,8 +148,8 @@ impl ImageLayers {
     }
 }
 
-/// The groups of an image, those of the images it continues first.
-pub(super) fn groups<'a>(image: &ImageName, spec: &'a Spec) -> Vec<&'a GroupName> {
+/// The groups of an image, lowest first, those of the images it continues included.
+pub fn groups<'a>(image: &ImageName, spec: &'a Spec) -> Vec<&'a GroupName> {
     let mut chain = Vec::new();
     let mut current = spec.image(image);
     while let Some(image) = current {

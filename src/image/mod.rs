@@ -19,7 +19,9 @@ pub use config::{AddedLayer, BaseDocuments, Documents, documents};
 pub use destination::{Destination, Repository};
 pub use envelope::Envelope;
 pub use error::Error;
-pub use layering::{ImageLayers, OwnLayer, WheelLayer, layer_keys, layering, layers_of_all};
+pub use layering::{
+    ImageLayers, OwnLayer, WheelLayer, groups, layer_keys, layering, layers_of_all,
+};
 pub use pinned::packages_of;
 pub use plan::{
     ContextFile, GroupContext, ImagePlan, LayerPlan, PackagePlan, Plan, Wanted, arguments,

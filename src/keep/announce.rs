@@ -8,22 +8,52 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use futures_util::future::{join_all, try_join, try_join_all};
+use futures_util::future::{join_all, try_join, try_join_all, try_join3};
 
 use super::names::{HISTORY, LOCK, Name, RECORD, RELEASE, record_tag, tag};
 use super::{Error, recall};
 use crate::digest::Digest;
 use crate::image::Repository;
 use crate::reference::PinnedReference;
-use crate::registry::{self, Artifact, Client, Part, Subject};
+use crate::registry::{Artifact, Client, Part, Subject};
 use crate::release::{Draft, Record};
 use crate::spec::ImageName;
 
 /// Numbers that are tried before it is given up.
 const TRIES: u32 = 8;
 
+/// What was found out, and sent, of a release before it was certain that it will be.
+#[derive(Debug)]
+pub struct Ahead {
+    number: u64,
+    /// As the images that are ours.
+    found: Vec<Standing>,
+}
+
+/// What can be done for [`announce`] beside the checks that decide whether there is anything to announce: looks who has
+/// the number, and sends the bytes of the record. They have no name yet: where nothing comes of it, the registry's own
+/// cleaning takes them. Errors: as those of [`announce`].
+pub async fn ahead(
+    client: &Client,
+    draft: &Draft,
+    lock: Option<&[u8]>,
+    fresh: &BTreeSet<ImageName>,
+) -> Result<Option<Ahead>, Error> {
+    let Some(record) = draft.record() else { return Ok(None) };
+    let parts = parts(record, &draft.lines()?, lock);
+    let images = record.images.iter().filter(|(name, _)| fresh.contains(name));
+    let places: Vec<_> = images.map(|(_, image)| image.clone()).collect();
+    let sent = places.iter().map(async |image| {
+        Ok::<_, Error>(client.bring_parts(&Repository::of(image), &parts).await?)
+    });
+    let found = standings(client, draft, &places, record.number);
+    let (found, _) = try_join(found, try_join_all(sent)).await?;
+    Ok(Some(Ahead { number: record.number, found }))
+}
+
 /// Gives the draft a number that is free in the repositories of `fresh` (the images that this run pushed), and
-/// records and tags the release there and beside its other images. Returns warnings about those others.
+/// records and tags the release there and beside its other images. `ahead`: what was found out before. Returns warnings
+/// about those others.
 ///
 /// Errors: [`Error::Registry`] and [`Error::Crowded`] (exit 8); then nothing may be written.
 pub async fn announce(
@@ -31,6 +61,7 @@ pub async fn announce(
     draft: &mut Draft,
     lock: Option<&[u8]>,
     fresh: &BTreeSet<ImageName>,
+    mut ahead: Option<Ahead>,
 ) -> Result<Vec<String>, Error> {
     let Some(images) = draft.record().map(|record| record.images.clone()) else {
         return Ok(vec![]);
@@ -40,14 +71,16 @@ pub async fn announce(
     let places: Vec<_> = ours.into_iter().map(|(_, image)| image).collect();
     let mut warnings = Vec::new();
     for _ in 0..TRIES {
-        choose_number(client, draft, &places).await?;
+        choose_number(client, draft, &places, ahead.take()).await?;
         let Some(record) = draft.record().cloned() else { return Ok(vec![]) };
         let parts = parts(&record, &draft.lines()?, lock);
         let puts = places.iter().map(|image| put(client, image, &record, &parts));
         // All of them come to their end: a place that fails must not leave another half recorded.
         let records = join_all(puts).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let checks = places.iter().zip(&records);
-        let checks = checks.map(|(image, digest)| holds(client, image, &record, *digest));
+        let checks = places.iter().zip(&records).map(async |(image, put)| match put {
+            Some(digest) => holds(client, image, &record, *digest).await,
+            None => Ok(false),
+        });
         if try_join_all(checks).await?.into_iter().all(|held| held) {
             let next = draft.history().next_number();
             if record.number != next {
@@ -55,11 +88,13 @@ pub async fn announce(
                     format!("release {next} is taken in the registry by another run or project");
                 warnings.push(format!("{taken}: this is release {}", record.number));
             }
+            let taken = || Some("somebody else has this number there".to_owned());
             let beside = others.iter().map(async |(_, image)| {
-                match standing(client, draft, image, record.number).await? {
-                    Standing::Taken => Ok(Some("somebody else has this number there".to_owned())),
-                    _ => put(client, image, &record, &parts).await.map(|_| None),
+                if let Standing::Taken = standing(client, draft, image, record.number).await? {
+                    return Ok(taken());
                 }
+                let put = put(client, image, &record, &parts).await?;
+                Ok(if put.is_none() { taken() } else { None })
             });
             for ((name, image), result) in others.iter().zip(join_all(beside).await) {
                 let Some(why) = result.unwrap_or_else(|error: Error| Some(error.to_string()))
@@ -78,15 +113,27 @@ pub async fn announce(
     Err(Error::Crowded { number, times: TRIES })
 }
 
+async fn standings(
+    client: &Client,
+    draft: &Draft,
+    places: &[PinnedReference],
+    number: u64,
+) -> Result<Vec<Standing>, Error> {
+    try_join_all(places.iter().map(|image| standing(client, draft, image, number))).await
+}
+
 /// The draft's own number where that is free or its own record is there already, else the first free one.
 async fn choose_number(
     client: &Client,
     draft: &mut Draft,
     places: &[PinnedReference],
+    ahead: Option<Ahead>,
 ) -> Result<(), Error> {
     let number = draft.record().map_or(0, |record| record.number);
-    let looks = places.iter().map(|image| standing(client, draft, image, number));
-    let found = try_join_all(looks).await?;
+    let found = match ahead {
+        Some(ahead) if ahead.number == number && ahead.found.len() == places.len() => ahead.found,
+        _ => standings(client, draft, places, number).await?,
+    };
     let mut records: Vec<Record> = Vec::new();
     let mut taken = false;
     for standing in found {
@@ -112,6 +159,7 @@ async fn choose_number(
 }
 
 /// Who has a number in a repository.
+#[derive(Debug)]
 enum Standing {
     Free,
     /// A record of this very release.
@@ -125,10 +173,11 @@ async fn standing(
     image: &PinnedReference,
     number: u64,
 ) -> Result<Standing, Error> {
-    let place = Repository::of(image);
-    let Some(found) = client.artifact(&place, &record_tag(number)).await? else {
+    let (place, tags) = (Repository::of(image), (record_tag(number), tag(number)));
+    let asked = try_join(client.artifact(&place, &tags.0), client.tagged(&place, &tags.1));
+    let (found, tagged) = asked.await?;
+    let Some(found) = found else {
         // A tag without a record is what an interrupted run leaves, if it is on this image.
-        let tagged = client.tagged(&place, &tag(number)).await?;
         let free = tagged.is_none_or(|digest| digest == image.digest());
         return Ok(if free { Standing::Free } else { Standing::Taken });
     };
@@ -170,23 +219,39 @@ pub(super) fn artifact(subject: Subject, record: &Record, parts: &[Part]) -> Art
     Artifact { artifact_type: RELEASE.to_owned(), subject, annotations, parts: parts.to_vec() }
 }
 
-/// The record beside one image and both tags; the record's digest.
+/// The record beside one image and both tags, unless one of them is on something else; the record's digest.
 pub(super) async fn put(
     client: &Client,
     image: &PinnedReference,
     record: &Record,
     parts: &[Part],
-) -> Result<Digest, Error> {
+) -> Result<Option<Digest>, Error> {
     let place = Repository::of(image);
     let artifact = artifact(client.subject(image).await?, record, parts);
-    let (manifest, tags) = (artifact.manifest(), (record_tag(record.number), tag(record.number)));
-    let attached = async {
-        let digest = client.attach(&place, &artifact).await?;
-        client.put_tag(&place, &manifest, &tags.0).await?;
-        Ok::<_, registry::Error>(digest)
+    let (digest, tags) = (artifact.digest(), (record_tag(record.number), tag(record.number)));
+    let now = try_join(client.tagged(&place, &tags.0), client.tagged(&place, &tags.1)).await?;
+    let taken = |now: Option<Digest>, wanted: Digest| now.is_some_and(|now| now != wanted);
+    if taken(now.0, digest) || taken(now.1, image.digest()) {
+        return Ok(None);
+    }
+    let recorded = async {
+        match now.0 {
+            Some(_) => client.attach(&place, &artifact).await.map(|_| ()),
+            // Under the tag it is there under its digest, too.
+            None => match client.put_artifact(&place, &artifact, &tags.0).await? {
+                true => Ok(()),
+                false => client.list(&place, &artifact).await,
+            },
+        }
     };
-    let (digest, ()) = try_join(attached, client.name(&place, image.digest(), &tags.1)).await?;
-    Ok(digest)
+    let named = async {
+        match now.1 {
+            Some(_) => Ok(()),
+            None => client.name(&place, image.digest(), &tags.1).await,
+        }
+    };
+    try_join(recorded, named).await?;
+    Ok(Some(digest))
 }
 
 /// Whether both tags are still ours.

@@ -86,8 +86,13 @@ pub async fn secure(
                 };
                 let Some(lines) = history.upto(number) else { continue };
                 let parts = parts(record, &lines, lock(record).as_deref());
-                if let Err(error) = put(client, &image, record, &parts).await {
-                    warnings.push(format!("{about} is not kept: {error}"));
+                match put(client, &image, record, &parts).await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => {
+                        warnings
+                            .push(format!("{about} is not kept: its number is somebody else's"));
+                    }
+                    Err(error) => warnings.push(format!("{about} is not kept: {error}")),
                 }
             }
         }

@@ -245,13 +245,13 @@ pub(super) fn builder() -> reqwest::ClientBuilder {
     }
 }
 
-/// Reading the system's certificates takes milliseconds: once is enough for all clients.
+/// One for all clients: what is trusted is read once.
 static TLS: LazyLock<Result<rustls::ClientConfig, rustls::Error>> = LazyLock::new(|| {
     // Of the two well-kept providers the one that needs no warming up: 30 ms of every run. Whoever
     // installed one before keeps it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let provider = rustls::crypto::CryptoProvider::get_default().expect("it was installed above");
-    let trust = Trust::new(provider)?;
+    let trust = Trust::new(provider);
     let mut tls = rustls::ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()?
         .dangerous()

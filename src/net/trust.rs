@@ -1,28 +1,48 @@
 //! Which certificates are trusted: the system's, or those of SSL_CERT_FILE; and for single hosts those that docker and
 //! podman trust for them, `certs.d/HOST[:PORT]/*.crt`. TLS tells no port: what is trusted for one is for all of a host.
+//! All of it is read when a server first shows a certificate: that takes 10 ms, and a registry on loopback shows none.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-/// The system's certificates, and more for some hosts.
+/// What is trusted, read when it is needed.
 #[derive(Debug)]
 pub(super) struct Trust {
+    provider: Arc<CryptoProvider>,
+    known: OnceLock<Result<Known, Error>>,
+}
+
+/// The system's certificates, and more for some hosts.
+#[derive(Debug)]
+struct Known {
     system: Verifier,
     hosts: HashMap<String, Arc<WebPkiServerVerifier>>,
 }
 
 impl Trust {
-    /// What is on this machine. Errors: the system's certificates cannot be had.
-    pub(super) fn new(provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
+    /// What is on this machine.
+    pub(super) fn new(provider: &Arc<CryptoProvider>) -> Self {
+        Trust { provider: Arc::clone(provider), known: OnceLock::new() }
+    }
+
+    /// Errors: the system's certificates cannot be had.
+    fn known(&self) -> Result<&Known, Error> {
+        let known = self.known.get_or_init(|| Known::read(&self.provider));
+        known.as_ref().map_err(Error::clone)
+    }
+}
+
+impl Known {
+    fn read(provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
         let mut stores: HashMap<String, RootCertStore> = HashMap::new();
         for (host, file) in folders().iter().flat_map(|folder| files(folder)) {
             let read = CertificateDer::pem_file_iter(&file)
@@ -46,7 +66,7 @@ impl Trust {
                 Err(error) => tracing::warn!("certs.d has nothing to trust {host} by: {error}"),
             }
         }
-        Ok(Trust { system: Verifier::new(Arc::clone(provider))?, hosts })
+        Ok(Known { system: Verifier::new(Arc::clone(provider))?, hosts })
     }
 }
 
@@ -59,8 +79,9 @@ impl ServerCertVerifier for Trust {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified = self.system.verify_server_cert(end_entity, intermediates, name, ocsp, now);
-        match (&verified, self.hosts.get(&*name.to_str())) {
+        let Known { system, hosts } = self.known()?;
+        let verified = system.verify_server_cert(end_entity, intermediates, name, ocsp, now);
+        match (&verified, hosts.get(&*name.to_str())) {
             // Of what is wrong with a certificate, only this is mended by another CA.
             (Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)), Some(own)) => {
                 own.verify_server_cert(end_entity, intermediates, name, ocsp, now)
@@ -75,7 +96,8 @@ impl ServerCertVerifier for Trust {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.system.verify_tls12_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -84,11 +106,12 @@ impl ServerCertVerifier for Trust {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.system.verify_tls13_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.system.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

@@ -5,86 +5,34 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{Error, OF_LOCK, PREDICATE, SBOM, STATEMENT};
-use crate::digest::{Digest, Sha256};
-use crate::export::{
-    BillOf, Origin, PROVENANCE, RunFacts, cyclonedx_of_image, predicate, provenance,
-};
+use crate::digest::Digest;
+use crate::export::{Origin, PROVENANCE, cyclonedx_of_image, provenance};
 use crate::image::Repository;
 use crate::keep::LOCK;
-use crate::lock::Lock;
-use crate::reference::PinnedReference;
 use crate::registry::{Artifact, Client, Part, Subject};
-use crate::spec::{GroupName, ImageName};
 
 /// So often is it seen to that everything is listed.
 const LOOKS: usize = 3;
-
-/// An image that was made and is in its registry.
-#[derive(Debug, Clone, Copy)]
-pub struct Made<'a> {
-    /// The image.
-    pub image: &'a PinnedReference,
-    /// The spec's name for it.
-    pub name: &'a ImageName,
-    /// The groups in it.
-    pub groups: &'a [GroupName],
-    /// The image under it.
-    pub base: &'a PinnedReference,
-    /// What it was built from.
-    pub lock: &'a Lock,
-    /// The lock's bytes.
-    pub lock_text: &'a str,
-    /// The engine's name.
-    pub engine: &'a str,
-    /// The run that made it.
-    pub run: &'a RunFacts,
-}
-
-impl Made<'_> {
-    /// The bill of materials.
-    pub fn sbom(&self) -> String {
-        let of = BillOf { image: self.image, groups: self.groups, base: self.base.digest() };
-        cyclonedx_of_image(self.lock, Sha256::of(self.lock_text), of)
-    }
-
-    /// The provenance, without the statement around it.
-    pub fn predicate(&self) -> String {
-        predicate(self.origin()).to_string()
-    }
-
-    fn origin(&self) -> Origin<'_> {
-        Origin {
-            image: self.image,
-            name: self.name,
-            groups: self.groups,
-            base: self.base,
-            lock: self.lock,
-            lock_sha256: Sha256::of(self.lock_text),
-            engine: self.engine,
-            run: self.run,
-        }
-    }
-}
 
 /// Puts what is not there yet beside the image; how many artifacts were missing. An image that came out the same again
 /// keeps the provenance of the run that made it first, unless `provenance_of_ours`: what is signed must be what this run
 /// knows. Errors: the registry's.
 pub async fn attach(
     client: &Client,
-    made: Made<'_>,
+    made: Origin<'_>,
     provenance_of_ours: bool,
 ) -> Result<usize, Error> {
-    let lock_sha256 = Sha256::of(made.lock_text).to_string();
+    let lock_sha256 = made.lock_sha256().to_string();
     let there = client.referrers(made.image).await?;
     let known = there.iter().any(|found| {
         found.artifact_type == STATEMENT && found.annotations.get(OF_LOCK) == Some(&lock_sha256)
     });
     let mut documents = vec![
         (LOCK, crate::lock::FILE_NAME, made.lock_text.to_owned()),
-        (SBOM, "bom.cdx.json", made.sbom()),
+        (SBOM, "bom.cdx.json", cyclonedx_of_image(made)),
     ];
     if provenance_of_ours || !known {
-        documents.push((STATEMENT, "provenance.json", provenance(made.origin()).to_string()));
+        documents.push((STATEMENT, "provenance.json", provenance(made).to_string()));
     }
     let subject = client.subject(made.image).await?;
     let artifacts: Vec<_> = documents

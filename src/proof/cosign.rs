@@ -17,6 +17,15 @@ use crate::spec::{SignSpec, SignWith};
 /// No certificate authority, no log, no clock service: what is left is the key.
 const NOBODY: &str = r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json","rekorTlogConfig":{},"tsaConfig":{}}"#;
 
+/// What it says where an image has nothing that the key or identity signed; it has no exit code for that. Words that
+/// are not among these are a failure: what could not be asked must not pass for what is not there.
+const NOTHING: [&str; 4] = [
+    "no signatures found",
+    "no matching signatures",
+    "no matching attestations",
+    "none of the attestations matched the predicate type",
+];
+
 /// What can be attested, as cosign calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attested {
@@ -57,10 +66,15 @@ impl Cosign {
         }
     }
 
-    /// Signs the image, unless it has a signature of ours.
+    /// Signs the image, unless it has a signature of ours. Errors: [`Error::Cosign`], also where that cannot be found
+    /// out.
     pub async fn sign(&self, image: &PinnedReference) -> Result<(), Error> {
-        if self.verify(image).await.is_ok() {
-            return Ok(());
+        if self.says_who() {
+            match self.verify(image).await {
+                Ok(()) => return Ok(()),
+                Err(error) if is_nothing(&error) => {}
+                Err(error) => return Err(error),
+            }
         }
         let config = self.signing_config()?;
         let mut arguments = self.signing(config.as_ref());
@@ -76,7 +90,7 @@ impl Cosign {
         predicate: &str,
     ) -> Result<(), Error> {
         let wanted: Option<Value> = serde_json::from_str(predicate).ok();
-        let known = self.attestations(image, kind).await.unwrap_or_default();
+        let known = self.known(image, kind).await?;
         // An image that came out the same again keeps what was said of it first.
         let is_said = match kind {
             Attested::Provenance => !known.is_empty(),
@@ -100,7 +114,24 @@ impl Cosign {
         self.run("verify", &arguments).await.map(|_| ())
     }
 
-    /// The predicates of this kind that were signed by whom [`SignSpec`] names.
+    /// The predicates of this kind that are signed already. Where `[sign]` does not say who may have signed, nobody's
+    /// count. Errors: [`Error::Cosign`] where it cannot be found out.
+    pub async fn known(
+        &self,
+        image: &PinnedReference,
+        kind: Attested,
+    ) -> Result<Vec<Value>, Error> {
+        if !self.says_who() {
+            return Ok(vec![]);
+        }
+        match self.attestations(image, kind).await {
+            Err(error) if is_nothing(&error) => Ok(vec![]),
+            found => found,
+        }
+    }
+
+    /// The predicates of this kind that were signed by whom [`SignSpec`] names. Errors: [`Error::Cosign`], also where
+    /// there is none.
     pub async fn attestations(
         &self,
         image: &PinnedReference,
@@ -109,18 +140,27 @@ impl Cosign {
         let (mut arguments, _key) = self.verifying().await?;
         arguments.extend(["--type".to_owned(), kind.name().to_owned(), image.to_string()]);
         let said = self.run("verify-attestation", &arguments).await?;
-        let decoded = said.lines().filter_map(|line| {
-            let envelope: Value = serde_json::from_str(line).ok()?;
-            let payload = envelope["payload"].as_str()?;
-            let bytes = base64::engine::general_purpose::STANDARD.decode(payload).ok()?;
-            let statement: Value = serde_json::from_slice(&bytes).ok()?;
-            let about = statement["subject"]
-                .as_array()?
-                .iter()
-                .any(|subject| subject["digest"]["sha256"] == image.digest().0.to_string());
-            about.then(|| statement["predicate"].clone())
-        });
-        Ok(decoded.collect())
+        let mut predicates = Vec::new();
+        for line in said.lines().filter(|line| !line.trim().is_empty()) {
+            let mut statement = statement(line).ok_or_else(|| Error::Cosign {
+                what: format!("verify-attestation {image}"),
+                said: format!("its answer is no signed statement: {line:.80}"),
+            })?;
+            let subjects = statement["subject"].as_array().into_iter().flatten();
+            let mut digests = subjects.map(|subject| &subject["digest"]["sha256"]);
+            if digests.any(|digest| *digest == image.digest().0.to_string()) {
+                predicates.push(statement["predicate"].take());
+            }
+        }
+        Ok(predicates)
+    }
+
+    /// Whether what lies beside an image can be told to be ours.
+    pub(super) fn says_who(&self) -> bool {
+        !matches!(
+            &self.spec.with,
+            SignWith::Keyless { identity: None, .. } | SignWith::Keyless { issuer: None, .. }
+        )
     }
 
     fn signing_config(&self) -> Result<Option<NamedTempFile>, Error> {
@@ -191,6 +231,19 @@ impl Cosign {
         );
         Err(Error::Cosign { what, said })
     }
+}
+
+/// Whether cosign found nothing that counts, and did not fail otherwise.
+pub(super) fn is_nothing(error: &Error) -> bool {
+    matches!(error, Error::Cosign { said, .. } if NOTHING.iter().any(|words| said.contains(words)))
+}
+
+/// The statement in an envelope as cosign prints it.
+fn statement(line: &str) -> Option<Value> {
+    let envelope: Value = serde_json::from_str(line).ok()?;
+    let payload = envelope["payload"].as_str()?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(payload).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
 fn temporary(text: &str) -> Result<NamedTempFile, Error> {

@@ -53,6 +53,15 @@ pub enum Error {
         /// Which.
         image: String,
     },
+    /// A config that cannot be read.
+    #[error("the config of {image} is no JSON: {source}")]
+    #[diagnostic(help("it is no image; what lies beside it cannot be held against it"))]
+    NoConfig {
+        /// Which.
+        image: String,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// A lock beside an image that is not the image's.
     #[error("the lock beside {image} has the sha256 {found}, the image says {expected}")]
     #[diagnostic(help("do not trust it; `envlock verify --supply` says what else does not match"))]
@@ -72,7 +81,7 @@ impl Classified for Error {
             Error::Registry(error) => error.exit(),
             Error::NoCosign => Exit::Usage,
             Error::OtherLock { .. } => Exit::Integrity,
-            Error::NoLock { .. } | Error::Empty { .. } => Exit::Registry,
+            Error::NoLock { .. } | Error::Empty { .. } | Error::NoConfig { .. } => Exit::Registry,
             Error::Cosign { .. } | Error::Temporary(_) => Exit::Failed,
         }
     }

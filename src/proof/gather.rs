@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8Path;
 use serde_json::Value;
 
+use super::cosign::is_nothing;
 use super::{Attested, BUNDLE, Cosign, Error, SBOM, STATEMENT};
 use crate::digest::{Digest, Sha256};
+use crate::export::PROVENANCE;
 use crate::image::Repository;
 use crate::keep::{LOCK, RELEASE};
 use crate::lock::{self, BaseDigests, Lock};
@@ -91,6 +93,14 @@ impl Evidence {
         hashes.iter().any(|hash| hash.to_string() == wanted).then_some(lock)
     }
 
+    /// The groups in it, as its provenance states.
+    pub fn groups(&self) -> Option<Vec<String>> {
+        let ours = self.statements.iter().find(|s| s["predicateType"] == PROVENANCE)?;
+        let groups = &ours["predicate"]["buildDefinition"]["externalParameters"]["groups"];
+        let word = |group: &Value| group.as_str().unwrap_or_default().to_owned();
+        Some(groups.as_array()?.iter().map(word).collect())
+    }
+
     /// How many signatures and signed statements lie beside it, whoever made them.
     pub fn bundles(&self) -> usize {
         self.referrers.iter().filter(|found| is_bundle(found)).count()
@@ -112,7 +122,8 @@ pub async fn gather(
     let manifest = client.read_back(image).await?.manifests.into_iter().next();
     let manifest = manifest.ok_or_else(|| Error::Empty { image: image.to_string() })?;
     let config = client.part(image, &manifest.config).await?;
-    let config: Value = serde_json::from_slice(&config).unwrap_or_default();
+    let config: Value = serde_json::from_slice(&config)
+        .map_err(|cause| Error::NoConfig { image: image.to_string(), source: cause })?;
     let referrers = client.referrers(image).await?;
     let mut evidence = Evidence {
         image: image.clone(),
@@ -152,14 +163,21 @@ pub async fn gather(
         evidence.base_layers = base_layers(client, &base).await;
     }
     if let Some(cosign) = cosign {
-        let said = |error: Error| error.to_string();
         evidence.signed = Some(Signed {
-            signature: cosign.verify(image).await.map_err(said),
-            provenance: cosign.attestations(image, Attested::Provenance).await.map_err(said),
-            sbom: cosign.attestations(image, Attested::Sbom).await.map_err(said),
+            signature: heard(cosign, cosign.verify(image).await)?,
+            provenance: heard(cosign, cosign.attestations(image, Attested::Provenance).await)?,
+            sbom: heard(cosign, cosign.attestations(image, Attested::Sbom).await)?,
         });
     }
     Ok(evidence)
+}
+
+/// That nothing counts is an answer; that cosign could not find out is none.
+fn heard<T>(cosign: &Cosign, answer: Result<T, Error>) -> Result<Result<T, String>, Error> {
+    match answer {
+        Err(error) if !cosign.says_who() || is_nothing(&error) => Ok(Err(error.to_string())),
+        answer => answer.map(Ok),
+    }
 }
 
 async fn text(client: &Client, found: &Found, kind: &str) -> Result<Option<String>, Error> {
@@ -167,7 +185,8 @@ async fn text(client: &Client, found: &Found, kind: &str) -> Result<Option<Strin
         return Ok(None);
     };
     let bytes = client.part(&found.reference, part).await?;
-    Ok(String::from_utf8(bytes.into()).ok())
+    // What is no text is judged as what it reads like: as nothing that we wrote.
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// What cannot be read is judged as an empty document.

@@ -184,7 +184,7 @@ fn sbom(evidence: &Evidence, lock: &Lock, text: &str, bill: &Value) -> Result<St
         return Err("it is of another lock".to_owned());
     }
     let groups: Vec<&str> = property("envlock:groups").unwrap_or_default().split(',').collect();
-    let own = groups_of(evidence);
+    let own = evidence.groups();
     if own.as_ref().is_some_and(|own| own.iter().map(String::as_str).ne(groups.iter().copied())) {
         return Err(format!("it has the groups {}, the provenance others", groups.join(", ")));
     }
@@ -202,13 +202,6 @@ fn sbom(evidence: &Evidence, lock: &Lock, text: &str, bill: &Value) -> Result<St
         }
         None => Ok(format!("{} packages, as locked", listed.len())),
     }
-}
-
-/// The groups that the provenance states.
-fn groups_of(evidence: &Evidence) -> Option<Vec<String>> {
-    let ours = evidence.statements.iter().find(|s| s["predicateType"] == PROVENANCE)?;
-    let groups = &ours["predicate"]["buildDefinition"]["externalParameters"]["groups"];
-    Some(groups.as_array()?.iter().map(word).collect())
 }
 
 fn word(value: &Value) -> String {

@@ -2,13 +2,15 @@
 //! All of it lies beside the image in its registry and never changes its digest.
 mod attach;
 mod cosign;
+mod deep;
 mod error;
 mod facts;
 mod gather;
 mod judge;
 
-pub use attach::{Made, attach};
+pub use attach::attach;
 pub use cosign::{Attested, Cosign};
+pub use deep::deep;
 pub use error::Error;
 pub use facts::run_facts;
 pub use gather::{Evidence, LockFound, gather, lock_of};

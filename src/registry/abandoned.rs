@@ -15,7 +15,7 @@ use super::session::Session;
 use crate::net::Retry;
 
 /// How long the end of a session may take: nothing depends on it, and the registry may be away.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Sessions that were left, and where they are.
 #[derive(Debug, Default)]

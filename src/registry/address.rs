@@ -57,7 +57,7 @@ impl Address {
 }
 
 /// Whether `HOST[:PORT]` is this machine.
-pub(super) fn is_loopback(authority: &str) -> bool {
+pub fn is_loopback(authority: &str) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => authority.rsplit_once(':').map_or(authority, |(host, _port)| host),

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::address::Address;
 use super::model::{INDEX, MANIFEST};
 use super::pin::prove;
-use super::{Client, Descriptor, Error, Held, Referrer, Source};
+use super::{Client, Descriptor, Error, Held, Source};
 use crate::digest::Digest;
 use crate::image::Repository;
 use crate::reference::PinnedReference;
@@ -72,6 +72,11 @@ pub struct Found {
 }
 
 impl Artifact {
+    /// The digest of its manifest.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.manifest())
+    }
+
     /// The manifest, byte for byte: the same content gives the same bytes.
     pub fn manifest(&self) -> Bytes {
         let part = |part: &Part| {
@@ -101,9 +106,7 @@ impl Client {
     pub async fn subject(&self, image: &PinnedReference) -> Result<Subject, Error> {
         let address = Address::pinned(image);
         let digest = image.digest();
-        let fetched = self.document(&address, &format!("manifests/{digest}")).await?;
-        let (headers, bytes) = fetched.ok_or_else(|| address.not_found())?;
-        prove(&address, "the manifest", &headers, &bytes, Some(digest))?;
+        let bytes = self.manifest(&address, digest).await?;
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Typed {
@@ -120,26 +123,42 @@ impl Client {
     /// Pushes an artifact beside its image, with its blobs, and makes it a referrer of it; what is there already is
     /// not sent again. The artifact's digest. Errors: as those of [`Client::push`].
     pub async fn attach(&self, to: &Repository, artifact: &Artifact) -> Result<Digest, Error> {
-        let manifest = artifact.manifest();
-        let digest = Digest::of(&manifest);
-        let pinned = to.pinned(digest);
-        if !self.exists(&pinned).await? {
-            let empty = Bytes::from_static(b"{}");
-            let all = artifact.parts.iter().map(|part| &part.bytes).chain([&empty]);
-            let blobs: Vec<_> =
-                all.map(|bytes| Source::Ours(Arc::new(Held::new(bytes.clone())))).collect();
-            let bar = Bar::hidden();
-            try_join_all(blobs.iter().map(|blob| self.place(to, blob, &bar))).await?;
-        }
-        let referrer = Referrer {
-            media_type: MANIFEST.to_owned(),
-            digest,
-            size: manifest.len() as u64,
-            artifact_type: artifact.artifact_type.clone(),
-            annotations: artifact.annotations.clone(),
+        let digest = artifact.digest();
+        let listed = match self.exists(&to.pinned(digest)).await? {
+            true => self.lists_itself(to, &artifact.subject).await?,
+            false => self.put_artifact(to, artifact, &digest.to_string()).await?,
         };
-        self.refer(to, &artifact.subject.digest, &manifest, &referrer).await?;
+        if !listed {
+            self.list(to, artifact).await?;
+        }
         Ok(digest)
+    }
+
+    /// Brings content into a repository ahead of the artifact that will name it; until then it is in nobody's way.
+    pub async fn bring_parts(&self, to: &Repository, parts: &[Part]) -> Result<(), Error> {
+        let empty = Bytes::from_static(b"{}");
+        let all = parts.iter().map(|part| &part.bytes).chain([&empty]);
+        let blobs: Vec<_> =
+            all.map(|bytes| Source::Ours(Arc::new(Held::new(bytes.clone())))).collect();
+        let bar = Bar::hidden();
+        try_join_all(blobs.iter().map(|blob| self.place(to, blob, &bar))).await.map(|_| ())
+    }
+
+    /// Pushes an artifact beside its image, with its blobs, under its digest or a tag: whoever must not take that from
+    /// another one looks first. Whether lists of referrers show it now: else [`Client::list`] sees to that.
+    pub async fn put_artifact(
+        &self,
+        to: &Repository,
+        artifact: &Artifact,
+        name: &str,
+    ) -> Result<bool, Error> {
+        self.bring_parts(to, &artifact.parts).await?;
+        let (manifest, digest) = (artifact.manifest(), artifact.digest());
+        let address = Address::pinned(&to.pinned(digest));
+        let headers = self.put(&address, &manifest, name).await?;
+        self.note(&address, digest, &manifest);
+        // A registry with the referrers API says in its answer that it took note.
+        Ok(headers.contains_key("oci-subject"))
     }
 
     /// The artifact under a digest or tag, hashed. `None`: there is none of this name.

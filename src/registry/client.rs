@@ -11,6 +11,7 @@ use url::Url;
 use super::access::Known;
 use super::address::Address;
 use super::authorize::Challenge;
+use super::read::Read;
 use super::uploads::Uploads;
 use super::{Credentials, Error, model};
 use crate::net;
@@ -29,6 +30,7 @@ pub struct Client {
     pub(super) insecure: bool,
     pub(super) mirrors: BTreeMap<String, String>,
     pub(super) known: Arc<Mutex<Known>>,
+    pub(super) read: Arc<Read>,
     pub(super) renewing: Arc<tokio::sync::Mutex<()>>,
     pub(super) uploads: Arc<Uploads>,
 }
@@ -43,9 +45,16 @@ impl Client {
             insecure,
             mirrors: spec.mirrors.clone(),
             known: Arc::default(),
+            read: Arc::default(),
             renewing: Arc::default(),
             uploads: Arc::new(Uploads::new(spec.parallel, None)),
         }
+    }
+
+    /// The same client, connections and all, with logins of its own: what it asks to be allowed does not change what
+    /// this one is allowed.
+    pub fn apart(&self) -> Self {
+        Client { known: Arc::default(), renewing: Arc::default(), ..self.clone() }
     }
 
     /// Where an image may be read: the mirror of its registry first, then the registry.

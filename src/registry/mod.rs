@@ -21,6 +21,7 @@ mod model;
 mod part;
 mod pin;
 mod push;
+mod read;
 mod read_back;
 mod referrers;
 mod session;
@@ -30,6 +31,7 @@ mod tags;
 mod upload;
 mod uploads;
 
+pub use address::is_loopback;
 pub use artifact::{Artifact, Found, Part, Subject};
 pub use blob::{Blob, Held, Source};
 pub use client::Client;

@@ -126,6 +126,7 @@ impl Client {
         let fetched = self.document(address, &format!("manifests/{name}")).await?;
         let (headers, bytes) = fetched.ok_or_else(|| address.not_found())?;
         let digest = prove(address, "the manifest", &headers, &bytes, expected)?;
+        self.note(address, digest, &bytes);
         let document = Document::parse(&bytes);
         let document = document.map_err(|cause| address.malformed("the manifest", cause))?;
         Ok(Proven { address: address.clone(), digest, document, bytes })

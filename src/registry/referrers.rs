@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::address::Address;
-use super::model::INDEX;
-use super::{Client, Error};
+use super::model::{INDEX, MANIFEST};
+use super::{Artifact, Client, Error, Subject};
 use crate::digest::Digest;
 use crate::image::Repository;
 use crate::reference::PinnedReference;
@@ -82,29 +81,30 @@ impl Client {
         Ok(self.document(address, &path).await?.map(|(_, bytes)| bytes))
     }
 
-    /// Puts an artifact's manifest under its digest and sees to it that lists of referrers show it.
-    pub(super) async fn refer(
+    /// Whether the registry itself knows what is about an image.
+    pub(super) async fn lists_itself(
         &self,
-        to: &Repository,
-        subject: &Digest,
-        manifest: &Bytes,
-        referrer: &Referrer,
-    ) -> Result<(), Error> {
-        let pinned = to.pinned(referrer.digest);
-        let address = Address::pinned(&pinned);
-        let there = self.exists(&pinned).await?;
-        let headers = match there {
-            false => self.put(&address, manifest, &referrer.digest.to_string()).await?,
-            true => HeaderMap::new(),
+        at: &Repository,
+        subject: &Subject,
+    ) -> Result<bool, Error> {
+        let address = Address::pinned(&at.pinned(subject.digest));
+        Ok(self.listed(&address, &subject.digest).await?.is_some())
+    }
+
+    /// Puts an artifact into the list that clients keep where the registry keeps none.
+    pub async fn list(&self, to: &Repository, artifact: &Artifact) -> Result<(), Error> {
+        let (digest, subject) = (artifact.digest(), &artifact.subject.digest);
+        let referrer = Referrer {
+            media_type: MANIFEST.to_owned(),
+            digest,
+            size: artifact.manifest().len() as u64,
+            artifact_type: artifact.artifact_type.clone(),
+            annotations: artifact.annotations.clone(),
         };
-        // A registry with the API says in its answer that it took note.
-        let noted = headers.contains_key("oci-subject");
-        if noted || there && self.listed(&address, subject).await?.is_some() {
-            return Ok(());
-        }
         let entry = serde_json::to_value(referrer).expect("a descriptor always serializes");
+        let address = Address::pinned(&to.pinned(digest));
         self.rewrite(&address, subject, |entries| {
-            let digest = json!(referrer.digest);
+            let digest = json!(digest);
             let known = entries.iter().any(|e| e["digest"] == digest);
             if !known {
                 entries.push(entry.clone());

@@ -62,14 +62,12 @@ impl Client {
         }
     }
 
-    /// Makes a tag mean a manifest that is in the repository.
-    /// Errors: [`Error::NotFound`] where it is not.
+    /// Makes a tag mean a manifest that is in the repository, whatever it meant before: who must not take it from
+    /// another one looks first ([`Client::tagged`]). Errors: [`Error::NotFound`] where the manifest is not there.
     pub async fn name(&self, at: &Repository, digest: Digest, tag: &str) -> Result<(), Error> {
-        let address = Address::pinned(&at.pinned(digest));
-        let fetched = self.document(&address, &format!("manifests/{digest}")).await?;
-        let (headers, bytes) = fetched.ok_or_else(|| address.not_found())?;
-        super::pin::prove(&address, "the manifest", &headers, &bytes, Some(digest))?;
-        self.put_tag(at, &bytes, tag).await.map(|_| ())
+        let manifest = self.manifest(&Address::pinned(&at.pinned(digest)), digest).await?;
+        let address = Address::new(&at.registry, &at.name, &format!("{at}:{tag}"));
+        self.put(&address, &manifest, tag).await.map(|_| ())
     }
 
     /// Deletes a manifest by digest, or a tag; both need the registry's consent.

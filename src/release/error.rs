@@ -194,6 +194,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a file is not there, in contrast to one that cannot be read.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Error::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+    }
+
     pub(super) fn file(
         path: &camino::Utf8Path,
         action: &'static str,

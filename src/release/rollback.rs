@@ -82,9 +82,7 @@ pub fn decide(
 
 fn if_there(file: Result<Vec<u8>, Error>) -> Result<Option<Vec<u8>>, Error> {
     match file {
-        Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            Ok(None)
-        }
+        Err(error) if error.is_absence() => Ok(None),
         file => file.map(Some),
     }
 }

@@ -170,6 +170,7 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
             compression: file.build.compression.unwrap_or_default(),
             bytecode: file.build.bytecode.unwrap_or_default(),
             compiler: file.build.compiler.unwrap_or_default(),
+            verify: file.build.verify.unwrap_or(false),
         },
         registry: RegistrySpec {
             destination: file.registry.destination,

@@ -207,6 +207,8 @@ pub struct BuildSpec {
     pub bytecode: Bytecode,
     /// Whether the images must have a C compiler.
     pub compiler: CompilerNeed,
+    /// Whether `build --push` runs the images in containers before anything names them.
+    pub verify: bool,
 }
 
 /// Whether the images must have a C compiler, which Triton (torch.compile) calls at run time.

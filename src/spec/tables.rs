@@ -108,6 +108,7 @@ pub(super) struct BuildTable {
     pub(super) compression: Option<Compression>,
     pub(super) bytecode: Option<Bytecode>,
     pub(super) compiler: Option<CompilerNeed>,
+    pub(super) verify: Option<bool>,
 }
 
 #[derive(Deserialize, Default)]
@@ -253,6 +254,7 @@ impl File {
                 compression: self.build.compression.or(defaults.build.compression),
                 bytecode: self.build.bytecode.or(defaults.build.bytecode),
                 compiler: self.build.compiler.or(defaults.build.compiler),
+                verify: self.build.verify.or(defaults.build.verify),
             },
             registry: RegistryTable {
                 destination: self.registry.destination.or(defaults.registry.destination),

@@ -9,8 +9,8 @@ use envlock::reference::PinnedReference;
 use serde_json::{Value, json};
 
 use super::schema::result;
-use crate::support::workshop::{Workshop, images};
-use crate::support::{Embedded, Envlock, Run};
+use crate::support::workshop::{Workshop, images, pull};
+use crate::support::{Embedded, Envlock, Harm, Run};
 
 /// A tool of others; `None`, told, where it is not installed.
 fn tool(name: &str) -> Option<PathBuf> {
@@ -268,4 +268,66 @@ fn a_signed_image_is_accepted_by_cosign_and_one_that_is_not_is_found() {
     keys(&other);
     let found = verified(&other, &built["ray-runtime"], 6);
     assert_eq!(found[4], "signature mismatch", "{found:?}");
+}
+
+#[test]
+fn a_cosign_that_cannot_find_out_what_is_signed_stops_the_release() {
+    let mut workshop = Workshop::new(5_000);
+    workshop.spec(|spec| spec + "[sign]\nkey = \"cosign.key\"\ntransparency-log = false\n");
+    let envlock = workshop.project();
+    let own = envlock.path("bin");
+    // Nothing is signed as far as it knows; whether anything is attested, its words decide.
+    let cosign = |words: &str| {
+        let script = format!(
+            "#!/bin/sh\ncase $1 in\nverify) echo 'Error: no signatures found' >&2; exit 10;;\n\
+             verify-attestation) echo 'Error: {words}' >&2; exit 1;;\nesac\n"
+        );
+        let file = envlock.write("bin/cosign", script);
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+    };
+    let envlock = workshop.clone_of(&envlock).env("PATH", format!("{own}:/usr/bin:/bin"));
+    let config = envlock.read("config.yaml");
+    cosign("Get \"http://r.example/v2/\": dial tcp: connection refused");
+    let run = workshop.build(&envlock, "team").exits(1);
+    assert!(run.stderr().contains("connection refused"), "{}", run.stderr());
+    assert!(!envlock.path("env.releases.jsonl").exists());
+    assert_eq!(envlock.read("config.yaml"), config);
+    cosign("no matching attestations: ");
+    let built = images(&workshop.build(&envlock, "team").exits(0));
+    // Nor is what could not be found out taken for a signature that does not match.
+    cosign("Get \"http://r.example/v2/\": dial tcp: connection refused");
+    let run = envlock.run(["verify", "--supply", &built["ray-runtime"].to_string()]).exits(1);
+    assert!(run.stderr().contains("connection refused"), "{}", run.stderr());
+}
+
+#[test]
+fn deep_reads_every_layer_and_finds_what_a_registry_only_claims_to_have() {
+    let workshop = Workshop::new(300_000);
+    let envlock = workshop.project();
+    let built = images(&workshop.build(&envlock, "team").exits(0));
+    let ray = &built["ray-runtime"];
+    let found = |code| {
+        let run = envlock.run(["verify", "--supply", "--deep", "--json", &ray.to_string()]);
+        findings(&run.exits(code)).into_iter().find(|f| f.starts_with("bytes")).unwrap()
+    };
+    let mark = workshop.mark();
+    assert_eq!(found(0), "bytes ok");
+    let layers = pull(ray).manifest["layers"].as_array().unwrap().clone();
+    let read = workshop.proxy.asked().split_off(mark);
+    for layer in &layers {
+        let path = format!("/blobs/{}", layer["digest"].as_str().unwrap());
+        assert!(read.iter().any(|a| a.method == "GET" && a.path.ends_with(&path)), "{path}");
+    }
+    assert!(verified(&envlock, ray, 0).iter().all(|finding| !finding.starts_with("bytes")));
+    // The registry says of a layer what it always said, and gives other bytes.
+    let digest = layers.last().unwrap()["digest"].as_str().unwrap().to_owned();
+    let spoilt = digest.clone();
+    workshop.proxy.harm(move |asked| {
+        (asked.method == "GET" && asked.path.ends_with(&spoilt)).then_some(Harm::Spoil)
+    });
+    assert_eq!(verified(&envlock, ray, 0)[1], "layers ok");
+    assert_eq!(found(6), "bytes mismatch");
+    let run = envlock.run(["verify", "--supply", "--deep", &ray.to_string()]).exits(6);
+    assert!(run.stdout().contains(&digest), "{}", run.stdout());
 }

@@ -19,6 +19,7 @@ const PURE: [&str; 9] = [
     "src/python",
     "src/export",
     "src/size",
+    "src/smoke/judge",
 ];
 
 /// `src/index` is pure, its parsers first of all, but for these.

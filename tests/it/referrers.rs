@@ -113,3 +113,44 @@ async fn an_artifact_or_part_with_other_bytes_is_never_believed() {
     assert_eq!(error.exit(), Exit::Integrity, "{error}");
     assert_eq!(client.artifact(&place, "nobody").await.unwrap(), None);
 }
+
+/// Two writers of the list that old registries have, who know nothing of each other: one's write comes between the
+/// other's reading and writing, and is put back.
+#[tokio::test]
+async fn what_another_writer_takes_out_of_the_list_is_put_in_again() {
+    let registry = Registry::start();
+    let (one, two) = (client(100_000), client(100_000));
+    let (place, image) = image(&one, registry.host()).await;
+    let made = [artifact(&one, &image, "one", "1").await, artifact(&two, &image, "two", "2").await];
+    let proxy = Faulty::before(registry.host(), Sessions::Passed);
+    let list = format!("/manifests/sha256-{}", image.digest().0);
+    let (told, heard) = std::sync::mpsc::channel();
+    let told = std::sync::Mutex::new(Some(told));
+    let behind = (two.clone(), place.clone(), made[1].clone());
+    // When the first is about to write the list it has read, the second writes its own.
+    proxy.harm(move |asked| {
+        if asked.method == "PUT"
+            && asked.path.ends_with(&list)
+            && let Some(told) = told.lock().unwrap().take()
+        {
+            let (client, place, artifact) = behind.clone();
+            let write = move || {
+                let runtime = tokio::runtime::Runtime::new().unwrap();
+                runtime.block_on(client.attach(&place, &artifact)).unwrap();
+            };
+            std::thread::spawn(write).join().unwrap();
+            told.send(()).unwrap();
+        }
+        None
+    });
+    let through = Repository { registry: proxy.host(), ..place.clone() };
+    let seen = one.subject(&through.pinned(image.digest())).await.unwrap();
+    let first = Artifact { subject: seen, ..made[0].clone() };
+    one.attach(&through, &first).await.unwrap();
+    heard.try_recv().unwrap();
+    // The first has written over the second, which looks again before it is sure.
+    two.attach(&place, &made[1]).await.unwrap();
+    let listed = one.referrers(&image).await.unwrap();
+    let listed: BTreeSet<_> = listed.iter().map(|found| found.digest).collect();
+    assert_eq!(listed, made.iter().map(|a| Digest::of(a.manifest())).collect());
+}

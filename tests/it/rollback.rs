@@ -1,7 +1,9 @@
 //! `envlock rollback` and `history`, against a real registry.
 
+use envlock::reference::PinnedReference;
+
 use crate::support::release::{CONFIG, Images, push_both, release};
-use crate::support::{Envlock, Registry};
+use crate::support::{Envlock, Faulty, Registry, Sessions};
 
 struct Scene {
     registry: Registry,
@@ -241,4 +243,63 @@ fn history_is_a_table_and_a_torn_line_is_told() {
     let run = scene.envlock.run(["-C", "nowhere", "rollback"]).exits(1);
     assert!(run.stderr().contains("cannot be created"), "{}", run.stderr());
     assert!(!scene.envlock.path("nowhere").exists());
+}
+
+/// Two releases of images that a proxy lies before.
+fn watched() -> (Registry, Faulty, Envlock, Images) {
+    let (registry, envlock) = (Registry::start(), Envlock::new());
+    let proxy = Faulty::before(registry.host(), Sessions::Passed);
+    envlock.write("config.yaml", CONFIG);
+    let through = |images: Images| -> Images {
+        let image = |image: &PinnedReference| {
+            PinnedReference::new(&proxy.host(), image.repository(), image.digest())
+        };
+        images.iter().map(|(name, pinned)| (name.clone(), image(pinned))).collect()
+    };
+    let first = through(push_both(&registry, "one"));
+    release(&envlock, &first, "lock one\n");
+    release(&envlock, &through(push_both(&registry, "two")), "lock two\n");
+    (registry, proxy, envlock, first)
+}
+
+#[test]
+fn a_rollback_reads_no_manifest_twice_and_has_its_record_there_before_it_writes() {
+    let (_registry, proxy, envlock, first) = watched();
+    let record = "/manifests/envlock-r3.record";
+    let config = (envlock.path("config.yaml"), envlock.read("config.yaml"));
+    let untouched = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let seen = untouched.clone();
+    proxy.harm(move |asked| {
+        if asked.method == "PUT" && asked.path.contains("/manifests/") {
+            let now = fs_err::read_to_string(&config.0).unwrap();
+            seen.fetch_and(now == config.1, std::sync::atomic::Ordering::SeqCst);
+        }
+        None
+    });
+    envlock.run(["rollback"]).exits(0);
+    assert!(untouched.load(std::sync::atomic::Ordering::SeqCst));
+    let asked = proxy.asked();
+    let count = |method: &str, end: &str| {
+        asked.iter().filter(|a| a.method == method && a.path.ends_with(end)).count()
+    };
+    for image in first.values() {
+        assert_eq!(count("GET", &format!("/manifests/{}", image.digest())), 1, "{image}");
+    }
+    assert_eq!((count("PUT", record), count("PUT", "/manifests/envlock-r3")), (2, 2));
+    let by_digest =
+        asked.iter().filter(|a| a.method == "PUT" && a.path.contains("/manifests/sha256:"));
+    assert_eq!(by_digest.count(), 0);
+}
+
+#[test]
+fn a_rollback_that_is_refused_leaves_no_record_and_no_tag() {
+    let (registry, proxy, envlock, first) = watched();
+    let config = envlock.read("config.yaml");
+    registry.lose(&first[&"marimo-runtime".parse().unwrap()], "layer");
+    envlock.run(["rollback"]).exits(8);
+    assert_eq!(envlock.read("config.yaml"), config);
+    let named = proxy.asked();
+    let named: Vec<_> =
+        named.iter().filter(|a| a.method == "PUT" && a.path.contains("/manifests/")).collect();
+    assert!(named.is_empty(), "{named:?}");
 }

@@ -11,6 +11,7 @@ use super::engine::{Chosen, Question, choose};
 use super::page;
 use super::prove::{Proof, prove};
 use crate::cli::Build;
+use crate::commands::verify::{Trial, before_release};
 use crate::commands::{Context, after, driver, embedded};
 use crate::digest::Digest;
 use crate::engine::dockerfile::Recipe;
@@ -22,8 +23,9 @@ use crate::lock::{self, Lock};
 use crate::proof::Cosign;
 use crate::reference::PinnedReference;
 use crate::release::{self, ProjectLock, Publication, Published, Record};
+use crate::smoke::{Choice, Runtime, Wish};
 use crate::spec::{BuildSpec, EngineChoice, ImageName, Overrides, Spec};
-use crate::{keep, registry};
+use crate::{config, engine, interrupt, keep, registry};
 
 pub(super) type Images = BTreeMap<ImageName, PinnedReference>;
 
@@ -89,6 +91,11 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         Some(sign) if args.push => Some(Cosign::find(sign, &context.folder, insecure).await?),
         _ => None,
     };
+    let verifies = args.push && !args.no_verify && (args.verify || spec.build.verify);
+    let runtime = match verifies {
+        true => Some(Runtime::find(Choice::Auto).await?),
+        false => None,
+    };
     let in_own = [&lock.base.runtime, &lock.base.devel].into_iter();
     let in_own = in_own.filter_map(|pin| pin.reference.split_once('/')).map(|(host, _)| host);
     let mut _serving = embedded::hold_for(context, in_own).await?;
@@ -105,8 +112,8 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         Question { choice, pushes: args.push, insecure, builder, recipe: &recipe, order };
     let (engine, said) = choose(&question, &registry, &context.ui).await?;
     context.ui.note(said);
-    let BuildSpec { engine: wished, compiler, .. } = spec.build;
-    let plain = BuildSpec { engine: wished, compiler, ..BuildSpec::default() };
+    let BuildSpec { engine: wished, compiler, verify, .. } = spec.build;
+    let plain = BuildSpec { engine: wished, compiler, verify, ..BuildSpec::default() };
     if matches!(engine, Chosen::Dockerfile(_)) && spec.build != plain {
         context.ui.warn("build.compression and build.bytecode are for the layers engine: the Dockerfile decides here");
     }
@@ -132,10 +139,11 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
                 _serving = embedded::hold(context).await?;
             }
             let order = Order { plan: &plan, ..order };
-            let built = engine.build(&order, &client, &registry, &context.ui).await;
+            let building = engine.build(&order, &client, &registry, &context.ui);
+            let built = interrupt::until(building).await;
             registry.end_abandoned().await;
             tell_warnings(&registry, context);
-            let built = built?;
+            let built = built.ok_or(engine::Error::Interrupted)??;
             let (sent, blobs) = (indicatif::HumanBytes(built.sent), built.blobs);
             context.ui.note(format!("{blobs} blobs sent, {sent}"));
             (built.digests, Some(built.layers))
@@ -177,6 +185,17 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     };
     if args.push {
         prove(&proof, &images, &registry, context).await?;
+    }
+    if let Some(runtime) = &runtime {
+        let trial = Trial {
+            spec: &spec,
+            client: &registry,
+            insecure,
+            lock: None,
+            runtime,
+            wish: Wish::default(),
+        };
+        before_release(context, trial, images.values()).await?;
     }
     let project = context.lock_project()?;
     // What was resolved during the build is not written over with what was built.
@@ -258,7 +277,7 @@ impl Job<'_> {
         let mut draft = release::draft(project, publication)?;
         let fresh = publication.images.keys().cloned().collect();
         let lock = Some(publication.lock_text.as_bytes());
-        let mut warnings = keep::announce(registry, &mut draft, lock, &fresh).await?;
+        let mut warnings = keep::announce(registry, &mut draft, lock, &fresh, None).await?;
         let history = draft.history().clone();
         let published = draft.write(project)?;
         if published.record.is_some() {
@@ -279,8 +298,18 @@ impl Job<'_> {
         self.plan.images.iter().filter_map(pinned).collect()
     }
 
-    /// The change to config.yaml, with words where the digests will be.
+    /// The change to config.yaml, with words where the digests will be. Warns of what will not work with it.
     fn preview(&self, engine: &str) -> Result<String, Failure> {
+        let files = release::config_files(&self.context.folder, &self.spec.config)?;
+        for role in config::current(&files, &self.spec.config)? {
+            for path in role.composed() {
+                let (file, place) = (&role.file, &role.path);
+                self.context.ui.warn(format!(
+                    "{file}: {place} will be an image by digest, and {path} is beside it: `docker compose build` and \
+                     `up --build` refuse that; take {path} out, into a compose file that is used for building alone"
+                ));
+            }
+        }
         let unknown = |i: &image::ImagePlan| (i.name.clone(), Digest::of(i.name.as_str()));
         let digests: BTreeMap<_, _> = self.plan.images.iter().map(unknown).collect();
         let diff = release::preview(

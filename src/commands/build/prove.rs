@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use crate::commands::Context;
 use crate::exit::Failure;
+use crate::export::{Origin, cyclonedx_of_image, predicate};
 use crate::image::Plan;
 use crate::lock::Lock;
-use crate::proof::{self, Attested, Cosign, Made};
+use crate::proof::{self, Attested, Cosign};
 use crate::reference::PinnedReference;
 use crate::registry;
 use crate::spec::{GroupName, ImageName, Spec};
@@ -42,7 +43,7 @@ pub async fn prove(
     for planned in &proof.plan.images {
         let Some(image) = images.get(&planned.name) else { continue };
         let groups = groups(proof.spec, &planned.name);
-        let made = Made {
+        let made = Origin {
             image,
             name: &planned.name,
             groups: &groups,
@@ -54,9 +55,7 @@ pub async fn prove(
         };
         // Only what this run made is signed: what lies there may be anybody's.
         let vouched = match proof.cosign {
-            Some(cosign) => {
-                cosign.attestations(image, Attested::Provenance).await.unwrap_or_default()
-            }
+            Some(cosign) => cosign.known(image, Attested::Provenance).await?,
             None => vec![],
         };
         let ours = proof.cosign.is_some() && vouched.is_empty();
@@ -69,9 +68,10 @@ pub async fn prove(
         if let Some(cosign) = proof.cosign {
             cosign.sign(image).await?;
             if ours {
-                cosign.attest(image, Attested::Provenance, &made.predicate()).await?;
+                let predicate = predicate(made).to_string();
+                cosign.attest(image, Attested::Provenance, &predicate).await?;
             }
-            cosign.attest(image, Attested::Sbom, &made.sbom()).await?;
+            cosign.attest(image, Attested::Sbom, &cyclonedx_of_image(made)).await?;
             context.ui.note(format!("{} is signed", planned.name));
         }
     }

@@ -6,6 +6,7 @@ use pep440_rs::Version;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::commands::source_date::source_date;
 use crate::digest::Sha256;
 use crate::exit::{Exit, Failure};
 use crate::index::cache::{Kept, Validity};
@@ -79,7 +80,7 @@ pub async fn pins(
         .and_then(|f| f.created)
         .map(|t| t.as_second())
         .or(old.map(|o| o.target.source_date_epoch));
-    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
+    let epoch = source_date()?.map(|time| time.as_second());
     Ok(Pins {
         python,
         base: Bases { runtime, devel },

@@ -3,32 +3,23 @@
 
 use serde_json::json;
 
-use super::{Context, embedded, kept};
 use crate::cli::Verify;
-use crate::exit::{Classified, CommandResult, Exit, Failure};
+use crate::commands::Context;
+use crate::exit::{Classified, CommandResult, Exit};
 use crate::proof::{self, Cosign, Finding, Verdict};
 use crate::reference::PinnedReference;
-use crate::release;
+use crate::registry::Client;
+use crate::spec::Spec;
+use crate::ui::Unit;
 
-/// Runs `envlock verify`.
-pub async fn run(args: Verify, context: &Context) -> CommandResult {
-    let spec = context.spec()?;
-    let client = context.registry(&spec, args.insecure)?;
-    let (_, history) = release::read_history(&context.folder)?;
-    let mut images: Vec<PinnedReference> = Vec::new();
-    for image in &args.images {
-        images.push(kept::find_image(context, &spec, &client, &history, image).await?);
-    }
-    if args.images.is_empty() {
-        images.extend(history.current()?.images.into_values());
-    }
-    if images.is_empty() {
-        let message =
-            "no image is named, and nothing was released here: name one, HOST/NAME@sha256:…";
-        return Err(Failure::message(Exit::Usage, message));
-    }
-    let hosts = images.iter().map(PinnedReference::registry);
-    let _serving = embedded::hold_for(context, hosts).await?;
+/// Checks where the images came from; nothing is started.
+pub(super) async fn check(
+    args: &Verify,
+    context: &Context,
+    spec: &Spec,
+    client: &Client,
+    images: Vec<PinnedReference>,
+) -> CommandResult {
     let insecure = args.insecure || spec.registry.insecure;
     let cosign = match &spec.sign {
         Some(sign) => Some(Cosign::find(sign, &context.folder, insecure).await?),
@@ -36,8 +27,15 @@ pub async fn run(args: Verify, context: &Context) -> CommandResult {
     };
     let mut results: Vec<(PinnedReference, Vec<Finding>)> = Vec::new();
     for image in images {
-        let findings = match proof::gather(&client, &image, cosign.as_ref()).await {
-            Ok(evidence) => proof::judge(&evidence),
+        let findings = match proof::gather(client, &image, cosign.as_ref()).await {
+            Ok(evidence) => {
+                let mut findings = proof::judge(&evidence);
+                if args.deep {
+                    let bar = context.ui.bar("layers", Some(0), Unit::Bytes);
+                    findings.push(proof::deep(client, &evidence, &bar).await?);
+                }
+                findings
+            }
             // What cannot be read at all is a finding; a registry that does not answer is none.
             Err(proof::Error::Registry(error)) if !error.is_unreachable() => {
                 let verdict = match error.exit() {
@@ -49,6 +47,9 @@ pub async fn run(args: Verify, context: &Context) -> CommandResult {
             Err(error) => return Err(error.into()),
         };
         results.push((image, findings));
+    }
+    if !args.deep {
+        context.ui.note("the layers were asked for, not downloaded: --deep hashes their bytes");
     }
     let worst = results.iter().flat_map(|(_, f)| f).map(|f| f.verdict).max().unwrap_or(Verdict::Ok);
     if context.ui.wants_json() {

@@ -1,0 +1,66 @@
+//! `envlock verify`: images in containers against their lock; with `--supply` what lies beside them instead.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::containers::Trial;
+use super::supply;
+use crate::cli::Verify;
+use crate::commands::{Context, embedded, kept};
+use crate::exit::{CommandResult, Exit, Failure};
+use crate::reference::PinnedReference;
+use crate::release;
+use crate::smoke::judge::{self, Tally};
+use crate::smoke::{Runtime, Wish};
+
+/// Runs `envlock verify`.
+pub async fn run(args: Verify, context: &Context) -> CommandResult {
+    let spec = context.spec()?;
+    let client = context.registry(&spec, args.insecure)?;
+    let (_, history) = release::read_history(&context.folder)?;
+    let mut images: Vec<PinnedReference> = Vec::new();
+    for image in &args.images {
+        images.push(kept::find_image(context, &spec, &client, &history, image).await?);
+    }
+    if args.images.is_empty() {
+        images.extend(history.current()?.images.into_values());
+    }
+    if images.is_empty() {
+        let message =
+            "no image is named, and nothing was released here: name one, HOST/NAME@sha256:…";
+        return Err(Failure::message(Exit::Usage, message));
+    }
+    let hosts = images.iter().map(PinnedReference::registry);
+    let _serving = embedded::hold_for(context, hosts).await?;
+    if args.supply {
+        return supply::check(&args, context, &spec, &client, images).await;
+    }
+    let runtime = Runtime::find(args.runtime).await?;
+    let trial = Trial {
+        spec: &spec,
+        client: &client,
+        insecure: args.insecure,
+        lock: args.lock.as_deref(),
+        runtime: &runtime,
+        wish: Wish { only: args.only.clone(), limit: Duration::from_secs(args.timeout.get()) },
+    };
+    let reports = trial.of(context, &images).await?;
+    if let Some(file) = &args.junit {
+        context.write(&context.path(file), &judge::junit(&reports))?;
+    }
+    let exit = Tally::exit(&reports);
+    context.ui.output([("verified".to_owned(), (exit == Exit::Ok).to_string())]);
+    context.ui.summary(|| judge::markdown(&reports));
+    if context.ui.wants_json() {
+        context.ui.json(&json!({
+            "version": 1,
+            "sound": exit == Exit::Ok,
+            "runtime": { "program": runtime.program(), "version": runtime.version() },
+            "images": reports,
+        }));
+    } else {
+        context.ui.result(judge::table(&reports));
+    }
+    Ok(exit)
+}

@@ -1,0 +1,73 @@
+//! Images in containers: what each is held against is gathered, then all are run together.
+
+use camino::Utf8Path;
+
+use super::subject::subject;
+use crate::commands::Context;
+use crate::exit::{Exit, Failure};
+use crate::reference::PinnedReference;
+use crate::registry::Client;
+use crate::release;
+use crate::smoke::judge::{self, ImageReport, Outcome, Tally};
+use crate::smoke::{self, Runtime, Wish};
+use crate::spec::Spec;
+
+/// How images are tried out.
+pub(in crate::commands) struct Trial<'a> {
+    /// Says what their budget is, and which GPUs they meet.
+    pub spec: &'a Spec,
+    /// Asks their registries.
+    pub client: &'a Client,
+    /// Plain http beyond loopback.
+    pub insecure: bool,
+    /// The lock they are held against; `None`: their own.
+    pub lock: Option<&'a Utf8Path>,
+    /// What runs them.
+    pub runtime: &'a Runtime,
+    /// Which checks, and how long.
+    pub wish: Wish,
+}
+
+impl Trial<'_> {
+    /// Runs the images, together.
+    pub(in crate::commands) async fn of(
+        &self,
+        context: &Context,
+        images: impl IntoIterator<Item = &PinnedReference>,
+    ) -> Result<Vec<ImageReport>, Failure> {
+        let (_, history) = release::read_history(&context.folder)?;
+        let mut subjects = Vec::new();
+        for image in images {
+            subjects.push(subject(context, self, &history, image).await?);
+        }
+        Ok(smoke::run(self.runtime, &subjects, &self.wish, &context.ui).await?)
+    }
+}
+
+/// For a build, whose images are in their registry. Errors: they do not hold, and no file may name them; the table and
+/// every failure are told.
+pub(in crate::commands) async fn before_release(
+    context: &Context,
+    trial: Trial<'_>,
+    images: impl IntoIterator<Item = &PinnedReference>,
+) -> Result<(), Failure> {
+    let reports = trial.of(context, images).await?;
+    let (tally, exit) = (Tally::of(&reports), Tally::exit(&reports));
+    if exit == Exit::Ok {
+        context.ui.note(format!("verified: {tally}"));
+        return Ok(());
+    }
+    context.ui.note(judge::table(&reports));
+    context.ui.summary(|| judge::markdown(&reports));
+    let checks = reports.iter().flat_map(|report| report.checks.iter().map(move |c| (report, c)));
+    let failed: String = checks
+        .filter(|(_, check)| check.result == Outcome::Failed)
+        .map(|(report, check)| format!("\n  {}, {}: {}", report.name, check.check, check.detail))
+        .collect();
+    let report = miette::miette!(
+        help = "the images stay in the registry, where `envlock verify IMAGE` can look at them again; --no-verify \
+                releases them all the same",
+        "the images do not hold, so no file names them ({tally}):{failed}"
+    );
+    Err(Failure { exit, report })
+}

@@ -1,0 +1,48 @@
+//! The bytes of an image's layers, all of them: what a registry says it has is not always what it gives.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, stream};
+
+use super::{Error, Evidence, Finding, Verdict};
+use crate::exit::{Classified, Exit};
+use crate::registry::Client;
+use crate::ui::Bar;
+
+/// Layers at the same time: each takes a connection and a few MB of memory.
+const CONCURRENCY: usize = 4;
+
+/// Downloads every layer, base included, and hashes it. Nothing is kept. Errors: a registry that does not answer; what
+/// it gives is a finding.
+pub async fn deep(client: &Client, evidence: &Evidence, bar: &Bar) -> Result<Finding, Error> {
+    let layers: BTreeMap<_, _> =
+        evidence.manifest.layers.iter().map(|layer| (layer.digest, layer)).collect();
+    let bytes: u64 = layers.values().map(|layer| layer.size).sum();
+    bar.inc_length(bytes);
+    // All of a layer is hashed on its way to a reader; nobody needs to read it.
+    let asked =
+        layers.values().map(|layer| client.read_layer(&evidence.image, layer, bar, |_| Ok(())));
+    let asked: Vec<_> = asked.collect();
+    let mut answers = stream::iter(asked).buffer_unordered(CONCURRENCY);
+    let mut wrong: Vec<(Verdict, String)> = Vec::new();
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(()) => {}
+            Err(error) if error.is_unreachable() => return Err(error.into()),
+            Err(error) if error.exit() == Exit::Integrity => {
+                wrong.push((Verdict::Mismatch, error.to_string()));
+            }
+            Err(error) => wrong.push((Verdict::Missing, error.to_string())),
+        }
+    }
+    wrong.sort();
+    let verdict = wrong.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Ok);
+    let found = match wrong.as_slice() {
+        [] => {
+            let size = indicatif::HumanBytes(bytes);
+            format!("{} layers downloaded and hashed, {size}", layers.len())
+        }
+        wrong => wrong.iter().map(|(_, what)| what.as_str()).collect::<Vec<_>>().join("; "),
+    };
+    Ok(Finding { part: "bytes", verdict, found })
+}

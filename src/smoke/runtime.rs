@@ -1,0 +1,237 @@
+//! docker or podman, the program: which of them runs containers here, and single calls of it.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use super::Error;
+use crate::reference::PinnedReference;
+
+/// A program that does not answer simple questions for so long is not there.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Where CDI says which devices there are (cncf.io's Container Device Interface).
+const CDI: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
+/// Every NVIDIA GPU, as CDI names them.
+const ALL_GPUS: &str = "nvidia.com/gpu=all";
+
+/// What runs the containers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Choice {
+    /// docker where its engine answers, else podman
+    #[default]
+    Auto,
+    /// The Docker engine that the command line talks to
+    Docker,
+    /// podman, as this user
+    Podman,
+}
+
+/// A program that runs containers.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    program: &'static str,
+    version: String,
+}
+
+/// How a call of the program ended.
+#[derive(Debug, Clone)]
+pub(super) struct Ended {
+    /// Why it failed; `None`: it did not.
+    pub failure: Option<String>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Runtime {
+    /// The program of this choice, when it can run containers. Errors: [`Error::NoRuntime`] with what each said.
+    pub async fn find(choice: Choice) -> Result<Self, Error> {
+        let candidates: &[&'static str] = match choice {
+            Choice::Auto => &["docker", "podman"],
+            Choice::Docker => &["docker"],
+            Choice::Podman => &["podman"],
+        };
+        let mut said = Vec::new();
+        for program in candidates {
+            let format = match *program {
+                "docker" => "{{.Server.Version}}",
+                _ => "{{.Client.Version}}",
+            };
+            let version = ["version", "--format", format].map(str::to_owned);
+            let runtime = Runtime { program, version: String::new() };
+            match runtime.call(&version, "", PATIENCE).await {
+                Ok(Ended { failure: None, stdout, .. }) if !stdout.trim().is_empty() => {
+                    return Ok(Runtime { version: stdout.trim().to_owned(), ..runtime });
+                }
+                Ok(ended) => {
+                    let why = ended.failure.unwrap_or_else(|| "it names no version".to_owned());
+                    said.push(format!("{program}: {why}"));
+                }
+                Err(Error::Program { source, .. }) => said.push(format!("{program}: {source}")),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::NoRuntime { detail: said.join("; ") })
+    }
+
+    /// `docker` or `podman`.
+    pub fn program(&self) -> &'static str {
+        self.program
+    }
+
+    /// The engine's version.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Runs the program with `input` on its standard input. On a terminal Ctrl-C does not reach it: what it started
+    /// is removed by us.
+    pub(super) async fn call(
+        &self,
+        arguments: &[String],
+        input: &str,
+        limit: Duration,
+    ) -> Result<Ended, Error> {
+        tracing::debug!(program = self.program, ?arguments, "called");
+        let mut command = Command::new(self.program);
+        command.args(arguments).kill_on_drop(true).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if self.program == "podman" && has_no_logins() {
+            command.env_remove("DOCKER_CONFIG");
+        }
+        let failed = |source| Error::Program { program: self.program, source };
+        let mut child = command.spawn().map_err(failed)?;
+        let stdin = child.stdin.take();
+        let talk = async {
+            if let Some(mut stdin) = stdin {
+                // One that ended before it read has said why on its stderr.
+                let _ = stdin.write_all(input.as_bytes()).await;
+                drop(stdin);
+            }
+            child.wait_with_output().await
+        };
+        let Ok(output) = tokio::time::timeout(limit, talk).await else {
+            let failure = Some(format!("no answer within {} s", limit.as_secs()));
+            return Ok(Ended { failure, stdout: String::new(), stderr: String::new() });
+        };
+        let output = output.map_err(failed)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        let last = stderr.lines().rfind(|line| !line.trim().is_empty());
+        let failure = (!output.status.success()).then(|| match last {
+            Some(last) => last.trim().to_owned(),
+            None => format!("it ended with {}, without a word", output.status),
+        });
+        Ok(Ended { failure, stdout, stderr })
+    }
+
+    /// As [`Runtime::call`] for a question; what it answers, trimmed, or why not.
+    pub(super) async fn ask(&self, arguments: &[&str]) -> Result<Result<String, String>, Error> {
+        let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        let ended = self.call(&arguments, "", PATIENCE).await?;
+        Ok(match ended.failure {
+            Some(why) => Err(why),
+            None => Ok(ended.stdout.trim().to_owned()),
+        })
+    }
+
+    /// Gets an image by its digest. `plain` allows http, which docker decides by itself.
+    pub(super) async fn pull(
+        &self,
+        image: &PinnedReference,
+        plain: bool,
+        limit: Duration,
+    ) -> Result<Result<(), String>, Error> {
+        let mut arguments = vec!["pull".to_owned(), "--quiet".to_owned()];
+        if plain && self.program == "podman" {
+            arguments.push("--tls-verify=false".to_owned());
+        }
+        arguments.push(image.to_string());
+        let ended = self.call(&arguments, "", limit).await?;
+        Ok(ended.failure.map_or(Ok(()), Err))
+    }
+
+    /// Bytes of the layers as they were unpacked; `None`: it does not say.
+    pub(super) async fn unpacked(&self, image: &PinnedReference) -> Result<Option<u64>, Error> {
+        let image = image.to_string();
+        if self.program == "podman" {
+            let size = self.ask(&["image", "inspect", "--format", "{{.Size}}", &image]).await?;
+            return Ok(size.ok().and_then(|size| size.parse().ok()));
+        }
+        // What docker's `image inspect` calls Size is the packed bytes in one of its stores.
+        let words = ["history", "--no-trunc", "--human=false", "--format", "{{.Size}}", &image];
+        let Ok(sizes) = self.ask(&words).await? else { return Ok(None) };
+        let sizes: Option<Vec<u64>> = sizes.lines().map(|line| line.trim().parse().ok()).collect();
+        let sum = sizes.map(|sizes| sizes.into_iter().sum());
+        Ok(sum.filter(|sum| *sum > 0))
+    }
+
+    /// What `docker images` says of the image's size.
+    pub(super) async fn listed(&self, image: &PinnedReference) -> Result<Option<String>, Error> {
+        let name = format!("{}/{}", image.registry(), image.repository());
+        let format = "{{.Digest}} {{.Size}}";
+        let words = ["image", "ls", "--digests", "--no-trunc", "--format", format, &name];
+        let Ok(lines) = self.ask(&words).await? else { return Ok(None) };
+        let digest = image.digest().to_string();
+        let own = lines.lines().find_map(|line| line.strip_prefix(&digest));
+        Ok(own.map(|size| size.trim().to_owned()))
+    }
+
+    /// The options that give a container every GPU; else why there is none to give.
+    pub(super) async fn gpu_options(&self) -> Result<Result<Vec<String>, String>, Error> {
+        let device = || vec!["--device".to_owned(), ALL_GPUS.to_owned()];
+        if self.program == "podman" {
+            return Ok(match has_cdi() {
+                true => Ok(device()),
+                false => Err(missing("podman has no CDI devices of NVIDIA (/etc/cdi)").await),
+            });
+        }
+        let Ok(info) = self.ask(&["info", "--format", "{{json .}}"]).await? else {
+            return Ok(Err("docker info does not answer".to_owned()));
+        };
+        let info: Value = serde_json::from_str(&info).unwrap_or_default();
+        if info["Runtimes"].get("nvidia").is_some() {
+            return Ok(Ok(vec!["--gpus".to_owned(), "all".to_owned()]));
+        }
+        let devices = info["DiscoveredDevices"].as_array();
+        if devices.is_some_and(|all| all.iter().any(|device| device["ID"] == ALL_GPUS)) {
+            return Ok(Ok(device()));
+        }
+        Ok(Err(missing("docker has neither a runtime of NVIDIA's nor its CDI devices").await))
+    }
+}
+
+/// podman takes logins from docker's folder, and fails where the variable names one without any.
+fn has_no_logins() -> bool {
+    let folder = std::env::var_os("DOCKER_CONFIG").map(std::path::PathBuf::from);
+    folder.is_some_and(|folder| !folder.join("config.json").exists())
+}
+
+fn has_cdi() -> bool {
+    let files = CDI.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
+    files
+        .filter_map(|file| fs_err::read_to_string(file.path()).ok())
+        .any(|text| text.contains("nvidia.com/gpu"))
+}
+
+/// Why no GPU is used: whether the machine itself has one is told, too.
+async fn missing(engine: &str) -> String {
+    let mut command = Command::new("nvidia-smi");
+    command.arg("-L").stdin(Stdio::null()).kill_on_drop(true);
+    let listed = tokio::time::timeout(PATIENCE, command.output()).await;
+    let count = match listed {
+        Ok(Ok(output)) if output.status.success() => String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter(|l| l.starts_with("GPU "))
+            .count(),
+        _ => 0,
+    };
+    match count {
+        0 => format!("no GPU here: nvidia-smi lists none, and {engine}"),
+        count => format!(
+            "nvidia-smi lists {count}, but {engine}: install the NVIDIA Container Toolkit (nvidia-ctk)"
+        ),
+    }
+}
