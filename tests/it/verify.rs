@@ -256,14 +256,16 @@ fn podman_does_it_too(pair: &Pair) {
         return;
     }
     let words = ["verify", "--runtime", "podman", "--json", "--only"];
-    let only = "pull,python,packages,files,user,size,ray,tasks,marimo";
+    let only = "pull,python,packages,files,user,size,ray,tasks,client,marimo";
     let command =
         pair.envlock.command(words.into_iter().chain([only, "ray-runtime", "marimo-runtime"]));
     let (run, pid) = spawned(command);
     let report = result("verify", &run.exits(0));
     assert_eq!(report["runtime"]["program"], "podman");
-    assert_eq!(check(&report, 0, "tasks").0, "ok");
-    assert_eq!(check(&report, 1, "marimo").0, "ok");
+    for (image, name) in [(0, "tasks"), (0, "size"), (1, "client"), (1, "marimo")] {
+        let (outcome, detail) = check(&report, image, name);
+        assert_eq!(outcome, "ok", "{name}: {detail}");
+    }
     assert_eq!(left_of("podman", pid), [""; 0]);
     for image in [&pair.marimo, &pair.ray] {
         succeeds(Command::new("podman").args(["rmi", "--force", image]));
