@@ -48,6 +48,8 @@ fn an_interrupted_push(signal: &str) {
     wait("no blob arrived while another one is on its way", || {
         arrived() && sessions(&workshop) > 0
     });
+    // A session whose address is still on its way to us cannot be ended: the parts take half a second each.
+    std::thread::sleep(Duration::from_millis(200));
     send(signal, &child);
     let (told, output) = (Instant::now(), child.wait_with_output().unwrap());
     let took = told.elapsed();
