@@ -24,14 +24,17 @@ impl Client {
         read.insert(place(address, digest), bytes.clone());
     }
 
+    fn noted(&self, address: &Address, digest: Digest) -> Option<Bytes> {
+        let read = self.read.0.lock().unwrap_or_else(PoisonError::into_inner);
+        read.get(&place(address, digest)).cloned()
+    }
+
     /// The bytes of a manifest: as they were read or put earlier in this run, else from the registry. Errors:
     /// [`Error::NotFound`], [`Error::Integrity`].
     pub(super) async fn manifest(&self, address: &Address, digest: Digest) -> Result<Bytes, Error> {
-        let known = self.read.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bytes) = known.get(&place(address, digest)) {
-            return Ok(bytes.clone());
+        if let Some(bytes) = self.noted(address, digest) {
+            return Ok(bytes);
         }
-        drop(known);
         let fetched = self.document(address, &format!("manifests/{digest}")).await?;
         let (headers, bytes) = fetched.ok_or_else(|| address.not_found())?;
         prove(address, "the manifest", &headers, &bytes, Some(digest))?;
