@@ -34,6 +34,8 @@ mod referrers;
 mod registry;
 mod release_job;
 mod render;
+mod render_compose;
+mod render_jinja;
 mod resolve;
 mod rollback;
 mod schema;

@@ -1,43 +1,37 @@
-//! `envlock render`, judged by Jinja2 itself and by compose.
+//! `envlock render`: what it makes, tells and refuses.
 
-use std::process::{Command, Stdio};
-
-use camino::Utf8PathBuf;
 use serde_json::{Value, json};
 
 use super::schema::result;
+use crate::support::Envlock;
 use crate::support::release::CONFIG;
 use crate::support::workshop::Workshop;
-use crate::support::{Envlock, Run};
 
-const OUTPUT: &str = "docker/compose.yaml";
-const BUILT_IN: &str = include_str!("../../docker/compose.yaml.jinja2");
-const EXAMPLE: &str = include_str!("../../config.example.yaml");
+pub const OUTPUT: &str = "docker/compose.yaml";
+pub const BUILT_IN: &str = include_str!("../../docker/compose.yaml.jinja2");
+pub const EXAMPLE: &str = include_str!("../../config.example.yaml");
 
-/// A platform as its team has it: a template of its own, with anchors, that knows nothing of envlock.
-const TEAM: &str = include_str!("../fixtures/render/team.yaml.jinja2");
-
-fn project(config: &str) -> Envlock {
+pub fn project(config: &str) -> Envlock {
     let envlock = Envlock::new();
     envlock.write("config.yaml", config);
     envlock
 }
 
 /// A project whose lock can be built from.
-fn locked() -> Envlock {
+pub fn locked() -> Envlock {
     Workshop::new(10).project()
 }
 
-fn yaml(text: &str) -> Value {
+pub fn yaml(text: &str) -> Value {
     let mut value: yaml_serde::Value = yaml_serde::from_str(text).unwrap();
     value.apply_merge().unwrap();
     serde_json::to_value(value).unwrap()
 }
 
-const DIGEST: &str = "127.0.0.1:5000/t/ray-runtime@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub const DIGEST: &str = "127.0.0.1:5000/t/ray-runtime@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// The platform's config.yaml after a release.
-fn released() -> String {
+pub fn released() -> String {
     CONFIG
         .replace("\"cslr-exp-platform:ray-runtime\"", &format!("\"{DIGEST}\""))
         .replace("\"cslr-exp-platform:marimo-runtime\"", &format!("\"{DIGEST}\""))
@@ -265,222 +259,7 @@ fn files_people_have_conform_to_the_schema_and_the_example_renders_at_once() {
     envlock.run(["render"]).exits(0);
 }
 
-/// Where a template is given to Jinja2 itself; `None`, and said, where there is none.
-fn jinja2() -> Option<Utf8PathBuf> {
-    let has = |python: &str| {
-        let mut command = Command::new(python);
-        let status = command.args(["-c", "import jinja2"]).stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
-    };
-    if has("python3") {
-        return Some("python3".into());
-    }
-    let folder = Utf8PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("jinja2");
-    let python = folder.join("bin/python");
-    if !has(python.as_str()) {
-        let made = Command::new("python3").args(["-m", "venv", folder.as_str()]).output();
-        let install = ["-m", "pip", "install", "--quiet", "jinja2"];
-        let installed = made.and_then(|_| Command::new(&python).args(install).output());
-        if !has(python.as_str()) {
-            eprintln!("skipped: no jinja2 for python3 ({installed:?})");
-            return None;
-        }
-    }
-    Some(python)
-}
-
-const BY_JINJA2: &str = "
-import jinja2, json, sys
-folder, name, values = sys.argv[1:]
-environment = jinja2.Environment(loader=jinja2.FileSystemLoader(folder), trim_blocks=True, lstrip_blocks=True,
-                                 extensions=['jinja2.ext.loopcontrols', 'jinja2.ext.do'])
-sys.stdout.write(environment.get_template(name).render(**json.loads(values)))
-";
-
-/// Templates as people write them. `{{ values }}` prints what it is given, for the other engine.
-#[test]
-fn templates_give_what_jinja2_gives() {
-    let Some(python) = jinja2() else { return };
-    let envlock = locked();
-    envlock.write(
-        "docker/macros.jinja2",
-        "{% macro port(host, inside=80) -%}\n\"{{ host }}:{{ inside }}\"\n{%- endmacro %}\n",
-    );
-    envlock
-        .write("docker/base.jinja2", "services:\n{% block services %}{% endblock %}\nx-end: 1\n");
-    let templates = [
-        TEAM.to_owned(),
-        BUILT_IN.to_owned(),
-        include_str!("../fixtures/render/features.yaml.jinja2").to_owned(),
-        "{% extends 'base.jinja2' %}\n{% from 'macros.jinja2' import port with context %}\n{% block services %}\n  a:\n    ports: [{{ port(services.marimo.port, inside=8080) }}]\n{% endblock %}\n".to_owned(),
-    ];
-    let configs = [EXAMPLE.to_owned(), CONFIG.to_owned(), released(), rich()];
-    for (at, config) in configs.iter().enumerate() {
-        envlock.write("config.yaml", config);
-        envlock.write("docker/values.jinja2", "values: {{ [config, lock] | tojson | tojson }}\n");
-        let values =
-            envlock.run(["render", "--template", "docker/values.jinja2", "-o", "-"]).exits(0);
-        let values: Value =
-            serde_json::from_str(yaml(&values.stdout())["values"].as_str().unwrap()).unwrap();
-        let mut names = values[0].as_object().unwrap().clone();
-        names.insert("config".to_owned(), values[0].clone());
-        names.insert("lock".to_owned(), values[1].clone());
-        for (number, template) in templates.iter().enumerate() {
-            envlock.write("docker/compose.yaml.jinja2", template);
-            let ours = envlock.run(["render", "-o", "-"]).exits(0).stdout();
-            let mut judge = Command::new(&python);
-            judge.args(["-c", BY_JINJA2, envlock.path("docker").as_str(), "compose.yaml.jinja2"]);
-            let theirs =
-                Run(judge.arg(json!(names).to_string()).output().unwrap()).exits(0).stdout();
-            let (_, body) = ours.split_once('\n').unwrap();
-            let plain = |text: &str| text.trim().to_owned();
-            // Python writes True, and its JSON has blanks after commas and colons: the same to YAML.
-            assert_eq!(
-                yaml(body),
-                yaml(&theirs),
-                "template {number} of config {at}\n{body}\n---\n{theirs}"
-            );
-            if number == 0 {
-                assert_eq!(plain(body), plain(&theirs), "config {at}");
-            }
-        }
-    }
-}
-
 /// Every key that there is.
-fn rich() -> String {
+pub fn rich() -> String {
     "project: {name: rich}\nx-mine: 1\nservices:\n  ray:\n    image: ray:1\n    build: {enabled: true, context: \"..\", dockerfile: Dockerfile}\n    head_whitelist: [ray-cpu, other.example]\n    wait: 30\n    pip_requirements: ./pip-requirements\n    cpu:\n      role: head\n      node_ip: 10.5.0.9\n      cpus: 2.5\n      memory: 8gb\n      shm_size: 2gb\n      object_store_memory: 1gb\n      task_memory: 2gb\n      ports: {dashboard: 8265, client: 10001, gcs: 6379}\n      bind: 0.0.0.0\n      networks: [one, two]\n      ip: 10.5.0.9\n      profiles: [ray-cpu]\n      restart: \"no\"\n      environment: {A: \"b'\\\"$$\", B: 1, C: true, D: 2.5, E: 日本}\n      volumes: [\"./data:/data:ro\", \"cache:/cache\"]\n    gpu: {gpus: [\"0\", \"GPU-1\"], image: gpu:1}\n  marimo: {image: m:1, build: {enabled: true, target: marimo-devel}, port: 8081, gpus: 1, token_env: T, cpus: 1, memory: 1gb, networks: [two]}\n  health: {port: 8000, bind: 127.0.0.2}\nnetworks:\n  one: {subnet: 10.5.0.0/24, gateway: 10.5.0.1}\n  two: {subnet: \"fd00:5::/64\"}\n  three: {external: true}\n".to_owned()
-}
-
-/// docker with compose; `None`, and said, where there is none.
-fn compose(arguments: &[&str]) -> Command {
-    let mut command = Command::new("docker");
-    command.arg("compose").args(arguments).env("T", "token").env_remove("COMPOSE_PROFILES");
-    command
-}
-
-fn has_compose() -> bool {
-    let version = compose(&["version"]).output();
-    let there = version.as_ref().is_ok_and(|run| run.status.success());
-    if !there {
-        eprintln!("skipped: no docker compose ({version:?})");
-    }
-    there
-}
-
-/// One of each: every value of a switch is a piece of config.yaml.
-fn variants() -> Vec<String> {
-    let images = [
-        "image: r:1\n    build: {enabled: true, context: \"..\", dockerfile: ../Dockerfile}"
-            .to_owned(),
-        "image: r:1".to_owned(),
-        format!("image: \"{DIGEST}\"\n    build: {{enabled: true}}"),
-    ];
-    let gpus = [
-        "",
-        "\n    gpu: {}",
-        "\n    gpu: {gpus: 2, image: g:1}",
-        "\n    gpu: {gpus: [\"0\"], profiles: []}",
-    ];
-    let ports = ["", ", ports: {dashboard: 8265, client: 10001, gcs: 6379}, bind: \"::1\""];
-    let limits = [
-        "",
-        ", cpus: 1.5, memory: 4gb, shm_size: 1gb, object_store_memory: 512mb, task_memory: 1gb",
-    ];
-    let tokens = ["", ", token_file: ./token", ", token_env: T", ", no_token: true"];
-    let networks = ["", "networks: {n: {subnet: 10.9.0.0/24}, e: {external: true}}\n"];
-    let profiles = ["", ", profiles: [ray-cpu]"];
-    let mut all = Vec::new();
-    for image in &images {
-        for gpu in gpus {
-            for port in ports {
-                for limit in limits {
-                    for token in tokens {
-                        for network in networks {
-                            for profile in profiles {
-                                let ip = if network.is_empty() { "" } else { ", ip: 10.9.0.7" };
-                                all.push(format!("project: {{name: v}}\nservices:\n  ray:\n    {image}\n    cpu: {{role: head{port}{limit}{ip}{profile}}}{gpu}\n  marimo: {{image: m:1{token}}}\n{network}"));
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-    all
-}
-
-#[test]
-fn compose_accepts_every_variant() {
-    if !has_compose() {
-        return;
-    }
-    let envlock = locked();
-    let variants = variants();
-    assert_eq!(variants.len(), 3 * 4 * 2 * 2 * 4 * 2 * 2);
-    // Any two values of two switches meet in these; compose takes its time.
-    let every = if std::env::var("ENVLOCK_TEST_LONG").is_ok_and(|v| v == "1") { 1 } else { 29 };
-    for config in
-        variants.iter().step_by(every).chain([&rich(), &CONFIG.to_owned(), &EXAMPLE.to_owned()])
-    {
-        envlock.write("config.yaml", config);
-        envlock.run(["render"]).exits(0);
-        let file = envlock.path(OUTPUT);
-        let profiles = ["-f", file.as_str(), "--profile", "*", "config", "--format", "json"];
-        let run = Run(compose(&profiles).output().unwrap());
-        assert!(run.0.status.success(), "{config}\n{}\n{}", run.stderr(), envlock.read(OUTPUT));
-        let read: Value = serde_json::from_str(&run.stdout()).unwrap();
-        for (name, service) in read["services"].as_object().unwrap() {
-            let image = service["image"].as_str().unwrap();
-            assert!(
-                !image.contains("@sha256:") || service.get("build").is_none(),
-                "{name}: {config}"
-            );
-            if name != "health" {
-                assert_eq!(service["user"], "1000:1000");
-                assert!(
-                    service["shm_size"]
-                        .as_str()
-                        .is_some_and(|size| size.parse::<u64>().unwrap() >= 512 << 20)
-                );
-            }
-        }
-        let gpu = &read["services"]["ray-gpu"];
-        if gpu.is_object() {
-            let device = &gpu["deploy"]["resources"]["reservations"]["devices"][0];
-            assert_eq!(
-                (&device["driver"], &device["capabilities"]),
-                (&json!("nvidia"), &json!(["gpu"]))
-            );
-        }
-    }
-}
-
-#[test]
-fn up_starts_head_health_and_notebooks_and_a_profile_adds_the_gpu_node() {
-    if !has_compose() {
-        return;
-    }
-    let envlock = project(&released());
-    envlock.run(["render"]).exits(0);
-    let services = |profiles: &[&str]| {
-        let file = envlock.path(OUTPUT);
-        let mut arguments = vec!["-f", file.as_str()];
-        profiles.iter().for_each(|profile| arguments.extend(["--profile", profile]));
-        arguments.extend(["config", "--services"]);
-        let run = Run(compose(&arguments).output().unwrap()).exits(0);
-        let mut names: Vec<_> = run.stdout().lines().map(str::to_owned).collect();
-        names.sort();
-        names.join(" ")
-    };
-    assert_eq!(services(&[]), "health marimo ray-cpu");
-    assert_eq!(services(&["ray-cpu"]), "health marimo ray-cpu");
-    assert_eq!(services(&["ray-gpu"]), "health marimo ray-cpu ray-gpu");
-    envlock.write(
-        "config.yaml",
-        released().replace("    cpu:\n", "    cpu:\n      profiles: [ray-cpu]\n"),
-    );
-    envlock.run(["render"]).exits(0);
-    assert_eq!(services(&[]), "marimo");
-    assert_eq!(services(&["ray-cpu"]), "health marimo ray-cpu");
 }
