@@ -159,7 +159,7 @@ fn is_shared(name: &str) -> bool {
     })
 }
 
-/// What the files of an image are; `layers` from the lowest on, each as [`super::inventory`] reads it.
+/// What the files of an image are; `layers` from the lowest on, each as [`super::inventory()`] reads it.
 pub fn files<'a>(name: &str, layers: impl IntoIterator<Item = &'a [FileFact]>) -> Files {
     let mut merged: BTreeMap<&str, &FileFact> = BTreeMap::new();
     for file in layers.into_iter().flatten() {
