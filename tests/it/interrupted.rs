@@ -28,8 +28,9 @@ fn wait(what: &str, is_so: impl Fn() -> bool) {
 
 fn sessions(workshop: &Workshop) -> usize {
     let find = |kind: &str| {
-        let found = Command::new("find").arg(workshop.registry.data()).args(["-name", kind]);
-        String::from_utf8(found.output().unwrap().stdout).unwrap().lines().count()
+        let mut command = Command::new("find");
+        let found = command.arg(workshop.registry.data()).args(["-name", kind]).output().unwrap();
+        String::from_utf8(found.stdout).unwrap().lines().count()
     };
     find("startedat")
 }
