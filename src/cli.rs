@@ -409,8 +409,7 @@ pub struct Verify {
         value_enum,
         value_name = "CHECK",
         value_delimiter = ',',
-        conflicts_with = "supply",
-        hide_possible_values = true
+        conflicts_with = "supply"
     )]
     pub only: Vec<CheckName>,
     /// The lock they are held against; absent, the one beside each image, else the project's

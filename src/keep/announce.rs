@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use futures_util::future::{join_all, try_join, try_join_all, try_join3};
+use futures_util::future::{join_all, try_join, try_join_all};
 
 use super::names::{HISTORY, LOCK, Name, RECORD, RELEASE, record_tag, tag};
 use super::{Error, recall};

@@ -1,7 +1,10 @@
 //! Lock + spec → what the images will weigh, before they are made.
 
+use std::collections::BTreeMap;
+
 use super::weigh::{base_name, of_packages};
 use super::{ImageSize, LayerKind, LayerSize};
+use crate::digest::Digest;
 use crate::image::{Envelope, Error, ImageLayers, OwnLayer, is_devel, layers_of_all};
 use crate::lock::{self, Lock, Package};
 use crate::registry::{Descriptor, Manifest};
@@ -14,6 +17,8 @@ pub struct Grounds<'a> {
     pub runtime: Option<&'a Manifest>,
     /// Under the devel images.
     pub devel: Option<&'a Manifest>,
+    /// Bytes of the tar files of their layers that were read.
+    pub unpacked: Option<&'a BTreeMap<Digest, u64>>,
 }
 
 /// All images of the spec. Layers that the lock has pins of are known, of others the
@@ -45,11 +50,11 @@ fn image_of(image: ImageLayers, lock: &Lock, spec: &Spec, grounds: Grounds) -> I
         }
     });
     let ground = if is_devel(&image.image) { grounds.devel } else { grounds.runtime };
-    let layers = base(ground).into_iter().chain(own).collect();
+    let layers = base(ground, grounds.unpacked).into_iter().chain(own).collect();
     ImageSize::new(image.image.to_string(), None, layers)
 }
 
-fn base(manifest: Option<&Manifest>) -> Vec<LayerSize> {
+fn base(manifest: Option<&Manifest>, read: Option<&BTreeMap<Digest, u64>>) -> Vec<LayerSize> {
     let Some(manifest) = manifest else {
         return vec![made_later("base image", LayerKind::Base)];
     };
@@ -57,6 +62,7 @@ fn base(manifest: Option<&Manifest>) -> Vec<LayerSize> {
     let layer = |(index, layer): (usize, &Descriptor)| LayerSize {
         digest: Some(layer.digest),
         compressed: Some(layer.size),
+        unpacked: read.and_then(|read| read.get(&layer.digest).copied()),
         ..made_later(&base_name(index, count), LayerKind::Base)
     };
     manifest.layers.iter().enumerate().map(layer).collect()

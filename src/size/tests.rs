@@ -188,6 +188,10 @@ fn an_image_of_buildkit_has_the_groups_that_its_history_installs() {
     };
     let found = weigh(known);
     assert_eq!(found.layers[0].kind, LayerKind::Base);
+    assert_eq!(
+        (found.layers[1].name.as_str(), found.layers[1].kind),
+        ("system", LayerKind::System)
+    );
     assert_eq!((found.layers[2].name.as_str(), found.layers[2].packages.len()), ("ray", 4));
     assert!(
         found.layers[3].name.starts_with("apt-get install") && found.layers[3].name.ends_with('…')
@@ -211,7 +215,8 @@ fn what_is_planned_has_wheels_where_no_layer_was_made() {
     lock.layers.retain(|pin| pin.name != "ray");
     let (manifest, _) = documents(&lock, &[]);
     let base = Manifest { layers: manifest.layers[..1].to_vec(), ..manifest };
-    let images = planned(&lock, &spec, Grounds { runtime: Some(&base), devel: None }).unwrap();
+    let images =
+        planned(&lock, &spec, Grounds { runtime: Some(&base), ..Grounds::default() }).unwrap();
     let of = |name: &str| images[0].layers.iter().find(|layer| layer.name == name).unwrap();
     assert_eq!((of("ray").digest, of("ray").compressed), (None, Some(72_000_000)));
     assert_eq!(of("torch").compressed, Some(555_001_013));
@@ -294,6 +299,8 @@ fn the_report_for_a_terminal() {
 fn pictures_and_pages_are_well_formed_and_show_everything() {
     let mut report = report();
     report.images[0].layers[4].packages[0].version = "2.14.1+<cu130> & \"more\"".to_owned();
+    // Elements that HTML does not close are closed for the XML parser.
+    let xml = regex::Regex::new("<(meta|input)([^>]*)>").unwrap();
     for measure in [Measure::Compressed, Measure::Unpacked] {
         let picture = svg(&report, measure);
         assert_eq!(well_formed(&picture), Ok(()), "{picture}");
@@ -303,8 +310,6 @@ fn pictures_and_pages_are_well_formed_and_show_everything() {
         assert_eq!(says_why, measure == Measure::Unpacked);
         let page = html(&report, measure);
         let begin = page.find("<html").unwrap();
-        // Elements that HTML does not close are closed for the XML parser.
-        let xml = regex::Regex::new("<(meta|input)([^>]*)>").unwrap();
         let as_xml =
             xml.replace_all(&page[begin..], "<$1$2/>").replace(" checked", " checked=\"\"");
         assert_eq!(well_formed(&as_xml), Ok(()));

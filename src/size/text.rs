@@ -25,11 +25,11 @@ fn tree(image: &ImageSize, earlier: &[ImageSize], measure: Measure, top: usize) 
     let place =
         image.image.as_ref().map_or_else(|| "not built yet".to_owned(), ToString::to_string);
     let mut text = format!(
-        "{}  {place}\n  {} compressed, {} unpacked, {} layers\n\n",
+        "{}  {place}\n  {} compressed, {} unpacked, {}\n\n",
         image.name,
         known_sum(image.compressed),
         known_sum(image.unpacked),
-        image.layers.len()
+        layers(image.layers.len())
     );
     text += &format!("  {:>10}  {:>10}  {:>7}\n", "COMPRESSED", "UNPACKED", "SHARE");
     let mut lines: Vec<(Row, Vec<Row>)> = Vec::new();
@@ -38,7 +38,7 @@ fn tree(image: &ImageSize, earlier: &[ImageSize], measure: Measure, top: usize) 
         let (shared, own): (Vec<_>, Vec<_>) = rest.into_iter().partition(|layer| has(other, layer));
         rest = own;
         if !shared.is_empty() {
-            let name = format!("{} layers of {}", shared.len(), other.name);
+            let name = format!("{} of {}", layers(shared.len()), other.name);
             let (compressed, unpacked) = (
                 whole(shared.iter().map(|l| l.compressed)),
                 whole(shared.iter().map(|l| l.unpacked)),
@@ -126,12 +126,16 @@ fn known_sum(sum: Sum) -> String {
     }
 }
 
+fn layers(count: usize) -> String {
+    format!("{count} layer{}", if count == 1 { "" } else { "s" })
+}
+
 fn sharing_text(shared: &Shared, images: &[ImageSize]) -> String {
     let names: Vec<&str> = images.iter().map(|image| image.name.as_str()).collect();
     format!(
-        "{} share {} layers: {} compressed, {} unpacked\n  together they take {} in a registry, {} unpacked\n",
+        "{} share {}: {} compressed, {} unpacked\n  together they take {} in a registry, {} unpacked\n",
         names.join(" and "),
-        shared.layers,
+        layers(shared.layers),
         known_sum(shared.compressed),
         known_sum(shared.unpacked),
         known_sum(shared.together),

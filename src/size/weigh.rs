@@ -17,8 +17,9 @@ use crate::spec::GroupName;
 const OURS: &str = "envlock layer ";
 /// What the Dockerfile installs a group with.
 const INSTALLS: &str = "/mnt/group.sh ";
-/// What the Dockerfile begins with on a base.
-const BEGINS: &str = "/mnt/build/base.sh";
+/// What the Dockerfile does to a base before it installs anything, first things first.
+const SYSTEM: [(&str, &str); 2] =
+    [("/mnt/build/base.sh", "system"), ("/mnt/compiler.sh", "compiler")];
 /// The longest name that a layer gets from the history.
 const LONGEST: usize = 60;
 
@@ -64,7 +65,7 @@ pub fn weigh(known: Weighed) -> ImageSize {
 
 /// How many of the layers are the base image's: those that it has itself, else those below the first that is ours.
 fn below(base: Option<&[Digest]>, layers: &[Descriptor], steps: &[String]) -> usize {
-    let ours = |step: &String| step.starts_with(OURS) || step.contains(BEGINS);
+    let ours = |step: &String| step.starts_with(OURS) || step.contains(SYSTEM[0].0);
     match base {
         Some(base) => base.iter().zip(layers).take_while(|(a, b)| **a == b.digest).count(),
         None => steps.iter().position(ours).unwrap_or(0),
@@ -100,6 +101,11 @@ fn by_step(step: Option<&str>, lock: Option<&Lock>) -> LayerSize {
             name => bare(name.to_owned(), LayerKind::Packages),
         };
     }
+    for (script, name) in SYSTEM {
+        if step.contains(script) {
+            return bare(name.to_owned(), LayerKind::System);
+        }
+    }
     let group = step.split_once(INSTALLS).map(|(_, rest)| rest);
     let group = group.and_then(|rest| rest.split_whitespace().next()?.parse::<GroupName>().ok());
     match group {
@@ -113,6 +119,7 @@ fn by_step(step: Option<&str>, lock: Option<&Lock>) -> LayerSize {
         None => {
             // Of a RUN with mounts, the command is what tells.
             let line = step.rsplit("/bin/sh -c ").next().unwrap_or(step);
+            let line = line.strip_suffix("# buildkit").unwrap_or(line);
             let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
             let mut name: String = line.chars().take(LONGEST).collect();
             if name.len() < line.len() {

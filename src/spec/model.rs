@@ -10,6 +10,7 @@ use pep508_rs::{PackageName, Requirement, VerbatimUrl};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::{BuildSpec, ReleaseSpec, SignSpec};
 use crate::config::ConfigPath;
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
@@ -196,67 +197,6 @@ pub struct ImageSpec {
 #[serde(into = "String", try_from = "String")]
 pub struct ByteSize(u64);
 
-/// How images are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct BuildSpec {
-    /// By which engine.
-    pub engine: EngineChoice,
-    /// How the `layers` engine compresses.
-    pub compression: Compression,
-    /// Whether the `layers` engine compiles modules ahead of their first import.
-    pub bytecode: Bytecode,
-    /// Whether the images must have a C compiler.
-    pub compiler: CompilerNeed,
-    /// Whether `build --push` runs the images in containers before anything names them.
-    pub verify: bool,
-}
-
-/// Whether the images must have a C compiler, which Triton (torch.compile) calls at run time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CompilerNeed {
-    /// Where the lock holds Triton.
-    #[default]
-    Auto,
-    /// The images take what the base has, and torch.compile may fail in them.
-    None,
-}
-
-/// Whether modules are compiled ahead of their first import.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Bytecode {
-    /// The images hold sources only.
-    #[default]
-    None,
-    /// By the locked interpreter, which must run on the building machine; their source is never looked at (PEP 552).
-    UncheckedHash,
-}
-
-/// Which engine makes the images.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum EngineChoice {
-    /// `layers` where it can, else `dockerfile`; the build says which and why
-    #[default]
-    Auto,
-    /// BuildKit, through docker buildx
-    Dockerfile,
-    /// Built in: no daemon, wheels become layers without being compressed again
-    Layers,
-}
-
-/// How the layers of the `layers` engine are compressed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Compression {
-    /// The wheels' own deflate streams: nothing is compressed again.
-    #[default]
-    Gzip,
-    /// Compressed again: smaller and faster to unpack, slower to make.
-    Zstd,
-}
-
 /// Where images go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RegistrySpec {
@@ -303,50 +243,6 @@ impl ConfigSpec {
         }
         files
     }
-}
-
-/// What belongs to a release.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReleaseSpec {
-    /// A shell command that is run when `build --push` or `rollback` has written something.
-    pub after: Option<String>,
-    /// How many builds are kept alive in their registry.
-    pub keep: NonZeroUsize,
-}
-
-impl Default for ReleaseSpec {
-    fn default() -> Self {
-        const TEN: NonZeroUsize = NonZeroUsize::new(10).expect("10 is not 0");
-        ReleaseSpec { after: None, keep: TEN }
-    }
-}
-
-/// How images are signed, by cosign.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignSpec {
-    /// With what.
-    pub with: SignWith,
-    /// Whether signatures go into sigstore's public transparency log.
-    pub log: bool,
-}
-
-/// What images are signed with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SignWith {
-    /// A key: a file or an address that cosign understands.
-    Key {
-        /// `cosign.key`, `awskms://…`
-        key: String,
-        /// Its public half, for `verify --supply`; absent: taken from `key`.
-        public_key: Option<String>,
-    },
-    /// A certificate for whoever runs envlock, by OpenID Connect.
-    Keyless {
-        /// Who may have signed, for `verify --supply`.
-        identity: Option<String>,
-        /// Who vouches for that identity.
-        issuer: Option<String>,
-    },
 }
 
 macro_rules! name_type {

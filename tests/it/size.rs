@@ -183,6 +183,10 @@ fn before_the_first_release_it_is_what_the_lock_plans() {
     let wheel = workshop.wheels.iter().find(|wheel| wheel.file.starts_with("polars-")).unwrap();
     assert_eq!(ray["polars"], Some(wheel.bytes.len() as u64));
     assert_eq!((ray["system"], ray["base image"].is_some()), (None, true));
+    assert!(
+        layers(&report["images"][0], "unpacked")["base image"].is_some(),
+        "it is small and was read"
+    );
     let text = envlock.run(["size", "marimo-runtime"]).exits(0).stdout();
     assert!(text.contains("marimo-runtime  not built yet"), "{text}");
     let run = envlock.run(["size", "nothing"]).exits(2);

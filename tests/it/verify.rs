@@ -208,7 +208,8 @@ fn another_ray_in_the_notebooks_image_is_named_before_it_connects(pair: &Pair) {
 
 fn an_image_over_its_budget_and_another_lock_are_named(pair: &Pair) {
     let spec = pair.envlock.read("envlock.toml");
-    let budget = "[images.ray-runtime]\ngroups = [\"python\", \"ray\"]\nmax-size = \"100 MB\"\n";
+    let budget = "[images.ray-runtime]\ngroups = [\"python\", \"ray\"]\nmax-size = \"100 MB\"\n\
+                  [images.marimo-runtime]\nfrom = \"ray-runtime\"\ngroups = [\"marimo\"]\n";
     pair.envlock.write("envlock.toml", format!("{spec}{budget}"));
     let report = pair.verify("size", 1, &[&pair.ray]);
     fails(&report, 0, "size", "GB is more than max-size, 100 MB");

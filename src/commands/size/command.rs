@@ -6,8 +6,10 @@ use super::against::Against;
 use super::scales::Scales;
 use crate::cli::Size;
 use crate::commands::{Context, embedded, kept};
+use crate::digest::Digest;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::lock::{BasePin, Lock};
+use crate::reference::PinnedReference;
 use crate::registry::Manifest;
 use crate::release;
 use crate::size::{self, Grounds, ImageSize, Report};
@@ -101,13 +103,16 @@ async fn planned(args: &Size, scales: &Scales<'_>) -> Result<Vec<ImageSize>, Fai
     let Scales { context, spec, .. } = *scales;
     let file = context.lock_name(args.lock.as_deref());
     let (lock, _) = context.read_lock(&file)?;
-    let mut bases: BTreeMap<&str, Manifest> = BTreeMap::new();
+    let (mut bases, mut unpacked) = (BTreeMap::new(), BTreeMap::new());
     for pin in [&lock.base.runtime, &lock.base.devel] {
         if bases.contains_key(&*pin.reference) {
             continue;
         }
-        match base(pin, scales).await {
-            Ok(manifest) => drop(bases.insert(&pin.reference, manifest)),
+        match base(pin, args.read, scales).await {
+            Ok((manifest, read)) => {
+                bases.insert(pin.reference.as_str(), manifest);
+                unpacked.extend(read);
+            }
             Err(why) => context.ui.warn(format!(
                 "the base image {} is not known and not counted: {why}",
                 pin.reference
@@ -115,19 +120,28 @@ async fn planned(args: &Size, scales: &Scales<'_>) -> Result<Vec<ImageSize>, Fai
         }
     }
     let of = |pin: &BasePin| bases.get(&*pin.reference);
-    let grounds = Grounds { runtime: of(&lock.base.runtime), devel: of(&lock.base.devel) };
+    let (runtime, devel) = (of(&lock.base.runtime), of(&lock.base.devel));
+    let grounds = Grounds { runtime, devel, unpacked: Some(&unpacked) };
     let mut images = size::planned(&lock, spec, grounds)?;
     choose(&mut images, &args.images, &lock)?;
     Ok(images)
 }
 
-async fn base(pin: &BasePin, scales: &Scales<'_>) -> Result<Manifest, String> {
+/// A base's manifest, and how long its layers are unpacked; else why not.
+async fn base(
+    pin: &BasePin,
+    read: bool,
+    scales: &Scales<'_>,
+) -> Result<(Manifest, BTreeMap<Digest, u64>), String> {
+    let told = |failure: Failure| failure.report.to_string();
     let digests = pin.digests.ok_or("the lock has no digest of it")?;
     let registry = pin.reference.split('/').next().unwrap_or_default();
-    let serving = embedded::hold_for(scales.context, [registry]).await;
-    let _serving = serving.map_err(|failure| failure.report.to_string())?;
+    let _serving = embedded::hold_for(scales.context, [registry]).await.map_err(told)?;
     let found = scales.client.base_image(&pin.reference, digests).await;
-    found.map(|image| image.manifest).map_err(|error| error.to_string())
+    let found = found.map_err(|error| error.to_string())?;
+    let place = PinnedReference::new(&found.registry, &found.repository, digests.platform_digest);
+    let unpacked = scales.unpacked(&place, &found.manifest.layers, None, read).await;
+    Ok((found.manifest, unpacked.map_err(told)?))
 }
 
 fn choose(images: &mut Vec<ImageSize>, wanted: &[String], lock: &Lock) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use crate::commands::{Context, embedded};
 use crate::digest::Digest;
 use crate::exit::Failure;
 use crate::lock::Lock;
-use crate::proof::{self, Evidence};
+use crate::proof;
 use crate::reference::PinnedReference;
 use crate::registry::{Client, Descriptor};
 use crate::release::History;
@@ -53,7 +53,7 @@ impl Scales<'_> {
                 None
             }
         };
-        let unpacked = self.unpacked(&evidence, lock.as_ref(), read).await?;
+        let unpacked = self.unpacked(image, &evidence.manifest.layers, lock.as_ref(), read).await?;
         let own = image.repository().rsplit('/').next().unwrap_or_default();
         let name = evidence.label("org.opencontainers.image.title").unwrap_or(own);
         Ok(size::weigh(Weighed {
@@ -67,17 +67,18 @@ impl Scales<'_> {
         }))
     }
 
-    /// Bytes of the tar files of layers that the lock does not know.
-    async fn unpacked(
+    /// Bytes of the tar files of an image's layers that the lock does not know.
+    pub(super) async fn unpacked(
         &self,
-        evidence: &Evidence,
+        image: &PinnedReference,
+        layers: &[Descriptor],
         lock: Option<&Lock>,
         read: bool,
     ) -> Result<BTreeMap<Digest, u64>, Failure> {
         let pinned = |layer: &Descriptor| {
             lock.is_some_and(|lock| lock.layers.iter().any(|pin| pin.digest == layer.digest))
         };
-        let unknown = evidence.manifest.layers.iter().filter(|layer| !pinned(layer));
+        let unknown = layers.iter().filter(|layer| !pinned(layer));
         let bar = self.context.ui.bar("reading layers", Some(0), Unit::Bytes);
         let sizes = unknown.map(async |layer| {
             let remembered = self.store.recall::<u64>(TAR_SIZE, &layer.digest.0);
@@ -88,7 +89,7 @@ impl Scales<'_> {
                 return Ok::<_, Failure>(None);
             }
             bar.inc_length(layer.size);
-            let read = self.client.read_layer(&evidence.image, layer, &bar, |b| size::tar_size(b));
+            let read = self.client.read_layer(image, layer, &bar, |b| size::tar_size(b));
             let bytes = read.await?;
             self.store.remember(TAR_SIZE, &layer.digest.0, &bytes)?;
             Ok(Some((layer.digest, bytes)))

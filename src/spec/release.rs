@@ -1,0 +1,47 @@
+//! What happens to releases, as values: what `[release]` and `[sign]` say.
+
+use std::num::NonZeroUsize;
+
+/// What belongs to a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseSpec {
+    /// A shell command that is run when `build --push` or `rollback` has written something.
+    pub after: Option<String>,
+    /// How many builds are kept alive in their registry.
+    pub keep: NonZeroUsize,
+}
+
+impl Default for ReleaseSpec {
+    fn default() -> Self {
+        const TEN: NonZeroUsize = NonZeroUsize::new(10).expect("10 is not 0");
+        ReleaseSpec { after: None, keep: TEN }
+    }
+}
+
+/// How images are signed, by cosign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignSpec {
+    /// With what.
+    pub with: SignWith,
+    /// Whether signatures go into sigstore's public transparency log.
+    pub log: bool,
+}
+
+/// What images are signed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignWith {
+    /// A key: a file or an address that cosign understands.
+    Key {
+        /// `cosign.key`, `awskms://…`
+        key: String,
+        /// Its public half, for `verify --supply`; absent: taken from `key`.
+        public_key: Option<String>,
+    },
+    /// A certificate for whoever runs envlock, by OpenID Connect.
+    Keyless {
+        /// Who may have signed, for `verify --supply`.
+        identity: Option<String>,
+        /// Who vouches for that identity.
+        issuer: Option<String>,
+    },
+}
