@@ -1,6 +1,6 @@
 //! The networks that config.yaml names: subnets that can be, and who has which address.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use ipnet::IpNet;
 use serde_json::Value;

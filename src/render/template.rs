@@ -1,5 +1,5 @@
-//! Jinja2: a template and values → text. What Jinja2's own templates do works here; printing or looping over what is
-//! not defined is an error. Where it differs: true, false and none are written in small letters, as YAML has them.
+//! Jinja2: a template and values → text. What Jinja2's own templates do works here, to the letter but for how `tojson` writes
+//! other scripts; printing or looping over what is not defined is an error.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -222,7 +222,7 @@ mod tests {
             ),
             (
                 "{{ true }} {{ none }} {{ 日本 }} {{ ' a ' | trim }} {{ \"x\" ~ 1 }} {{ 7 // 2 }} {{ 2 ** 3 }}",
-                "true none 語 a x1 3 8",
+                "True None 語 a x1 3 8",
             ),
             (
                 "{% raw %}{{ x }}{% endraw %} ${HOME:-x} {# c #}{% filter upper %}a{% endfilter %}",
