@@ -318,7 +318,7 @@ async fn a_token_that_ran_out_while_a_request_waited_is_fetched_once_more_and_a_
             let refused =
                 opens && left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
             let headers = vec![("WWW-Authenticate", challenge.clone())];
-            refused.then(|| Harm::Status { status: 401, headers, body: "", early: false })
+            refused.then_some(Harm::Status { status: 401, headers, body: "", early: false })
         });
         let image = Image::new(&proxy.host(), "team/ray", vec![]);
         let pushed = client(100_000).push(&image.push(), &Bar::hidden()).await;
