@@ -90,6 +90,11 @@ pub fn edit(bytes: &[u8], edits: &[Edit]) -> Result<Edited, Error> {
         return Err(editor.refused(pair[1].range.clone(), "two edits meet in the same place"));
     }
     let text = document.text;
+    if let Some(splice) = splices.iter().find(|s| text[s.range.clone()].contains(LINE_ENDS_OF_1_1))
+    {
+        let message = "this value holds a character that ends a line for some readers of YAML";
+        return Err(editor.refused(splice.range.clone(), message));
+    }
     let mut after = String::with_capacity(text.len() + 256);
     let mut from = 0;
     for splice in &splices {
@@ -124,6 +129,9 @@ fn push<'e>(
         }
     }
 }
+
+/// Where YAML 1.1 ends a line and 1.2 does not: what one reads as the value's own may be a comment to the other.
+const LINE_ENDS_OF_1_1: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
 #[cfg(test)]
 mod tests {
@@ -166,6 +174,17 @@ mod tests {
         ] {
             let expected = after.replace("PIN", PIN);
             assert_eq!(run(before, &[set("a", PIN)]).unwrap(), expected, "{before}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_ends_elsewhere_for_older_readers_is_left_alone() {
+        for end in LINE_ENDS_OF_1_1 {
+            let text = format!("a: e4{end}#c\nb: x\n");
+            let error = run(&text, &[set("a", PIN)]).unwrap_err();
+            assert!(matches!(error, Error::Refused { .. }), "{error}");
+            let other = run(&text, &[set("b", PIN)]).unwrap();
+            assert_eq!(other, text.replace('x', PIN));
         }
     }
 
