@@ -8,8 +8,9 @@ use super::probe::{self, Silence};
 use super::sandbox::{Container, Manner, Sandbox};
 use crate::reference::PinnedReference;
 
-/// How the head is started: as rayproject/ray's templates do. It is for four small tasks.
-const HEAD: [&str; 16] = [
+/// How the head is started: as rayproject/ray's templates do. It is for four small tasks. The client's server takes port
+/// 10001 by itself; to name it is an error where `ray[client]` is not installed.
+const HEAD: [&str; 15] = [
     "/opt/conda/bin/conda",
     "run",
     "-n",
@@ -22,7 +23,6 @@ const HEAD: [&str; 16] = [
     "--num-cpus=2",
     "--object-store-memory=200000000",
     "--port=6379",
-    "--ray-client-server-port=10001",
     "--dashboard-host=0.0.0.0",
     "--dashboard-port=8265",
     "--num-gpus=0",
