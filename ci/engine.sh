@@ -255,11 +255,16 @@ snapshotter() {
   echo $kind
 }
 
+# shellcheck disable=SC1091
+init_package() { if [ "$(. /etc/os-release && echo "$ID")" = debian ]; then echo tini-static; else echo tini; fi; }
+
 dockerd_up() {
   local socket=$RUN/docker.sock
   [ ${#socket} -lt 100 ] || fail "the path $socket is too long for a socket" "set ENVLOCK_CI_HOME to a shorter folder"
   command -v ip >/dev/null || fail "the command ip is missing" "apt-get install iproute2"
   unpack engine docker.io docker-cli docker-buildx containerd runc
+  # What a container with `--init` begins with; docker.io may have a link to it only.
+  [ -x "$BIN/docker-init" ] || unpack init "$(init_package)"
   starts dockerd containerd runc docker
   mkdir -p "$PLACE/docker-config"
   ln -sfn "$PLACE/root/usr/libexec/docker/cli-plugins" "$PLACE/docker-config/cli-plugins"
