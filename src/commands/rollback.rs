@@ -51,6 +51,11 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
         }
         return Ok(Exit::Ok);
     };
+    // The registry is asked while git is.
+    let proving = {
+        let (registry, plan) = (registry.clone(), plan.clone());
+        tokio::spawn(async move { release::prove(&registry, &plan).await })
+    };
     // Before the images are proven nothing is written here, and what is sent has no name.
     let mut draft = release::draft_rollback(&project, &plan, lock_bytes)?;
     let lock = plan.target.lock.map(|sha| release::find_lock(&context.folder, sha)).transpose();
@@ -62,7 +67,8 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
     // Who may only read can still be told whether the images are there.
     let writing = registry.apart();
     let ahead = keep::ahead(&writing, &draft, lock, &images);
-    let (proven, ahead) = tokio::join!(release::prove(&registry, &plan), ahead);
+    let (proven, ahead) = tokio::join!(proving, ahead);
+    let proven = proven.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     tell(proven?, context);
     // The way back must not depend on what the registry takes.
     let announced = match ahead {

@@ -78,10 +78,14 @@ pub async fn announce(
         // All of them come to their end: a place that fails must not leave another half recorded.
         let records = join_all(puts).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let checks = places.iter().zip(&records).map(async |(image, put)| match put {
-            Some(digest) => holds(client, image, &record, *digest).await,
-            None => Ok(false),
+            Some(put) => {
+                let held = holds(client, image, &record, put.digest);
+                Ok(try_join(held, put.listed(client, image)).await?.0)
+            }
+            None => Ok::<_, Error>(false),
         });
-        if try_join_all(checks).await?.into_iter().all(|held| held) {
+        let held = join_all(checks).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if held.into_iter().all(|held| held) {
             let next = draft.history().next_number();
             if record.number != next {
                 let taken =
@@ -93,8 +97,10 @@ pub async fn announce(
                 if let Standing::Taken = standing(client, draft, image, record.number).await? {
                     return Ok(taken());
                 }
-                let put = put(client, image, &record, &parts).await?;
-                Ok(if put.is_none() { taken() } else { None })
+                match put(client, image, &record, &parts).await? {
+                    Some(put) => put.listed(client, image).await.map(|()| None),
+                    None => Ok(taken()),
+                }
             });
             for ((name, image), result) in others.iter().zip(join_all(beside).await) {
                 let Some(why) = result.unwrap_or_else(|error: Error| Some(error.to_string()))
@@ -219,13 +225,34 @@ pub(super) fn artifact(subject: Subject, record: &Record, parts: &[Part]) -> Art
     Artifact { artifact_type: RELEASE.to_owned(), subject, annotations, parts: parts.to_vec() }
 }
 
-/// The record beside one image and both tags, unless one of them is on something else; the record's digest.
+/// A record that is in the registry.
+pub(super) struct Put {
+    digest: Digest,
+    /// What a registry without the referrers API has yet to be told.
+    unlisted: Option<Artifact>,
+}
+
+impl Put {
+    /// Sees to it that lists of referrers show the record.
+    pub(super) async fn listed(
+        &self,
+        client: &Client,
+        image: &PinnedReference,
+    ) -> Result<(), Error> {
+        match &self.unlisted {
+            Some(artifact) => Ok(client.list(&Repository::of(image), artifact).await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The record beside one image and both tags, unless one of them is on something else.
 pub(super) async fn put(
     client: &Client,
     image: &PinnedReference,
     record: &Record,
     parts: &[Part],
-) -> Result<Option<Digest>, Error> {
+) -> Result<Option<Put>, Error> {
     let place = Repository::of(image);
     let artifact = artifact(client.subject(image).await?, record, parts);
     let (digest, tags) = (artifact.digest(), (record_tag(record.number), tag(record.number)));
@@ -236,12 +263,9 @@ pub(super) async fn put(
     }
     let recorded = async {
         match now.0 {
-            Some(_) => client.attach(&place, &artifact).await.map(|_| ()),
+            Some(_) => client.attach(&place, &artifact).await.map(|_| true),
             // Under the tag it is there under its digest, too.
-            None => match client.put_artifact(&place, &artifact, &tags.0).await? {
-                true => Ok(()),
-                false => client.list(&place, &artifact).await,
-            },
+            None => client.put_artifact(&place, &artifact, &tags.0).await,
         }
     };
     let named = async {
@@ -250,8 +274,9 @@ pub(super) async fn put(
             None => client.name(&place, image.digest(), &tags.1).await,
         }
     };
-    try_join(recorded, named).await?;
-    Ok(Some(digest))
+    let (listed, ()) = try_join(recorded, named).await?;
+    let unlisted = if listed { None } else { Some(artifact) };
+    Ok(Some(Put { digest, unlisted }))
 }
 
 /// Whether both tags are still ours.

@@ -86,14 +86,16 @@ pub async fn secure(
                 };
                 let Some(lines) = history.upto(number) else { continue };
                 let parts = parts(record, &lines, lock(record).as_deref());
-                match put(client, &image, record, &parts).await {
-                    Ok(Some(_)) => {}
+                let kept = match put(client, &image, record, &parts).await {
+                    Ok(Some(put)) => put.listed(client, &image).await,
                     Ok(None) => {
-                        warnings
-                            .push(format!("{about} is not kept: its number is somebody else's"));
+                        let why = "its number is somebody else's";
+                        warnings.push(format!("{about} is not kept: {why}"));
+                        continue;
                     }
-                    Err(error) => warnings.push(format!("{about} is not kept: {error}")),
-                }
+                    Err(error) => Err(error),
+                };
+                warnings.extend(kept.err().map(|error| format!("{about} is not kept: {error}")));
             }
         }
     }
