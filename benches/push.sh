@@ -27,7 +27,7 @@ at_end() {
 
 built() {
   PUSH=$(cd "$ROOT" && cargo bench --locked --bench push --no-run 2>&1 | tee /dev/stderr | sed -n 's/.*Executable .*(\(.*\))$/\1/p')
-  PUSH=$ROOT/$PUSH
+  case $PUSH in /*) ;; *) PUSH=$ROOT/$PUSH ;; esac
 }
 
 image() {
