@@ -8,7 +8,7 @@ use crate::support::engine::Engine;
 use crate::support::workshop::images;
 use crate::support::{Envlock, Registry};
 
-const GROUPS: &str = "\
+pub const GROUPS: &str = "\
 [groups.python]
 packages = [\"pip\"]
 [groups.ray]

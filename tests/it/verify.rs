@@ -7,19 +7,11 @@ use std::time::{Duration, Instant};
 use envlock::reference::PinnedReference;
 use serde_json::Value;
 
+use super::build_engine::GROUPS;
 use super::schema::result;
 use crate::support::engine::Engine;
 use crate::support::workshop::{Workshop, images, locked};
 use crate::support::{Envlock, FakeIndex, Run};
-
-const GROUPS: &str = "\
-[groups.python]
-packages = [\"pip\"]
-[groups.ray]
-packages = [\"ray[client]\"]
-[groups.marimo]
-packages = [\"marimo\"]
-";
 
 /// The real images of a test, and what becomes of them.
 struct Pair {
