@@ -277,6 +277,9 @@ mod tests {
             ("- a\n", "a", "no keys"),
             ("a: 1\na: 2\n", "a", "duplicate"),
             ("a: 1\n", "a", "is a number"),
+            ("\"0\": a\n0: b\n", "0", "is there twice"),
+            ("!!str 0:\n0: b\n", "0", "is there twice"),
+            ("s: {'true': {a: x}, true: {a: y}}\n", "s.true.a", "is there twice"),
             ("s: !env\n  a: x\n", "s.a", "below a tag"),
         ] {
             let message = run(yaml, &[set(path, "v")]).unwrap_err().to_string();

@@ -33,6 +33,7 @@ impl Editor<'_> {
         let mut node = &self.document.root;
         for (depth, parent) in parents.iter().enumerate() {
             node = self.document.resolve(node);
+            self.only(node, parent, edit)?;
             node = self.child(node, parent).ok_or_else(|| {
                 let missing = parents[..=depth].join(".");
                 let reason = match lookup(&self.document.value, &parents[..=depth]) {
@@ -46,6 +47,7 @@ impl Editor<'_> {
             })?;
         }
         let parent = self.document.resolve(node);
+        self.only(parent, key, edit)?;
         match (&parent.kind, &edit.value) {
             (Kind::Mapping { flow, entries }, value) => {
                 let at = entries.iter().position(|e| e.key.as_deref() == Some(key.as_str()));
@@ -91,6 +93,19 @@ impl Editor<'_> {
             }
             Kind::Sequence(items) => items.get(key.parse::<usize>().ok()?),
             _ => None,
+        }
+    }
+
+    /// That no second key is written like this one: `"0"` and `0` are two keys, and a path tells no text from a number.
+    fn only(&self, node: &Node, key: &str, edit: &Edit) -> Result<(), Error> {
+        let Kind::Mapping { entries, .. } = &node.kind else { return Ok(()) };
+        let mut same = entries.iter().filter(|entry| entry.key.as_deref() == Some(key));
+        match same.nth(1) {
+            None => Ok(()),
+            Some(second) => Err(self.refused(
+                second.key_range.clone(),
+                format!("{} is there twice: the key {key} is text once and once is not", edit.path),
+            )),
         }
     }
 
