@@ -139,6 +139,9 @@ pub(super) fn parse_values(text: &str) -> Result<Vec<Value>, Error> {
     yaml_serde::Deserializer::from_str(text).map(read).collect()
 }
 
+/// What YAML takes for blank; other spaces are part of a value.
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
 const FIX_YAML: &str = "correct the file by hand; envlock changes nothing in a file it cannot read";
 
 /// Events → nodes.
@@ -262,7 +265,7 @@ impl<'t> Builder<'t> {
         let (kind, length) = match style {
             ScalarStyle::Plain if value.is_empty() => (Kind::Empty, Some(0)),
             ScalarStyle::Plain => {
-                (Kind::Scalar(Quotes::None), Some(text[skipped..].trim_end().len()))
+                (Kind::Scalar(Quotes::None), Some(text[skipped..].trim_end_matches(BLANKS).len()))
             }
             ScalarStyle::SingleQuoted => (Kind::Scalar(Quotes::Single), single_quoted(rest)),
             ScalarStyle::DoubleQuoted => (Kind::Scalar(Quotes::Double), double_quoted(rest)),

@@ -168,6 +168,7 @@ mod tests {
             ("a: !!str # c\r\n  # d\r\n  'x'\r\n", "a: !!str # c\r\n  # d\r\n  'PIN'\r\n"),
             ("b: &n x\na: *n # c\n", "b: &n x\na: \"PIN\" # c\n"),
             ("a: one\n  two\nb: 1\n", "a: PIN\nb: 1\n"),
+            ("a: x \u{205f}#y\u{3000} # c\n", "a: PIN # c\n"),
             ("---\na:\n  \"x\"\n...\n", "---\na:\n  \"PIN\"\n...\n"),
             ("b: 1\n", "b: 1\na: \"PIN\"\n"),
             ("b: &m {a: y}\n<<: *m\n", "b: &m {a: y}\n<<: *m\na: \"PIN\"\n"),

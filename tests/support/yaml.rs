@@ -151,7 +151,8 @@ pub fn replace(text: &str, before: &Value, place: &Place, new: &Scalar) -> Outco
     } else {
         let inside = start <= old.start && old.end <= place.range.end;
         assert!(inside, "{}", at("bytes of something else"));
-        let mut words = gone.split_inclusive(char::is_whitespace).skip(1);
+        // To YAML no other character is a blank: `x\u{205f}#` is one word.
+        let mut words = gone.split_inclusive([' ', '\t', '\r', '\n']).skip(1);
         let comment = place.plain && words.any(|word| word.starts_with('#'));
         assert!(!comment, "{}", at("a comment"));
     }
