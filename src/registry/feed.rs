@@ -95,17 +95,39 @@ fn read(
 ) -> io::Result<()> {
     let mut reader = blob.open(offset)?.take(length);
     let mut left = length;
+    let (home, used) = std::sync::mpsc::channel();
     while left > 0 {
         let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-        let mut piece = vec![0; wanted];
-        reader.read_exact(&mut piece)?;
+        let buffer = used.try_recv().unwrap_or_else(|_| vec![0; wanted]);
+        let mut piece = Piece { buffer, home: home.clone() };
+        reader.read_exact(&mut piece.buffer[..wanted])?;
         left -= wanted as u64;
-        if sender.blocking_send(Ok(piece.into())).is_err() {
+        let piece = Bytes::from_owner(piece).slice(..wanted);
+        if sender.blocking_send(Ok(piece)).is_err() {
             // The request ended before its body did.
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// A piece whose memory is used again once it was sent.
+struct Piece {
+    buffer: Vec<u8>,
+    home: std::sync::mpsc::Sender<Vec<u8>>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        // Nobody may be reading any more.
+        let _ = self.home.send(std::mem::take(&mut self.buffer));
+    }
 }
 
 /// What the request is told; the cause is told to the caller.

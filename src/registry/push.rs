@@ -1,6 +1,7 @@
 //! An image into a repository: blobs, config, manifest by digest, proof, tags; in this order, so
 //! that no name ever means an image that is not whole.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +9,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
+use tokio::sync::SemaphorePermit;
 
+use super::abandoned::Open;
 use super::address::Address;
 use super::client::refused;
 use super::feed::Feed;
@@ -99,12 +102,14 @@ impl Client {
             }
             None => {
                 let config = Source::Ours(Arc::new(Held::new(push.config.clone())));
-                let place = async |layer: (usize, &Source)| -> Result<_, Error> {
-                    let (at, layer) = layer;
+                let place = async |(at, layer): (usize, &Source)| -> Result<_, Error> {
                     Ok((at, layer.digest(), self.place(push.to, layer, bar).await?))
                 };
+                let mut layers: Vec<_> = push.layers.iter().enumerate().collect();
+                // The largest first: else one of them may be sent alone in the end.
+                layers.sort_by_key(|(_, layer)| Reverse(layer.size()));
                 // A list, not a lazy iterator: else the whole push could not be spawned.
-                let layers: Vec<_> = push.layers.iter().enumerate().map(place).collect();
+                let layers: Vec<_> = layers.into_iter().map(place).collect();
                 // In any order: what is refused is told before the rest is sent.
                 let layers = stream::iter(layers).buffer_unordered(LOOKS);
                 let mut layers: Vec<_> = layers.try_collect().await?;
@@ -150,9 +155,17 @@ impl Client {
             };
             let from = places.first().map(String::as_str).or(neighbour).map(str::to_owned);
             self.ask_to_push(&address, from.as_deref());
-            if !self.has_blob(to, digest).await? {
-                placed = self.bring(&address, blob, from.as_deref(), bar).await?;
-            }
+            let there = self.has_blob(to, digest);
+            placed = match from {
+                Some(from) => match there.await? {
+                    true => Placed::Present,
+                    false => self.mount_or_send(&address, blob, &from, bar).await?,
+                },
+                None => match self.uploads.slot_unless(there).await? {
+                    None => Placed::Present,
+                    Some(slot) => self.send_blob(&address, blob, None, slot, bar).await?,
+                },
+            };
             places.push(to.name.clone());
         }
         if !matches!(placed, Placed::Sent(_)) {
@@ -161,22 +174,29 @@ impl Client {
         Ok(placed)
     }
 
-    async fn bring(
+    async fn mount_or_send(
         &self,
         address: &Address,
         blob: &Source,
-        from: Option<&str>,
+        from: &str,
+        bar: &Bar,
+    ) -> Result<Placed, Error> {
+        let Some(open) = self.mount(address, blob.digest(), from).await? else {
+            return Ok(Placed::Mounted);
+        };
+        let slot = self.uploads.slot().await;
+        self.send_blob(address, blob, Some(open), slot, bar).await
+    }
+
+    async fn send_blob(
+        &self,
+        address: &Address,
+        blob: &Source,
+        open: Option<Open<'_>>,
+        _slot: SemaphorePermit<'_>,
         bar: &Bar,
     ) -> Result<Placed, Error> {
         let (digest, size) = (blob.digest(), blob.size());
-        let open = match from {
-            Some(from) => match self.mount(address, digest, from).await? {
-                Some(open) => Some(open),
-                None => return Ok(Placed::Mounted),
-            },
-            None => None,
-        };
-        let _slot = self.uploads.slots.acquire().await.expect("the semaphore is never closed");
         let feed = match blob {
             Source::Ours(blob) => Feed::Ours(blob.clone()),
             Source::Base { from, .. } => {

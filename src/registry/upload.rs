@@ -45,6 +45,8 @@ pub(super) struct Upload<'a> {
     budget: Budget,
     /// Bytes of a part; `None`: the registry wants it whole.
     chunk: Option<u64>,
+    /// Bytes of the first part, at most.
+    first: u64,
     /// The offset of the part that was last refused as out of order, and how often.
     disordered: (u64, u32),
     pub(super) tally: Arc<Tally>,
@@ -74,7 +76,8 @@ impl<'a> Upload<'a> {
     ) -> Self {
         let (budget, chunk) = (client.budget(), Some(client.uploads.chunk));
         let tally = Arc::new(Tally::new(bar));
-        Upload { client, address, digest, size, feed, budget, chunk, disordered: (0, 0), tally }
+        let (first, disordered) = (client.uploads.first_part(size), (0, 0));
+        Upload { client, address, digest, size, feed, budget, chunk, first, disordered, tally }
     }
 
     /// Sends the blob into the open session, or into new ones when that is lost. Bytes that were put
@@ -122,7 +125,11 @@ impl<'a> Upload<'a> {
     /// Part after part until the session is over.
     async fn fill(&mut self, session: &mut Session) -> Result<End, Error> {
         loop {
-            let chunk = self.chunk.map_or(u64::MAX, |chunk| chunk.max(session.least));
+            let chunk = match self.chunk {
+                Some(chunk) if session.offset == 0 => chunk.min(self.first),
+                chunk => chunk.unwrap_or(u64::MAX),
+            };
+            let chunk = chunk.max(session.least);
             let end = self.size.min(session.offset.saturating_add(chunk));
             let ours = self.client.authorization(&self.address, &session.url);
             match self.send_part(session, end).await? {

@@ -2,17 +2,20 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Mutex as Turn, Semaphore};
+use futures_util::future::{Either, select};
+use tokio::sync::{Mutex as Turn, Semaphore, SemaphorePermit};
 
-use super::Client;
 use super::abandoned::Abandoned;
 use super::address::Address;
+use super::{Client, Error};
 use crate::digest::Digest;
 
 /// Uploads at the same time, unless something else is asked for.
-const PARALLEL: usize = 4;
+const PARALLEL: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
 /// Bytes of a part, unless something else is asked for: what a cut connection costs at most, and
 /// below what common proxies let through.
@@ -21,7 +24,11 @@ const CHUNK: u64 = 64 * 1024 * 1024;
 /// How blobs are sent.
 #[derive(Debug)]
 pub(super) struct Uploads {
-    pub(super) slots: Semaphore,
+    slots: Semaphore,
+    /// How many there are.
+    parallel: NonZeroUsize,
+    /// Uploads in parts that began.
+    begun: AtomicUsize,
     /// Bytes of a part.
     pub(super) chunk: u64,
     /// Sessions that were left before their end.
@@ -35,11 +42,45 @@ type Places = Arc<Turn<Vec<String>>>;
 
 impl Uploads {
     pub(super) fn new(parallel: Option<NonZeroUsize>, chunk: Option<u64>) -> Self {
+        let parallel = parallel.unwrap_or(PARALLEL);
         Uploads {
-            slots: Semaphore::new(parallel.map_or(PARALLEL, NonZeroUsize::get)),
+            slots: Semaphore::new(parallel.get()),
+            parallel,
+            begun: AtomicUsize::new(0),
             chunk: chunk.unwrap_or(CHUNK).max(1),
             abandoned: Abandoned::default(),
             places: Mutex::default(),
+        }
+    }
+
+    /// One of the uploads at the same time.
+    pub(super) async fn slot(&self) -> SemaphorePermit<'_> {
+        self.slots.acquire().await.expect("the semaphore is never closed")
+    }
+
+    /// A slot for a blob that is not there. It stands in line while the registry is asked: what is asked for first is
+    /// sent first.
+    pub(super) async fn slot_unless(
+        &self,
+        there: impl Future<Output = Result<bool, Error>>,
+    ) -> Result<Option<SemaphorePermit<'_>>, Error> {
+        let (there, slot) = (pin!(there), pin!(self.slot()));
+        match select(there, slot).await {
+            Either::Left((there, slot)) => Ok(if there? { None } else { Some(slot.await) }),
+            Either::Right((slot, there)) => Ok(if there.await? { None } else { Some(slot) }),
+        }
+    }
+
+    /// Bytes of the first part of a blob of this size; of several, another for each of those at the same time. A registry
+    /// may write every part to its disk before it answers (docker-registry does): where parts end together, all wait.
+    pub(super) fn first_part(&self, size: u64) -> u64 {
+        if size <= self.chunk {
+            return self.chunk;
+        }
+        let parallel = self.parallel.get();
+        match self.begun.fetch_add(1, Relaxed) % parallel {
+            0 => self.chunk,
+            share => (self.chunk / parallel as u64 * share as u64).max(1),
         }
     }
 
