@@ -25,7 +25,7 @@ pub async fn run(args: History, context: &Context) -> CommandResult {
     let current = history.current()?;
     if context.ui.wants_json() {
         let releases = &history.records;
-        context.ui.json(&json!({ "v": 1, "current": current.release, "releases": releases }));
+        context.ui.json(&json!({ "version": 1, "current": current.release, "releases": releases }));
         return Ok(Exit::Ok);
     }
     if history.records.is_empty() {

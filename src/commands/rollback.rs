@@ -155,7 +155,7 @@ fn report(context: &Context, plan: &Plan, published: &Published, dry_run: bool) 
     });
     if context.ui.wants_json() {
         context.ui.json(&json!({
-            "v": 1,
+            "version": 1,
             "dry_run": dry_run,
             "to": target,
             "release": number,

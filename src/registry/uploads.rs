@@ -21,6 +21,9 @@ const PARALLEL: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 /// below what common proxies let through.
 const CHUNK: u64 = 64 * 1024 * 1024;
 
+/// No first part is made smaller than this: who asks for smaller parts gets those. S3 wants 5 MiB.
+const LEAST: u64 = 8 * 1024 * 1024;
+
 /// How blobs are sent.
 #[derive(Debug)]
 pub(super) struct Uploads {
@@ -80,7 +83,7 @@ impl Uploads {
         let parallel = self.parallel.get();
         match self.begun.fetch_add(1, Relaxed) % parallel {
             0 => self.chunk,
-            share => (self.chunk / parallel as u64 * share as u64).max(1),
+            share => (self.chunk / parallel as u64 * share as u64).max(LEAST).min(self.chunk),
         }
     }
 
@@ -95,5 +98,27 @@ impl Client {
     /// uploads, 64 MiB.
     pub fn with_uploads(self, parallel: Option<NonZeroUsize>, chunk: Option<u64>) -> Self {
         Client { uploads: Arc::new(Uploads::new(parallel, chunk)), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_parts_differ_and_none_is_smaller_than_a_storage_wants() {
+        const MIB: u64 = 1024 * 1024;
+        let firsts = |chunk: Option<u64>, sizes: [u64; 6]| {
+            let uploads = Uploads::new(None, chunk);
+            sizes.map(|size| uploads.first_part(size) / MIB)
+        };
+        assert_eq!(firsts(None, [1 << 40; 6]), [64, 16, 32, 48, 64, 16]);
+        // What is sent whole takes nobody's turn.
+        assert_eq!(
+            firsts(None, [65, 64, 1, 65, 65, 65].map(|n| n * MIB)),
+            [64, 64, 64, 16, 32, 48]
+        );
+        assert_eq!(firsts(Some(20 * MIB), [1 << 40; 6]), [20, 8, 10, 15, 20, 8]);
+        assert_eq!(firsts(Some(5 * MIB), [1 << 40; 6]), [5; 6]);
     }
 }
