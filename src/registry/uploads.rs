@@ -94,8 +94,8 @@ impl Uploads {
 }
 
 impl Client {
-    /// The same client with `parallel` uploads at a time and parts of `chunk` bytes; `None`: 4
-    /// uploads, 64 MiB.
+    /// The same client with `parallel` uploads at a time and parts of `chunk` bytes, an upload's first and last one may
+    /// have fewer; `None`: 4 uploads, 64 MiB.
     pub fn with_uploads(self, parallel: Option<NonZeroUsize>, chunk: Option<u64>) -> Self {
         Client { uploads: Arc::new(Uploads::new(parallel, chunk)), ..self }
     }
