@@ -11,7 +11,7 @@
 #   SEED=1001       the first schedule (1); a schedule does the same with the same number
 #   TMPDIR          where the registry keeps its data: about three times BYTES; /dev/shm makes it faster
 #
-# About 6 s a schedule on 2 cores; `ENVLOCK_PUSH_…` in tests/it/push_schedules.rs are the same settings.
+# About 2 s a schedule on 2 cores in /dev/shm; `ENVLOCK_PUSH_…` in tests/it/push_schedules.rs are the same settings.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
