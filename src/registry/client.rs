@@ -8,6 +8,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
+use super::abilities::Lacks;
 use super::access::Known;
 use super::address::Address;
 use super::authorize::Challenge;
@@ -30,6 +31,7 @@ pub struct Client {
     pub(super) insecure: bool,
     pub(super) mirrors: BTreeMap<String, String>,
     pub(super) known: Arc<Mutex<Known>>,
+    pub(super) lacks: Arc<Lacks>,
     pub(super) read: Arc<Read>,
     pub(super) renewing: Arc<tokio::sync::Mutex<()>>,
     pub(super) uploads: Arc<Uploads>,
@@ -45,6 +47,7 @@ impl Client {
             insecure,
             mirrors: spec.mirrors.clone(),
             known: Arc::default(),
+            lacks: Arc::default(),
             read: Arc::default(),
             renewing: Arc::default(),
             uploads: Arc::new(Uploads::new(spec.parallel, None)),

@@ -1,6 +1,7 @@
 //! The client side of an image registry: pins tags, reads facts out of base images, pushes images,
 //! proves that what was pushed is there. Identity is always a digest of bytes that were hashed here.
 mod abandoned;
+mod abilities;
 mod access;
 mod address;
 mod artifact;

@@ -7,6 +7,7 @@ use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
 use super::abandoned::Open;
+use super::abilities::Ability;
 use super::address::Address;
 use super::client::refused;
 use super::pin::stated;
@@ -33,6 +34,9 @@ impl Client {
         digest: Digest,
         from: &str,
     ) -> Result<Option<Open<'_>>, Error> {
+        if self.lacks(&address.authority, Ability::Mounts) {
+            return self.open_session(address).await.map(Some);
+        }
         let mut url = self.url(address, "blobs/uploads/").await?;
         url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", from);
         let answer = self.post(address, &url).await?;
@@ -45,6 +49,10 @@ impl Client {
             // Some refuse what they cannot mount; the blob can still be sent.
             status if status.is_client_error() => {
                 tracing::debug!(%status, from, "the mount was refused");
+                if matches!(status.as_u16(), 400 | 405) {
+                    // Not for want of a right, nor for a blob that is not there.
+                    self.learn_lack(&address.authority, Ability::Mounts);
+                }
                 self.open_session(address).await.map(Some)
             }
             _ => Err(refused(address, answer).await),
