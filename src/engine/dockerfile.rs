@@ -54,7 +54,7 @@ impl Recipe {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(Error::file("reading", path)(e)),
         }
-        Ok(Self { stages: Stages::read("the built-in Dockerfile", BUILT_IN[0].1), own: false })
+        Ok(Self { stages: Stages::built_in(), own: false })
     }
 
     /// What its stages install.

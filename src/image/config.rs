@@ -66,7 +66,7 @@ pub fn documents(
     }
     let run = run.as_object_mut().ok_or_else(|| unusable("its config is no object".to_owned()))?;
     if run.get("OnBuild").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
-        return Err(unusable("it has ONBUILD instructions, which only BuildKit runs".to_owned()));
+        return Err(unusable("it has ONBUILD instructions, which are steps of a build".to_owned()));
     }
     let env = run.get("Env").and_then(Value::as_array).into_iter().flatten();
     let mut env: Vec<(String, String)> = env

@@ -30,7 +30,7 @@ pub enum Error {
     /// The spec has an image that the Dockerfile has no stage for.
     #[error("{dockerfile} has no stage `{image}` (stages: {known})")]
     #[diagnostic(help(
-        "name the image after a stage, or add the stage to the project's Dockerfile"
+        "build with --engine layers, which needs no stage; or name the image after one, or add one to the project's Dockerfile"
     ))]
     NoStage {
         /// The Dockerfile, as people know it.
@@ -43,7 +43,7 @@ pub enum Error {
     /// The stage would make an image without some of its packages.
     #[error("the stage `{image}` of {dockerfile} does not install the group `{group}`")]
     #[diagnostic(help(
-        "put its packages into another group, or add a step with `group.sh {group}` to the project's Dockerfile"
+        "build with --engine layers, which needs no such step; or put its packages into another group, or add `group.sh {group}` to the project's Dockerfile"
     ))]
     NoStep {
         /// The Dockerfile, as people know it.
@@ -53,9 +53,11 @@ pub enum Error {
         /// The group of the lock that it needs.
         group: GroupName,
     },
-    /// The wheels are installed by a locked pip.
-    #[error("the lock has no pip in the group `python`: the images install their wheels with it")]
-    #[diagnostic(help("add packages = [\"pip\"] to [groups.python] and run `envlock resolve`"))]
+    /// In a Dockerfile the wheels are installed by a locked pip.
+    #[error("the lock has no pip in the group `python`: a Dockerfile installs the wheels with it")]
+    #[diagnostic(help(
+        "build with --engine layers, which needs none; or add packages = [\"pip\"] to [groups.python] and run `envlock resolve`"
+    ))]
     NoPip,
     /// The Dockerfile does what the `layers` engine cannot do.
     #[error("the stage `{image}` of {dockerfile} has what the layers engine cannot do:{}", listed(.instructions))]
@@ -70,7 +72,7 @@ pub enum Error {
     },
     /// A base image that cannot be continued without BuildKit.
     #[error("the base image {base} cannot be built on: {cause}")]
-    #[diagnostic(help("use another base image, or build with --engine dockerfile"))]
+    #[diagnostic(help("use another base image"))]
     Base {
         /// The image.
         base: String,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep508_rs::PackageName;
 use serde::Serialize;
 
-use super::{Envelope, Error, Plan};
+use super::{Envelope, Error, Plan, ancestry};
 use crate::digest::Sha256;
 use crate::lock::{Lock, Package};
 use crate::spec::{GroupName, ImageName, Spec};
@@ -150,12 +150,7 @@ impl ImageLayers {
 
 /// The groups of an image, lowest first, those of the images it continues included.
 pub fn groups<'a>(image: &ImageName, spec: &'a Spec) -> Vec<&'a GroupName> {
-    let mut chain = Vec::new();
-    let mut current = spec.image(image);
-    while let Some(image) = current {
-        chain.push(image);
-        current = image.from.as_ref().and_then(|from| spec.image(from));
-    }
+    let chain: Vec<_> = ancestry(image, spec).collect();
     let mut groups = Vec::new();
     for group in chain.into_iter().rev().flat_map(|image| &image.groups) {
         if !groups.contains(&group) {

@@ -1,4 +1,5 @@
 //! Lock → plan: which images, in which layers, from which files. Values in, values out; the engines act on them.
+mod ancestry;
 mod bake;
 mod budget;
 mod config;
@@ -6,6 +7,7 @@ mod destination;
 mod dockerfile;
 mod envelope;
 mod error;
+mod fit;
 mod layering;
 mod pinned;
 mod plan;
@@ -13,12 +15,14 @@ mod settings;
 mod show;
 mod stages;
 
+pub use ancestry::ancestry;
 pub use bake::{Places, Use, bake, build_args, command_line};
 pub use budget::{Below, budget};
 pub use config::{AddedLayer, BaseDocuments, Documents, documents};
 pub use destination::{Destination, Repository};
 pub use envelope::Envelope;
 pub use error::Error;
+pub use fit::{dockerfile_fits, stages_fit};
 pub use layering::{
     ImageLayers, OwnLayer, WheelLayer, groups, layer_keys, layering, layers_of_all,
 };

@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep508_rs::PackageName;
 use serde::Serialize;
 
-use super::{Destination, Error, Repository, Stages};
+use super::{Destination, Error, Repository, Stages, ancestry};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::lock::{self, BasePin, Lock, Package, Target};
 use crate::reference::{self, PinnedReference};
 use crate::spec::{CompilerNeed, GroupName, ImageName, ImageSpec, PythonSource, Spec};
+
+/// The folder with the interpreter's archive, beside the wheels of the group of this name.
+const PYTHON: &str = "python";
 
 /// What was asked of `build`.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +54,9 @@ pub struct Plan {
 pub struct ImagePlan {
     /// The spec's name for it: the Dockerfile's stage, and the repository's last part.
     pub name: ImageName,
+    /// It and the images below it, nearest first.
+    #[serde(skip)]
+    pub line: Vec<ImageName>,
     /// The image whose layers it continues.
     pub from: Option<ImageName>,
     /// The image under all of it.
@@ -115,18 +121,15 @@ pub struct ContextFile {
     pub package: Option<PackageName>,
 }
 
-/// The plan for `wanted` with a Dockerfile of these stages. Errors: a lock that is incomplete or answers
-/// another spec, an image that is not in the spec or not in the Dockerfile.
+/// The plan for `wanted`; of a Dockerfile's stages it has the folders that they read. Whether such stages make the
+/// images is another question ([`super::dockerfile_fits`]). Errors: a lock that is incomplete or answers another spec,
+/// an image that is not in the spec.
 pub fn plan(wanted: Wanted, stages: &Stages) -> Result<Plan, Error> {
     let Wanted { lock, spec, .. } = wanted;
     if lock.spec_sha256 != spec.sha256() || lock.profile != spec.profile {
         return Err(Error::Stale(lock::stale(lock, spec)));
     }
     let (runtime, devel) = bases(lock)?;
-    let pip = "pip".parse().ok().and_then(|pip: PackageName| lock.package(&pip));
-    if pip.is_none_or(|p| p.group.as_str() != "python") {
-        return Err(Error::NoPip);
-    }
     if let Some(image) = wanted.images.iter().find(|i| spec.image(i).is_none()) {
         let known = spec.images.iter().map(|i| i.name.as_str()).collect::<Vec<_>>().join(", ");
         return Err(Error::NoImage { image: image.clone(), known });
@@ -137,10 +140,13 @@ pub fn plan(wanted: Wanted, stages: &Stages) -> Result<Plan, Error> {
     let mut images = Vec::new();
     let mut needed = BTreeSet::new();
     for image in chosen {
-        needed.extend(check_stage(image, spec, stages)?);
-        let base = if is_devel(&image.name) { &devel } else { &runtime };
+        let line: Vec<_> = ancestry(&image.name, spec).collect();
+        needed.extend(line.iter().flat_map(|i| &i.groups).map(GroupName::as_str));
+        needed.extend(stages.groups_of(image.name.as_str()).unwrap_or_else(|| [PYTHON].into()));
+        let base = if is_devel(&image.name, spec) { &devel } else { &runtime };
         images.push(ImagePlan {
             name: image.name.clone(),
+            line: line.into_iter().map(|image| image.name.clone()).collect(),
             from: image.from.clone(),
             base: base.clone(),
             layers: image.groups.iter().map(|g| layer(g, lock)).collect(),
@@ -180,32 +186,21 @@ fn pinned(base: &BasePin) -> Option<PinnedReference> {
     Some(PinnedReference::new(reference.registry(), reference.repository(), digest))
 }
 
-/// The names of the devel images end so, in the spec and in the Dockerfile.
-pub fn is_devel(image: &ImageName) -> bool {
-    image.as_str() == "devel" || image.as_str().ends_with("-devel")
+impl ImagePlan {
+    /// As [`is_devel`].
+    pub(super) fn is_devel(&self) -> bool {
+        names_devel(self.line.last().unwrap_or(&self.name))
+    }
 }
 
-/// The groups that the image's stage installs; all that the spec puts into the image must be among them.
-fn check_stage<'a>(
-    image: &ImageSpec,
-    spec: &Spec,
-    stages: &'a Stages,
-) -> Result<BTreeSet<&'a str>, Error> {
-    let dockerfile = || stages.dockerfile.clone();
-    let installed = stages.groups_of(image.name.as_str()).ok_or_else(|| Error::NoStage {
-        dockerfile: dockerfile(),
-        image: image.name.clone(),
-        known: stages.names().collect::<Vec<_>>().join(", "),
-    })?;
-    let mut ancestor = Some(image);
-    while let Some(current) = ancestor {
-        if let Some(group) = current.groups.iter().find(|g| !installed.contains(g.as_str())) {
-            let image = image.name.clone();
-            return Err(Error::NoStep { dockerfile: dockerfile(), image, group: group.clone() });
-        }
-        ancestor = current.from.as_ref().and_then(|from| spec.image(from));
-    }
-    Ok(installed)
+/// Whether the image is on the devel base: the name of the lowest one that it continues says so, in the spec and in the
+/// Dockerfile.
+pub fn is_devel(image: &ImageName, spec: &Spec) -> bool {
+    names_devel(ancestry(image, spec).last().map_or(image, |image| &image.name))
+}
+
+fn names_devel(image: &ImageName) -> bool {
+    image.as_str() == "devel" || image.as_str().ends_with("-devel")
 }
 
 fn layer(group: &GroupName, lock: &Lock) -> LayerPlan {
@@ -307,12 +302,8 @@ fn labels(
     from_argument("dev.envlock.python.version", "PYTHON_VERSION");
     from_argument("dev.envlock.torch.version", "TORCH_VERSION");
     from_argument("dev.envlock.pyg.version", "PYG_VERSION");
-    let mut groups = BTreeSet::new();
-    let mut ancestor = Some(image);
-    while let Some(current) = ancestor {
-        groups.extend(current.groups.iter().map(GroupName::as_str));
-        ancestor = current.from.as_ref().and_then(|from| spec.image(from));
-    }
+    let groups: BTreeSet<_> =
+        ancestry(&image.name, spec).flat_map(|i| &i.groups).map(GroupName::as_str).collect();
     if groups.contains("ray") {
         from_argument("dev.envlock.ray.version", "RAY_VERSION");
     }
@@ -322,7 +313,7 @@ fn labels(
     labels
 }
 
-/// A folder for every group that a chosen stage installs, also for those that the lock has nothing for.
+/// A folder for every group that a chosen stage installs or image has, also for those that the lock has nothing for.
 fn context(lock: &Lock, spec: &Spec, needed: &BTreeSet<&str>) -> Vec<GroupContext> {
     let position = |name: &str| spec.groups.iter().position(|g| g.name.as_str() == name);
     let mut names: Vec<&str> = needed.iter().copied().collect();
@@ -338,7 +329,7 @@ fn context(lock: &Lock, spec: &Spec, needed: &BTreeSet<&str>) -> Vec<GroupContex
                 package: Some(p.name.clone()),
             })
             .collect();
-        if let (Some(archive), "python") = (&lock.python.archive, name) {
+        if let (Some(archive), PYTHON) = (&lock.python.archive, name) {
             files.push(ContextFile {
                 file: archive.file.clone(),
                 sha256: archive.sha256,
@@ -418,30 +409,12 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_lock_without_pip_cannot_install_anything() {
-        let mut lock = answering(sample());
-        lock.packages.retain(|p| p.name.as_ref() != "pip");
-        assert!(matches!(plan_of(&lock, &[], None, DOCKERFILE), Err(Error::NoPip)));
-    }
-
-    #[test]
     fn one_image_needs_only_its_own_groups() {
         let plan = sample_plan(&["ray-runtime"], None).unwrap();
         let folders: Vec<_> = plan.context.iter().map(|c| c.group.as_str()).collect();
         assert_eq!(folders, ["python", "torch", "pyg", "ray"]);
         assert_eq!(plan.images.len(), 1);
         assert!(matches!(sample_plan(&["jupyter"], None), Err(Error::NoImage { .. })));
-    }
-
-    #[test]
-    fn a_dockerfile_that_leaves_out_a_group_or_an_image_is_refused() {
-        let lock = answering(sample());
-        let without = DOCKERFILE.replace("group.sh ray", "true");
-        assert!(
-            matches!(plan_of(&lock, &[], None, &without), Err(Error::NoStep { group, .. }) if group.as_str() == "ray")
-        );
-        let without = DOCKERFILE.replace("AS marimo-runtime", "AS notebook");
-        assert!(matches!(plan_of(&lock, &[], None, &without), Err(Error::NoStage { .. })));
     }
 
     #[test]

@@ -47,8 +47,11 @@ impl Stages {
         image: &ImagePlan,
         env: &[(String, String)],
     ) -> Result<Settings, Vec<String>> {
-        let name = image.name.as_str();
-        let chain = self.chain(name).ok_or_else(|| vec![format!("FROM … AS {name} (missing)")])?;
+        let Some(chain) = self.chain_of(image) else {
+            // A project's Dockerfile that is about other images.
+            return Stages::built_in().settings(plan, image, env);
+        };
+        let is_its_own = chain.last().is_some_and(|stage| stage.name == image.name.as_str());
         let mut reader = Reader {
             given: &plan.args,
             globals: BTreeMap::new(),
@@ -80,6 +83,9 @@ impl Stages {
             if !reader.steps.iter().any(|s| s == step) {
                 foreign.push(format!("RUN … {step} (missing)"));
             }
+        }
+        if !is_its_own {
+            reader.label(&image.labels);
         }
         if foreign.is_empty() { Ok(reader.settings) } else { Err(foreign) }
     }
@@ -173,6 +179,19 @@ impl Reader<'_> {
         };
         self.settings.history.push(format!("{} {said}", instruction.keyword));
         Some(())
+    }
+
+    /// Labels that the stages of another image do not have, or have for that one.
+    fn label(&mut self, labels: &BTreeMap<String, String>) {
+        let settings = &mut self.settings;
+        let differs =
+            |(name, value): &(&String, &String)| settings.labels.get(*name) != Some(*value);
+        let new: Vec<_> =
+            labels.iter().filter(differs).map(|(n, v)| (n.clone(), v.clone())).collect();
+        if !new.is_empty() {
+            settings.history.push(format!("LABEL {}", joined(&new)));
+            settings.labels.extend(new);
+        }
     }
 
     /// A RUN of envlock's own scripts, and nothing else.

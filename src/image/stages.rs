@@ -3,7 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use super::ImagePlan;
 use super::dockerfile::{Instruction, instructions};
+use crate::spec::ImageName;
+
+/// envlock's own Dockerfile.
+const BUILT_IN: &str = include_str!("../../Dockerfile");
 
 /// A `FROM … AS NAME` and what its own steps do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +27,20 @@ pub struct Stage {
 pub struct Stages {
     /// How the Dockerfile is called in messages.
     pub dockerfile: String,
+    /// The project has it, and what it says of an image holds.
+    is_own: bool,
     /// Before the first FROM.
     pub(super) globals: Vec<Instruction>,
     stages: Vec<Stage>,
 }
 
 impl Stages {
-    /// Reads `text`; instructions that are not understood are kept as they are, BuildKit judges them.
+    /// Of envlock's own Dockerfile.
+    pub fn built_in() -> Self {
+        Self { is_own: false, ..Self::read("the built-in Dockerfile", BUILT_IN) }
+    }
+
+    /// Reads `text`, a project's; instructions that are not understood are kept as they are, BuildKit judges them.
     pub fn read(dockerfile: impl Into<String>, text: &str) -> Self {
         let mut stages: Vec<Stage> = Vec::new();
         let mut globals = Vec::new();
@@ -59,7 +71,7 @@ impl Stages {
                 stage.instructions.push(instruction);
             }
         }
-        Self { dockerfile: dockerfile.into(), globals, stages }
+        Self { dockerfile: dockerfile.into(), is_own: true, globals, stages }
     }
 
     /// Whether this Dockerfile installs from a lock at all.
@@ -77,6 +89,15 @@ impl Stages {
     pub fn groups_of(&self, name: &str) -> Option<BTreeSet<&str>> {
         let chain = self.chain(name)?;
         Some(chain.iter().flat_map(|stage| stage.groups.iter().map(String::as_str)).collect())
+    }
+
+    /// The stages that say what the containers of an image are like: its own, else those of the nearest image below it
+    /// that has some, else the lowest ones. Envlock's own have no say in images on another base. `None`: there is none.
+    pub(super) fn chain_of(&self, image: &ImagePlan) -> Option<Vec<&Stage>> {
+        let ground = if image.is_devel() { "devel" } else { "runtime" };
+        let names = image.line.iter().map(ImageName::as_str).chain([ground]);
+        let mut chains = names.filter_map(|name| self.chain(name));
+        chains.find(|chain| self.is_own || chain[0].name == ground)
     }
 
     /// The stage of this name after those that it continues. `None`: there is no such stage.

@@ -49,7 +49,7 @@ fn image_of(image: ImageLayers, lock: &Lock, spec: &Spec, grounds: Grounds) -> I
             }
         }
     });
-    let ground = if is_devel(&image.image) { grounds.devel } else { grounds.runtime };
+    let ground = if is_devel(&image.image, spec) { grounds.devel } else { grounds.runtime };
     let layers = base(ground, grounds.unpacked).into_iter().chain(own).collect();
     ImageSize::new(image.image.to_string(), None, layers)
 }

@@ -20,6 +20,7 @@ mod layers_same;
 mod layers_tools;
 mod life;
 mod matrix;
+mod names;
 mod order;
 mod outdated;
 mod proof;

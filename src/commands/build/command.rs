@@ -55,6 +55,9 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         image::plan(Wanted { lock, lock_sha256, spec, images, destination }, recipe.stages())
     };
     let plan = planned(stated.as_ref())?;
+    if choice == EngineChoice::Dockerfile || args.prepare {
+        image::dockerfile_fits(&plan, &lock, &spec, recipe.stages())?;
+    }
     let earlier = earlier_lock(context);
     image::budget(&plan, &lock, &spec, |_| Below::default(), earlier.as_ref())?;
     let mut job = Job {

@@ -3,7 +3,7 @@
 use crate::engine::dockerfile::{self, Recipe};
 use crate::engine::layers::{self, Order};
 use crate::exit::{Exit, Failure};
-use crate::image::Use;
+use crate::image::{self, Use};
 use crate::registry;
 use crate::spec::EngineChoice;
 use crate::ui::Ui;
@@ -32,6 +32,14 @@ pub struct Question<'a> {
     pub order: Order<'a>,
 }
 
+impl Question<'_> {
+    /// Whether the Dockerfile makes these images.
+    fn fits_dockerfile(&self) -> Result<(), image::Error> {
+        let Order { plan, lock, spec, stages, .. } = self.order;
+        image::dockerfile_fits(plan, lock, spec, stages)
+    }
+}
+
 impl Chosen {
     /// As release records have it.
     pub fn name(&self) -> &'static str {
@@ -49,7 +57,9 @@ pub async fn choose(
     registry: &registry::Client,
     ui: &Ui,
 ) -> Result<(Chosen, String), Failure> {
+    let fits = question.fits_dockerfile();
     let docker = || async {
+        question.fits_dockerfile()?;
         let insecure = question.insecure;
         let r#use = if question.pushes { Use::Push { insecure } } else { Use::Load };
         let engine =
@@ -71,7 +81,9 @@ pub async fn choose(
             }
             let why = match layers(question, registry, ui).await {
                 Ok(engine) => {
-                    return Ok((Chosen::Layers(engine), said("layers", "no daemon needed")));
+                    let why =
+                        fits.map_or_else(|e| e.to_string(), |()| "no daemon needed".to_owned());
+                    return Ok((Chosen::Layers(engine), said("layers", &why)));
                 }
                 // Another engine changes nothing about these.
                 Err(failure) if failure.exit != Exit::Build || is_budget(&failure) => {

@@ -14,42 +14,57 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const INSTALL: &str = "install the Docker CLI with buildx (Debian and Ubuntu: docker-cli and \
      docker-buildx; elsewhere: docs.docker.com/engine/install); the layers engine works without";
 
-/// The engine that `choice` comes to, then Docker. `own` names files that only BuildKit can build from.
-pub(super) async fn checks(choice: EngineChoice, own: &[String]) -> Vec<Check> {
+/// The Dockerfile that a build would read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Dockerfile {
+    /// Files of the project that only BuildKit can build from.
+    pub(super) changed: Vec<String>,
+    /// Why it does not make the spec's images.
+    pub(super) unfit: Option<String>,
+}
+
+/// The engine that `choice` comes to, then Docker.
+pub(super) async fn checks(choice: EngineChoice, recipe: &Dockerfile) -> Vec<Check> {
     let mut docker = docker_checks().await;
     let works = docker.iter().all(|check| check.level == Level::Ok);
-    let is_needed =
-        choice == EngineChoice::Dockerfile || choice == EngineChoice::Auto && !own.is_empty();
+    let is_needed = choice == EngineChoice::Dockerfile
+        || choice == EngineChoice::Auto && !recipe.changed.is_empty();
     if !is_needed {
         docker.iter_mut().for_each(|check| check.level = check.level.min(Level::Warn));
     }
-    docker.insert(0, engine(choice, own, works));
+    docker.insert(0, engine(choice, recipe, works));
     docker
 }
 
-fn engine(choice: EngineChoice, own: &[String], docker_works: bool) -> Check {
+fn engine(choice: EngineChoice, recipe: &Dockerfile, docker_works: bool) -> Check {
     let name = "engine";
-    let files = own.join(", ");
-    match choice {
-        EngineChoice::Dockerfile => Check::ok(name, "dockerfile, as build.engine says"),
-        EngineChoice::Layers if own.is_empty() => {
-            Check::ok(name, "layers, as build.engine says; it needs no Docker")
-        }
-        EngineChoice::Layers => Check::fail(
+    let (files, is_own) = (recipe.changed.join(", "), !recipe.changed.is_empty());
+    match (choice, &recipe.unfit) {
+        (EngineChoice::Dockerfile, Some(why)) => Check::fail(
+            name,
+            format!("dockerfile, as build.engine says, and {why}"),
+            "set build.engine to \"auto\" or \"layers\", which needs no stages",
+        ),
+        (EngineChoice::Dockerfile, None) => Check::ok(name, "dockerfile, as build.engine says"),
+        (EngineChoice::Layers, _) if is_own => Check::fail(
             name,
             format!(
                 "layers, as build.engine says, and only BuildKit can run the project's own {files}"
             ),
             "set build.engine to \"auto\" or \"dockerfile\"",
         ),
-        EngineChoice::Auto if !own.is_empty() => {
+        (EngineChoice::Layers, _) => {
+            Check::ok(name, "layers, as build.engine says; it needs no Docker")
+        }
+        (EngineChoice::Auto, _) if is_own => {
             Check::ok(name, format!("dockerfile: only BuildKit can run the project's own {files}"))
         }
-        EngineChoice::Auto if docker_works => Check::ok(
+        (EngineChoice::Auto, Some(why)) => Check::ok(name, format!("layers: {why}")),
+        (EngineChoice::Auto, None) if docker_works => Check::ok(
             name,
             "layers for build --push, or dockerfile where the base image lacks what the wheels need; dockerfile without --push",
         ),
-        EngineChoice::Auto => Check::ok(
+        (EngineChoice::Auto, None) => Check::ok(
             name,
             "layers; a base image that lacks what the wheels need is refused, as Docker does not work",
         ),
@@ -122,14 +137,18 @@ mod tests {
 
     #[test]
     fn the_engine_that_a_build_would_take_is_said_with_its_reason() {
-        let own = ["docker/build/group.sh".to_owned()];
-        let found = |choice, own: &[String], docker| engine(choice, own, docker).found;
-        assert!(found(EngineChoice::Auto, &[], true).starts_with("layers for build --push"));
-        assert!(found(EngineChoice::Auto, &[], false).starts_with("layers; "));
+        let own = Dockerfile { changed: vec!["docker/build/group.sh".to_owned()], unfit: None };
+        let unfit = Dockerfile { changed: vec![], unfit: Some("no stage `x`".to_owned()) };
+        let fits = Dockerfile::default();
+        let found = |choice, recipe, docker| engine(choice, recipe, docker).found;
+        assert!(found(EngineChoice::Auto, &fits, true).starts_with("layers for build --push"));
+        assert!(found(EngineChoice::Auto, &fits, false).starts_with("layers; "));
+        assert_eq!(found(EngineChoice::Auto, &unfit, true), "layers: no stage `x`");
         let text = found(EngineChoice::Auto, &own, true);
         assert!(text.starts_with("dockerfile: ") && text.ends_with("group.sh"), "{text}");
         assert_eq!(engine(EngineChoice::Layers, &own, true).level, Level::Fail);
-        assert_eq!(engine(EngineChoice::Layers, &[], false).level, Level::Ok);
+        assert_eq!(engine(EngineChoice::Layers, &unfit, true).level, Level::Ok);
+        assert_eq!(engine(EngineChoice::Dockerfile, &unfit, true).level, Level::Fail);
     }
 
     #[test]

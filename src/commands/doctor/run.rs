@@ -8,6 +8,7 @@ use crate::cli::Doctor;
 use crate::commands::Context;
 use crate::engine::dockerfile::Recipe;
 use crate::exit::{CommandResult, Exit, Failure};
+use crate::image;
 use crate::net::{Client, Retry};
 
 /// The report as JSON. `version` changes when a field changes its meaning.
@@ -45,7 +46,12 @@ pub async fn run(args: Doctor, context: &Context) -> CommandResult {
     let choice = spec.as_ref().map(|spec| spec.build.engine).unwrap_or_default();
     let recipe = Recipe::of(&context.folder)?;
     let own = recipe.changed_files(&context.folder)?;
-    let (engines, registries) = tokio::join!(engine::checks(choice, &own), registries);
+    let spec = spec.as_ref();
+    let unfit = spec.and_then(|spec| {
+        image::stages_fit(spec.images.iter().map(|i| &i.name), spec, recipe.stages()).err()
+    });
+    let recipe = engine::Dockerfile { changed: own, unfit: unfit.map(|e| e.to_string()) };
+    let (engines, registries) = tokio::join!(engine::checks(choice, &recipe), registries);
     checks.extend(engines);
     checks.extend(registries);
 

@@ -15,7 +15,7 @@ use crate::spec::{CompilerNeed, PythonSource};
 pub enum Unfit {
     /// A path of the base image is something else than envlock's layers expect.
     #[error("the base image has {found} at /{path}, where the images need {expected}")]
-    #[diagnostic(help("use another base image, or build with --engine dockerfile"))]
+    #[diagnostic(help("use another base image"))]
     Path {
         /// Without the leading slash.
         path: String,
@@ -27,9 +27,8 @@ pub enum Unfit {
     /// Nobody compiles and nothing is installed in a layer.
     #[error("the base image has no {missing}, which Triton needs at run time")]
     #[diagnostic(help(
-        "use a base image that has it (Debian and Ubuntu: gcc, libc6-dev, and libpython3-dev for the base's own Python), \
-         or --engine dockerfile, which installs it from the distribution's archive; without torch.compile, \
-         `compiler = \"none\"` under [build] does without"
+        "use a base image that has it (Debian and Ubuntu: gcc, libc6-dev, and libpython3-dev for the base's own Python); \
+         without torch.compile, `compiler = \"none\"` under [build] does without"
     ))]
     Compiler {
         /// What is missing.
