@@ -172,11 +172,11 @@ pub struct Build {
     /// Release them without that, whatever `verify` under `[build]` says
     #[arg(long)]
     pub no_verify: bool,
-    /// Push without touching config.yaml or the release record
+    /// Push and record the release without a file that names the images: config.yaml may be missing, or is left alone
     #[arg(long, requires = "push")]
     pub no_config: bool,
     /// Run this command after the release, instead of `after` under `[release]` in envlock.toml; '' runs none
-    #[arg(long, value_name = "COMMAND", requires = "push", conflicts_with_all = ["no_config", "dry_run"])]
+    #[arg(long, value_name = "COMMAND", requires = "push", conflicts_with = "dry_run")]
     pub then: Option<String>,
     /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
     #[arg(long, value_name = "FILE")]

@@ -23,7 +23,7 @@ pub async fn run(context: &Context, command: &str, release: u64) -> Result<(), F
     let failed = |what: String| {
         let stands = match release {
             0 => "what was written stays".to_owned(),
-            number => format!("release {number} runs in config.yaml all the same"),
+            number => format!("release {number} stands all the same"),
         };
         let report = miette::miette!(
             help = "run the command again by hand; `envlock rollback` goes back",

@@ -72,5 +72,8 @@ fn line(record: &Record, runs: bool) -> String {
     for (name, image) in &record.images {
         text += &format!("     {name:<14}  {image}\n");
     }
+    if record.kind == Kind::Build && record.edits.is_empty() {
+        text += "     (no file was changed)\n";
+    }
     text
 }

@@ -123,6 +123,18 @@ fn old_lock(plan: &Plan, context: &Context) -> Result<Vec<u8>, Failure> {
     }
 }
 
+/// What a rollback to a release that changed no file means for the files; `None`: it changed some, or is the state before
+/// the first.
+fn beside_files(plan: &Plan) -> Option<&'static str> {
+    if plan.target.release == 0 || plan.target.changed_files {
+        return None;
+    }
+    Some(match plan.edits.is_empty() {
+        true => "none has to change, and its images are in env.releases.jsonl and in the output",
+        false => "the files get what they had then, its images are in env.releases.jsonl alone",
+    })
+}
+
 fn report(context: &Context, plan: &Plan, published: &Published, dry_run: bool) {
     let target = plan.target.release;
     let name = if target == 0 {
@@ -136,6 +148,9 @@ fn report(context: &Context, plan: &Plan, published: &Published, dry_run: bool) 
         Some(number) => format!("went back to {name}; recorded as release {number}"),
         None => format!("{name} runs already; nothing was written"),
     });
+    if let Some(note) = beside_files(plan) {
+        context.ui.note(format!("{name} was recorded without changing a file: {note}"));
+    }
     let shown = number.map(|number| number.to_string()).unwrap_or_default();
     let own = [
         ("released", number.is_some().to_string()),
@@ -164,6 +179,9 @@ fn report(context: &Context, plan: &Plan, published: &Published, dry_run: bool) 
             "diff": published.diff,
         }));
     } else {
-        context.ui.result(&published.diff);
+        // Where no file names them, these lines are the only word on what runs.
+        let images = plan.target.images.values().map(|image| format!("{image}\n"));
+        let images: String = images.filter(|_| plan.edits.is_empty() && target != 0).collect();
+        context.ui.result(images + &published.diff);
     }
 }

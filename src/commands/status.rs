@@ -1,16 +1,17 @@
 //! `envlock status`: what config.yaml runs now, and how that differs from the last release.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::{Context, embedded};
 use crate::cli::Status;
 use crate::config::{self, ConfigPath, Role};
 use crate::digest::Sha256;
-use crate::exit::{CommandResult, Exit};
-use crate::reference;
+use crate::exit::{CommandResult, Exit, Failure};
+use crate::reference::{self, PinnedReference};
 use crate::release::{self, History, State};
-use crate::spec::ImageName;
+use crate::spec::{ImageName, Spec};
 
 /// The `--json` form; `v` rises when a field changes its meaning.
 #[derive(Debug, Serialize)]
@@ -20,6 +21,18 @@ struct Report {
     release: u64,
     lock: LockState,
     roles: Vec<RoleReport>,
+    /// Images of that build which no role names.
+    images: Vec<Unnamed>,
+}
+
+/// An image that runs by the record alone, as after `build --push --no-config`.
+#[derive(Debug, Serialize)]
+struct Unnamed {
+    name: ImageName,
+    image: PinnedReference,
+    /// With `--registry`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_registry: Option<Presence>,
 }
 
 /// env.lock beside the lock of the release that runs.
@@ -61,6 +74,16 @@ enum Presence {
     Unknown(String),
 }
 
+impl std::fmt::Display for Presence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Presence::There => f.write_str("in the registry"),
+            Presence::Gone => f.write_str("NOT in the registry"),
+            Presence::Unknown(reason) => write!(f, "registry: {reason}"),
+        }
+    }
+}
+
 /// Runs `envlock status`.
 pub async fn run(args: Status, context: &Context) -> CommandResult {
     let spec = context.spec()?;
@@ -69,34 +92,25 @@ pub async fn run(args: Status, context: &Context) -> CommandResult {
         let file = release::FILE_NAME;
         context.ui.warn(format!("line {} of {file} is cut off: {}", torn.line, torn.text));
     }
-    let files = release::config_files(&context.folder, &spec.config)?;
-    let roles = config::current(&files, &spec.config)?;
     let current = history.current()?;
+    let roles = match release::config_files(&context.folder, &spec.config) {
+        // Every release was made without a file, and none is missed.
+        Err(error) if error.is_absence() && current.release > 0 && current.values.is_empty() => {
+            vec![]
+        }
+        files => config::current(&files?, &spec.config)?,
+    };
+    let roles: Vec<_> = roles.into_iter().map(|r| judge(r, &history, &current)).collect();
     let lock_bytes = fs_err::read(context.path(context.lock_name(None))).ok();
     let mut report = Report {
         v: 1,
         release: current.release,
         lock: lock_state(lock_bytes.as_deref(), &current),
-        roles: roles.into_iter().map(|r| judge(r, &history, &current)).collect(),
+        images: unnamed(&roles, &current),
+        roles,
     };
     if args.registry {
-        let values: Vec<_> = report.roles.iter().filter_map(|role| role.value.clone()).collect();
-        let hosts = values.iter().filter_map(|value| Some(value.split_once('/')?.0));
-        let _serving = embedded::hold_for(context, hosts).await?;
-        let check = context.registry(&spec, false)?;
-        let ask = report.roles.iter_mut().map(async |role| {
-            let Some(value) = &role.value else { return };
-            let answer = match reference::parse(value) {
-                Ok(image) => check.has(&image).await.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            role.in_registry = Some(match answer {
-                Ok(true) => Presence::There,
-                Ok(false) => Presence::Gone,
-                Err(reason) => Presence::Unknown(reason),
-            });
-        });
-        futures_util::future::join_all(ask).await;
+        ask(&mut report, &spec, context).await?;
     }
     if context.ui.wants_json() {
         context.ui.json(&report);
@@ -104,6 +118,50 @@ pub async fn run(args: Status, context: &Context) -> CommandResult {
         context.ui.result(render(&report, &spec.config.path, &context.lock_name(None)));
     }
     Ok(Exit::Ok)
+}
+
+/// Asks for every image of the report in its registry.
+async fn ask(report: &mut Report, spec: &Spec, context: &Context) -> Result<(), Failure> {
+    let of_roles = report.roles.iter().filter_map(|role| role.value.clone());
+    let of_record = report.images.iter().map(|unnamed| unnamed.image.to_string());
+    let values: Vec<_> = of_roles.chain(of_record).collect();
+    let hosts = values.iter().filter_map(|value| Some(value.split_once('/')?.0));
+    let _serving = embedded::hold_for(context, hosts).await?;
+    let check = context.registry(spec, false)?;
+    let ask = async |value: String| {
+        let answer = match reference::parse(&value) {
+            Ok(image) => check.has(&image).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match answer {
+            Ok(true) => Presence::There,
+            Ok(false) => Presence::Gone,
+            Err(reason) => Presence::Unknown(reason),
+        }
+    };
+    let roles = report.roles.iter_mut().map(async |role| {
+        if let Some(value) = &role.value {
+            role.in_registry = Some(ask(value.clone()).await);
+        }
+    });
+    let images = report.images.iter_mut().map(async |unnamed| {
+        unnamed.in_registry = Some(ask(unnamed.image.to_string()).await);
+    });
+    tokio::join!(join_all(roles), join_all(images));
+    Ok(())
+}
+
+/// The images that the last release left to its record. Where somebody changed a role by hand, its image is not one.
+fn unnamed(roles: &[RoleReport], current: &State) -> Vec<Unnamed> {
+    let is_named = |name: &ImageName, image: &PinnedReference| {
+        let text = image.to_string();
+        roles
+            .iter()
+            .any(|role| role.value.as_deref() == Some(&text) || role.image == *name && role.drift)
+    };
+    let images = current.images.iter().filter(|(name, image)| !is_named(name, image));
+    let images = images.map(|(name, image)| (name.clone(), image.clone()));
+    images.map(|(name, image)| Unnamed { name, image, in_registry: None }).collect()
 }
 
 fn lock_state(bytes: Option<&[u8]>, current: &State) -> LockState {
@@ -145,16 +203,17 @@ fn render(report: &Report, main: &Utf8Path, lock: &Utf8Path) -> String {
             "enabled" => format!("{path} is true"),
             _ => format!("{path} builds it too: `docker compose build` cannot name it by digest"),
         }));
-        notes.extend(role.in_registry.as_ref().map(|found| match found {
-            Presence::There => "in the registry".to_owned(),
-            Presence::Gone => "NOT in the registry".to_owned(),
-            Presence::Unknown(reason) => format!("registry: {reason}"),
-        }));
+        notes.extend(role.in_registry.as_ref().map(Presence::to_string));
         let place = match role.file == main {
             true => role.path.to_string(),
             false => format!("{} {}", role.file, role.path),
         };
         text += &format!("{place}\n  {value}\n  {}\n", notes.join("; "));
+    }
+    for Unnamed { name, image, in_registry } in &report.images {
+        let mut notes = vec![format!("of release {}, in no file", report.release)];
+        notes.extend(in_registry.as_ref().map(Presence::to_string));
+        text += &format!("{name}\n  {image}\n  {}\n", notes.join("; "));
     }
     let state = match report.lock {
         LockState::Missing => "there is none; run `envlock resolve`",

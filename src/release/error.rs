@@ -24,6 +24,16 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// Nowhere to name the images.
+    #[error("{path} does not exist: there is no file that would name the images")]
+    #[diagnostic(help(
+        "write it, name another one with `path` under [config] in envlock.toml, or give --no-config to `build --push`: the images \
+         are pushed and the release recorded without it"
+    ))]
+    NoConfig {
+        /// The file, relative to the project folder.
+        path: Utf8PathBuf,
+    },
     /// A file that may not be replaced.
     #[error("{path} is read-only")]
     #[diagnostic(help("nothing was changed; make it writable (chmod u+w) and run again"))]
@@ -196,7 +206,11 @@ pub enum Error {
 impl Error {
     /// Whether a file is not there, in contrast to one that cannot be read.
     pub fn is_absence(&self) -> bool {
-        matches!(self, Error::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+        match self {
+            Error::NoConfig { .. } => true,
+            Error::File { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+            _ => false,
+        }
     }
 
     pub(super) fn file(
@@ -214,7 +228,8 @@ impl Classified for Error {
             Error::Config(error) => error.exit(),
             Error::ChangedByHand(_) => Exit::ConfigRefused,
             Error::ImagesGone(_) | Error::RegistrySilent { .. } => Exit::Registry,
-            Error::Newer { .. }
+            Error::NoConfig { .. }
+            | Error::Newer { .. }
             | Error::Broken { .. }
             | Error::TornLine { .. }
             | Error::NoRelease { .. }

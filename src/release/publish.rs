@@ -18,8 +18,8 @@ use crate::spec::{ConfigSpec, ImageName};
 /// What a build made, to be put to use.
 #[derive(Debug, Clone, Copy)]
 pub struct Publication<'a> {
-    /// Which files run the images, and where in them.
-    pub config: &'a ConfigSpec,
+    /// Which files run the images, and where in them; `None`: the release is recorded without one.
+    pub config: Option<&'a ConfigSpec>,
     /// The images that were pushed and read back.
     pub images: &'a BTreeMap<ImageName, PinnedReference>,
     /// env.lock, byte for byte as it was built from.
@@ -138,12 +138,13 @@ fn edits(
     folder: &Utf8Path,
     publication: &Publication<'_>,
 ) -> Result<BTreeMap<Utf8PathBuf, Vec<Edit>>, Error> {
-    let files = config_files(folder, publication.config)?;
-    Ok(config::plan(&files, publication.config, publication.images)?)
+    let Some(config) = publication.config else { return Ok(BTreeMap::new()) };
+    let files = config_files(folder, config)?;
+    Ok(config::plan(&files, config, publication.images)?)
 }
 
 /// The files that name images, read. config.yaml may be missing where other files are named.
-/// Errors: [`Error::File`] for any other that is not there.
+/// Errors: [`Error::NoConfig`] for any other that is not there.
 pub fn config_files(folder: &Utf8Path, spec: &ConfigSpec) -> Result<config::Files, Error> {
     let is_optional = spec.roles.is_empty() && !spec.targets.is_empty();
     let mut files = config::Files::new();
@@ -151,7 +152,11 @@ pub fn config_files(folder: &Utf8Path, spec: &ConfigSpec) -> Result<config::File
         if file == spec.path && is_optional && !folder.join(file).exists() {
             continue;
         }
-        files.insert(file.to_owned(), read_config(folder, file)?);
+        let bytes = read_config(folder, file).map_err(|error| match error.is_absence() {
+            true => Error::NoConfig { path: file.to_owned() },
+            false => error,
+        })?;
+        files.insert(file.to_owned(), bytes);
     }
     Ok(files)
 }
@@ -247,7 +252,7 @@ mod tests {
             let lock_text = format!("lock {seed}");
             let publication = Publication {
                 lock_file: None,
-                config: &spec,
+                config: Some(&spec),
                 images: &images,
                 lock_text: &lock_text,
                 engine: "dockerfile",

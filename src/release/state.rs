@@ -27,6 +27,8 @@ pub struct State {
     pub engine: Option<String>,
     /// Its images.
     pub images: BTreeMap<ImageName, PinnedReference>,
+    /// Whether its build changed a file: without one, its images are in the record alone.
+    pub changed_files: bool,
     /// What each value was; `None`: the key was not there.
     pub values: BTreeMap<Place, Option<Scalar>>,
 }
@@ -48,6 +50,7 @@ impl History {
             state.lock = record.lock;
             state.engine = record.engine.clone();
             state.images = record.images.clone();
+            state.changed_files = !record.edits.is_empty();
         }
         Ok(state)
     }

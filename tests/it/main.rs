@@ -21,6 +21,7 @@ mod layers_tools;
 mod life;
 mod matrix;
 mod names;
+mod no_config;
 mod order;
 mod outdated;
 mod proof;

@@ -147,14 +147,16 @@ fn what_a_release_prints_and_writes_fits_its_schemas() {
     assert!(again["release"].is_null());
     let arguments = workshop.arguments("other");
     let alone = envlock.run(arguments.iter().map(String::as_str).chain(["--no-config"])).exits(0);
-    assert!(result("build", &alone)["diff"].is_null());
+    let alone = result("build", &alone);
+    assert_eq!((alone["diff"].as_str(), alone["release"].as_u64()), (Some(""), Some(2)));
     let status = result("status", &envlock.run(["status", "--json", "--registry"]).exits(0));
     assert_eq!(status["roles"][0]["in_registry"], "there");
+    assert_eq!(status["images"][0]["in_registry"], "there");
     result("rollback", &envlock.run(["rollback", "--json", "--dry-run"]).exits(0));
     let back = result("rollback", &envlock.run(["rollback", "--json"]).exits(0));
-    assert_eq!((back["to"].as_u64(), back["release"].as_u64()), (Some(0), Some(2)));
+    assert_eq!((back["to"].as_u64(), back["release"].as_u64()), (Some(1), Some(3)));
     let history = result("history", &envlock.run(["history", "--json"]).exits(0));
-    assert_eq!(history["releases"].as_array().unwrap().len(), 2);
+    assert_eq!(history["releases"].as_array().unwrap().len(), 3);
     for line in envlock.read("env.releases.jsonl").lines() {
         fits("release", &serde_json::from_str(line).unwrap());
     }

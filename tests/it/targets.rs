@@ -125,7 +125,7 @@ fn a_place_that_is_not_there_or_not_the_only_one_stops_a_release_before_anything
         let images = push_both(&registry, "one");
         let spec = envlock::spec::load(envlock.folder(), None).unwrap();
         let publication = envlock::release::Publication {
-            config: &spec.config,
+            config: Some(&spec.config),
             images: &images,
             lock_text: "lock\n",
             lock_file: None,

@@ -30,7 +30,7 @@ pub fn release(envlock: &Envlock, images: &Images, lock_text: &str) -> Published
     envlock.write("env.lock", lock_text);
     let project = ProjectLock::acquire(envlock.folder(), || {}).unwrap();
     let publication = Publication {
-        config: &spec.config,
+        config: Some(&spec.config),
         images,
         lock_text,
         lock_file: None,

@@ -24,7 +24,7 @@ use crate::proof::Cosign;
 use crate::reference::PinnedReference;
 use crate::release::{self, ProjectLock, Publication, Published, Record};
 use crate::smoke::{Choice, Runtime, Wish};
-use crate::spec::{BuildSpec, EngineChoice, ImageName, Overrides, Spec};
+use crate::spec::{BuildSpec, ConfigSpec, EngineChoice, ImageName, Overrides, Spec};
 use crate::{config, engine, interrupt, keep, registry};
 
 pub(super) type Images = BTreeMap<ImageName, PinnedReference>;
@@ -126,7 +126,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         Chosen::Dockerfile(_) => plan.clone(),
     };
     job.plan = &plan;
-    if job.publishes() {
+    if args.push {
         job.preview(engine.name())?;
     }
     let (started, begun) = (Instant::now(), Timestamp::now());
@@ -206,7 +206,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     if is_layers && now.as_deref() != Some(lock_text.as_bytes()) {
         return Err(release::Error::ChangedMeanwhile { path: lock_name }.into());
     }
-    if !job.publishes() {
+    if !args.push {
         keep_layers()?;
         return Ok(job.report(&images, None));
     }
@@ -261,12 +261,13 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn publishes(&self) -> bool {
-        self.args.push && !self.args.no_config
+    /// The files that are to name the images; `None`: none is (--no-config).
+    fn config(&self) -> Option<&ConfigSpec> {
+        (!self.args.no_config).then_some(&self.spec.config)
     }
 
     fn publication<'b>(&'b self, engine: &'b str, images: &'b Images) -> Publication<'b> {
-        let config = &self.spec.config;
+        let config = self.config();
         Publication { config, images, lock_text: self.lock_text, lock_file: None, engine }
     }
 
@@ -303,8 +304,9 @@ impl Job<'_> {
 
     /// The change to config.yaml, with words where the digests will be. Warns of what will not work with it.
     fn preview(&self, engine: &str) -> Result<String, Failure> {
-        let files = release::config_files(&self.context.folder, &self.spec.config)?;
-        for role in config::current(&files, &self.spec.config)? {
+        let Some(config) = self.config() else { return Ok(String::new()) };
+        let files = release::config_files(&self.context.folder, config)?;
+        for role in config::current(&files, config)? {
             for path in role.composed() {
                 let (file, place) = (&role.file, &role.path);
                 self.context.ui.warn(format!(
@@ -328,7 +330,7 @@ impl Job<'_> {
         let files = self.spec.config.files();
         let has_config = files.iter().any(|file| self.context.path(file).exists());
         let goes_somewhere = self.plan.images.iter().all(|i| i.repository.is_some());
-        let diff = match self.publishes() || goes_somewhere && has_config && !self.args.no_config {
+        let diff = match self.args.push || goes_somewhere && has_config {
             true => self.preview("none")?,
             false => String::new(),
         };
@@ -356,27 +358,33 @@ impl Job<'_> {
         Exit::Ok
     }
 
-    /// The images are in the registry, and config.yaml names them unless `published` is `None`.
-    fn report(&self, images: &Images, published: Option<&Published>) -> Exit {
+    /// What became of the images, in words.
+    fn outcome(&self, released: bool, record: Option<&Record>) -> String {
         let files = self.spec.config.files().into_iter();
         let files: Vec<_> = files.filter(|file| self.context.path(file).exists()).collect();
-        let (files, verb) = match files.as_slice() {
-            [file] => (file.to_string(), ["is", "names"]),
-            files => (
-                files.iter().map(|f| f.as_str()).collect::<Vec<_>>().join(" and "),
-                ["are", "name"],
-            ),
-        };
+        let names: Vec<_> = files.iter().map(|f| f.as_str()).collect();
+        let (names, verb) = (names.join(" and "), if names.len() == 1 { "names" } else { "name" });
+        match (released, record) {
+            (false, _) => "nothing was released: that takes --push".to_owned(),
+            (true, Some(record)) if self.args.no_config => {
+                format!("recorded as release {}; no file was changed (--no-config)", record.number)
+            }
+            (true, Some(record)) => {
+                format!("{names} {verb} these images; recorded as release {}", record.number)
+            }
+            (true, None) if self.args.no_config => {
+                "nothing changed: the last release has these images already".to_owned()
+            }
+            (true, None) => {
+                format!("nothing changed: {names} and the last release name these images already")
+            }
+        }
+    }
+
+    /// The images are in the registry, and released unless `published` is `None`.
+    fn report(&self, images: &Images, published: Option<&Published>) -> Exit {
         let record = published.and_then(|p| p.record.as_ref());
-        self.context.ui.note(match (published, record) {
-            (None, _) => format!("{files} {} left alone (--no-config)", verb[0]),
-            (_, Some(record)) => {
-                format!("{files} {} these images; recorded as release {}", verb[1], record.number)
-            }
-            (_, None) => {
-                format!("nothing changed: {files} and the last release name these images already")
-            }
-        });
+        self.context.ui.note(self.outcome(published.is_some(), record));
         let made = (self.lock, self.plan);
         page::pushed(&self.context.ui, images, self.earlier, made, published);
         if self.context.ui.wants_json() {

@@ -25,7 +25,7 @@ pub(super) fn planned(ui: &Ui, plan: &Plan, earlier: Option<&Lock>, lock: &Lock,
     });
 }
 
-/// Images that are in the registry. `published` is `None` where config.yaml was left alone.
+/// Images that are in the registry. `published` is `None` where nothing was to be released.
 pub(super) fn pushed(
     ui: &Ui,
     images: &Images,
@@ -45,7 +45,9 @@ pub(super) fn pushed(
         let title = match (published, record) {
             (_, Some(_)) => format!("Release {number}"),
             (Some(_), None) => "Nothing changed: these images run already".to_owned(),
-            (None, None) => "Images were pushed; nothing was released (--no-config)".to_owned(),
+            (None, None) => {
+                "Images are in the registry; nothing was released (no --push)".to_owned()
+            }
         };
         let diff = published.map(|p| p.diff.as_str()).unwrap_or_default();
         let changed = record.map(|_| packages(earlier, lock)).unwrap_or_default();
