@@ -65,7 +65,7 @@ need() {
 
 # What compiling envlock needs.
 need_toolchain() {
-  need curl git cc=gcc /usr/include/stdlib.h=libc6-dev pkg-config python3
+  need /etc/ssl/certs/ca-certificates.crt=ca-certificates curl git cc=gcc /usr/include/stdlib.h=libc6-dev pkg-config python3
   command -v cargo >/dev/null || fail "Rust is missing" "install it with rustup, version $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml") or newer"
 }
 
