@@ -162,14 +162,15 @@ firewall() {
   done
 }
 
-# machine SUITE COMMAND…: runs it in the suite's root. It ends with this script (--kill-child), whatever ends that.
+# machine SUITE COMMAND…: runs it in the suite's root. It ends with this script, whatever ends that: unshare by the
+# signal for a parent's death, and with it (--kill-child) the machine's first process, and with that all others.
 machine() {
   local suite=$1 name=vef-${1:0:10} net=198.51.100. n status=0; shift
   n=$((4 * ($(cksum <<<"$suite" | cut -d' ' -f1) % 64)))
   while firewall -D "$name" "$net$n/30"; do :; done   # of one that was killed
   firewall -I "$name" "$net$n/30" || fail "iptables does not work here"
   echo 1 >/proc/sys/net/ipv4/ip_forward
-  unshare --mount --propagation private --uts --ipc --net --pid --mount-proc --kill-child \
+  setpriv --pdeathsig KILL unshare --mount --propagation private --uts --ipc --net --pid --mount-proc --kill-child \
     "${BASH_SOURCE[0]}" --inside "$name" "$net" "$n" "$PLACE/$suite/root" "$TOOLCHAIN" "$SHARED" "$@" 8</proc/self/ns/net &
   MACHINE=$!
   wait "$MACHINE" || status=$?
@@ -225,7 +226,7 @@ while [ $# -gt 0 ]; do
 done
 [ ${#SUITES[@]} -gt 0 ] || SUITES=(bookworm trixie forky)
 [ "$(id -u)" = 0 ] || fail "this needs root: it mounts, and makes network namespaces"
-for tool in debootstrap ip iptables unshare nsenter pivot_root git; do
+for tool in debootstrap ip iptables unshare setpriv nsenter pivot_root git; do
   command -v $tool >/dev/null || fail "$tool is missing: apt-get install debootstrap iproute2 iptables util-linux git"
 done
 TOOLCHAIN=$(rustc --print sysroot)

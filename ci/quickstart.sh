@@ -49,7 +49,7 @@ free=$(($(df --output=avail -k "$FOLDER" | tail -1) / 1000000))
 [ "$free" -ge "$GIGABYTES" ] || say "warning: only $free GB are free here"
 
 build_envlock() {
-  need curl git
+  need /etc/ssl/certs/ca-certificates.crt=ca-certificates curl git python3
   if [ -n "${ENVLOCK:-}" ]; then ENVLOCK=$(realpath "$ENVLOCK"); say "taking $ENVLOCK"; return; fi
   need_toolchain
   (cd "$ROOT" && cargo build --release --locked)
@@ -160,6 +160,7 @@ step "envlock itself (cargo build --release)" build_envlock
 if [ $ENGINE = layers ]; then step "the project's own registry" registry; else step "a Docker engine and a registry" registry; fi
 step "what can be reached from here" choose_sources
 step "a project folder" make_project
+step "where PyPI is" need_pypi "$FOLDER"
 step "envlock resolve" envlock resolve
 commit "Lock the environment"
 step "envlock build --push" envlock build --push

@@ -48,7 +48,8 @@ need() {
   for item in "$@"; do
     case $item in
       /*) [ -e "${item%%=*}" ] || missing+=("${item#*=}") ;;
-      *) PATH=$PATH:/usr/sbin:/sbin command -v "${item%%=*}" >/dev/null || missing+=("${item#*=}") ;;
+      # A program: `command -v` would take the shell's own kill as well.
+      *) PATH=$PATH:/usr/sbin:/sbin type -P "${item%%=*}" >/dev/null || missing+=("${item#*=}") ;;
     esac
   done
   [ ${#missing[@]} -gt 0 ] || return 0
@@ -67,6 +68,20 @@ need() {
 need_toolchain() {
   need /etc/ssl/certs/ca-certificates.crt=ca-certificates curl git cc=gcc /usr/include/stdlib.h=libc6-dev pkg-config python3
   command -v cargo >/dev/null || fail "Rust is missing" "install it with rustup, version $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml") or newer"
+}
+
+# need_pypi FOLDER: where nothing in FOLDER or on this machine says where PyPI is, pip does. The program, $ENVLOCK,
+# knows whether anything says it.
+need_pypi() {
+  says_where() {
+    "$ENVLOCK" -C "$1" doctor --json 2>/dev/null | python3 -c '
+import json, sys
+sys.exit(next(check["level"] for check in json.load(sys.stdin)["checks"] if check["name"] == "PyPI") != "ok")'
+  }
+  if says_where "$1"; then return; fi
+  say "nothing here says where PyPI is; pip does"
+  need /usr/lib/python3/dist-packages/pip=python3-pip
+  says_where "$1" || fail "pip does not say where PyPI is" "set UV_DEFAULT_INDEX or PIP_INDEX_URL"
 }
 
 # Starts or takes an engine and a registry, and uses them from here on.

@@ -13,7 +13,9 @@ cd "$ROOT"
 
 tools() {
   need_toolchain
-  need shellcheck faketime skopeo
+  # What tests run: kill, and Jinja2, which our templates are held against.
+  need shellcheck faketime skopeo kill=procps
+  python3 -c 'import jinja2' 2>/dev/null || need /usr/lib/python3/dist-packages/jinja2=python3-jinja2
   local commands
   if commands=$("$CI/engine.sh" tool crane); then PATH=$PATH:$commands; else say "no crane: its tests say that they did not run"; fi
 }

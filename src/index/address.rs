@@ -18,6 +18,8 @@ pub struct Surroundings {
     pub variables: BTreeMap<String, String>,
     /// The project folder.
     pub project: Utf8PathBuf,
+    /// The address that the program was built with: ENVLOCK_DEFAULT_INDEX, as published binaries are (ci/binary.sh).
+    pub built_in: Option<String>,
 }
 
 /// An address and the place that said so.
@@ -38,7 +40,13 @@ impl Surroundings {
         let text = |(name, value): (OsString, OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        Self { variables: std::env::vars_os().filter_map(text).collect(), project: project.into() }
+        Self {
+            variables: std::env::vars_os().filter_map(text).collect(),
+            project: project.into(),
+            built_in: option_env!("ENVLOCK_DEFAULT_INDEX")
+                .filter(|address| !address.is_empty())
+                .map(str::to_owned),
+        }
     }
 
     fn variable(&self, name: &str) -> Option<&str> {
@@ -68,7 +76,7 @@ impl Surroundings {
                 return address(&value, path.as_str());
             }
         }
-        if let Some(value) = option_env!("ENVLOCK_DEFAULT_INDEX") {
+        if let Some(value) = &self.built_in {
             return address(value, "ENVLOCK_DEFAULT_INDEX at build time");
         }
         if let Some(value) = self.installed_pip().await {
@@ -219,7 +227,7 @@ mod tests {
         let project = Utf8Path::from_path(folder.path()).unwrap().to_owned();
         let mut all = BTreeMap::from([("HOME".to_owned(), project.join("home").into_string())]);
         all.extend(variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-        Surroundings { variables: all, project }
+        Surroundings { variables: all, project, built_in: None }
     }
 
     #[tokio::test]
@@ -260,6 +268,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_a_program_was_built_with_comes_after_settings_and_before_pip() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join("bin")).unwrap();
+        let python = folder.path().join("bin/python3");
+        fs_err::write(&python, "#!/bin/sh\necho https://pip.example/simple/\n").unwrap();
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs_err::set_permissions(&python, open).unwrap();
+        let bin = folder.path().join("bin");
+        let variables = [("PATH", bin.to_str().unwrap()), ("PIP_CONFIG_FILE", "/dev/null")];
+        let mut here = surroundings(&folder, &variables);
+        let found = async |here: &Surroundings| here.pypi().await.unwrap();
+        assert_eq!(found(&here).await.from, "the installed pip");
+        here.built_in = Some("https://built.example/simple".to_owned());
+        let address = found(&here).await;
+        assert_eq!(address.url.as_str(), "https://built.example/simple/");
+        assert_eq!(address.from, "ENVLOCK_DEFAULT_INDEX at build time");
+        here.variables.insert("PIP_INDEX_URL".to_owned(), "https://p.example/".to_owned());
+        assert_eq!(found(&here).await.from, "PIP_INDEX_URL");
+    }
+
+    #[tokio::test]
     async fn wrong_settings_and_none_are_told() {
         let folder = tempfile::tempdir().unwrap();
         let error = surroundings(&folder, &[("UV_INDEX_URL", "ftp://x.example")]).pypi().await;
@@ -267,9 +296,7 @@ mod tests {
         // Without a PATH there is no python3 to ask.
         let none =
             surroundings(&folder, &[("PATH", "/nonexistent"), ("PIP_CONFIG_FILE", "/dev/null")]);
-        if option_env!("ENVLOCK_DEFAULT_INDEX").is_none() {
-            assert!(matches!(none.pypi().await, Err(Error::NoAddress { .. })));
-        }
+        assert!(matches!(none.pypi().await, Err(Error::NoAddress { .. })));
         fs_err::write(folder.path().join("uv.toml"), "index-url = [").unwrap();
         let error = none.pypi().await.unwrap_err();
         assert!(

@@ -122,7 +122,9 @@ pub enum Error {
     /// PyPI's address is nowhere to be found.
     #[error("the address of the package index `pypi` is not set; looked at {looked_at}")]
     #[diagnostic(help(
-        "set UV_DEFAULT_INDEX or PIP_INDEX_URL, or sources.pypi.url in envlock.toml, or pass --index pypi=URL"
+        "pip's own is taken: install it (Debian, Ubuntu: `apt-get install python3-pip`; Fedora: `dnf install python3-pip`; \
+         macOS: `brew install python`)\n\
+         or set UV_DEFAULT_INDEX or PIP_INDEX_URL, or sources.pypi.url in envlock.toml, or pass --index pypi=URL"
     ))]
     NoAddress {
         /// The places.

@@ -47,9 +47,12 @@ impl Node {
         } else {
             &["bash"]
         };
+        // A copy: that user may not be let into the folder of this checkout.
+        let script = folder.join("ray.sh");
+        fs_err::copy(docker("ray.sh"), &script).unwrap();
         Command::new(user[0])
             .args(&user[1..])
-            .arg(docker("ray.sh"))
+            .arg(&script)
             .env_clear()
             .env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
             .envs(self.variables.iter().map(|(name, value)| (name, value)))

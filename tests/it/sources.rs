@@ -416,3 +416,26 @@ fn a_redirect_to_another_host_goes_without_the_login() {
     assert_eq!(Some(locked(&envlock, "ray").sha256), wheel.sha256);
     assert!(files.requests(".whl") > 0 && files.logins() == 0);
 }
+
+#[test]
+fn where_nothing_says_where_pypi_is_the_commands_that_mend_it_are_named() {
+    if option_env!("ENVLOCK_DEFAULT_INDEX").is_some_and(|address| !address.is_empty()) {
+        return eprintln!("skipped: this envlock was built with an address");
+    }
+    let envlock = Envlock::new();
+    envlock.write("envlock.toml", spec(NO_BASE, "[\"ray\"]", "[\"pypi\"]", &[]));
+    // A machine without Python.
+    let empty = envlock.write("bin/README", "").parent().unwrap().to_owned();
+    let envlock = envlock.env("PATH", empty).env("PIP_CONFIG_FILE", "/dev/null");
+    let said = words(&envlock.run(["resolve"]).exits(2).stderr());
+    for way in [
+        "apt-get install python3-pip",
+        "dnf install python3-pip",
+        "brew install python",
+        "PIP_INDEX_URL",
+        "--index pypi=URL",
+    ] {
+        assert!(said.contains(way), "{way} is not in {said}");
+    }
+    assert!(!envlock.path("env.lock").exists());
+}
