@@ -38,7 +38,7 @@ pub struct Referrer {
 
 /// The tag of the spec's fallback.
 pub(super) fn fallback(subject: &Digest) -> String {
-    subject.referrers_tag()
+    format!("sha256-{}", subject.0)
 }
 
 impl Client {

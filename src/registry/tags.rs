@@ -87,6 +87,8 @@ impl Client {
             | StatusCode::UNAUTHORIZED
             | StatusCode::FORBIDDEN
             | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::CONFLICT
+            | StatusCode::PRECONDITION_FAILED
             | StatusCode::NOT_IMPLEMENTED => {
                 Ok(Deleted::Refused(refused(&address, answer).await.to_string()))
             }

@@ -16,6 +16,8 @@ pub struct Asked {
     pub headers: Vec<(String, String)>,
     /// Bytes of the body.
     pub length: u64,
+    /// The body of a manifest that is put; others are not kept.
+    pub body: Vec<u8>,
     /// How many requests came before this one.
     pub number: usize,
 }
@@ -56,6 +58,28 @@ pub enum Harm {
     Redirect(String),
     /// More headers on the answer.
     Headers(Vec<(&'static str, String)>),
+    /// Answered by the proxy, as a registry did.
+    Recorded(Recorded),
+    /// The registry answers, and not quite so.
+    Changed(Change),
+}
+
+/// An answer as it was recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recorded {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+/// What becomes of the registry's answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Another path is asked.
+    pub path: Option<String>,
+    pub status: Option<u16>,
+    pub set: Vec<(&'static str, String)>,
+    pub without: Vec<&'static str>,
 }
 
 impl Harm {
@@ -224,10 +248,10 @@ impl Drop for Faulty {
 }
 
 /// An answer's head and body.
-struct Answer {
+pub(super) struct Answer {
     line: String,
     headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Answer {
@@ -252,7 +276,22 @@ impl Answer {
         Ok(Answer { line, headers, body })
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    /// Asks the registry at `HOST:PORT` without a body.
+    pub(super) fn to(registry: &str, method: &str, path: &str) -> std::io::Result<Self> {
+        let mut stream = TcpStream::connect(registry)?;
+        let accept = format!("{}, {}", super::registry::MANIFEST, super::INDEX);
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {registry}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes())?;
+        Answer::read(stream, method == "HEAD")
+    }
+
+    pub(super) fn is_ok(&self) -> bool {
+        self.line.split(' ').nth(1) == Some("200")
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| &**v)
     }
 
@@ -298,11 +337,17 @@ impl State {
         let (line, headers) = head(&mut reader)?;
         let mut words = line.split(' ').map(str::to_owned);
         let (Some(method), Some(path)) = (words.next(), words.next()) else { return Ok(()) };
-        let mut asked = Asked { method, path, headers, length: 0, number: 0 };
+        let mut asked = Asked { method, path, headers, length: 0, body: vec![], number: 0 };
         asked.length = asked.header("content-length").map_or(0, |v| v.parse().unwrap());
         assert!(asked.header("transfer-encoding").is_none(), "parts have a length");
         if let Some(answer) = self.token(&asked, &mut reader) {
             return client.write_all(&answer.bytes());
+        }
+        // Many of those who answer for a manifest have read it.
+        let mut ahead = std::io::Cursor::new(vec![]);
+        if asked.method == "PUT" && asked.path.contains("/manifests/") {
+            (&mut reader).take(asked.length).read_to_end(&mut asked.body)?;
+            ahead = std::io::Cursor::new(asked.body.clone());
         }
         asked.number = {
             let mut log = self.log.lock().unwrap();
@@ -315,14 +360,25 @@ impl State {
             self.harms.fetch_add(1, SeqCst);
         }
         let on_its_way = asked.is_part().then(|| OnItsWay::new(self));
+        let mut all = ahead.chain(&mut reader);
         let mut body =
-            Body { reader: &mut reader, left: asked.length, state: self, part: asked.is_part() };
+            Body { reader: &mut all, left: asked.length, state: self, part: asked.is_part() };
         let answer = match &harm {
             Some(Harm::Status { status, headers, body: text, early }) => {
                 if !early {
                     body.drain()?;
                 }
                 Answer::new(*status, headers, text)
+            }
+            Some(Harm::Recorded(Recorded { status, headers, body: text })) => {
+                body.drain()?;
+                let headers: Vec<_> =
+                    headers.iter().map(|(n, v)| (n.as_str(), v.clone())).collect();
+                Answer::new(*status, &headers, text)
+            }
+            Some(Harm::Changed(Change { path: Some(path), .. })) => {
+                let elsewhere = Asked { path: path.clone(), ..asked.clone() };
+                self.forward(&elsewhere, &mut body, false, false)?
             }
             Some(Harm::Redirect(host)) => {
                 body.drain()?;
@@ -367,7 +423,10 @@ impl State {
                 answer?
             }
         };
-        let answer = self.harmed(answer, harm.as_ref());
+        let mut answer = self.harmed(answer, harm.as_ref());
+        if asked.method == "HEAD" {
+            answer.body.clear();
+        }
         let mut bytes = answer.bytes();
         if let Some(Harm::CutAnswer(after)) = harm {
             bytes.truncate(usize::try_from(after).unwrap());
@@ -390,6 +449,15 @@ impl State {
             }
             Some(Harm::Headers(headers)) => {
                 headers.iter().for_each(|(name, value)| answer.set(name, value.clone()));
+            }
+            Some(Harm::Changed(Change { status, set, without, .. })) => {
+                if let Some(status) = status {
+                    answer.line = format!("HTTP/1.1 {status} Reply");
+                }
+                let stays =
+                    |name: &str| !without.iter().any(|gone| gone.eq_ignore_ascii_case(name));
+                answer.headers.retain(|(name, _)| stays(name));
+                set.iter().for_each(|(name, value)| answer.set(name, value.clone()));
             }
             _ => {}
         }

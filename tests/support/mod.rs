@@ -7,7 +7,8 @@ pub mod file_system;
 mod gateway;
 mod index;
 mod killer;
-mod registry;
+pub mod personality;
+pub mod registry;
 pub mod release;
 mod server;
 mod wheel;
@@ -16,7 +17,7 @@ pub mod yaml;
 
 pub use embedded::Embedded;
 pub use envlock::{Envlock, Run};
-pub use faulty::{Admits, Asked, Faulty, Harm, Sessions};
+pub use faulty::{Admits, Asked, Change, Faulty, Harm, Recorded, Sessions};
 pub use gateway::{INSIDE, Proxy, Tls};
 pub use index::{FakeIndex, Fault, Pages};
 pub use killer::{FROM, Killer, Moment};

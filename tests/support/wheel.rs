@@ -18,6 +18,7 @@ pub struct WheelBuilder<'a> {
     tags: String,
     metadata: Vec<String>,
     files: BTreeMap<String, Vec<u8>>,
+    compression: zip::CompressionMethod,
     wheel: Wheel,
 }
 
@@ -53,6 +54,7 @@ impl<'a> WheelBuilder<'a> {
             tags: "py3-none-any".to_owned(),
             metadata: vec![],
             files: BTreeMap::new(),
+            compression: zip::CompressionMethod::Deflated,
             wheel: Wheel::default(),
         }
     }
@@ -84,6 +86,11 @@ impl<'a> WheelBuilder<'a> {
     }
     pub fn file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
         self.files.insert(path.to_owned(), content.into());
+        self
+    }
+    /// Its files are not compressed: much faster to make, where they are large.
+    pub fn stored(mut self) -> Self {
+        self.compression = zip::CompressionMethod::Stored;
         self
     }
     /// The page states no sha256.
@@ -142,8 +149,9 @@ impl<'a> WheelBuilder<'a> {
         let rows: String = files.iter().map(row).collect();
         files.push((record.clone(), format!("{rows}{record},,\n").into()));
         let mut zip = zip::ZipWriter::new(Cursor::new(vec![]));
+        let options = SimpleFileOptions::default().compression_method(self.compression);
         for (path, content) in &files {
-            zip.start_file(path, SimpleFileOptions::default()).unwrap();
+            zip.start_file(path, options).unwrap();
             zip.write_all(content).unwrap();
         }
         let wheel = Wheel {

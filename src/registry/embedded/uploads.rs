@@ -1,6 +1,5 @@
 //! Uploads that are not finished: a file each, that outlives its connection and this process. Its length is how far
-//! the upload is; what was hashed so far is kept beside it in memory, and made again from the file after a restart,
-//! or when the digest that ends the upload has another algorithm than was announced.
+//! the upload is; what was hashed so far is kept beside it in memory, and made again from the file after a restart.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -19,8 +18,7 @@ use super::layout::{make_folder, names};
 use super::refusal::Refusal;
 use super::stream::blocking;
 use super::{Error, Layout, Repository};
-use crate::digest::{Algorithm, Digest, Digester};
-use crate::store::feed;
+use crate::digest::{Digest, Hasher, Sha256};
 
 /// Bytes that are written and hashed at once, while as many are on their way: bounds the memory of an upload.
 const BATCH: usize = 1024 * 1024;
@@ -36,7 +34,7 @@ pub(super) struct Uploads {
 }
 
 /// What is known of an upload beyond its file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Session {
     /// The number of the newest request that writes. An older one, whose client is gone and does not know it yet,
     /// makes room.
@@ -44,38 +42,11 @@ struct Session {
     progress: Arc<tokio::sync::Mutex<Progress>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Progress {
-    digester: Digester,
+    hasher: Hasher,
     /// Bytes that were hashed.
     length: u64,
-}
-
-impl Progress {
-    fn new(algorithm: Algorithm) -> Self {
-        Progress { digester: algorithm.digester(), length: 0 }
-    }
-
-    /// Hashes all of a file anew.
-    fn reread(&mut self, algorithm: Algorithm, path: &Utf8Path) -> Result<(), Error> {
-        *self = Progress::new(algorithm);
-        let fed = File::open(path).and_then(|file| feed(file, &mut self.digester));
-        self.length = fed.map_err(Error::io("reading", path))?;
-        Ok(())
-    }
-}
-
-impl Default for Session {
-    fn default() -> Self {
-        Session::new(Algorithm::Sha256)
-    }
-}
-
-impl Session {
-    fn new(algorithm: Algorithm) -> Self {
-        let progress = Arc::new(tokio::sync::Mutex::new(Progress::new(algorithm)));
-        Session { newest: watch::Sender::default(), progress }
-    }
 }
 
 /// The right to write to an upload, for one request.
@@ -100,22 +71,16 @@ impl Uploads {
         Uploads { layout, sessions: Mutex::default() }
     }
 
-    /// Begins an upload, whose digest will probably have this algorithm.
-    pub(super) async fn begin(
-        &self,
-        repository: &Repository,
-        algorithm: Algorithm,
-    ) -> Result<Uuid, Refusal> {
+    /// Begins an upload.
+    pub(super) async fn begin(&self, repository: &Repository) -> Result<Uuid, Refusal> {
         let (folder, id) = (self.layout.uploads(repository), Uuid::new_v4());
         blocking(move || {
             make_folder(&folder)?;
             let path = folder.join(id.to_string());
             File::create_new(&path).map_err(Error::io("writing", &path))?;
-            Ok(())
+            Ok(id)
         })
-        .await?;
-        self.sessions().insert(id, Arc::new(Session::new(algorithm)));
-        Ok(id)
+        .await
     }
 
     /// How many bytes are there. Errors: [`Refusal::NoUpload`].
@@ -152,12 +117,9 @@ impl Uploads {
         digest: Digest,
     ) -> Result<(), Refusal> {
         let (layout, repository, id) = (self.layout.clone(), repository.clone(), turn.id);
-        let mut writer = turn.writer;
+        let writer = turn.writer;
         let done = blocking(move || {
-            if writer.progress.digester.algorithm() != digest.algorithm() {
-                writer.progress.reread(digest.algorithm(), &writer.path)?;
-            }
-            let got = writer.progress.digester.clone().finish();
+            let got = Digest(Sha256::finish(&mut writer.progress.hasher.clone()));
             if got == digest {
                 return Ok(layout.take(&writer.file, &writer.path, &repository, digest)?);
             }
@@ -215,8 +177,9 @@ impl Writer {
         file.try_lock().map_err(|_| Refusal::Busy)?;
         let length = file.metadata().map_err(Error::io("reading", &path))?.len();
         if progress.length != length {
-            let algorithm = progress.digester.algorithm();
-            progress.reread(algorithm, &path)?;
+            *progress = Progress::default();
+            let fed = crate::store::feed(&file, &mut progress.hasher);
+            progress.length = fed.map_err(Error::io("reading", &path))?;
         }
         Ok(Writer { path, file, progress })
     }
@@ -224,7 +187,7 @@ impl Writer {
     fn write(mut self, batch: Vec<Bytes>) -> Result<Self, Refusal> {
         for bytes in batch {
             self.file.write_all(&bytes).map_err(Error::io("writing", &self.path))?;
-            self.progress.digester.update(&bytes);
+            sha2::Digest::update(&mut self.progress.hasher, &bytes);
             self.progress.length += bytes.len() as u64;
         }
         Ok(self)
