@@ -3,9 +3,10 @@
 #
 # A proxy injects 429 with Retry-After, 500 to 504, cut requests and answers, stalled connections, 416, refused mounts,
 # tokens that run out, sessions that are lost, wrong digests, corrupt read-backs and blobs that are missing after success.
-# Every push must end right or with the error that names the fault, and right when it is run again; a fault may cost one
-# part (a twentieth of the image). Where a session is lost, as docker-registry 2.x does it when a part is cut inside,
-# what it held is sent again: those bytes are counted apart. Beside them builds with config.yaml, a twentieth as many.
+# Every push must end right or with the error that names the fault, and right when it is run again. A cut may cost one part
+# (a twentieth of the image) where the registry keeps what arrived, an answer of failure what it was given to. Where a
+# session is lost, as docker-registry 2.x does it when a request is cut inside, what it held is sent again: those bytes
+# are counted apart. Beside them builds with config.yaml, a twentieth as many.
 #
 #   BYTES=20000000  bytes of an image (500000000)
 #   SEED=1001       the first schedule (1); a schedule does the same with the same number

@@ -8,7 +8,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
-use super::abilities::Lacks;
+use super::abilities::{Ability, Lacks};
 use super::access::Known;
 use super::address::Address;
 use super::authorize::Challenge;
@@ -149,8 +149,14 @@ impl Client {
         loop {
             let headers = self.authorization(address, &url).into_iter().map(|v| (AUTHORIZATION, v));
             let headers = headers.collect();
+            let offset = if self.lacks(&address.authority, Ability::Ranges) { 0 } else { offset };
             match self.net.open(&url, &headers, offset, None, budget).await {
-                Ok(part) => return Ok(part),
+                Ok(part) => {
+                    if part.offset < offset {
+                        self.learn_lack(&address.authority, Ability::Ranges);
+                    }
+                    return Ok(part);
+                }
                 // A token that ran out; a HEAD gets the next one, or the error with its cause.
                 Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) && !renewed => {
                     renewed = true;
@@ -235,7 +241,7 @@ fn accept() -> HeaderMap {
 pub(super) struct Said {
     /// `BLOB_UPLOAD_UNKNOWN`; empty where nothing is said.
     pub(super) code: String,
-    message: String,
+    pub(super) message: String,
 }
 
 impl Said {

@@ -18,6 +18,7 @@ mod facts;
 mod feed;
 mod kept;
 mod layer;
+mod locate;
 mod model;
 mod part;
 mod pin;
@@ -31,6 +32,7 @@ pub(crate) mod system;
 mod tags;
 mod upload;
 mod uploads;
+mod verdict;
 
 pub use address::is_loopback;
 pub use artifact::{Artifact, Found, Part, Subject};

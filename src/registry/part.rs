@@ -1,4 +1,4 @@
-//! One part of a blob in one request, to wherever the registry wants to have it.
+//! A blob, or a part of one, in one request, to wherever the registry wants to have it.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -9,13 +9,14 @@ use url::Url;
 use super::Error;
 use super::session::{Session, redirected};
 use super::upload::Upload;
+use super::verdict::Span;
 use crate::net;
 use crate::ui::Bar;
 
-/// Addresses that a part is sent on to before it is taken for refused.
+/// Addresses that a request is sent on to before it is taken for refused.
 const REDIRECTS: u32 = 5;
 
-/// What became of one part.
+/// What became of one request.
 pub(super) enum Part {
     Answer(Response),
     Broken(net::Error),
@@ -48,23 +49,21 @@ impl Tally {
 }
 
 impl Upload<'_> {
-    /// Sends the bytes from the session's offset to `end`; the last ones end the session.
-    pub(super) async fn send_part(&mut self, session: &Session, end: u64) -> Result<Part, Error> {
-        let (offset, length) = (session.offset, end - session.offset);
-        let last = end == self.size;
+    /// Sends these bytes; the last ones end the session.
+    pub(super) async fn send(&self, session: &Session, span: Span) -> Result<Part, Error> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        if length > 0 && !(offset == 0 && last) {
-            let range = HeaderValue::try_from(format!("{offset}-{}", end - 1));
+        if span.length() > 0 && !span.is_whole() {
+            let range = HeaderValue::try_from(format!("{}-{}", span.offset, span.end - 1));
             headers.insert(CONTENT_RANGE, range.expect("digits are a header value"));
         }
-        let (method, mut url) = match last {
+        let (method, mut url) = match span.is_last() {
             true => (Method::PUT, session.closing(self.digest)),
             false => (Method::PATCH, session.url.clone()),
         };
         let mut hops = 0;
         loop {
-            let answer = match self.send_to(&method, &url, &headers, (offset, length)).await? {
+            let answer = match self.send_to(&method, &url, &headers, span).await? {
                 Part::Answer(answer) => answer,
                 broken => return Ok(broken),
             };
@@ -84,12 +83,12 @@ impl Upload<'_> {
         method: &Method,
         url: &Url,
         headers: &HeaderMap,
-        (offset, length): (u64, u64),
+        span: Span,
     ) -> Result<Part, Error> {
         let mut headers = headers.clone();
         headers.extend(self.client.authorization(&self.address, url).map(|v| (AUTHORIZATION, v)));
-        let (tally, position) = (self.tally.clone(), AtomicU64::new(offset));
-        let (body, feeding) = self.feed.open(offset, length, move |piece| {
+        let (tally, position) = (self.tally.clone(), AtomicU64::new(span.offset));
+        let (body, feeding) = self.feed.open(span.offset, span.length(), move |piece| {
             let bytes = piece.len() as u64;
             tally.count(bytes, position.fetch_add(bytes, Relaxed) + bytes);
         });

@@ -12,6 +12,10 @@ pub(super) struct Session {
     pub(super) url: Url,
     /// Bytes that the registry has.
     pub(super) offset: u64,
+    /// Whether the registry said so when it was asked, instead of being counted here.
+    pub(super) stated: bool,
+    /// The offset of the part that was last refused as out of order, and whether it was stated.
+    pub(super) refused: Option<(u64, bool)>,
     /// Bytes that every part but the last must have at least.
     pub(super) least: u64,
 }
@@ -21,7 +25,8 @@ impl Session {
     pub(super) fn opened(url: &Url, headers: &HeaderMap) -> Result<Self, String> {
         let location = location(url, headers)?.ok_or("it has no Location")?;
         let least = headers.get("oci-chunk-min-length").and_then(|v| v.to_str().ok()?.parse().ok());
-        Ok(Session { url: location, offset: 0, least: least.unwrap_or(0) })
+        let least = least.unwrap_or(0);
+        Ok(Session { url: location, offset: 0, stated: false, refused: None, least })
     }
 
     /// Where it goes on after this answer to a request to `url`; a registry that says nothing keeps the
@@ -31,6 +36,14 @@ impl Session {
             self.url = url;
         }
         Ok(())
+    }
+
+    /// After a part that ends at `end` was taken. A range that stands still, or makes no sense, comes from a registry that
+    /// took it all the same (ECR); one inside the part is how far it was taken.
+    pub(super) fn advance(&mut self, end: u64, headers: &HeaderMap) {
+        let said = received(headers).filter(|said| self.offset < *said && *said < end);
+        self.offset = said.unwrap_or(end);
+        (self.stated, self.refused) = (false, None);
     }
 
     /// The address that ends the session with this digest.
@@ -136,11 +149,30 @@ mod tests {
     #[test]
     fn a_session_keeps_its_query_when_it_ends() {
         let url = Url::parse("http://r/x?_state=a%3D").unwrap();
-        let session = Session { url, offset: 0, least: 0 };
+        let session = Session { url, offset: 0, stated: false, refused: None, least: 0 };
         assert_eq!(
             session.closing("sha256:0").as_str(),
             "http://r/x?_state=a%3D&digest=sha256%3A0"
         );
+    }
+
+    // aws/containers-roadmap#2831: parts of 10 MB, then 5 MB.
+    #[test]
+    fn a_part_that_was_taken_counts_although_the_range_stands_still() {
+        let location = ("location", "/x");
+        let url = Url::parse("https://r.example/").unwrap();
+        let mut session = Session::opened(&url, &headers(&[location])).unwrap();
+        let mut taken = |end, range| {
+            session.advance(end, &headers(&[("range", range)]));
+            session.offset
+        };
+        assert_eq!(taken(10_485_760, "0-10485759"), 10_485_760);
+        assert_eq!(taken(20_971_520, "0-10485759"), 20_971_520);
+        assert_eq!(taken(31_457_280, "0-10485759"), 31_457_280);
+        // A part that was taken in part, and ranges that cannot be.
+        assert_eq!(taken(40_000_000, "0-34999999"), 35_000_000);
+        assert_eq!(taken(45_000_000, "0-99999999"), 45_000_000);
+        assert_eq!(taken(50_000_000, "0-0"), 50_000_000);
     }
 
     #[test]

@@ -1,21 +1,23 @@
-//! One blob into one repository: in parts that go on where they stopped, or in one request where a
-//! registry wants that (distribution spec 1.1, "Pushing blobs").
+//! One blob into one repository: whole, in one request, which every registry takes. Only what is left after a break goes
+//! in parts, from where the registry says that it is (distribution spec 1.1, "Pushing blobs").
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderValue};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::header::HeaderValue;
+use reqwest::{Response, StatusCode};
 use url::Url;
 
 use super::abandoned::Open;
+use super::abilities::Ability;
 use super::address::Address;
 use super::authorize::Challenge;
 use super::client::{Said, refused};
 use super::feed::Feed;
 use super::part::{Part, Tally};
 use super::pin::stated;
-use super::session::{Session, received};
+use super::session::Session;
+use super::verdict::{Span, Verdict, verdict};
 use super::{Client, Error};
 use crate::digest::Digest;
 use crate::net::{self, Budget, Retry};
@@ -24,15 +26,14 @@ use crate::ui::Bar;
 /// Sessions that are opened for one blob before it is given up.
 const SESSIONS: u32 = 6;
 
-/// A part that is refused as out of order more often, where the registry itself says that it is
-/// next, is refused because it is a part.
-const DISORDERS: u32 = 2;
+/// A blob that broke off so often, and of which nothing was kept, goes in parts.
+const WHOLES: u32 = 2;
 
-/// No part is made smaller than this because a registry finds it too large.
-const SMALLEST: u64 = 1024 * 1024;
+/// Who ends a request after so long may do so with every one (ghcr.io has a limit of ten minutes).
+const LONG: Duration = Duration::from_secs(5 * 60);
 
-/// More than this many new bytes in a part that failed: the connection was worth having.
-const PROGRESS: u64 = 256 * 1024;
+/// Parts that break off become smaller, and none smaller than this: S3 wants 5 MiB.
+const SMALLEST: u64 = 8 * 1024 * 1024;
 
 /// A blob on its way.
 pub(super) struct Upload<'a> {
@@ -42,18 +43,16 @@ pub(super) struct Upload<'a> {
     pub(super) digest: Digest,
     pub(super) size: u64,
     pub(super) feed: Feed,
-    budget: Budget,
-    /// Bytes of a part; `None`: the registry wants it whole.
-    chunk: Option<u64>,
-    /// Bytes of the first part, at most.
-    first: u64,
-    /// The offset of the part that was last refused as out of order, and how often.
-    disordered: (u64, u32),
+    pub(super) budget: Budget,
+    /// Times that it broke off when it was sent whole.
+    broken: u32,
+    /// Bytes of a part.
+    part: u64,
     pub(super) tally: Arc<Tally>,
 }
 
 /// Why a session is over.
-enum End {
+pub(super) enum End {
     /// The blob is there.
     Done,
     /// The registry does not know the session any more.
@@ -63,7 +62,17 @@ enum End {
     /// It got other bytes than were sent.
     Spoiled,
     /// It does not take parts.
-    Whole,
+    NoParts,
+}
+
+/// What comes after a request.
+enum Next {
+    /// The next one.
+    Send,
+    /// The question how far the session is.
+    Ask,
+    /// Nothing in this session.
+    Leave(End),
 }
 
 impl<'a> Upload<'a> {
@@ -74,10 +83,9 @@ impl<'a> Upload<'a> {
         feed: Feed,
         bar: &Bar,
     ) -> Self {
-        let (budget, chunk) = (client.budget(), Some(client.uploads.chunk));
+        let (budget, part) = (client.budget(), client.uploads.part);
         let tally = Arc::new(Tally::new(bar));
-        let (first, disordered) = (client.uploads.first_part(size), (0, 0));
-        Upload { client, address, digest, size, feed, budget, chunk, first, disordered, tally }
+        Upload { client, address, digest, size, feed, budget, broken: 0, part, tally }
     }
 
     /// Sends the blob into the open session, or into new ones when that is lost. Bytes that were put
@@ -85,18 +93,25 @@ impl<'a> Upload<'a> {
     pub(super) async fn run(mut self, mut open: Open<'a>) -> Result<u64, Error> {
         let mut times = 0;
         loop {
+            let parts = !self.goes_whole();
             let end = self.fill(&mut open.session).await?;
             match &end {
                 End::Done => {
                     open.over();
                     break;
                 }
-                End::Whole => self.chunk = None,
                 // What failed before was paid for from the budget.
                 End::Empty => {}
-                // The answer to the last part may be all that was lost.
+                End::NoParts => {
+                    _ = self.client.learn_lack(&self.address.authority, Ability::Chunks)
+                }
+                // The answer to the last request may be all that was lost.
                 End::Lost { .. } if self.is_there().await? => break,
-                End::Lost { .. } | End::Spoiled => times += 1,
+                End::Lost { .. } | End::Spoiled => {
+                    times += 1;
+                    // Who loses a session between its parts may take the blob in one request.
+                    self.broken = if parts { 0 } else { self.broken };
+                }
             }
             if times == SESSIONS {
                 return Err(self.given_up(&end, times));
@@ -109,7 +124,11 @@ impl<'a> Upload<'a> {
 
     async fn is_there(&self) -> Result<bool, Error> {
         let path = format!("blobs/{}", self.digest);
-        Ok(self.client.head(&self.address, &path).await?.is_some())
+        match self.client.head(&self.address, &path).await {
+            // Who may write may not always read what is not there.
+            Err(Error::Unauthorized { .. }) => Ok(false),
+            found => Ok(found?.is_some()),
+        }
     }
 
     fn given_up(&self, end: &End, times: u32) -> Error {
@@ -122,128 +141,129 @@ impl<'a> Upload<'a> {
         }
     }
 
-    /// Part after part until the session is over.
+    /// Request after request until the session is over.
     async fn fill(&mut self, session: &mut Session) -> Result<End, Error> {
         loop {
-            let chunk = match self.chunk {
-                Some(chunk) if session.offset == 0 => chunk.min(self.first),
-                chunk => chunk.unwrap_or(u64::MAX),
+            let next = match self.request(session).await? {
+                Next::Ask => self.locate(session).await?.map_or(Next::Send, Next::Leave),
+                next => next,
             };
-            let chunk = chunk.max(session.least);
-            let end = self.size.min(session.offset.saturating_add(chunk));
-            let ours = self.client.authorization(&self.address, &session.url);
-            match self.send_part(session, end).await? {
-                Part::Broken(error) => self.wait(&session.url, Err(error)).await?,
-                Part::Answer(answer) if answer.status().is_success() => {
-                    if end == self.size {
-                        self.address.check(stated(answer.headers()), self.digest)?;
-                        return Ok(End::Done);
-                    }
-                    let taken = received(answer.headers()).unwrap_or(end);
-                    if session.offset < taken && taken <= end {
-                        self.follow(session, &answer)?;
-                        session.offset = taken;
-                        self.budget.renew();
-                        continue;
-                    }
-                    // It took none of it, or more than there was: only the session itself knows.
-                    self.wait(&session.url, Ok(answer)).await?;
-                }
-                Part::Answer(answer) if answer.status() == StatusCode::UNAUTHORIZED => {
-                    self.renew(session, answer, ours).await?;
-                }
-                Part::Answer(answer) => {
-                    if let Some(end) = self.refused(session, end, answer).await? {
-                        return Ok(end);
-                    }
-                }
-            }
-            if let Some(end) = self.locate(session).await? {
+            if let Next::Leave(end) = next {
                 return Ok(end);
             }
         }
     }
 
-    /// After a part that ends at `end` was refused: whether the session is over, or worth asking.
-    async fn refused(
-        &mut self,
-        session: &Session,
-        end: u64,
-        answer: Response,
-    ) -> Result<Option<End>, Error> {
-        let (status, length) = (answer.status(), end - session.offset);
-        if Retry::is_passing(status) {
-            return self.wait(&session.url, Ok(answer)).await.map(|()| None);
+    fn goes_whole(&self) -> bool {
+        let authority = &self.address.authority;
+        self.client.lacks(authority, Ability::Chunks)
+            || self.broken < WHOLES && self.size <= self.client.uploads.largest(authority).whole
+    }
+
+    /// What the next request carries.
+    fn span(&self, session: &Session) -> Span {
+        let (offset, size) = (session.offset, self.size);
+        if offset == 0 && self.goes_whole() {
+            return Span { offset, end: size, size, known: session.stated };
         }
-        let said = Said::read(answer).await;
-        let final_refusal = || Err(self.address.refused(status, &said));
-        match (&*said.code, status) {
-            ("BLOB_UPLOAD_UNKNOWN" | "BLOB_UPLOAD_INVALID", _) | (_, StatusCode::NOT_FOUND) => {
-                Ok(Some(End::Lost { offset: session.offset }))
+        let largest = self.client.uploads.largest(&self.address.authority).part;
+        let part = self.part.min(largest).max(session.least);
+        let end = size.min(offset.saturating_add(part));
+        Span { offset, end, size, known: session.stated }
+    }
+
+    async fn request(&mut self, session: &mut Session) -> Result<Next, Error> {
+        let (span, begun) = (self.span(session), Instant::now());
+        let ours = self.client.authorization(&self.address, &session.url);
+        let answer = match self.send(session, span).await? {
+            Part::Answer(answer) => answer,
+            Part::Broken(error) => {
+                self.broke(span, begun.elapsed());
+                self.wait(&session.url, Err(error)).await?;
+                return Ok(Next::Ask);
             }
-            ("DIGEST_INVALID", _) => {
-                self.feed.verify().await?;
-                Ok(Some(End::Spoiled))
+        };
+        match answer.status() {
+            status if status.is_success() => self.taken(session, span, &answer),
+            StatusCode::UNAUTHORIZED => {
+                self.renew(session, answer, ours).await?;
+                Ok(Next::Send)
             }
-            (_, StatusCode::FORBIDDEN) => final_refusal(),
-            (_, StatusCode::PAYLOAD_TOO_LARGE) => {
-                let smaller = (length / 2).max(session.least);
-                if smaller < SMALLEST || smaller >= length {
-                    return final_refusal();
-                }
-                self.chunk = Some(smaller);
-                Ok(None)
+            // Nothing of it was taken.
+            StatusCode::TOO_MANY_REQUESTS => {
+                self.wait(&session.url, Ok(answer)).await?;
+                Ok(Next::Send)
             }
-            (_, StatusCode::RANGE_NOT_SATISFIABLE)
-                if self.disordered != (session.offset, DISORDERS) =>
-            {
-                let Some(wait) = self.budget.spend(None) else { return final_refusal() };
-                let (offset, times) = self.disordered;
-                let times = if offset == session.offset { times } else { 0 };
-                self.disordered = (session.offset, times + 1);
-                // A part that broke off may still be on its way into the session.
-                tokio::time::sleep(wait).await;
-                Ok(None)
+            status if Retry::is_passing(status) => {
+                self.broke(span, begun.elapsed());
+                self.wait(&session.url, Ok(answer)).await?;
+                Ok(Next::Ask)
             }
-            // A part of a blob was refused for what it is: the whole may be welcome.
-            _ if self.chunk.is_some() && length < self.size => {
-                tracing::debug!(%status, "the registry takes no parts");
-                Ok(Some(End::Whole))
-            }
-            _ => final_refusal(),
+            _ => self.refused(session, span, answer).await,
         }
     }
 
-    /// Asks how far the session is; whether that is its end.
-    async fn locate(&mut self, session: &mut Session) -> Result<Option<End>, Error> {
-        let lost = End::Lost { offset: session.offset };
-        if self.chunk.is_none() {
-            // Parts are refused, so what arrived of the whole cannot be completed.
-            return Ok(Some(lost));
+    /// Makes the next request a smaller one, if that can help.
+    fn broke(&mut self, span: Span, lasted: Duration) {
+        if span.is_whole() {
+            self.broken += if lasted > LONG { WHOLES } else { 1 };
+        } else {
+            self.part = self.part.min((span.length() / 2).max(SMALLEST));
         }
-        let (address, none) = (&self.address, HeaderMap::new());
-        let url = session.url.clone();
-        let budget = &mut self.budget;
-        let asked = self.client.send_to(address, Method::GET, &url, &none, Bytes::new(), budget);
-        let answer = asked.await?;
-        let status = answer.status();
-        if status.is_server_error()
-            || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-        {
-            return Err(refused(&self.address, answer).await);
+    }
+
+    fn taken(
+        &mut self,
+        session: &mut Session,
+        span: Span,
+        answer: &Response,
+    ) -> Result<Next, Error> {
+        if span.is_last() {
+            self.address.check(stated(answer.headers()), self.digest)?;
+            return Ok(Next::Leave(End::Done));
         }
-        let offset = match received(answer.headers()) {
-            _ if !status.is_success() => return Ok(Some(lost)),
-            None => return Ok(Some(End::Empty)),
-            Some(offset) if offset > self.size => return Ok(Some(lost)),
-            Some(offset) => offset,
-        };
-        self.follow(session, &answer)?;
-        if offset >= session.offset + PROGRESS {
-            self.budget.renew();
+        self.follow(session, answer)?;
+        session.advance(span.end, answer.headers());
+        self.budget.renew();
+        Ok(Next::Send)
+    }
+
+    async fn refused(
+        &mut self,
+        session: &mut Session,
+        span: Span,
+        answer: Response,
+    ) -> Result<Next, Error> {
+        let (status, said) = (answer.status(), Said::read(answer).await);
+        let (client, authority) = (self.client, &self.address.authority);
+        let parts = !client.lacks(authority, Ability::Chunks);
+        match verdict(status, &said, span) {
+            Verdict::Lost => return Ok(Next::Leave(End::Lost { offset: session.offset })),
+            Verdict::Unsound => {
+                self.feed.verify().await?;
+                return Ok(Next::Leave(End::Lost { offset: session.offset }));
+            }
+            Verdict::OtherBytes => {
+                self.feed.verify().await?;
+                return Ok(Next::Leave(End::Spoiled));
+            }
+            Verdict::TooLarge(largest) if parts => {
+                if client.uploads.too_large(authority, span, largest, session.least) {
+                    return Ok(Next::Send);
+                }
+            }
+            Verdict::OutOfOrder => {
+                if let Some(wait) = self.budget.spend(None) {
+                    session.refused = Some((span.offset, session.stated));
+                    // A part that broke off may still be on its way into the session.
+                    tokio::time::sleep(wait).await;
+                    return Ok(Next::Ask);
+                }
+            }
+            Verdict::NoParts if parts => return Ok(Next::Leave(End::NoParts)),
+            _ => {}
         }
-        session.offset = offset;
-        Ok(None)
+        Err(self.address.refused(status, &said))
     }
 
     /// The token `stale` ran out before a part was sent, or on its way.
@@ -275,7 +295,7 @@ impl<'a> Upload<'a> {
         }
     }
 
-    fn follow(&self, session: &mut Session, answer: &Response) -> Result<(), Error> {
+    pub(super) fn follow(&self, session: &mut Session, answer: &Response) -> Result<(), Error> {
         let followed = session.follow(answer.url(), answer.headers());
         followed.map_err(|cause| self.address.malformed("the upload session", cause))
     }

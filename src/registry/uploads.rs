@@ -1,9 +1,8 @@
-//! What the uploads of one run share: how many at a time, and where which blob already is.
+//! What the uploads of one run share: how many at a time, how large a request may be, and where which blob already is.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::{Either, select};
@@ -11,32 +10,39 @@ use tokio::sync::{Mutex as Turn, Semaphore, SemaphorePermit};
 
 use super::abandoned::Abandoned;
 use super::address::Address;
+use super::verdict::Span;
 use super::{Client, Error};
 use crate::digest::Digest;
 
 /// Uploads at the same time, unless something else is asked for.
 const PARALLEL: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
-/// Bytes of a part, unless something else is asked for: what a cut connection costs at most, and
+/// Bytes of a part, unless something else is asked for: what another cut connection costs at most, and
 /// below what common proxies let through.
-const CHUNK: u64 = 64 * 1024 * 1024;
+const PART: u64 = 64 * 1024 * 1024;
 
-/// No first part is made smaller than this: who asks for smaller parts gets those. S3 wants 5 MiB.
-const LEAST: u64 = 8 * 1024 * 1024;
+/// No request is made smaller than this because a registry finds it too large.
+const SMALLEST: u64 = 1024 * 1024;
 
 /// How blobs are sent.
 #[derive(Debug)]
 pub(super) struct Uploads {
     slots: Semaphore,
-    /// How many there are.
-    parallel: NonZeroUsize,
-    /// Uploads in parts that began.
-    begun: AtomicUsize,
     /// Bytes of a part.
-    pub(super) chunk: u64,
+    pub(super) part: u64,
+    /// By authority.
+    largest: Mutex<HashMap<String, Largest>>,
     /// Sessions that were left before their end.
     pub(super) abandoned: Abandoned,
     places: Mutex<HashMap<(String, Digest), Places>>,
+}
+
+/// Bytes of the largest requests that a registry may take: others were refused. ghcr.io has a limit for parts, and none
+/// for a blob that comes whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Largest {
+    pub(super) whole: u64,
+    pub(super) part: u64,
 }
 
 /// The repositories of one host that are known to have a blob. Whoever brings it there holds the
@@ -44,13 +50,11 @@ pub(super) struct Uploads {
 type Places = Arc<Turn<Vec<String>>>;
 
 impl Uploads {
-    pub(super) fn new(parallel: Option<NonZeroUsize>, chunk: Option<u64>) -> Self {
-        let parallel = parallel.unwrap_or(PARALLEL);
+    pub(super) fn new(parallel: Option<NonZeroUsize>, part: Option<u64>) -> Self {
         Uploads {
-            slots: Semaphore::new(parallel.get()),
-            parallel,
-            begun: AtomicUsize::new(0),
-            chunk: chunk.unwrap_or(CHUNK).max(1),
+            slots: Semaphore::new(parallel.unwrap_or(PARALLEL).get()),
+            part: part.unwrap_or(PART).max(1),
+            largest: Mutex::default(),
             abandoned: Abandoned::default(),
             places: Mutex::default(),
         }
@@ -74,17 +78,34 @@ impl Uploads {
         }
     }
 
-    /// Bytes of the first part of a blob of this size; of several, another for each of those at the same time. A registry
-    /// may write every part to its disk before it answers (docker-registry does): where parts end together, all wait.
-    pub(super) fn first_part(&self, size: u64) -> u64 {
-        if size <= self.chunk {
-            return self.chunk;
+    pub(super) fn largest(&self, authority: &str) -> Largest {
+        let largest = self.largest.lock().unwrap_or_else(PoisonError::into_inner);
+        largest.get(authority).copied().unwrap_or(Largest { whole: u64::MAX, part: self.part })
+    }
+
+    /// After a request was refused as too large: whether a smaller one may be taken, from now on. `stated`: how large it
+    /// may be. No part may be smaller than `least`.
+    pub(super) fn too_large(
+        &self,
+        authority: &str,
+        span: Span,
+        stated: Option<u64>,
+        least: u64,
+    ) -> bool {
+        let length = span.length();
+        let smaller = stated.filter(|stated| *stated < length).unwrap_or(length / 2).max(least);
+        if smaller < SMALLEST || smaller >= length {
+            return false;
         }
-        let parallel = self.parallel.get();
-        match self.begun.fetch_add(1, Relaxed) % parallel {
-            0 => self.chunk,
-            share => (self.chunk / parallel as u64 * share as u64).max(LEAST).min(self.chunk),
+        let mut now = self.largest(authority);
+        if span.is_whole() {
+            now.whole = smaller;
         }
+        now.part = now.part.min(smaller);
+        tracing::debug!(authority, ?now, "smaller requests from now on");
+        let mut largest = self.largest.lock().unwrap_or_else(PoisonError::into_inner);
+        largest.insert(authority.to_owned(), now);
+        true
     }
 
     pub(super) fn places(&self, address: &Address, digest: Digest) -> Places {
@@ -94,10 +115,10 @@ impl Uploads {
 }
 
 impl Client {
-    /// The same client with `parallel` uploads at a time and parts of `chunk` bytes, an upload's first and last one may
-    /// have fewer; `None`: 4 uploads, 64 MiB.
-    pub fn with_uploads(self, parallel: Option<NonZeroUsize>, chunk: Option<u64>) -> Self {
-        Client { uploads: Arc::new(Uploads::new(parallel, chunk)), ..self }
+    /// The same client with `parallel` uploads at a time; after a break they go on in parts of `part` bytes. `None`: 4
+    /// uploads, 64 MiB.
+    pub fn with_uploads(self, parallel: Option<NonZeroUsize>, part: Option<u64>) -> Self {
+        Client { uploads: Arc::new(Uploads::new(parallel, part)), ..self }
     }
 }
 
@@ -106,19 +127,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn first_parts_differ_and_none_is_smaller_than_a_storage_wants() {
+    fn a_limit_is_kept_for_its_registry_and_halved_where_none_is_stated() {
         const MIB: u64 = 1024 * 1024;
-        let firsts = |chunk: Option<u64>, sizes: [u64; 6]| {
-            let uploads = Uploads::new(None, chunk);
-            sizes.map(|size| uploads.first_part(size) / MIB)
+        let uploads = Uploads::new(None, None);
+        let span = |end, size| Span { offset: 0, end: end * MIB, size: size * MIB, known: false };
+        let now = |authority| {
+            let Largest { whole, part } = uploads.largest(authority);
+            (whole / MIB, part / MIB)
         };
-        assert_eq!(firsts(None, [1 << 40; 6]), [64, 16, 32, 48, 64, 16]);
-        // What is sent whole takes nobody's turn.
-        assert_eq!(
-            firsts(None, [65, 64, 1, 65, 65, 65].map(|n| n * MIB)),
-            [64, 64, 64, 16, 32, 48]
-        );
-        assert_eq!(firsts(Some(20 * MIB), [1 << 40; 6]), [20, 8, 10, 15, 20, 8]);
-        assert_eq!(firsts(Some(5 * MIB), [1 << 40; 6]), [5; 6]);
+        let unlimited = (u64::MAX / MIB, 64);
+        assert!(uploads.too_large("ghcr.io", span(64, 500), Some(4 * MIB), 0));
+        assert_eq!((now("ghcr.io"), now("quay.io")), ((u64::MAX / MIB, 4), unlimited));
+        assert!(uploads.too_large("proxy", span(500, 500), None, 0));
+        assert_eq!(now("proxy"), (250, 64));
+        assert!(uploads.too_large("proxy", span(64, 500), None, 0));
+        assert_eq!(now("proxy"), (250, 32));
+        // A limit that the request kept is none.
+        assert!(uploads.too_large("proxy", span(32, 500), Some(100 * MIB), 0));
+        assert_eq!(now("proxy"), (250, 16));
+        assert!(!uploads.too_large("proxy", span(1, 500), None, 0));
+        assert!(!uploads.too_large("proxy", span(16, 500), None, 16 * MIB));
     }
 }

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::workshop::{Workshop, images, pull};
-use crate::support::{Envlock, Harm, Run};
+use crate::support::{Asked, Envlock, Harm, Run};
 
 fn begun(workshop: &Workshop, envlock: &Envlock) -> Child {
     let mut command = envlock.command(workshop.arguments("team"));
@@ -41,15 +41,22 @@ fn an_interrupted_push(signal: &str) {
     let workshop = Workshop::new(5_000_000);
     let envlock = workshop.project();
     let before = FILES.map(|file| envlock.read(file));
-    // About 10 MB a second on each connection: the signal meets blobs that are on their way.
-    workshop.proxy.pace(100);
+    // About 5 MB a second on each connection: the signal meets blobs that are on their way.
+    workshop.proxy.pace(200);
     let child = begun(&workshop, &envlock);
-    let arrived = || workshop.present().iter().any(|(place, _)| place.starts_with("team/"));
     wait("no blob arrived while another one is on its way", || {
-        arrived() && !sessions(&workshop).is_empty()
+        let (asked, present) = (workshop.proxy.asked(), workshop.present());
+        let arrived =
+            |a: &Asked| present.iter().any(|(_, digest)| a.path.contains(&digest.0.to_string()));
+        let under_way = |session: &String| {
+            asked.iter().any(|a| a.is_part() && a.path.contains(session) && !arrived(a))
+        };
+        present.iter().any(|(place, _)| place.starts_with("team/"))
+            && sessions(&workshop).iter().any(under_way)
     });
-    // A session whose address is still on its way to us cannot be ended: the parts take half a second each.
-    std::thread::sleep(Duration::from_millis(200));
+    // What is on its way stays so. A session whose address is still on its way to us cannot be ended.
+    workshop.proxy.pace(2000);
+    std::thread::sleep(Duration::from_millis(500));
     send(signal, &child);
     let (told, output) = (Instant::now(), child.wait_with_output().unwrap());
     let took = told.elapsed();

@@ -169,7 +169,11 @@ async fn a_storage_on_another_host_gets_the_parts_and_never_the_token() {
     for part in ["PATCH", "PUT"] {
         let door = Faulty::guarded(registry.host(), Sessions::Passed, 1000, Admits::Anyone);
         let host = host.clone();
-        door.harm(move |a| (a.is_part() && a.method == part).then(|| Harm::Redirect(host.clone())));
+        door.harm(move |a| match a.is_part() && a.method == part {
+            true => Some(Harm::Redirect(host.clone())),
+            // What cannot come whole comes in parts.
+            false => (a.is_part() && a.length == 250_000).then_some(Harm::CutRequest(1000)),
+        });
         let image = Image::new(
             &door.host(),
             &format!("team/{part}").to_lowercase(),

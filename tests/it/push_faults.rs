@@ -1,5 +1,6 @@
 //! Pushing through bad networks to bad registries: every fault alone.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,13 +12,15 @@ use envlock::ui::Bar;
 use crate::push::{Image, assert_whole, client, noise, ours};
 use crate::support::{Asked, Faulty, Harm, Registry, Sessions};
 
-const CHUNK: u64 = 100_000;
+const PART: u64 = 100_000;
 
 /// A push of one blob of five and a half parts through a proxy.
 struct Case {
     registry: Registry,
     proxy: Faulty,
     image: Image,
+    /// No blob arrives in one request: this is what happens to it instead.
+    whole: Option<Harm>,
 }
 
 impl Case {
@@ -25,7 +28,12 @@ impl Case {
         let registry = Registry::start();
         let proxy = Faulty::before(registry.host(), sessions);
         let image = Image::new(&proxy.host(), "team/ray", vec![ours(noise(7, 550_000))]);
-        Case { registry, proxy, image }
+        Case { registry, proxy, image, whole: None }
+    }
+
+    /// The same where every blob of some size is cut after 200,000 bytes when it is sent whole.
+    fn in_parts(sessions: Sessions) -> Self {
+        Case { whole: Some(Harm::CutRequest(200_000)), ..Case::new(sessions) }
     }
 
     /// The rule's harm, the first `times` that it wants to do any.
@@ -34,13 +42,17 @@ impl Case {
         times: usize,
         rule: impl Fn(&Asked) -> Option<Harm> + Send + Sync + 'static,
     ) -> Self {
-        let done = AtomicUsize::new(0);
-        self.proxy.harm(move |asked| rule(asked).filter(|_| done.fetch_add(1, SeqCst) < times));
+        let (done, whole) = (AtomicUsize::new(0), self.whole.clone());
+        self.proxy.harm(move |asked| {
+            let whole = whole.clone().filter(|_| is_whole(asked) && asked.length > 200_000);
+            let harm = || rule(asked).filter(|_| done.fetch_add(1, SeqCst) < times);
+            whole.or_else(harm)
+        });
         self
     }
 
     async fn push(&self) -> Result<Pushed, Error> {
-        client(CHUNK).push(&self.image.push(), &Bar::hidden()).await
+        client(PART).push(&self.image.push(), &Bar::hidden()).await
     }
 
     /// The push ends right, after harm, with at most so many bytes of blobs sent twice.
@@ -60,36 +72,70 @@ impl Case {
         (self, error)
     }
 
-    /// The part that begins in the middle of the blob.
-    fn middle(asked: &Asked) -> bool {
-        asked.header("content-range").is_some_and(|range| range.starts_with("200000-"))
+    /// What was sent of the blob: method, and range or "whole".
+    fn sent(&self) -> Vec<String> {
+        let asked = self.proxy.asked().into_iter().filter(|a| a.is_part() && a.length > 1000);
+        asked
+            .map(|a| format!("{} {}", a.method, a.header("content-range").unwrap_or("whole")))
+            .collect()
     }
 }
 
+/// Whether this is a blob in one request.
+fn is_whole(asked: &Asked) -> bool {
+    asked.is_part() && asked.length > 0 && asked.header("content-range").is_none()
+}
+
+/// The part that begins there.
+fn begins(asked: &Asked, offset: u64) -> bool {
+    let range = asked.header("content-range");
+    range.is_some_and(|range| range.starts_with(&format!("{offset}-")))
+}
+
+/// The question how far an upload is.
+fn asks(asked: &Asked) -> bool {
+    asked.method == "GET" && asked.path.contains("/blobs/uploads/")
+}
+
+fn refusal(status: u16, body: &'static str) -> Harm {
+    Harm::Status { status, headers: vec![], body, early: false }
+}
+
 #[tokio::test]
-async fn passing_errors_are_waited_out_and_cost_one_part_each() {
+async fn a_blob_is_sent_in_one_request() {
+    let case = Case::new(Sessions::Passed);
+    case.push().await.unwrap();
+    assert_eq!(case.sent(), ["PUT whole"]);
+    assert_eq!(case.proxy.received(), case.image.bytes());
+}
+
+#[tokio::test]
+async fn passing_errors_are_waited_out_and_cost_what_they_met() {
     for status in [429, 500, 502, 503] {
         let case = Case::new(Sessions::Passed);
-        let case = case.harm(3, move |a| a.is_part().then(|| Harm::status(status)));
-        case.ends_right(3 * CHUNK).await;
+        let case = case.harm(2, move |a| a.is_part().then(|| Harm::status(status)));
+        case.ends_right(2 * 550_000).await;
+        let case = Case::in_parts(Sessions::Kept);
+        let case = case.harm(3, move |a| begins(a, 300_000).then(|| Harm::status(status)));
+        case.ends_right(3 * PART).await;
     }
     // Every request of the push, not only its parts.
     let case = Case::new(Sessions::Passed);
     case.harm(usize::MAX, |a| (a.number % 4 == 0).then(|| Harm::status(503)))
-        .ends_right(6 * CHUNK)
+        .ends_right(3 * 550_000)
         .await;
 }
 
 #[tokio::test]
 async fn a_registry_that_asks_for_time_gets_it() {
     let case = Case::new(Sessions::Passed).harm(1, |a| {
-        Case::middle(a).then(|| {
+        is_whole(a).then(|| {
             let headers = vec![("Retry-After", "1".to_owned())];
             Harm::Status { status: 429, headers, body: "", early: true }
         })
     });
     let start = Instant::now();
-    case.ends_right(CHUNK).await;
+    case.ends_right(550_000).await;
     assert!(start.elapsed() >= Duration::from_secs(1));
 }
 
@@ -109,56 +155,72 @@ async fn a_registry_with_a_rate_limit_is_asked_as_often_as_it_bears() {
     });
     let layers = (0..20).map(|seed| ours(noise(seed, 1000))).collect();
     let image = Image::new(&proxy.host(), "team/ray", layers);
-    client(CHUNK).push(&image.push(), &Bar::hidden()).await.unwrap();
+    client(PART).push(&image.push(), &Bar::hidden()).await.unwrap();
     let (refused, asked) = (proxy.harms(), proxy.asked().len());
     assert!(refused > 0 && refused * 3 < asked, "{refused} of {asked} requests were refused");
 }
 
 #[tokio::test]
-async fn a_part_that_is_cut_anywhere_goes_on_where_it_stopped() {
+async fn what_is_cut_anywhere_goes_on_where_it_stopped() {
+    for after in [2, 30_000, 99_999, 100_000, 549_999, 550_000] {
+        let case = Case::new(Sessions::Kept);
+        let case = case.harm(1, move |a| is_whole(a).then_some(Harm::CutRequest(after)));
+        let sent = case.ends_right(0).await.sent();
+        let rest = format!("PATCH {after}-{}", after + PART - 1);
+        assert!(after + PART >= 550_000 || sent[1] == rest, "{sent:?}");
+    }
     for after in [0, 1, 30_000, 99_999, 100_000] {
-        let case = Case::new(Sessions::Kept);
-        case.harm(1, move |a| Case::middle(a).then_some(Harm::CutRequest(after)))
+        let case = Case::in_parts(Sessions::Kept);
+        case.harm(1, move |a| begins(a, 300_000).then_some(Harm::CutRequest(after)))
             .ends_right(0)
             .await;
-        let case = Case::new(Sessions::Kept);
-        case.harm(1, move |a| Case::middle(a).then_some(Harm::CutAnswer(after / 1000)))
+        let case = Case::in_parts(Sessions::Kept);
+        case.harm(1, move |a| begins(a, 200_000).then_some(Harm::CutAnswer(after / 1000)))
             .ends_right(0)
             .await;
-        let case = Case::new(Sessions::Kept);
-        case.harm(1, move |a| {
-            (a.method == "PUT" && a.is_part()).then_some(Harm::CutRequest(after / 2))
-        })
-        .ends_right(0)
-        .await;
+        let case = Case::in_parts(Sessions::Kept);
+        case.harm(1, move |a| begins(a, 500_000).then_some(Harm::CutRequest(after / 2)))
+            .ends_right(0)
+            .await;
     }
 }
 
 #[tokio::test]
 async fn a_single_byte_that_arrived_is_found() {
     let case = Case::new(Sessions::Kept);
-    case.harm(1, |a| a.is_part().then_some(Harm::CutRequest(1))).ends_right(CHUNK).await;
+    case.harm(1, |a| a.is_part().then_some(Harm::CutRequest(1))).ends_right(1).await;
 }
 
 #[tokio::test]
-async fn a_registry_that_loses_what_is_cut_gets_the_blob_again() {
+async fn a_registry_that_loses_what_is_cut_gets_the_blob_whole_again() {
     let case = Case::new(Sessions::Passed);
-    case.harm(1, |a| Case::middle(a).then_some(Harm::CutRequest(30_000))).ends_right(230_000).await;
+    let case = case.harm(1, |a| is_whole(a).then_some(Harm::CutRequest(30_000)));
+    assert_eq!(case.ends_right(30_000).await.sent(), ["PUT whole", "PUT whole"]);
     let case = Case::new(Sessions::Passed);
-    case.harm(1, |a| Case::middle(a).then_some(Harm::Lose)).ends_right(300_000).await;
+    let case = case.harm(1, |a| is_whole(a).then_some(Harm::Lose));
+    assert_eq!(case.ends_right(550_000).await.sent(), ["PUT whole", "PUT whole"]);
     // The blob arrived, and only the answer did not.
     let case = Case::new(Sessions::Passed);
-    case.harm(1, |a| (a.method == "PUT" && a.is_part()).then_some(Harm::CutAnswer(0)))
-        .ends_right(0)
-        .await;
+    let case = case.harm(1, |a| is_whole(a).then_some(Harm::CutAnswer(0)));
+    assert_eq!(case.ends_right(0).await.sent(), ["PUT whole"]);
+}
+
+#[tokio::test]
+async fn what_never_arrives_whole_goes_in_parts_also_where_nothing_is_kept() {
+    let case = Case::in_parts(Sessions::Passed).harm(0, |_| None).ends_right(2 * 200_000).await;
+    let parts = ["PATCH 0-99999", "PATCH 100000-199999", "PATCH 200000-299999"];
+    assert_eq!(case.sent()[..5], [["PUT whole"; 2].as_slice(), &parts].concat());
 }
 
 #[tokio::test]
 async fn a_registry_that_always_loses_the_upload_is_named() {
-    let case =
-        Case::new(Sessions::Passed).harm(usize::MAX, |a| Case::middle(a).then_some(Harm::Lose));
+    let case = Case::in_parts(Sessions::Passed)
+        .harm(usize::MAX, |a| begins(a, 200_000).then_some(Harm::Lose));
     let (case, error) = case.fails().await;
     assert!(matches!(error, Error::SessionLost { times: 6, sent: 200_000, .. }), "{error:?}");
+    // Whole again after what was lost between parts.
+    let wholes = case.sent().iter().filter(|sent| *sent == "PUT whole").count();
+    assert_eq!(wholes, 4);
     let text = error.to_string();
     assert!(text.contains(&case.image.layers[0].digest().to_string()), "{text}");
     assert!(text.contains(&case.proxy.host()), "{text}");
@@ -167,22 +229,67 @@ async fn a_registry_that_always_loses_the_upload_is_named() {
 
 #[tokio::test]
 async fn a_connection_on_which_nothing_moves_is_left() {
-    for after in [0, 50_000] {
-        let case = Case::new(Sessions::Kept);
-        case.harm(1, move |a| Case::middle(a).then_some(Harm::Stall(after))).ends_right(0).await;
-    }
     let case = Case::new(Sessions::Kept);
-    case.harm(1, move |a| (a.method == "HEAD").then_some(Harm::Stall(0))).ends_right(0).await;
+    case.harm(1, |a| is_whole(a).then_some(Harm::Stall(50_000))).ends_right(0).await;
+    let case = Case::in_parts(Sessions::Kept);
+    case.harm(1, |a| begins(a, 300_000).then_some(Harm::Stall(0))).ends_right(0).await;
+    let case = Case::new(Sessions::Kept);
+    case.harm(1, |a| (a.method == "HEAD").then_some(Harm::Stall(0))).ends_right(0).await;
 }
 
 #[tokio::test]
 async fn a_part_out_of_order_is_followed_by_the_question_where_to_go_on() {
-    let case = Case::new(Sessions::Passed);
-    let case = case.harm(1, |a| Case::middle(a).then(|| Harm::status(416))).ends_right(CHUNK).await;
+    let case = Case::in_parts(Sessions::Kept);
+    let case =
+        case.harm(1, |a| begins(a, 300_000).then(|| Harm::status(416))).ends_right(PART).await;
     let asked = case.proxy.asked();
-    let refused = asked.iter().position(Case::middle).unwrap();
-    assert_eq!(asked[refused + 1].method, "GET");
-    assert!(Case::middle(&asked[refused + 2]));
+    let refused = asked.iter().position(|a| begins(a, 300_000)).unwrap();
+    assert!(asks(&asked[refused + 1]));
+    assert!(begins(&asked[refused + 2], 300_000));
+}
+
+// quay/quay endpoints/v2/blob.py: GET of a session counts one byte more than there is, and a part behind that is refused.
+#[tokio::test]
+async fn a_registry_that_counts_one_byte_too_many_gets_every_byte_once() {
+    let counts = |has: u64| {
+        move |a: &Asked| {
+            let range = vec![("Range", format!("bytes=0-{has}"))];
+            asks(a)
+                .then_some(Harm::Headers(range))
+                .or_else(|| begins(a, has + 1).then(|| Harm::status(416)))
+        }
+    };
+    let case = Case::in_parts(Sessions::Kept).harm(usize::MAX, counts(200_000));
+    let sent = case.ends_right(PART).await.sent();
+    assert_eq!(sent[..3], ["PUT whole", "PATCH 200001-300000", "PATCH 200000-299999"]);
+    // All of it arrived.
+    let case = Case { whole: Some(Harm::CutRequest(550_000)), ..Case::new(Sessions::Kept) };
+    case.harm(usize::MAX, counts(550_000)).ends_right(0).await;
+}
+
+// contracts of ECR, aws/containers-roadmap#2831 and dotnet/sdk#33019: the range of a part stands still although it was
+// stored, and nobody is told how far an upload is.
+#[tokio::test]
+async fn a_range_that_stands_still_and_a_session_that_tells_nothing_are_no_faults() {
+    let registry = Registry::start();
+    let proxy = Faulty::before(registry.host(), Sessions::Kept);
+    proxy.harm(|a| {
+        let still = vec![("Range", "0-99999".to_owned())];
+        match () {
+            () if is_whole(a) && a.length > 200_000 => Some(Harm::CutRequest(200_000)),
+            () if asks(a) => Some(Harm::status(404)),
+            () => (a.method == "PATCH").then_some(Harm::Headers(still)),
+        }
+    });
+    let layers = vec![ours(noise(7, 550_000)), ours(noise(8, 450_000))];
+    let image = Image::new(&proxy.host(), "team/ray", layers);
+    let one = NonZeroUsize::new(1);
+    client(PART).with_uploads(one, Some(PART)).push(&image.push(), &Bar::hidden()).await.unwrap();
+    assert_whole(&registry, &image).await;
+    let asked = proxy.asked();
+    assert_eq!(asked.iter().filter(|a| asks(a)).count(), 1);
+    assert_eq!(asked.iter().filter(|a| is_whole(a) && a.length > 200_000).count(), 4);
+    assert_eq!(proxy.received(), image.bytes() + 4 * 200_000);
 }
 
 #[tokio::test]
@@ -191,7 +298,7 @@ async fn a_mount_that_is_refused_becomes_an_upload() {
     for harm in refusals {
         let case = Case::new(Sessions::Passed);
         let base = Image::new(case.registry.host(), "base/cuda", case.image.layers.clone());
-        client(CHUNK).push(&base.push(), &Bar::hidden()).await.unwrap();
+        client(PART).push(&base.push(), &Bar::hidden()).await.unwrap();
         let source = Source::Base {
             from: base.at(&case.proxy.host()),
             digest: base.layers[0].digest(),
@@ -204,44 +311,87 @@ async fn a_mount_that_is_refused_becomes_an_upload() {
 }
 
 #[tokio::test]
-async fn a_registry_that_takes_no_parts_gets_the_blob_whole() {
-    for status in [400, 405, 416, 501] {
-        let case = Case::new(Sessions::Passed);
-        let case =
-            case.harm(usize::MAX, move |a| a.header("content-range").map(|_| Harm::status(status)));
-        let case = case.ends_right(3 * CHUNK).await;
-        let whole = |a: &&Asked| a.is_part() && a.length == 550_000;
-        assert_eq!(case.proxy.asked().iter().filter(whole).count(), 1, "{status}");
+async fn a_registry_that_takes_no_parts_gets_blobs_whole_and_is_asked_for_parts_once() {
+    for (status, parts) in [(400, 1), (404, 1), (405, 1), (501, 1), (416, 2)] {
+        let registry = Registry::start();
+        let proxy = Faulty::before(registry.host(), Sessions::Kept);
+        let cut = Mutex::new(std::collections::BTreeSet::new());
+        proxy.harm(move |a| match is_whole(a) && a.length > 200_000 {
+            true => cut.lock().unwrap().insert(a.length).then_some(Harm::CutRequest(200_000)),
+            false => a.header("content-range").map(|_| Harm::status(status)),
+        });
+        let layers = vec![ours(noise(7, 550_000)), ours(noise(8, 450_000))];
+        let image = Image::new(&proxy.host(), "team/ray", layers);
+        let client = client(PART).with_uploads(NonZeroUsize::new(1), Some(PART));
+        client.push(&image.push(), &Bar::hidden()).await.unwrap();
+        assert_whole(&registry, &image).await;
+        let asked = proxy.asked();
+        let ranges = asked.iter().filter(|a| a.header("content-range").is_some()).count();
+        assert_eq!(ranges, parts, "{status}");
+        assert_eq!(asked.iter().filter(|a| is_whole(a) && a.length > 200_000).count(), 4);
     }
 }
 
 #[tokio::test]
 async fn parts_are_as_large_as_a_registry_wants_them() {
-    let case = Case::new(Sessions::Passed).harm(usize::MAX, |a| {
+    let case = Case::in_parts(Sessions::Kept).harm(usize::MAX, |a| {
         let least = vec![("OCI-Chunk-Min-Length", "250000".to_owned())];
         (a.method == "POST").then_some(Harm::Headers(least))
     });
     let case = case.ends_right(0).await;
-    let lengths: Vec<_> =
-        case.proxy.asked().iter().filter(|a| a.is_part()).map(|a| a.length).take(3).collect();
-    assert_eq!(lengths, [250_000, 250_000, 50_000]);
+    assert_eq!(case.sent(), ["PUT whole", "PATCH 200000-449999", "PUT 450000-549999"]);
+}
 
+/// Two blobs of some MB in a repository of their own, one after the other; the lengths of what was sent.
+async fn lengths_of_large(
+    rule: impl Fn(&Asked) -> Option<Harm> + Send + Sync + 'static,
+) -> Vec<u64> {
     let registry = Registry::start();
-    let proxy = Faulty::before(registry.host(), Sessions::Passed);
-    let large = |a: &Asked| a.is_part() && a.length > 3_000_000;
-    proxy.harm(move |a| large(a).then(|| Harm::status(413)));
-    let image = Image::new(&proxy.host(), "team/ray", vec![ours(noise(1, 9_000_000))]);
-    client(64 << 20).push(&image.push(), &Bar::hidden()).await.unwrap();
+    let proxy = Faulty::before(registry.host(), Sessions::Kept);
+    proxy.harm(rule);
+    let layers = vec![ours(noise(1, 12_000_000)), ours(noise(2, 11_000_000))];
+    let image = Image::new(&proxy.host(), "team/ray", layers);
+    let client = client(64 << 20).with_uploads(NonZeroUsize::new(1), None);
+    client.push(&image.push(), &Bar::hidden()).await.unwrap();
     assert_whole(&registry, &image).await;
+    proxy.asked().iter().filter(|a| a.is_part() && a.length > 1000).map(|a| a.length).collect()
+}
+
+#[tokio::test]
+async fn a_limit_of_a_proxy_before_the_registry_is_found_once() {
+    for early in [false, true] {
+        let lengths = lengths_of_large(move |a| {
+            let refused = Harm::Status { status: 413, headers: vec![], body: "", early };
+            (a.is_part() && a.length > 3_000_000).then_some(refused)
+        })
+        .await;
+        let (met, kept) = lengths.split_at(3);
+        assert_eq!(met, [12_000_000, 6_000_000, 3_000_000], "early: {early}");
+        assert!(kept.iter().all(|length| *length <= 3_000_000), "early: {early}: {lengths:?}");
+    }
+}
+
+// wasmCloud/wash-archive#268, ocx-sh/ocx#237: parts of 4 MiB, wholes of any size.
+#[tokio::test]
+async fn a_limit_for_parts_is_kept_by_parts_alone() {
+    const SAID: &str = r#"{"errors":[{"code":"REQUESTED_RANGE_NOT_SATISFIABLE","message":"the request body is too large and exceeds the maximum permissible limit of 4.00MiB"}]}"#;
+    let cut = AtomicBool::new(false);
+    let lengths = lengths_of_large(move |a| match is_whole(a) && a.length > 10_000_000 {
+        true => (!cut.fetch_or(true, SeqCst)).then_some(Harm::CutRequest(2_000_000)),
+        false => (a.is_part() && a.length > 4 << 20).then(|| refusal(416, SAID)),
+    })
+    .await;
+    let parts = [10_000_000, 4 << 20, 4 << 20, 10_000_000 - (8 << 20)];
+    assert_eq!(lengths, [[12_000_000].as_slice(), &parts, &[11_000_000]].concat());
 }
 
 #[tokio::test]
 async fn bytes_that_change_on_the_way_are_sent_again_and_never_believed() {
     let case = Case::new(Sessions::Passed);
-    let case = case.harm(1, |a| Case::middle(a).then_some(Harm::SpoilRequest));
+    let case = case.harm(1, |a| is_whole(a).then_some(Harm::SpoilRequest));
     case.ends_right(550_000).await;
     let case = Case::new(Sessions::Passed);
-    let case = case.harm(usize::MAX, |a| Case::middle(a).then_some(Harm::SpoilRequest));
+    let case = case.harm(usize::MAX, |a| is_whole(a).then_some(Harm::SpoilRequest));
     let (_, error) = case.fails().await;
     assert_eq!(error.exit(), Exit::Integrity, "{error:?}");
 }
@@ -286,8 +436,7 @@ async fn a_blob_that_is_missing_after_success_is_named() {
 async fn a_refusal_is_not_tried_again() {
     let case = Case::new(Sessions::Passed).harm(usize::MAX, |a| {
         let body = r#"{"errors":[{"code":"DENIED","message":"quota"}]}"#;
-        let harm = Harm::Status { status: 403, headers: vec![], body, early: false };
-        a.is_part().then_some(harm)
+        a.is_part().then(|| refusal(403, body))
     });
     let (case, error) = case.fails().await;
     assert!(matches!(error, Error::Unauthorized { .. }), "{error:?}");

@@ -317,6 +317,14 @@ fn is_gone(stream: &TcpStream) -> std::io::Result<bool> {
     Ok(seen.map_or_else(|error| error.kind() != std::io::ErrorKind::WouldBlock, |got| got == 0))
 }
 
+/// After an answer to a request that was not read: what is on its way is taken, as nginx and servers in Go do it, or the
+/// client would lose the answer.
+fn linger(mut client: TcpStream) -> std::io::Result<()> {
+    client.shutdown(std::net::Shutdown::Write)?;
+    client.set_read_timeout(Some(Duration::from_millis(500)))?;
+    std::io::copy(&mut client, &mut std::io::sink()).map(drop)
+}
+
 /// The first line and the headers.
 fn head(reader: &mut impl BufRead) -> std::io::Result<(String, Vec<(String, String)>)> {
     let mut first = String::new();
@@ -341,7 +349,8 @@ impl State {
         asked.length = asked.header("content-length").map_or(0, |v| v.parse().unwrap());
         assert!(asked.header("transfer-encoding").is_none(), "parts have a length");
         if let Some(answer) = self.token(&asked, &mut reader) {
-            return client.write_all(&answer.bytes());
+            client.write_all(&answer.bytes())?;
+            return if asked.is_part() { linger(client) } else { Ok(()) };
         }
         // Many of those who answer for a manifest have read it.
         let mut ahead = std::io::Cursor::new(vec![]);
@@ -434,7 +443,11 @@ impl State {
         // Whoever has the answer may send the next part.
         drop(on_its_way);
         client.write_all(&bytes)?;
-        client.flush()
+        client.flush()?;
+        if matches!(harm, Some(Harm::Status { early: true, .. })) {
+            linger(client)?;
+        }
+        Ok(())
     }
 
     fn harmed(&self, mut answer: Answer, harm: Option<&Harm>) -> Answer {
