@@ -39,7 +39,7 @@ impl Blob for Kept {
 }
 
 fn blob(layout: &Path, digest: Digest) -> PathBuf {
-    layout.join("blobs/sha256").join(digest.0.to_string())
+    layout.join("blobs/sha256").join(digest.hex())
 }
 
 #[tokio::main]

@@ -15,7 +15,7 @@ pub enum BadReference {
     #[error("`{0}` is not an image reference ({1})")]
     Syntax(String, String),
     /// A tag can move; a digest can't.
-    #[error("`{0}` has no sha256 digest")]
+    #[error("`{0}` has no digest (@sha256:… or @sha512:…)")]
     NoDigest(String),
 }
 
@@ -83,7 +83,7 @@ fn is_closed(text: &str, end: impl Fn(char) -> bool + Copy) -> bool {
     text.starts_with(end) && text.ends_with(end)
 }
 
-/// `HOST/NAME@sha256:…`: an image nobody can move.
+/// `HOST/NAME@sha256:…` (or `sha512`): an image nobody can move.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PinnedReference {

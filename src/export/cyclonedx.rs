@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Origin;
-use crate::digest::Sha256;
+use crate::digest::{Algorithm, Digest, Sha256};
 use crate::lock::{BasePin, Lock, Package, PythonPin};
 use crate::reference;
 use crate::spec::GroupName;
@@ -50,14 +50,14 @@ pub fn cyclonedx_of_image(of: Origin) -> String {
         "bom-ref": purl,
         "name": place,
         "version": digest.to_string(),
-        "hashes": [sha256(digest.0)],
+        "hashes": [hash(digest)],
         "purl": purl,
         "properties": properties,
     });
     let bases = [("runtime", &lock.base.runtime), ("devel", &lock.base.devel)];
     let own = |pin: &BasePin| pin.digests.is_some_and(|d| d.platform_digest == of.base.digest());
     let base: Vec<_> = bases.into_iter().filter(|(_, pin)| own(pin)).take(1).collect();
-    bill(&inside, component, &base, digest.0, None)
+    bill(&inside, component, &base, digest.key(), None)
 }
 
 fn properties(lock: &Lock) -> Vec<Value> {
@@ -159,7 +159,7 @@ fn base(role: &str, pin: &BasePin) -> Value {
     let tag = image.tag().map_or_else(String::new, |tag| format!("&tag={}", escaped(tag)));
     let purl = format!("pkg:oci/{name}@{}?repository_url={place}{tag}", escaped(&digest));
     component["version"] = json!(digest);
-    component["hashes"] = json!([sha256(digests.platform_digest.0)]);
+    component["hashes"] = json!([hash(digests.platform_digest)]);
     component["purl"] = json!(purl);
     component
 }
@@ -182,8 +182,16 @@ fn dependencies(lock: &Lock, root: &str, components: &[Value]) -> Vec<Value> {
     graph
 }
 
-fn sha256(hash: Sha256) -> Value {
-    json!({ "alg": "SHA-256", "content": hash.to_string() })
+fn sha256(sha256: Sha256) -> Value {
+    hash(sha256.into())
+}
+
+fn hash(digest: Digest) -> Value {
+    let name = match digest.algorithm() {
+        Algorithm::Sha256 => "SHA-256",
+        Algorithm::Sha512 => "SHA-512",
+    };
+    json!({ "alg": name, "content": digest.hex() })
 }
 
 fn property(name: &str, value: &str) -> Value {
@@ -208,7 +216,6 @@ fn uuid(hash: Sha256) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
     use crate::export::RunFacts;
     use crate::lock::sample;
     use crate::reference::PinnedReference;

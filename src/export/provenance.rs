@@ -65,7 +65,7 @@ pub fn provenance(origin: Origin) -> Value {
     let name = format!("{}/{}", origin.image.registry(), origin.image.repository());
     json!({
         "_type": STATEMENT,
-        "subject": [{ "name": name, "digest": sha256(origin.image.digest().0) }],
+        "subject": [{ "name": name, "digest": digest_set(origin.image.digest()) }],
         "predicateType": PROVENANCE,
         "predicate": predicate(origin),
     })
@@ -77,7 +77,7 @@ pub fn predicate(origin: Origin) -> Value {
     let lock_sha256 = sha256(origin.lock_sha256());
     let mut materials = vec![
         json!({ "name": crate::lock::FILE_NAME, "digest": lock_sha256 }),
-        json!({ "name": "base image", "uri": oci(origin.base), "digest": sha256(origin.base.digest().0) }),
+        json!({ "name": "base image", "uri": oci(origin.base), "digest": digest_set(origin.base.digest()) }),
     ];
     if let Some(commit) = &run.commit {
         let mut source = json!({ "name": "project", "digest": { "gitCommit": commit } });
@@ -120,11 +120,16 @@ pub fn predicate(origin: Origin) -> Value {
 }
 
 fn sha256(hash: Sha256) -> Value {
-    json!({ "sha256": hash.to_string() })
+    digest_set(hash.into())
+}
+
+/// in-toto's DigestSet: the hex digits by the name of their algorithm.
+fn digest_set(digest: Digest) -> Value {
+    json!({ (digest.algorithm().name()): digest.hex() })
 }
 
 fn oci(image: &PinnedReference) -> String {
-    format!("oci://{}/{}@{}", image.registry(), image.repository(), Digest(image.digest().0))
+    format!("oci://{}/{}@{}", image.registry(), image.repository(), image.digest())
 }
 
 #[cfg(test)]
@@ -149,7 +154,7 @@ mod tests {
             run: &run,
         };
         let statement = provenance(origin);
-        assert_eq!(statement["subject"][0]["digest"]["sha256"], image.digest().0.to_string());
+        assert_eq!(statement["subject"][0]["digest"]["sha256"], image.digest().hex());
         let materials = &statement["predicate"]["buildDefinition"]["resolvedDependencies"];
         let names: Vec<_> =
             materials.as_array().unwrap().iter().map(|m| m["name"].as_str().unwrap()).collect();

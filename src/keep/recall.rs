@@ -122,7 +122,7 @@ async fn locks(
         }
         let Some((_, found)) = found(client, places, record.number).await? else { continue };
         let part =
-            found.parts.iter().find(|part| part.media_type == LOCK && part.digest.0 == sha256);
+            found.parts.iter().find(|part| part.media_type == LOCK && part.digest == sha256.into());
         if let Some(part) = part {
             locks.insert(sha256, client.part(&found.reference, part).await?);
         }

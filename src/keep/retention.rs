@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::Name;
-use crate::digest::{Digest, Sha256};
+use crate::digest::{Algorithm, Digest, Sha256};
 use crate::image::Repository;
 use crate::release::{History, Kind};
 
@@ -108,8 +108,12 @@ pub fn removals(
 /// Every digest that a text names, in whatever form.
 pub fn mentioned(text: &[u8]) -> BTreeSet<Digest> {
     let text = String::from_utf8_lossy(text);
-    let after = text.match_indices("sha256:").map(|(at, word)| &text[at + word.len()..]);
-    after.filter_map(|rest| rest.get(..64)?.parse().ok().map(Digest)).collect()
+    let of = |algorithm: Algorithm, digits: usize| {
+        let places = text.match_indices(algorithm.name());
+        let words = places.filter_map(|(at, name)| text.get(at..at + name.len() + 1 + digits));
+        words.filter_map(|word| word.parse().ok()).collect::<Vec<Digest>>()
+    };
+    of(Algorithm::Sha256, 64).into_iter().chain(of(Algorithm::Sha512, 128)).collect()
 }
 
 #[cfg(test)]
@@ -135,6 +139,13 @@ mod tests {
             bytes = History::parse(&bytes).unwrap().with(&record).unwrap();
         }
         History::parse(&bytes).unwrap()
+    }
+
+    #[test]
+    fn digests_of_either_algorithm_are_found_in_any_text() {
+        let (short, long) = (image("a"), Algorithm::Sha512.of("b"));
+        let text = format!("ray: x@{short} # {long}\nü sha256:{} sha512", "0".repeat(63));
+        assert_eq!(mentioned(text.as_bytes()), BTreeSet::from([short, long]));
     }
 
     #[test]

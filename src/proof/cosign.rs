@@ -147,8 +147,9 @@ impl Cosign {
                 said: format!("its answer is no signed statement: {line:.80}"),
             })?;
             let subjects = statement["subject"].as_array().into_iter().flatten();
-            let mut digests = subjects.map(|subject| &subject["digest"]["sha256"]);
-            if digests.any(|digest| *digest == image.digest().0.to_string()) {
+            let digest = image.digest();
+            let mut digests = subjects.map(|subject| &subject["digest"][digest.algorithm().name()]);
+            if digests.any(|of| *of == digest.hex()) {
                 predicates.push(statement["predicate"].take());
             }
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Evidence;
-use crate::digest::Sha256;
+use crate::digest::{Digest, Sha256};
 use crate::export::PROVENANCE;
 use crate::lock::{Lock, Package};
 
@@ -215,9 +215,10 @@ fn provenance(
     text: &str,
     statement: &Value,
 ) -> Result<String, String> {
-    let digest = evidence.image.digest().0.to_string();
+    let is_of =
+        |digest: Digest, entry: &Value| entry["digest"][digest.algorithm().name()] == digest.hex();
     let subjects = statement["subject"].as_array().cloned().unwrap_or_default();
-    if !subjects.iter().any(|subject| subject["digest"]["sha256"] == digest) {
+    if !subjects.iter().any(|subject| is_of(evidence.image.digest(), subject)) {
         return Err("it is about another image".to_owned());
     }
     let build = &statement["predicate"]["buildDefinition"];
@@ -225,16 +226,16 @@ fn provenance(
         return Err("it names another lock".to_owned());
     }
     let materials = build["resolvedDependencies"].as_array().cloned().unwrap_or_default();
-    let has = |sha256: &str| materials.iter().any(|m| m["digest"]["sha256"] == sha256);
+    let has = |digest: Digest| materials.iter().any(|material| is_of(digest, material));
     if let Some(base) = evidence.base()
-        && !has(&base.digest().0.to_string())
+        && !has(base.digest())
     {
         return Err(format!("it does not name the base {base}"));
     }
     let groups = build["externalParameters"]["groups"].as_array().cloned().unwrap_or_default();
     let groups: Vec<&str> = groups.iter().filter_map(Value::as_str).collect();
     let locked = inside(lock, &groups);
-    if let Some(package) = locked.iter().find(|package| !has(&package.sha256.to_string())) {
+    if let Some(package) = locked.iter().find(|package| !has(package.sha256.into())) {
         return Err(format!("it does not name {}", package.file));
     }
     let wheels = materials.iter().filter(|m| word(&m["name"]).ends_with(".whl")).count();

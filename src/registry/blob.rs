@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 
-use crate::digest::{Digest, Hasher, Sha256};
+use crate::digest::Digest;
 use crate::reference::PinnedReference;
 
 /// Bytes that are to be in a registry.
@@ -94,11 +94,11 @@ impl std::fmt::Debug for Source {
 pub(super) fn hash(blob: &dyn Blob) -> io::Result<Digest> {
     let mut reader = blob.open(0)?;
     let mut buffer = vec![0; super::feed::PIECE];
-    let mut hasher = Hasher::default();
+    let mut digester = blob.digest().algorithm().digester();
     loop {
         match reader.read(&mut buffer) {
-            Ok(0) => return Ok(Digest(Sha256::finish(&mut hasher))),
-            Ok(n) => sha2::Digest::update(&mut hasher, &buffer[..n]),
+            Ok(0) => return Ok(digester.finish()),
+            Ok(n) => digester.update(&buffer[..n]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

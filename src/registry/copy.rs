@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::address::Address;
 use super::feed::PIECE;
 use super::{Client, Error};
-use crate::digest::{Digest, Hasher, Sha256};
+use crate::digest::{Digest, Digester};
 use crate::reference::PinnedReference;
 
 /// A blob of another registry. Clones share the hash of what passed so far.
@@ -25,9 +25,8 @@ pub(super) struct Remote {
 
 /// A hash of the first `length` bytes: an upload that goes back over some of them hashes them once
 /// (the registry they go to hashes them all).
-#[derive(Default)]
 struct Hashed {
-    hasher: Hasher,
+    digester: Digester,
     length: u64,
 }
 
@@ -43,7 +42,9 @@ impl Client {
         for address in self.readable(Address::pinned(from)) {
             match self.head(&address, &format!("blobs/{digest}")).await {
                 Ok(Some(_)) => {
-                    let (client, hashed) = (self.clone(), Arc::default());
+                    let digester = digest.algorithm().digester();
+                    let hashed = Arc::new(Mutex::new(Hashed { digester, length: 0 }));
+                    let client = self.clone();
                     return Ok(Remote { client, address, digest, size, hashed });
                 }
                 Ok(None) => {}
@@ -128,12 +129,12 @@ impl Remote {
         if new.is_empty() {
             return Ok(());
         }
-        sha2::Digest::update(&mut hashed.hasher, new);
+        hashed.digester.update(new);
         hashed.length += new.len() as u64;
         if hashed.length < self.size {
             return Ok(());
         }
-        let got = Digest(Sha256::finish(&mut hashed.hasher));
+        let got = hashed.digester.finish();
         if got == self.digest { Ok(()) } else { Err(self.contradiction(self.digest, got)) }
     }
 

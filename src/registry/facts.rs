@@ -71,7 +71,7 @@ impl Client {
         ask: &Ask,
         bar: &Bar,
     ) -> Result<BaseFacts, Error> {
-        let key = digests.platform_digest.0;
+        let key = digests.platform_digest.key();
         let mut image = Opened { client: self, bar, text, digests, manifest: None };
         let mut known: Remembered = match store.recall(KIND, &key) {
             Some(known) => known,

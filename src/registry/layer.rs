@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use super::address::Address;
 use super::contents::{self, Contents};
 use super::{Client, Descriptor, Error};
-use crate::digest::{Digest, Hasher, Sha256};
+use crate::digest::{Digest, Digester};
 use crate::reference::PinnedReference;
 use crate::ui::Bar;
 
@@ -47,8 +47,9 @@ impl Client {
         read: impl FnOnce(&mut dyn Read) -> std::io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let (sender, receiver) = mpsc::channel(WAITING);
+        let digester = layer.digest.algorithm().digester();
         let reading = spawn_blocking(move || {
-            let mut reader = HashingReader::new(receiver);
+            let mut reader = HashingReader::new(receiver, digester);
             let found = read(&mut reader);
             (found, reader.finish())
         });
@@ -114,20 +115,20 @@ impl Client {
 struct HashingReader {
     chunks: mpsc::Receiver<Bytes>,
     current: Bytes,
-    hasher: Hasher,
+    digester: Digester,
 }
 
 impl HashingReader {
-    fn new(chunks: mpsc::Receiver<Bytes>) -> Self {
-        HashingReader { chunks, current: Bytes::new(), hasher: Hasher::default() }
+    fn new(chunks: mpsc::Receiver<Bytes>, digester: Digester) -> Self {
+        HashingReader { chunks, current: Bytes::new(), digester }
     }
 
     /// Reads what is left and gives the digest of everything.
     fn finish(mut self) -> Digest {
         while let Some(chunk) = self.chunks.blocking_recv() {
-            sha2::Digest::update(&mut self.hasher, &chunk);
+            self.digester.update(&chunk);
         }
-        Digest(Sha256::finish(&mut self.hasher))
+        self.digester.finish()
     }
 }
 
@@ -135,7 +136,7 @@ impl Read for HashingReader {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         while self.current.is_empty() {
             let Some(chunk) = self.chunks.blocking_recv() else { return Ok(0) };
-            sha2::Digest::update(&mut self.hasher, &chunk);
+            self.digester.update(&chunk);
             self.current = chunk;
         }
         let length = buffer.len().min(self.current.len());

@@ -174,7 +174,7 @@ impl Address {
     }
 }
 
-/// The digest of `bytes`, which must be the expected one and the one the registry states.
+/// The digest of `bytes`, which must be the expected one and the one the registry states, whatever their algorithms.
 pub(super) fn prove(
     address: &Address,
     what: &str,
@@ -182,13 +182,15 @@ pub(super) fn prove(
     bytes: &Bytes,
     expected: Option<Digest>,
 ) -> Result<Digest, Error> {
-    let got = Digest::of(bytes);
-    for expected in [expected, stated(headers)].into_iter().flatten() {
-        if expected != got {
-            return Err(address.contradiction(what, expected, got));
+    let promised = [expected, stated(headers)];
+    for promised in promised.into_iter().flatten() {
+        let got = promised.algorithm().of(bytes);
+        if got != promised {
+            return Err(address.contradiction(what, promised, got));
         }
     }
-    Ok(got)
+    let [expected, stated] = promised;
+    Ok(expected.or(stated).unwrap_or_else(|| Digest::of(bytes)))
 }
 
 /// Docker-Content-Digest, when it is one we can check.

@@ -117,7 +117,7 @@ fn check(
     expected: Digest,
 ) -> Result<(), Error> {
     match stated {
-        Some(got) if got != expected => Err(address.contradiction(what, expected, got)),
+        Some(got) if got.contradicts(&expected) => Err(address.contradiction(what, expected, got)),
         _ => Ok(()),
     }
 }

@@ -38,7 +38,7 @@ pub struct Referrer {
 
 /// The tag of the spec's fallback.
 pub(super) fn fallback(subject: &Digest) -> String {
-    format!("sha256-{}", subject.0)
+    subject.referrers_tag()
 }
 
 impl Client {

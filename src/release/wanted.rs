@@ -22,7 +22,7 @@ pub enum Wanted {
 /// Text that names no release.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is neither the number of a release, nor `previous`, nor an image's digest (sha256: and 6 to 64 hex digits)"
+    "`{0}` is neither the number of a release, nor `previous`, nor an image's digest (sha256: or sha512: and at least 6 hex digits)"
 )]
 pub struct BadWanted(String);
 
@@ -37,10 +37,13 @@ impl FromStr for Wanted {
         }
         // A whole reference is what one copies from config.yaml.
         let digest = text.rsplit_once('@').map_or(text, |(_, digest)| digest);
-        let is_digest = digest.strip_prefix("sha256:").is_some_and(|hex| {
-            (FEWEST..=64).contains(&hex.len())
-                && hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
-        });
+        let hex = |name, most| {
+            let hex: &str = digest.strip_prefix(name)?;
+            Some(hex).filter(|hex| (FEWEST..=most).contains(&hex.len()))
+        };
+        let is_digest = hex("sha256:", 64)
+            .or_else(|| hex("sha512:", 128))
+            .is_some_and(|hex| hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')));
         match is_digest {
             true => Ok(Wanted::Image(digest.to_owned())),
             false => Err(BadWanted(text.to_owned())),
@@ -93,7 +96,18 @@ mod tests {
         assert_eq!(parsed("previous"), Ok(Wanted::Previous));
         assert_eq!(parsed("sha256:abcdef"), Ok(Wanted::Image("sha256:abcdef".to_owned())));
         assert_eq!(parsed("r.example/ray@sha256:abcdef"), parsed("sha256:abcdef"));
-        for text in ["", "-1", "latest", "sha256:abc", "sha256:ABCDEF", "abcdef", "ray:abcdef"] {
+        let long = format!("sha512:{}", "a".repeat(128));
+        assert_eq!(parsed(&long), Ok(Wanted::Image(long.clone())));
+        for text in [
+            "",
+            "-1",
+            "latest",
+            "sha256:abc",
+            "sha256:ABCDEF",
+            "abcdef",
+            "ray:abcdef",
+            &format!("{long}a"),
+        ] {
             assert!(parsed(text).is_err(), "{text}");
         }
     }

@@ -129,7 +129,7 @@ fn complete(service: &mut Map<String, Value>, stage: &str, builds: &Builds) {
 
 /// Whether an image is named by its digest: compose cannot build what has its name already.
 pub(super) fn is_by_digest(image: &str) -> bool {
-    image.contains("@sha256:")
+    image.contains("@sha256:") || image.contains("@sha512:")
 }
 
 fn text(map: &Map<String, Value>, key: &str) -> Option<String> {

@@ -158,14 +158,17 @@ fn hash_file(path: &Utf8Path) -> Result<(Sha256, u64), Error> {
 }
 
 /// Feeds all of `reader` to `hasher`; the number of bytes.
-pub(crate) fn feed(mut reader: impl Read, hasher: &mut Hasher) -> std::io::Result<u64> {
+pub(crate) fn feed(
+    mut reader: impl Read,
+    hasher: &mut impl sha2::digest::Update,
+) -> std::io::Result<u64> {
     let mut buffer = vec![0; 256 * 1024];
     let mut size = 0;
     loop {
         match reader.read(&mut buffer) {
             Ok(0) => return Ok(size),
             Ok(n) => {
-                sha2::Digest::update(&mut *hasher, &buffer[..n]);
+                hasher.update(&buffer[..n]);
                 size += n as u64;
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}

@@ -175,7 +175,7 @@ fn what_does_not_match_is_named() {
                 .unwrap()
         })
     };
-    let fallback = format!("sha256-{}", ray.digest().0);
+    let fallback = format!("sha256-{}", ray.digest().hex());
     let mut index = get(&format!("manifests/{fallback}"));
     let is_sbom = |entry: &&Value| entry["artifactType"] == "application/vnd.cyclonedx+json";
     let entry = index["manifests"].as_array().unwrap().iter().find(is_sbom).unwrap().clone();

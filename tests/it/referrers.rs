@@ -123,7 +123,7 @@ async fn what_another_writer_takes_out_of_the_list_is_put_in_again() {
     let (place, image) = image(&one, registry.host()).await;
     let made = [artifact(&one, &image, "one", "1").await, artifact(&two, &image, "two", "2").await];
     let proxy = Faulty::before(registry.host(), Sessions::Passed);
-    let list = format!("/manifests/sha256-{}", image.digest().0);
+    let list = format!("/manifests/sha256-{}", image.digest().hex());
     let (told, heard) = std::sync::mpsc::channel();
     let told = std::sync::Mutex::new(Some(told));
     let behind = (two.clone(), place.clone(), made[1].clone());

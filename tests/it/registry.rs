@@ -230,7 +230,7 @@ async fn a_pushed_image_is_read_back_whole_or_its_missing_blob_is_named() {
     let error = client().read_back(&absent).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { .. }), "{error:?}");
 
-    let lost = Digest::of(&layers[1]).0.to_string();
+    let lost = Digest::of(&layers[1]).hex();
     fs_err::remove_dir_all(registry.data().join("blobs/sha256").join(&lost[..2]).join(&lost))
         .unwrap();
     let error = client().read_back(&pinned).await.unwrap_err();

@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 
-use envlock::digest::Digest;
+use envlock::digest::{Algorithm, Digest};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -134,7 +134,9 @@ async fn bytes_with_another_digest_never_become_a_blob() {
     for digest in [
         other.to_string(),
         "sha256:00".into(),
-        format!("sha512:{}", "0".repeat(128)),
+        format!("sha512:{}", "0".repeat(64)),
+        Algorithm::Sha512.of("other").to_string(),
+        format!("sha384:{}", "0".repeat(96)),
         good.to_string().to_uppercase().replace("SHA256", "sha256"),
         String::new(),
     ] {
@@ -152,7 +154,54 @@ async fn bytes_with_another_digest_never_become_a_blob() {
     let location = registry.begin("a").await;
     assert_eq!(registry.delete(&location).await.status(), 204);
     assert_eq!(put(location, good.to_string()).await.unwrap().status(), 404);
-    assert!(!registry.folder().join("blobs/sha256").join(good.0.to_string()).exists());
+    assert!(!registry.folder().join("blobs/sha256").join(good.hex()).exists());
+}
+
+#[tokio::test]
+async fn an_image_with_sha512_digests_is_kept_beside_the_same_one_with_sha256() {
+    let registry = Embedded::start();
+    let sha512 = |text: &str| Algorithm::Sha512.of(text);
+    let named = registry.request(Method::POST, "a/blobs/uploads/?digest-algorithm=md5");
+    assert_eq!(refusal(named.send().await.unwrap()).await, (400, "DIGEST_INVALID".into()));
+    // Announced, not announced, and by one POST; the digest at the end decides.
+    for (blob, query) in [("config", "digest-algorithm=sha512"), ("layer", "")] {
+        let begin = registry.request(Method::POST, &format!("a/blobs/uploads/?{query}"));
+        let location = header(&begin.send().await.unwrap(), "location");
+        let patch = registry.request(Method::PATCH, &location).body(blob).send().await.unwrap();
+        assert_eq!(patch.status(), 202);
+        let put = registry.request(Method::PUT, &format!("{location}?digest={}", sha512(blob)));
+        assert_eq!(put.send().await.unwrap().status(), 201);
+    }
+    let one = format!("a/blobs/uploads/?digest={}", sha512("other"));
+    let one = registry.request(Method::POST, &one).body("other").send().await.unwrap();
+    assert_eq!(header(&one, "docker-content-digest"), sha512("other").to_string());
+    for (digest, status) in [(sha512("layer"), 200), (Digest::of("layer"), 404)] {
+        assert_eq!(registry.get(&format!("a/blobs/{digest}")).await.status(), status);
+    }
+
+    let mut manifest = image("config", "layer");
+    manifest["config"]["digest"] = json!(sha512("config"));
+    manifest["layers"][0]["digest"] = json!(sha512("layer"));
+    let (digest, plain) = (sha512(&manifest.to_string()), Digest::of(manifest.to_string()));
+    let answer = registry.put_manifest("a", &format!("{digest}?tag=v1"), &manifest).await;
+    assert_eq!((answer.status().as_u16(), header(&answer, "oci-tag")), (201, "v1".into()));
+    assert_eq!(registry.get(&format!("a/manifests/{plain}")).await.status(), 404);
+    assert_eq!(registry.put_manifest("a", "v2", &manifest).await.status(), 201);
+    for (reference, expected) in [("v1", digest), ("v2", plain), (&digest.to_string(), digest)] {
+        let answer = registry.get(&format!("a/manifests/{reference}")).await;
+        assert_eq!(header(&answer, "docker-content-digest"), expected.to_string());
+        assert_eq!(answer.text().await.unwrap(), manifest.to_string());
+    }
+    let mut about = manifest.clone();
+    about["subject"] = json!({"mediaType": "x", "digest": digest, "size": 1});
+    let answer = registry.put_manifest("a", "about", &about).await;
+    assert_eq!(header(&answer, "oci-subject"), digest.to_string());
+    let list: Value = registry.get(&format!("a/referrers/{digest}")).await.json().await.unwrap();
+    assert_eq!(list["manifests"][0]["digest"], json!(Digest::of(about.to_string())));
+
+    assert_eq!(registry.delete(&format!("a/manifests/{digest}")).await.status(), 202);
+    let blobs = registry.folder().join("blobs/sha512");
+    assert!(!blobs.join(digest.hex()).exists() && blobs.join(sha512("layer").hex()).exists());
 }
 
 #[tokio::test]
@@ -185,7 +234,7 @@ async fn a_blob_is_mounted_from_where_it_is_and_else_an_upload_begins() {
     for name in ["to", "third"] {
         assert_eq!(registry.delete(&format!("{name}/blobs/{digest}")).await.status(), 202);
     }
-    assert!(!registry.folder().join("blobs/sha256").join(digest.0.to_string()).exists());
+    assert!(!registry.folder().join("blobs/sha256").join(digest.hex()).exists());
 }
 
 #[tokio::test]
@@ -362,7 +411,7 @@ async fn what_is_deleted_is_gone_and_what_is_needed_stays() {
     for path in ["a/manifests/v2", &path] {
         assert_eq!(refusal(registry.get(path).await).await, (404, "MANIFEST_UNKNOWN".into()));
     }
-    let bytes = registry.folder().join("blobs/sha256").join(digest.0.to_string());
+    let bytes = registry.folder().join("blobs/sha256").join(digest.hex());
     assert!(!bytes.exists());
     let tags: Value = registry.get("a/tags/list").await.json().await.unwrap();
     assert_eq!(tags["tags"], json!([]));

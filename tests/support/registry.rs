@@ -104,7 +104,7 @@ impl Registry {
         });
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let layers = [seed.as_bytes().to_vec()];
-        let tag = Digest::of(seed).0.to_string();
+        let tag = Digest::of(seed).hex();
         let digest = runtime.block_on(self.push_image(repository, &tag, &layers, &config));
         PinnedReference::new(&self.host, repository, digest)
     }
@@ -121,7 +121,7 @@ impl Registry {
     /// its first layer.
     pub fn lose(&self, image: &PinnedReference, kind: &str) -> Digest {
         let blob = |digest: Digest| {
-            let hex = digest.0.to_string();
+            let hex = digest.hex();
             self.data().join("blobs/sha256").join(&hex[..2]).join(hex)
         };
         let manifest = fs_err::read(blob(image.digest()).join("data")).unwrap();

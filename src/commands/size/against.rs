@@ -22,7 +22,8 @@ impl Against {
     /// `inspect` takes it. Errors: it means nothing.
     pub(super) async fn find(word: &str, scales: &Scales<'_>) -> Result<Self, Failure> {
         let Scales { context, spec, client, history, .. } = *scales;
-        let is_image = word.contains('/') || word.starts_with("sha256:");
+        let is_image =
+            word.contains('/') || word.starts_with("sha256:") || word.starts_with("sha512:");
         let release = match word.parse::<Wanted>() {
             Ok(wanted) => history.find(&wanted).map_err(Failure::from),
             Err(error) => Err(Failure::message(Exit::Usage, error)),

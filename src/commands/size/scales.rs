@@ -81,7 +81,7 @@ impl Scales<'_> {
         let unknown = layers.iter().filter(|layer| !pinned(layer));
         let bar = self.context.ui.bar("reading layers", Some(0), Unit::Bytes);
         let sizes = unknown.map(async |layer| {
-            let remembered = self.store.recall::<u64>(TAR_SIZE, &layer.digest.0);
+            let remembered = self.store.recall::<u64>(TAR_SIZE, &layer.digest.key());
             if let Some(bytes) = remembered {
                 return Ok(Some((layer.digest, bytes)));
             }
@@ -91,7 +91,7 @@ impl Scales<'_> {
             bar.inc_length(layer.size);
             let read = self.client.read_layer(image, layer, &bar, |b| size::tar_size(b));
             let bytes = read.await?;
-            self.store.remember(TAR_SIZE, &layer.digest.0, &bytes)?;
+            self.store.remember(TAR_SIZE, &layer.digest.key(), &bytes)?;
             Ok(Some((layer.digest, bytes)))
         });
         let found: Vec<_> = stream::iter(sizes).buffer_unordered(AT_ONCE).try_collect().await?;
@@ -121,7 +121,7 @@ impl Scales<'_> {
         layer: &Descriptor,
         bar: &Bar,
     ) -> Result<Inventory, Failure> {
-        let key = &layer.digest.0;
+        let key = &layer.digest.key();
         if let Some(known) = self.store.recall::<Inventory>(INVENTORY, key) {
             return Ok(known);
         }

@@ -233,7 +233,7 @@ impl Kitchen {
         let part = tempfile::NamedTempFile::new_in(&folder);
         let mut part = part.map_err(failed("making a layer's file"))?;
         let measured = write_zstd(rope, part.as_file_mut())?;
-        let path = folder.join(measured.digest.0.to_string());
+        let path = folder.join(measured.digest.hex());
         part.persist(&path).map_err(|e| failed("keeping a layer")(e.error))?;
         Ok((measured, Bytes::File(path)))
     }

@@ -103,7 +103,7 @@ pub(super) fn hash(chunks: Receiver<Chunk>) -> Digest {
     use sha2::Digest as _;
     let mut hasher = Hasher::new();
     chunks.iter().for_each(|chunk| hasher.update(chunk.bytes()));
-    Digest(Sha256::finish(&mut hasher))
+    Sha256::finish(&mut hasher).into()
 }
 
 /// Inflates what comes to all of `to`; how many bytes that were.

@@ -8,7 +8,7 @@ use sha2::Digest as _;
 use super::measure::{Measured, channel, hash, inflate, joined, read};
 use super::rope::Rope;
 use super::splice_error::SpliceError;
-use crate::digest::{Digest, Hasher, Sha256};
+use crate::digest::{Hasher, Sha256};
 
 /// The level, which shapes the bytes. Single-threaded frames: their bytes do not depend on the machine.
 const LEVEL: i32 = 3;
@@ -37,7 +37,7 @@ pub fn write_zstd(rope: &Rope, out: impl Write) -> Result<Measured, SpliceError>
         let unpacked = joined(inflating)?;
         let mut tally = encoded.map_err(SpliceError::Write)?;
         Ok(Measured {
-            digest: Digest(Sha256::finish(&mut tally.hasher)),
+            digest: Sha256::finish(&mut tally.hasher).into(),
             size: tally.size,
             diff_id: joined(diff_id),
             unpacked,

@@ -14,7 +14,7 @@ use super::service::{Query, Service, digest, header};
 use super::stream::{blocking, from_file};
 use super::uploads::Turn;
 use super::{Error, Repository};
-use crate::digest::Digest;
+use crate::digest::{Algorithm, Digest};
 
 impl Service {
     /// GET and HEAD of a blob.
@@ -84,10 +84,9 @@ impl Service {
             }
         }
         let promised = query.get("digest").map(digest).transpose()?;
-        if let Some(algorithm) = query.get("digest-algorithm").filter(|text| *text != "sha256") {
-            return Err(Refusal::Digest(format!("{algorithm} is not known here, sha256 is")));
-        }
-        let id = self.uploads.begin(&repository).await?;
+        let named = query.get("digest-algorithm").map(algorithm).transpose()?;
+        let algorithm = promised.map(|digest| digest.algorithm()).or(named);
+        let id = self.uploads.begin(&repository, algorithm.unwrap_or(Algorithm::Sha256)).await?;
         let Some(digest) = promised else {
             return Ok(session(StatusCode::ACCEPTED, &repository, id, 0));
         };
@@ -178,6 +177,13 @@ async fn add(
         return Err(Refusal::Upload(format!("the chunk has {got} bytes, its range {size}")));
     }
     Ok(turn)
+}
+
+/// An algorithm that digests can have.
+fn algorithm(text: &str) -> Result<Algorithm, Refusal> {
+    let known = Algorithm::ALL.map(Algorithm::name).join(" and ");
+    let unknown = |_| Refusal::Digest(format!("{text} is not known here, {known} are"));
+    text.parse().map_err(unknown)
 }
 
 fn place(repository: &Repository, digest: Digest) -> String {

@@ -3,7 +3,7 @@
 //! ```text
 //! oci-layout                          says what the folder is
 //! index.json                          manifests and tags of every repository
-//! blobs/sha256/HEX                    bytes: layers, configs, manifests
+//! blobs/ALGORITHM/HEX                 bytes: layers, configs, manifests; sha256 or sha512
 //! repositories/NAME/_blobs/HEX        empty: the repository NAME has this blob
 //! repositories/NAME/_uploads/UUID     what came of an upload that is not finished
 //! lock                                held for each change
@@ -20,7 +20,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::index::Index;
 use super::refusal::Refusal;
 use super::{Error, Repository};
-use crate::digest::{Digest, Sha256};
+use crate::digest::{Algorithm, Digest, Sha256};
 
 /// Where a project keeps its images when no registry is configured.
 pub const FOLDER: &str = ".envlock/registry";
@@ -138,7 +138,12 @@ impl Layout {
 
     /// Where the bytes of a blob are, or would be.
     pub(super) fn blob(&self, digest: Digest) -> Utf8PathBuf {
-        self.root.join("blobs/sha256").join(digest.0.to_string())
+        self.blobs(digest.algorithm()).join(digest.hex())
+    }
+
+    /// The folder of the blobs with such digests.
+    pub(super) fn blobs(&self, algorithm: Algorithm) -> Utf8PathBuf {
+        self.root.join("blobs").join(algorithm.name())
     }
 
     /// The folder of what a repository has.

@@ -13,7 +13,7 @@ use super::refusal::Refusal;
 use super::service::{Query, Service, digest, header};
 use super::stream::blocking;
 use super::{Layout, Repository, Tag};
-use crate::digest::Digest;
+use crate::digest::{Algorithm, Digest};
 
 /// What a manifest is asked for by.
 enum Reference {
@@ -78,7 +78,8 @@ impl Service {
         };
         let content_type = header(headers, &CONTENT_TYPE).map(str::to_owned);
         let bytes = read(body).await?;
-        let digest = Digest::of(&bytes);
+        let algorithm = promised.map_or(Algorithm::Sha256, |promised| promised.algorithm());
+        let digest = algorithm.of(&bytes);
         if let Some(promised) = promised.filter(|promised| *promised != digest) {
             let text = format!("the manifest has the digest {digest}, not {promised}");
             return Err(Refusal::Digest(text));
@@ -88,8 +89,10 @@ impl Service {
             also.extend(tags.iter().map(|tag| (TAGS, tag.to_string())));
         }
         let (layout, name) = (self.layout.clone(), repository.clone());
-        let subject =
-            blocking(move || layout.accept(&name, &bytes, content_type.as_deref(), &tags)).await?;
+        let subject = blocking(move || {
+            layout.accept(&name, (digest, &bytes), content_type.as_deref(), &tags)
+        })
+        .await?;
         also.extend(subject.map(|subject| (SUBJECT, subject.to_string())));
         let mut answer = created(format!("/v2/{repository}/manifests/{digest}"), digest);
         add(&mut answer, &also);
@@ -128,12 +131,11 @@ impl Layout {
     fn accept(
         &self,
         repository: &Repository,
-        bytes: &[u8],
+        (digest, bytes): (Digest, &[u8]),
         content_type: Option<&str>,
         tags: &[Tag],
     ) -> Result<Option<Digest>, Refusal> {
         let described = describe(bytes, content_type).map_err(Refusal::Manifest)?;
-        let digest = Digest::of(bytes);
         self.change(|index| {
             for blob in &described.blobs {
                 if self.size(repository, *blob).is_none() {

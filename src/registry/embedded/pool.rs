@@ -5,14 +5,14 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::time::{Duration, SystemTime};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::index::{Index, Pointer};
 use super::layout::{make_folder, names, sync, write};
 use super::manifest::{Described, describe};
 use super::refusal::Refusal;
 use super::{Error, Layout, Repository};
-use crate::digest::{Digest, Sha256};
+use crate::digest::{Algorithm, Digest};
 
 /// What [`Layout::prune`] took out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Freed {
 impl Layout {
     /// The size of a blob that a repository has.
     pub(super) fn size(&self, repository: &Repository, digest: Digest) -> Option<u64> {
-        let mark = self.marks(repository).join(digest.0.to_string());
+        let mark = self.marks(repository).join(digest.hex());
         let about = mark.is_file().then(|| self.blob(digest).metadata());
         about.and_then(Result::ok).map(|about| about.len())
     }
@@ -49,10 +49,10 @@ impl Layout {
     ) -> Result<(), Error> {
         file.sync_all().map_err(Error::io("syncing", path))?;
         let _held = self.lock(false)?;
-        let place = self.blob(digest);
+        let place = self.place(digest)?;
         // Over a file that may be there: its bytes are the same, or a power cut took some of them.
         fs_err::rename(path, &place).map_err(Error::io("storing", &place))?;
-        sync(&self.root().join("blobs/sha256"))?;
+        sync(&self.blobs(digest.algorithm()))?;
         self.mark(repository, digest)
     }
 
@@ -74,10 +74,16 @@ impl Layout {
         Ok(there)
     }
 
+    /// Where to put a blob; the folder is made by the first with such a digest.
+    fn place(&self, digest: Digest) -> Result<Utf8PathBuf, Error> {
+        make_folder(&self.blobs(digest.algorithm()))?;
+        Ok(self.blob(digest))
+    }
+
     fn mark(&self, repository: &Repository, digest: Digest) -> Result<(), Error> {
         let folder = self.marks(repository);
         make_folder(&folder)?;
-        let path = folder.join(digest.0.to_string());
+        let path = folder.join(digest.hex());
         File::create(&path).map_err(Error::io("writing", &path))?;
         sync(&folder)
     }
@@ -86,9 +92,20 @@ impl Layout {
         Ok(self.repositories()?.iter().any(|repository| self.size(repository, digest).is_some()))
     }
 
+    /// Every blob whose bytes are here.
+    fn stored(&self) -> Result<Vec<Digest>, Error> {
+        let mut stored = Vec::new();
+        for algorithm in Algorithm::ALL {
+            let names = names(&self.blobs(algorithm))?;
+            let digests = names.iter().filter_map(|name| Digest::from_hex(name));
+            stored.extend(digests.filter(|digest| digest.algorithm() == algorithm));
+        }
+        Ok(stored)
+    }
+
     /// Stores a manifest's bytes. The lock is the caller's.
     pub(super) fn store(&self, bytes: &[u8], digest: Digest) -> Result<(), Error> {
-        write(&self.blob(digest), bytes)
+        write(&self.place(digest)?, bytes)
     }
 
     /// Takes a blob from a repository, and its bytes when nobody else has it. Refuses when a manifest of the
@@ -105,7 +122,7 @@ impl Layout {
                 return Err(Refusal::Unsupported(text));
             }
         }
-        remove(&self.marks(repository).join(digest.0.to_string()))?;
+        remove(&self.marks(repository).join(digest.hex()))?;
         self.forget(&index, digest)?;
         Ok(())
     }
@@ -181,19 +198,16 @@ impl Layout {
         for repository in self.repositories()? {
             let folder = self.marks(&repository);
             for name in names(&folder)? {
-                let Ok(sha256) = name.parse::<Sha256>() else { continue };
+                let Some(digest) = Digest::from_hex(&name) else { continue };
                 let mark = folder.join(&name);
-                if !needed.contains(&(repository.clone(), Digest(sha256))) && old(&mark) {
+                if !needed.contains(&(repository.clone(), digest)) && old(&mark) {
                     remove(&mark)?;
                 }
             }
         }
         // What the manifests of other tools need is not known.
-        let names =
-            if index.has_foreign() { vec![] } else { names(&self.root().join("blobs/sha256"))? };
-        for name in names {
-            let Ok(sha256) = name.parse::<Sha256>() else { continue };
-            let digest = Digest(sha256);
+        let stored = if index.has_foreign() { vec![] } else { self.stored()? };
+        for digest in stored {
             if old(&self.blob(digest))
                 && let Some(bytes) = self.forget(&index, digest)?
             {

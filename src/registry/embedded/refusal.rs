@@ -21,7 +21,7 @@ pub(super) enum Refusal {
     /// No such blob in this repository.
     #[error("{0} has no blob {1}")]
     NoBlob(Repository, String),
-    /// Not `sha256:` and 64 hex digits, or not the digest of the bytes.
+    /// Not a digest as the spec writes it, or not the digest of the bytes.
     #[error("{0}")]
     Digest(String),
     /// A manifest that cannot be taken.

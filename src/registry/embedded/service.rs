@@ -136,6 +136,7 @@ pub(super) fn digest(text: &str) -> Result<Digest, Refusal> {
     let digest: Option<Digest> =
         text.parse().ok().filter(|digest: &Digest| digest.to_string() == text);
     digest.ok_or_else(|| {
-        Refusal::Digest(format!("`{text}` is not `sha256:` and 64 lowercase hex digits"))
+        let forms = "`sha256:` and 64 lowercase hex digits, or `sha512:` and 128";
+        Refusal::Digest(format!("`{text}` is not {forms}"))
     })
 }

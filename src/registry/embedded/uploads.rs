@@ -1,5 +1,6 @@
 //! Uploads that are not finished: a file each, that outlives its connection and this process. Its length is how far
-//! the upload is; what was hashed so far is kept beside it in memory, and made again from the file after a restart.
+//! the upload is; what was hashed so far is kept beside it in memory, and made again from the file after a restart,
+//! or when the digest that ends the upload has another algorithm than was announced.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,7 +19,8 @@ use super::layout::{make_folder, names};
 use super::refusal::Refusal;
 use super::stream::blocking;
 use super::{Error, Layout, Repository};
-use crate::digest::{Digest, Hasher, Sha256};
+use crate::digest::{Algorithm, Digest, Digester};
+use crate::store::feed;
 
 /// Bytes that are written and hashed at once, while as many are on their way: bounds the memory of an upload.
 const BATCH: usize = 1024 * 1024;
@@ -34,7 +36,7 @@ pub(super) struct Uploads {
 }
 
 /// What is known of an upload beyond its file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Session {
     /// The number of the newest request that writes. An older one, whose client is gone and does not know it yet,
     /// makes room.
@@ -42,11 +44,38 @@ struct Session {
     progress: Arc<tokio::sync::Mutex<Progress>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Progress {
-    hasher: Hasher,
+    digester: Digester,
     /// Bytes that were hashed.
     length: u64,
+}
+
+impl Progress {
+    fn new(algorithm: Algorithm) -> Self {
+        Progress { digester: algorithm.digester(), length: 0 }
+    }
+
+    /// Hashes all of a file anew.
+    fn reread(&mut self, algorithm: Algorithm, path: &Utf8Path) -> Result<(), Error> {
+        *self = Progress::new(algorithm);
+        let fed = File::open(path).and_then(|file| feed(file, &mut self.digester));
+        self.length = fed.map_err(Error::io("reading", path))?;
+        Ok(())
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Session::new(Algorithm::Sha256)
+    }
+}
+
+impl Session {
+    fn new(algorithm: Algorithm) -> Self {
+        let progress = Arc::new(tokio::sync::Mutex::new(Progress::new(algorithm)));
+        Session { newest: watch::Sender::default(), progress }
+    }
 }
 
 /// The right to write to an upload, for one request.
@@ -71,16 +100,22 @@ impl Uploads {
         Uploads { layout, sessions: Mutex::default() }
     }
 
-    /// Begins an upload.
-    pub(super) async fn begin(&self, repository: &Repository) -> Result<Uuid, Refusal> {
+    /// Begins an upload, whose digest will probably have this algorithm.
+    pub(super) async fn begin(
+        &self,
+        repository: &Repository,
+        algorithm: Algorithm,
+    ) -> Result<Uuid, Refusal> {
         let (folder, id) = (self.layout.uploads(repository), Uuid::new_v4());
         blocking(move || {
             make_folder(&folder)?;
             let path = folder.join(id.to_string());
             File::create_new(&path).map_err(Error::io("writing", &path))?;
-            Ok(id)
+            Ok(())
         })
-        .await
+        .await?;
+        self.sessions().insert(id, Arc::new(Session::new(algorithm)));
+        Ok(id)
     }
 
     /// How many bytes are there. Errors: [`Refusal::NoUpload`].
@@ -117,9 +152,12 @@ impl Uploads {
         digest: Digest,
     ) -> Result<(), Refusal> {
         let (layout, repository, id) = (self.layout.clone(), repository.clone(), turn.id);
-        let writer = turn.writer;
+        let mut writer = turn.writer;
         let done = blocking(move || {
-            let got = Digest(Sha256::finish(&mut writer.progress.hasher.clone()));
+            if writer.progress.digester.algorithm() != digest.algorithm() {
+                writer.progress.reread(digest.algorithm(), &writer.path)?;
+            }
+            let got = writer.progress.digester.clone().finish();
             if got == digest {
                 return Ok(layout.take(&writer.file, &writer.path, &repository, digest)?);
             }
@@ -177,9 +215,8 @@ impl Writer {
         file.try_lock().map_err(|_| Refusal::Busy)?;
         let length = file.metadata().map_err(Error::io("reading", &path))?.len();
         if progress.length != length {
-            *progress = Progress::default();
-            let fed = crate::store::feed(&file, &mut progress.hasher);
-            progress.length = fed.map_err(Error::io("reading", &path))?;
+            let algorithm = progress.digester.algorithm();
+            progress.reread(algorithm, &path)?;
         }
         Ok(Writer { path, file, progress })
     }
@@ -187,7 +224,7 @@ impl Writer {
     fn write(mut self, batch: Vec<Bytes>) -> Result<Self, Refusal> {
         for bytes in batch {
             self.file.write_all(&bytes).map_err(Error::io("writing", &self.path))?;
-            sha2::Digest::update(&mut self.progress.hasher, &bytes);
+            self.progress.digester.update(&bytes);
             self.progress.length += bytes.len() as u64;
         }
         Ok(self)

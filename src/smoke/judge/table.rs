@@ -39,7 +39,7 @@ pub fn table(reports: &[ImageReport]) -> String {
 /// What the images are called here: by their names, where those are different ones, else with a part of the digest.
 fn named(reports: &[ImageReport]) -> Vec<String> {
     let is_alone = |name: &str| reports.iter().filter(|other| other.name == name).count() == 1;
-    let short = |report: &ImageReport| report.image.digest().0.to_string()[..7].to_owned();
+    let short = |report: &ImageReport| report.image.digest().hex()[..7].to_owned();
     let name = |report: &ImageReport| match is_alone(&report.name) {
         true => report.name.clone(),
         false => format!("{}@{}", report.name, short(report)),

@@ -1,0 +1,6 @@
+//! Hashes as types: what parsed is bytes, whatever text it came from.
+mod hash;
+mod oci;
+
+pub use hash::{Hasher, Sha256, Sha512};
+pub use oci::{Algorithm, Digest, Digester};
