@@ -46,8 +46,7 @@ fn an_interrupted_push(signal: &str) {
     let child = begun(&workshop, &envlock);
     wait("no blob arrived while another one is on its way", || {
         let (asked, present) = (workshop.proxy.asked(), workshop.present());
-        let arrived =
-            |a: &Asked| present.iter().any(|(_, digest)| a.path.contains(&digest.0.to_string()));
+        let arrived = |a: &Asked| present.iter().any(|(_, digest)| a.path.contains(&digest.hex()));
         let under_way = |session: &String| {
             asked.iter().any(|a| a.is_part() && a.path.contains(session) && !arrived(a))
         };

@@ -69,7 +69,7 @@ enum Way {
 impl Way {
     /// Read off the registry itself.
     fn of(behind: &PinnedReference) -> Self {
-        let list = format!("sha256-{}", behind.digest().0);
+        let list = behind.digest().referrers_tag();
         let tags = tags(behind);
         match tags.iter().any(|tag| tag.starts_with(&format!("{list}."))) {
             true => Way::Images,
