@@ -9,6 +9,7 @@ use crate::cli::Rollback;
 use crate::config::unified;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::release::{self, Error, History, Plan, ProjectLock, Published};
+use crate::spec::Records;
 use crate::{keep, registry};
 
 /// Runs `envlock rollback`.
@@ -66,13 +67,24 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
     let (lock, images) = (lock.as_deref(), plan.target.images.keys().cloned().collect());
     // Who may only read can still be told whether the images are there.
     let writing = registry.apart();
-    let ahead = keep::ahead(&writing, &draft, lock, &images);
+    let records = spec.release.records != Records::None;
+    let ahead = async {
+        match records {
+            true => keep::ahead(&writing, &draft, lock, &images).await,
+            false => Ok(None),
+        }
+    };
     let (proven, ahead) = tokio::join!(proving, ahead);
     let proven = proven.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     tell(proven?, context);
     // The way back must not depend on what the registry takes.
     let announced = match ahead {
-        Ok(ahead) => keep::announce(&writing, &mut draft, lock, &images, ahead).await,
+        _ if !records => Ok(vec![]),
+        // What may not be sent in one way is sent in another.
+        Err(keep::Error::Registry(error)) if error.is_refusal() => {
+            keep::announce(&writing, &mut draft, lock, &images, None, false).await
+        }
+        Ok(ahead) => keep::announce(&writing, &mut draft, lock, &images, ahead, false).await,
         Err(error) => Err(error),
     };
     match announced {
@@ -81,6 +93,7 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
             context.ui.warn(format!("the registry has no record of this rollback: {error}"))
         }
     }
+    tell(writing.warnings(), context);
     let published = draft.write(&project)?;
     report(context, &plan, &published, false);
     // What runs next may be another envlock.

@@ -4,18 +4,21 @@
 //! Two runs on one branch: the one that finds its own release recorded (the same images, edits, lock, commit, after the
 //! same history) takes that record over byte for byte, and both write the same files. Otherwise it takes the next
 //! free number. Afterwards every tag is read back: who lost a race begins again.
+//!
+//! All of this is beside the release: what a registry does not keep is told, and stops it only where `[release]` says
+//! `records = "required"`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use futures_util::future::{join_all, try_join, try_join_all};
+use futures_util::future::{join, join_all, try_join, try_join_all};
 
 use super::names::{HISTORY, LOCK, Name, RECORD, RELEASE, record_tag, tag};
 use super::{Error, recall};
 use crate::digest::Digest;
 use crate::image::Repository;
 use crate::reference::PinnedReference;
-use crate::registry::{Artifact, Client, Part, Subject};
+use crate::registry::{self, Artifact, Client, Part, Subject};
 use crate::release::{Draft, Record};
 use crate::spec::ImageName;
 
@@ -53,70 +56,129 @@ pub async fn ahead(
 
 /// Gives the draft a number that is free in the repositories of `fresh` (the images that this run pushed), and
 /// records and tags the release there and beside its other images. `ahead`: what was found out before. Returns warnings
-/// about those others.
+/// about what is not kept; the draft then says which images that is about.
 ///
-/// Errors: [`Error::Registry`] and [`Error::Crowded`] (exit 8); then nothing may be written.
+/// Errors: [`Error::Crowded`], and where it is all `required` [`Error::Registry`] (exit 8); then nothing may be written.
 pub async fn announce(
     client: &Client,
     draft: &mut Draft,
     lock: Option<&[u8]>,
     fresh: &BTreeSet<ImageName>,
     mut ahead: Option<Ahead>,
+    required: bool,
 ) -> Result<Vec<String>, Error> {
     let Some(images) = draft.record().map(|record| record.images.clone()) else {
-        return Ok(vec![]);
+        return list(client, required).await.map(|lost| lost.into_iter().collect());
     };
     let (ours, others): (Vec<_>, Vec<_>) =
         images.into_iter().partition(|(name, _)| fresh.contains(name));
-    let places: Vec<_> = ours.into_iter().map(|(_, image)| image).collect();
-    let mut warnings = Vec::new();
+    let places: Vec<_> = ours.iter().map(|(_, image)| image.clone()).collect();
     for _ in 0..TRIES {
         choose_number(client, draft, &places, ahead.take()).await?;
         let Some(record) = draft.record().cloned() else { return Ok(vec![]) };
         let parts = parts(&record, &draft.lines()?, lock);
         let puts = places.iter().map(|image| put(client, image, &record, &parts));
         // All of them come to their end: a place that fails must not leave another half recorded.
-        let records = join_all(puts).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let checks = places.iter().zip(&records).map(async |(image, put)| match put {
-            Some(put) => {
-                let held = holds(client, image, &record, put.digest);
-                Ok(try_join(held, put.listed(client, image)).await?.0)
-            }
-            None => Ok::<_, Error>(false),
+        let puts = join_all(puts).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let held = places.iter().zip(&puts).map(async |(image, put)| match put {
+            Some(put) => put.holds(client, image, record.number).await,
+            None => Ok(false),
         });
-        let held = join_all(checks).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        if held.into_iter().all(|held| held) {
-            let next = draft.history().next_number();
-            if record.number != next {
-                let taken =
-                    format!("release {next} is taken in the registry by another run or project");
-                warnings.push(format!("{taken}: this is release {}", record.number));
+        if !join_all(held).await.into_iter().collect::<Result<Vec<_>, _>>()?.contains(&false) {
+            let mut lost = Lost::default();
+            for ((name, image), put) in ours.iter().zip(puts.into_iter().flatten()) {
+                lost.add(name, image, put.lost, required)?;
             }
-            let taken = || Some("somebody else has this number there".to_owned());
-            let beside = others.iter().map(async |(_, image)| {
-                if let Standing::Taken = standing(client, draft, image, record.number).await? {
-                    return Ok(taken());
-                }
-                match put(client, image, &record, &parts).await? {
-                    Some(put) => put.listed(client, image).await.map(|()| None),
-                    None => Ok(taken()),
-                }
-            });
-            for ((name, image), result) in others.iter().zip(join_all(beside).await) {
-                let Some(why) = result.unwrap_or_else(|error: Error| Some(error.to_string()))
-                else {
-                    continue;
-                };
-                let about = format!("{name} of release {} is not kept", record.number);
-                warnings.push(format!("{about}: {image}: {why}"));
-            }
-            return Ok(warnings);
+            lost.warnings.extend(list(client, required).await?);
+            lost.warnings.extend(renumbered(draft, &record));
+            beside(client, draft, &others, &parts, &mut lost).await;
+            draft.not_kept(lost.images);
+            return Ok(lost.warnings.into_iter().collect());
         }
-        let number = record.number + 1;
-        draft.renumber(number);
+        draft.renumber(record.number + 1);
     }
     let number = draft.record().map_or(0, |record| record.number);
     Err(Error::Crowded { number, times: TRIES })
+}
+
+fn is_untold(error: &registry::Error) -> bool {
+    !matches!(error, registry::Error::NotKept { .. })
+}
+
+/// What is not kept of a release.
+#[derive(Default)]
+struct Lost {
+    images: BTreeSet<ImageName>,
+    warnings: BTreeSet<String>,
+}
+
+impl Lost {
+    /// Errors: it was required.
+    fn add(
+        &mut self,
+        name: &ImageName,
+        image: &PinnedReference,
+        lost: Vec<registry::Error>,
+        required: bool,
+    ) -> Result<(), Error> {
+        for error in lost {
+            if required {
+                return Err(error.into());
+            }
+            self.images.insert(name.clone());
+            if is_untold(&error) {
+                let host = image.registry();
+                self.warnings.insert(format!("{host} has no record of this release: {error}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sees to it that lists show everything that this run attached; a warning where they do not. Errors: it is `required`.
+pub async fn list(client: &Client, required: bool) -> Result<Option<String>, Error> {
+    match client.list_attached().await {
+        Err(error) if required => Err(error.into()),
+        Err(registry::Error::NotKept { .. }) | Ok(()) => Ok(None),
+        Err(error) => Ok(Some(format!("what lies beside the images is in no list: {error}"))),
+    }
+}
+
+fn renumbered(draft: &Draft, record: &Record) -> Option<String> {
+    let next = draft.history().next_number();
+    let taken = format!("release {next} is taken in the registry by another run or project");
+    (record.number != next).then(|| format!("{taken}: this is release {}", record.number))
+}
+
+/// The record beside images that this run did not push: they are somebody else's business too.
+async fn beside(
+    client: &Client,
+    draft: &Draft,
+    others: &[(ImageName, PinnedReference)],
+    parts: &[Part],
+    lost: &mut Lost,
+) {
+    let Some(record) = draft.record() else { return };
+    let taken = || Some("somebody else has this number there".to_owned());
+    let puts = others.iter().map(async |(_, image)| {
+        if let Standing::Taken = standing(client, draft, image, record.number).await? {
+            return Ok(taken());
+        }
+        match put(client, image, record, parts).await? {
+            Some(put) => Ok(put.untold().map(ToString::to_string)),
+            None => Ok(taken()),
+        }
+    });
+    let puts = join_all(puts).await;
+    let listed = list(client, false).await.unwrap_or_default();
+    lost.warnings.extend(listed);
+    for ((name, image), result) in others.iter().zip(puts) {
+        let why = result.unwrap_or_else(|error: Error| Some(error.to_string()));
+        if let Some(why) = why {
+            let about = format!("{name} of release {} is not kept", record.number);
+            lost.warnings.insert(format!("{about}: {image}: {why}"));
+        }
+    }
 }
 
 async fn standings(
@@ -158,7 +220,8 @@ async fn choose_number(
         return Ok(());
     }
     let lists = places.iter().map(async |image| client.tags(&Repository::of(image)).await);
-    let tags: Vec<_> = try_join_all(lists).await?.concat();
+    // Where tags cannot be listed, the next number is tried.
+    let tags: Vec<_> = join_all(lists).await.into_iter().flatten().flatten().collect();
     let numbers = tags.iter().filter_map(|tag| Name::parse(tag)).map(Name::number);
     draft.renumber(numbers.max().unwrap_or(number).max(number) + 1);
     Ok(())
@@ -181,7 +244,8 @@ async fn standing(
 ) -> Result<Standing, Error> {
     let (place, tags) = (Repository::of(image), (record_tag(number), tag(number)));
     let asked = try_join(client.artifact(&place, &tags.0), client.tagged(&place, &tags.1));
-    let (found, tagged) = asked.await?;
+    // What cannot be read is not known: whether it may be written decides.
+    let Ok((found, tagged)) = asked.await else { return Ok(Standing::Free) };
     let Some(found) = found else {
         // A tag without a record is what an interrupted run leaves, if it is on this image.
         let free = tagged.is_none_or(|digest| digest == image.digest());
@@ -189,7 +253,7 @@ async fn standing(
     };
     let history = match recall::history_of(client, &found, number).await {
         Ok(history) => history,
-        Err(Error::BadRecord { .. }) => return Ok(Standing::Taken),
+        Err(Error::BadRecord { .. } | Error::Registry(_)) => return Ok(Standing::Taken),
         Err(error) => return Err(error),
     };
     let Some(record) = history.records.last().filter(|record| draft.is_same(record)) else {
@@ -225,28 +289,42 @@ pub(super) fn artifact(subject: Subject, record: &Record, parts: &[Part]) -> Art
     Artifact { artifact_type: RELEASE.to_owned(), subject, annotations, parts: parts.to_vec() }
 }
 
-/// A record that is in the registry.
+/// What came of recording a release beside one image.
 pub(super) struct Put {
-    digest: Digest,
-    /// What a registry without the referrers API has yet to be told.
-    unlisted: Option<Artifact>,
+    /// The record, where it is kept.
+    digest: Option<Digest>,
+    /// Whether the image has the release's tag.
+    tagged: bool,
+    /// What the registry did not take.
+    lost: Vec<registry::Error>,
 }
 
 impl Put {
-    /// Sees to it that lists of referrers show the record.
-    pub(super) async fn listed(
+    /// What kept something from being kept; what a registry takes in no way is told by its client, once.
+    pub(super) fn untold(&self) -> Option<&registry::Error> {
+        self.lost.iter().find(|error| is_untold(error))
+    }
+
+    /// Whether the tags that were set are still ours.
+    async fn holds(
         &self,
         client: &Client,
         image: &PinnedReference,
-    ) -> Result<(), Error> {
-        match &self.unlisted {
-            Some(artifact) => Ok(client.list(&Repository::of(image), artifact).await?),
-            None => Ok(()),
-        }
+        number: u64,
+    ) -> Result<bool, Error> {
+        let place = Repository::of(image);
+        let holds = async |digest: Option<Digest>, tag: String| match digest {
+            // What cannot be read any more was taken when it was written.
+            Some(digest) => client.holds(&place, digest, &tag).await.unwrap_or(true),
+            None => true,
+        };
+        let own = self.tagged.then(|| image.digest());
+        let held = join(holds(self.digest, record_tag(number)), holds(own, tag(number))).await;
+        Ok(held.0 && held.1)
     }
 }
 
-/// The record beside one image and both tags, unless one of them is on something else.
+/// The record beside one image and both tags. `None`: one of them is on something else.
 pub(super) async fn put(
     client: &Client,
     image: &PinnedReference,
@@ -254,40 +332,41 @@ pub(super) async fn put(
     parts: &[Part],
 ) -> Result<Option<Put>, Error> {
     let place = Repository::of(image);
-    let artifact = artifact(client.subject(image).await?, record, parts);
-    let (digest, tags) = (artifact.digest(), (record_tag(record.number), tag(record.number)));
-    let now = try_join(client.tagged(&place, &tags.0), client.tagged(&place, &tags.1)).await?;
-    let taken = |now: Option<Digest>, wanted: Digest| now.is_some_and(|now| now != wanted);
-    if taken(now.0, digest) || taken(now.1, image.digest()) {
+    let mut put = Put { digest: None, tagged: false, lost: vec![] };
+    let tags = (record_tag(record.number), tag(record.number));
+    // Both are looked at before either is written.
+    let known = async {
+        let now = try_join(client.looked_up(&place, &tags.0), client.looked_up(&place, &tags.1));
+        Ok((client.subject(image).await?, now.await?))
+    };
+    let (artifact, now) = match known.await {
+        Ok((subject, now)) => (artifact(subject, record, parts), now),
+        Err(error) => {
+            put.lost.push(error);
+            return Ok(Some(put));
+        }
+    };
+    if now.0.is_some_and(|now| !artifact.is(now)) || now.1.is_some_and(|now| now != image.digest())
+    {
         return Ok(None);
     }
-    let recorded = async {
-        match now.0 {
-            Some(_) => client.attach(&place, &artifact).await.map(|_| true),
-            // Under the tag it is there under its digest, too.
-            None => client.put_artifact(&place, &artifact, &tags.0).await,
-        }
-    };
+    let recorded = client.attach_as(&place, &artifact, &tags.0, now.0);
     let named = async {
         match now.1 {
-            Some(_) => Ok(()),
-            None => client.name(&place, image.digest(), &tags.1).await,
+            Some(_) => Ok(true),
+            None => client.name_free(&place, image.digest(), &tags.1).await,
         }
     };
-    let (listed, ()) = try_join(recorded, named).await?;
-    let unlisted = if listed { None } else { Some(artifact) };
-    Ok(Some(Put { digest, unlisted }))
-}
-
-/// Whether both tags are still ours.
-async fn holds(
-    client: &Client,
-    image: &PinnedReference,
-    record: &Record,
-    artifact: Digest,
-) -> Result<bool, Error> {
-    let place = Repository::of(image);
-    let tags = (record_tag(record.number), tag(record.number));
-    let asked = try_join(client.tagged(&place, &tags.0), client.tagged(&place, &tags.1)).await?;
-    Ok(asked == (Some(artifact), Some(image.digest())))
+    let (recorded, named) = join(recorded, named).await;
+    match recorded {
+        Ok(None) => return Ok(None),
+        Ok(digest) => put.digest = digest,
+        Err(error) => put.lost.push(error),
+    }
+    match named {
+        Ok(false) => return Ok(None),
+        Ok(true) => put.tagged = true,
+        Err(error) => put.lost.push(error),
+    }
+    Ok(Some(put))
 }

@@ -53,16 +53,28 @@ pub enum Error {
     },
     /// The registry keeps what it has.
     #[error("{host} does not let anything be deleted: {said}")]
-    #[diagnostic(help(
-        "delete there by other means, or allow it (docker-registry: REGISTRY_STORAGE_DELETE_ENABLED=true; elsewhere the \
-         login needs the right to delete); nothing that is in use was touched"
-    ))]
+    #[diagnostic(help("{}; nothing that is in use was touched", by_other_means(host)))]
     Undeletable {
         /// Which.
         host: String,
         /// Its answer.
         said: String,
     },
+}
+
+/// How something is deleted in a registry that refuses it to us.
+fn by_other_means(host: &str) -> &'static str {
+    match host {
+        "ghcr.io" => {
+            "delete the versions on the package's page at github.com, or with `gh api -X DELETE \
+             /orgs/ORG/packages/container/NAME/versions/ID` (GET …/versions lists them with their digests)"
+        }
+        "docker.io" => "delete them on the repository's page at hub.docker.com",
+        _ => {
+            "delete there by other means, or allow it (docker-registry: REGISTRY_STORAGE_DELETE_ENABLED=true; elsewhere \
+             the login needs the right to delete, and tags that may not change must be allowed to)"
+        }
+    }
 }
 
 impl Classified for Error {

@@ -94,9 +94,8 @@ pub(super) async fn history_of(
     if found.artifact_type != RELEASE {
         return Err(bad(format!("it is of the type `{}`", found.artifact_type)));
     }
-    let part = found.parts.iter().find(|part| part.media_type == HISTORY);
-    let part = part.ok_or_else(|| bad("it has no history".to_owned()))?;
-    let bytes = client.part(&found.reference, part).await?;
+    let bytes = client.content(found, HISTORY).await?;
+    let bytes = bytes.ok_or_else(|| bad("it has no history".to_owned()))?;
     let history = History::parse(&bytes)?;
     let last = history.records.last().filter(|record| record.number == number);
     let last = last.ok_or_else(|| bad("its history ends with another release".to_owned()))?;
@@ -121,11 +120,8 @@ async fn locks(
             continue;
         }
         let Some((_, found)) = found(client, places, record.number).await? else { continue };
-        let part =
-            found.parts.iter().find(|part| part.media_type == LOCK && part.digest == sha256.into());
-        if let Some(part) = part {
-            locks.insert(sha256, client.part(&found.reference, part).await?);
-        }
+        let lock = client.content(&found, LOCK).await?;
+        locks.extend(lock.filter(|lock| Sha256::of(lock) == sha256).map(|lock| (sha256, lock)));
     }
     Ok(locks)
 }

@@ -52,7 +52,8 @@ pub async fn look(
 }
 
 async fn state(client: &Client, number: u64, image: &PinnedReference) -> Result<Alive, Error> {
-    let tagged = client.tagged(&Repository::of(image), &tag(number)).await?;
+    // Some registries say of a tag that is not there that it may not be read.
+    let tagged = client.looked_up(&Repository::of(image), &tag(number)).await?;
     if tagged == Some(image.digest()) {
         return Ok(Alive::Kept);
     }
@@ -80,24 +81,25 @@ pub async fn secure(
             Alive::Elsewhere => {
                 warnings.push(format!("{about} is not kept: {} is on another image", tag(number)));
             }
+            // What the registry does not take now was told of this release.
+            Alive::Untagged if client.keeps_nothing(&Repository::of(&image)) => {}
             Alive::Untagged => {
                 let Some(record) = history.records.iter().find(|r| r.number == number) else {
                     continue;
                 };
                 let Some(lines) = history.upto(number) else { continue };
                 let parts = parts(record, &lines, lock(record).as_deref());
-                let kept = match put(client, &image, record, &parts).await {
-                    Ok(Some(put)) => put.listed(client, &image).await,
-                    Ok(None) => {
-                        let why = "its number is somebody else's";
-                        warnings.push(format!("{about} is not kept: {why}"));
-                        continue;
-                    }
-                    Err(error) => Err(error),
+                let why = match put(client, &image, record, &parts).await {
+                    Ok(Some(put)) => put.untold().map(ToString::to_string),
+                    Ok(None) => Some("its number is somebody else's".to_owned()),
+                    Err(error) => Some(error.to_string()),
                 };
-                warnings.extend(kept.err().map(|error| format!("{about} is not kept: {error}")));
+                warnings.extend(why.map(|why| format!("{about} is not kept: {why}")));
             }
         }
+    }
+    if let Err(error) = client.list_attached().await {
+        warnings.push(format!("what lies beside older releases is in no list: {error}"));
     }
     warnings
 }

@@ -5,18 +5,14 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{Error, OF_LOCK, PREDICATE, SBOM, STATEMENT};
-use crate::digest::Digest;
 use crate::export::{Origin, PROVENANCE, cyclonedx_of_image, provenance};
 use crate::image::Repository;
 use crate::keep::LOCK;
 use crate::registry::{Artifact, Client, Part, Subject};
 
-/// So often is it seen to that everything is listed.
-const LOOKS: usize = 3;
-
 /// Puts what is not there yet beside the image; how many artifacts were missing. An image that came out the same again
 /// keeps the provenance of the run that made it first, unless `provenance_of_ours`: what is signed must be what this run
-/// knows. Errors: the registry's.
+/// knows. Lists show them after [`Client::list_attached`]. Errors: the registry's.
 pub async fn attach(
     client: &Client,
     made: Origin<'_>,
@@ -39,25 +35,12 @@ pub async fn attach(
         .into_iter()
         .map(|(kind, name, text)| artifact(&subject, &lock_sha256, kind, name, text))
         .collect();
-    let (mut there, mut attached) = (there, 0);
-    // In the list of an old registry another program may write over our entries: it is looked at once more.
-    for _ in 0..LOOKS {
-        let missing = artifacts.iter().filter(|artifact| {
-            let digest = Digest::of(artifact.manifest());
-            !there.iter().any(|found| found.digest == digest)
-        });
-        let missing: Vec<_> = missing.collect();
-        if missing.is_empty() {
-            break;
-        }
-        // One after the other: each of them rewrites the same list.
-        for artifact in &missing {
-            client.attach(&Repository::of(made.image), artifact).await?;
-        }
-        attached = attached.max(missing.len());
-        there = client.referrers(made.image).await?;
+    let is_there = |artifact: &Artifact| there.iter().any(|found| artifact.is(found.digest));
+    let missing: Vec<_> = artifacts.iter().filter(|artifact| !is_there(artifact)).collect();
+    for artifact in &missing {
+        client.attach(&Repository::of(made.image), artifact).await?;
     }
-    Ok(attached)
+    Ok(missing.len())
 }
 
 fn artifact(

@@ -66,12 +66,12 @@ impl Cosign {
         }
     }
 
-    /// Signs the image, unless it has a signature of ours. Errors: [`Error::Cosign`], also where that cannot be found
+    /// Signs the image, unless it has a signature of ours; whether it did. Errors: [`Error::Cosign`], also where that cannot be found
     /// out.
-    pub async fn sign(&self, image: &PinnedReference) -> Result<(), Error> {
+    pub async fn sign(&self, image: &PinnedReference) -> Result<bool, Error> {
         if self.says_who() {
             match self.verify(image).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(false),
                 Err(error) if is_nothing(&error) => {}
                 Err(error) => return Err(error),
             }
@@ -79,16 +79,16 @@ impl Cosign {
         let config = self.signing_config()?;
         let mut arguments = self.signing(config.as_ref());
         arguments.push(image.to_string());
-        self.run("sign", &arguments).await.map(|_| ())
+        self.run("sign", &arguments).await.map(|_| true)
     }
 
-    /// Signs a statement about the image, unless one of ours says the same.
+    /// Signs a statement about the image, unless one of ours says the same; whether it did.
     pub async fn attest(
         &self,
         image: &PinnedReference,
         kind: Attested,
         predicate: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let wanted: Option<Value> = serde_json::from_str(predicate).ok();
         let known = self.known(image, kind).await?;
         // An image that came out the same again keeps what was said of it first.
@@ -97,14 +97,14 @@ impl Cosign {
             Attested::Sbom => known.iter().any(|said| wanted.as_ref() == Some(said)),
         };
         if is_said {
-            return Ok(());
+            return Ok(false);
         }
         let (config, file) = (self.signing_config()?, temporary(predicate)?);
         let mut arguments = self.signing(config.as_ref());
         arguments.extend(["--type", kind.name(), "--predicate"].map(str::to_owned));
         arguments.push(file.path().display().to_string());
         arguments.push(image.to_string());
-        self.run("attest", &arguments).await.map(|_| ())
+        self.run("attest", &arguments).await.map(|_| true)
     }
 
     /// Checks the image's signature. Errors: [`Error::Cosign`] with what cosign says.

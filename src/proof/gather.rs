@@ -13,7 +13,7 @@ use crate::image::Repository;
 use crate::keep::{LOCK, RELEASE};
 use crate::lock::{self, BaseDigests, Lock};
 use crate::reference::PinnedReference;
-use crate::registry::{self, Client, Descriptor, Found, Manifest, Referrer};
+use crate::registry::{self, Client, Found, Manifest, Referrer};
 use crate::release::{self, History};
 
 /// The label with the hash of the lock.
@@ -181,12 +181,9 @@ fn heard<T>(cosign: &Cosign, answer: Result<T, Error>) -> Result<Result<T, Strin
 }
 
 async fn text(client: &Client, found: &Found, kind: &str) -> Result<Option<String>, Error> {
-    let Some(part) = found.parts.iter().find(|part: &&Descriptor| part.media_type == kind) else {
-        return Ok(None);
-    };
-    let bytes = client.part(&found.reference, part).await?;
+    let bytes = client.content(found, kind).await?;
     // What is no text is judged as what it reads like: as nothing that we wrote.
-    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// What cannot be read is judged as an empty document.

@@ -14,7 +14,7 @@ pub use deep::deep;
 pub use error::Error;
 pub use facts::run_facts;
 pub use gather::{Evidence, LockFound, gather, lock_of};
-pub use judge::{Finding, Verdict, judge};
+pub use judge::{Finding, Verdict, excuse, judge};
 
 /// The artifact type of a bill of materials.
 pub const SBOM: &str = "application/vnd.cyclonedx+json";

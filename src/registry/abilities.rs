@@ -26,8 +26,12 @@ pub(super) enum Ability {
     FallbackTags,
     /// Manifests with an artifact type, or a config of another media type than an image's.
     ArtifactTypes,
-    /// DELETE of a manifest or a tag.
+    /// DELETE of a manifest.
     Deletes,
+    /// An image that stands for something else.
+    PlainImages,
+    /// Tags of our own.
+    Tags,
 }
 
 /// What the registries of one run lack, by their HOST[:PORT].

@@ -28,9 +28,12 @@ pub(super) struct Known {
 }
 
 impl Client {
-    /// What registries warned of since this was asked last, each sentence once, with its host.
+    /// What registries warned of since this was asked last, and what they cannot keep; each sentence once, with its
+    /// host.
     pub fn warnings(&self) -> Vec<String> {
-        std::mem::take(&mut self.known().warnings).into_iter().collect()
+        let mut warnings = std::mem::take(&mut self.known().warnings);
+        warnings.append(&mut self.beside.run().warnings);
+        warnings.into_iter().collect()
     }
 
     /// Keeps the sentences of `Warning: 299 - "…"` (distribution spec, "Warnings").

@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use super::address::Address;
 use super::model::{INDEX, MANIFEST};
 use super::pin::prove;
-use super::{Client, Descriptor, Error, Held, Source};
+use super::plain::{KIND, MEDIA_TYPE, Plain, SUBJECT, unpacked};
+use super::{Client, Descriptor, Error, Held, Referrer, Source};
 use crate::digest::Digest;
 use crate::image::Repository;
 use crate::reference::PinnedReference;
@@ -67,14 +68,36 @@ pub struct Found {
     pub subject: Option<Digest>,
     /// Facts.
     pub annotations: BTreeMap<String, String>,
+    /// Bytes of its manifest.
+    pub size: u64,
     /// Its content, not read yet.
     pub parts: Vec<Descriptor>,
+    /// Whether it is kept as an image ([`super::plain`]), so that each part is an archive.
+    pub(super) plain: bool,
 }
 
 impl Artifact {
     /// The digest of its manifest.
     pub fn digest(&self) -> Digest {
         Digest::of(self.manifest())
+    }
+
+    /// Whether this is its digest, in whatever form it is kept.
+    pub fn is(&self, digest: Digest) -> bool {
+        digest == self.digest() || digest == Plain::of(self).digest()
+    }
+
+    /// As lists of referrers show it.
+    pub(super) fn described(&self) -> Value {
+        let manifest = self.manifest();
+        let referrer = Referrer {
+            media_type: MANIFEST.to_owned(),
+            digest: Digest::of(&manifest),
+            size: manifest.len() as u64,
+            artifact_type: self.artifact_type.clone(),
+            annotations: self.annotations.clone(),
+        };
+        serde_json::to_value(referrer).expect("a descriptor always serializes")
     }
 
     /// The manifest, byte for byte: the same content gives the same bytes.
@@ -120,33 +143,23 @@ impl Client {
         Ok(Subject { media_type, digest, size: bytes.len() as u64 })
     }
 
-    /// Pushes an artifact beside its image, with its blobs, and makes it a referrer of it; what is there already is
-    /// not sent again. The artifact's digest. Errors: as those of [`Client::push`].
-    pub async fn attach(&self, to: &Repository, artifact: &Artifact) -> Result<Digest, Error> {
-        let digest = artifact.digest();
-        let listed = match self.exists(&to.pinned(digest)).await? {
-            true => self.lists_itself(to, &artifact.subject).await?,
-            false => self.put_artifact(to, artifact, &digest.to_string()).await?,
-        };
-        if !listed {
-            self.list(to, artifact).await?;
-        }
-        Ok(digest)
-    }
-
     /// Brings content into a repository ahead of the artifact that will name it; until then it is in nobody's way.
     pub async fn bring_parts(&self, to: &Repository, parts: &[Part]) -> Result<(), Error> {
-        let empty = Bytes::from_static(b"{}");
-        let all = parts.iter().map(|part| &part.bytes).chain([&empty]);
+        let all = parts.iter().map(|part| part.bytes.clone());
+        let all: Vec<_> = all.chain([Bytes::from_static(b"{}")]).collect();
+        self.bring(to, &all).await
+    }
+
+    pub(super) async fn bring(&self, to: &Repository, blobs: &[Bytes]) -> Result<(), Error> {
         let blobs: Vec<_> =
-            all.map(|bytes| Source::Ours(Arc::new(Held::new(bytes.clone())))).collect();
+            blobs.iter().map(|bytes| Source::Ours(Arc::new(Held::new(bytes.clone())))).collect();
         let bar = Bar::hidden();
         try_join_all(blobs.iter().map(|blob| self.place(to, blob, &bar))).await.map(|_| ())
     }
 
     /// Pushes an artifact beside its image, with its blobs, under its digest or a tag: whoever must not take that from
-    /// another one looks first. Whether lists of referrers show it now: else [`Client::list`] sees to that.
-    pub async fn put_artifact(
+    /// another one looks first. Whether lists of referrers show it now.
+    pub(super) async fn put_artifact(
         &self,
         to: &Repository,
         artifact: &Artifact,
@@ -161,7 +174,7 @@ impl Client {
         Ok(headers.contains_key("oci-subject"))
     }
 
-    /// The artifact under a digest or tag, hashed. `None`: there is none of this name.
+    /// The artifact under a digest or tag, hashed, in whatever form it is kept. `None`: there is none of this name.
     pub async fn artifact(&self, at: &Repository, name: &str) -> Result<Option<Found>, Error> {
         let address = Address::new(&at.registry, &at.name, &format!("{at}:{name}"));
         let fetched = self.document(&address, &format!("manifests/{name}")).await?;
@@ -169,17 +182,24 @@ impl Client {
         let digest = prove(&address, "the manifest", &headers, &bytes, name.parse().ok())?;
         let raw: RawArtifact = serde_json::from_slice(&bytes)
             .map_err(|cause| address.malformed("the manifest", cause))?;
-        let own = raw.config.map(|config| config.media_type).unwrap_or_default();
-        Ok(Some(Found {
-            reference: at.pinned(digest),
-            artifact_type: raw.artifact_type.unwrap_or(own),
-            subject: raw.subject.map(|subject| subject.digest),
-            annotations: raw.annotations,
-            parts: raw.layers,
-        }))
+        Ok(Some(raw.found(at.pinned(digest), bytes.len() as u64)))
     }
 
-    /// The bytes of one part of an artifact, hashed. Errors: [`Error::MissingBlob`], [`Error::Integrity`].
+    /// The file of this media type in an artifact, hashed; `None`: it has none. Errors: [`Error::MissingBlob`],
+    /// [`Error::Integrity`].
+    pub async fn content(&self, of: &Found, media_type: &str) -> Result<Option<Bytes>, Error> {
+        let part = of.parts.iter().find(|part| part.media_type == media_type);
+        let Some(part) = part else { return Ok(None) };
+        let bytes = self.part(&of.reference, part).await?;
+        if !of.plain {
+            return Ok(Some(bytes));
+        }
+        let cause = |cause| Address::pinned(&of.reference).malformed("the layer", cause);
+        unpacked(&bytes).map(Some).map_err(cause)
+    }
+
+    /// The bytes of one part of an artifact or image as they are stored, hashed. Errors: [`Error::MissingBlob`],
+    /// [`Error::Integrity`].
     pub async fn part(&self, of: &PinnedReference, part: &Descriptor) -> Result<Bytes, Error> {
         let address = Address::pinned(of);
         let what = format!("the blob {}", part.digest);
@@ -196,10 +216,46 @@ struct RawArtifact {
     artifact_type: Option<String>,
     config: Option<Descriptor>,
     #[serde(default)]
-    layers: Vec<Descriptor>,
+    layers: Vec<RawPart>,
     subject: Option<Descriptor>,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct RawPart {
+    #[serde(flatten)]
+    blob: Descriptor,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+impl RawArtifact {
+    /// What it is, for which a plain image has annotations.
+    fn found(mut self, reference: PinnedReference, size: u64) -> Found {
+        let own = self.config.map(|config| config.media_type).unwrap_or_default();
+        let kind = self.annotations.remove(KIND);
+        let about = self.annotations.remove(SUBJECT);
+        let plain = kind.is_some();
+        let part = |RawPart { mut blob, mut annotations }: RawPart| {
+            if let Some(media_type) = annotations.remove(MEDIA_TYPE).filter(|_| plain) {
+                blob.media_type = media_type;
+            }
+            blob
+        };
+        Found {
+            reference,
+            size,
+            artifact_type: kind.or(self.artifact_type).unwrap_or(own),
+            subject: match plain {
+                true => about.and_then(|digest| digest.parse().ok()),
+                false => self.subject.map(|subject| subject.digest),
+            },
+            annotations: self.annotations,
+            parts: self.layers.into_iter().map(part).collect(),
+            plain,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
@@ -12,6 +13,8 @@ use super::abilities::{Ability, Lacks};
 use super::access::Known;
 use super::address::Address;
 use super::authorize::Challenge;
+use super::beside::Beside;
+use super::patience::Patience;
 use super::read::Read;
 use super::uploads::Uploads;
 use super::{Credentials, Error, model};
@@ -32,6 +35,8 @@ pub struct Client {
     pub(super) mirrors: BTreeMap<String, String>,
     pub(super) known: Arc<Mutex<Known>>,
     pub(super) lacks: Arc<Lacks>,
+    pub(super) beside: Arc<Beside>,
+    pub(super) patience: Patience,
     pub(super) read: Arc<Read>,
     pub(super) renewing: Arc<tokio::sync::Mutex<()>>,
     pub(super) uploads: Arc<Uploads>,
@@ -48,6 +53,8 @@ impl Client {
             mirrors: spec.mirrors.clone(),
             known: Arc::default(),
             lacks: Arc::default(),
+            beside: Arc::default(),
+            patience: Patience::default(),
             read: Arc::default(),
             renewing: Arc::default(),
             uploads: Arc::new(Uploads::new(spec.parallel, None)),
@@ -58,6 +65,11 @@ impl Client {
     /// this one is allowed.
     pub fn apart(&self) -> Self {
         Client { known: Arc::default(), renewing: Arc::default(), ..self.clone() }
+    }
+
+    /// The same client, which gives what it wrote this long to show in what it reads.
+    pub fn with_patience(self, longest: Duration) -> Self {
+        Client { patience: Patience::new(longest), ..self }
     }
 
     /// Where an image may be read: the mirror of its registry first, then the registry.
@@ -84,19 +96,20 @@ impl Client {
         path: &str,
     ) -> Result<Option<(HeaderMap, Bytes)>, Error> {
         let url = self.url(address, path).await?;
-        self.document_at(address, &url).await
+        self.document_at(address, &url, model::ACCEPT).await
     }
 
-    /// The same at any address, such as the next page of a list.
+    /// The same at any address, such as the next page of a list, of a media type that is accepted there.
     pub(super) async fn document_at(
         &self,
         address: &Address,
         url: &Url,
+        accepted: &'static str,
     ) -> Result<Option<(HeaderMap, Bytes)>, Error> {
         let mut budget = self.budget();
         loop {
             let (none, asked) = (Bytes::new(), &mut self.budget());
-            let wanted = accept();
+            let wanted = accept(accepted);
             let sent = self.send_to(address, Method::GET, url, &wanted, none, asked);
             let mut answer = sent.await?;
             match answer.status() {
@@ -128,7 +141,7 @@ impl Client {
         address: &Address,
         path: &str,
     ) -> Result<Option<HeaderMap>, Error> {
-        let answer = self.send(address, Method::HEAD, path, &accept()).await?;
+        let answer = self.send(address, Method::HEAD, path, &accept(model::ACCEPT)).await?;
         match answer.status() {
             StatusCode::OK => Ok(Some(answer.headers().clone())),
             StatusCode::NOT_FOUND => Ok(None),
@@ -232,8 +245,8 @@ impl Client {
     }
 }
 
-fn accept() -> HeaderMap {
-    HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(model::ACCEPT))])
+fn accept(types: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(types))])
 }
 
 /// What a registry says about a request that it refuses.

@@ -129,6 +129,19 @@ pub enum Error {
         /// Why.
         cause: String,
     },
+    /// Something that was to lie beside an image, and that its registry takes in no way.
+    #[error("{reference}: {host} keeps nothing beside images: {said}")]
+    #[diagnostic(help(
+        "records = \"auto\" under [release] in envlock.toml makes releases without what the registry does not keep"
+    ))]
+    NotKept {
+        /// The image.
+        reference: String,
+        /// Which host was asked.
+        host: String,
+        /// What it answered.
+        said: String,
+    },
     /// A registry that forgets uploads before they end.
     #[error("{reference}: {host} lost the upload {times} times, the last time after {sent} bytes")]
     #[diagnostic(help(
@@ -171,6 +184,33 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the registry said no: asked again, it says so again.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Error::Unauthorized { .. } | Error::NotKept { .. } => true,
+            Error::Status { status, .. } => {
+                let passing = [
+                    StatusCode::REQUEST_TIMEOUT,
+                    StatusCode::TOO_EARLY,
+                    StatusCode::TOO_MANY_REQUESTS,
+                ];
+                status.is_client_error() && !passing.contains(status)
+                    || *status == StatusCode::NOT_IMPLEMENTED
+            }
+            _ => false,
+        }
+    }
+
+    /// What the registry answered, without what it was asked for.
+    pub(super) fn said(&self) -> String {
+        match self {
+            Error::Unauthorized { status, .. } => status.to_string(),
+            Error::Status { status, detail, .. } => format!("{status}{detail}"),
+            Error::NotKept { said, .. } => said.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// Whether the registry gave no answer at all, so that nothing is known about the image.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Error::Unreachable { .. })

@@ -13,6 +13,7 @@ use tokio::sync::SemaphorePermit;
 
 use super::abandoned::Open;
 use super::address::Address;
+use super::beside::unknown;
 use super::client::refused;
 use super::feed::Feed;
 use super::pin::stated;
@@ -87,7 +88,7 @@ impl Client {
         let pinned = push.to.pinned(Digest::of(&push.manifest));
         // A token for reading alone is often refused for a repository that does not exist yet.
         self.ask_to_push(&Address::pinned(&pinned), None);
-        let there = match self.exists(&pinned).await? {
+        let there = match unknown(self.exists(&pinned).await.map(Some))?.unwrap_or(false) {
             false => None,
             // A manifest whose blobs were deleted is made whole again.
             true => match self.read_back(&pinned).await {
@@ -130,7 +131,7 @@ impl Client {
     /// Whether the repository has a blob.
     pub async fn has_blob(&self, to: &Repository, digest: Digest) -> Result<bool, Error> {
         let address = address_of(to, digest);
-        let Some(headers) = self.head(&address, &format!("blobs/{digest}")).await? else {
+        let Some(headers) = unknown(self.head(&address, &format!("blobs/{digest}")).await)? else {
             return Ok(false);
         };
         address.check(stated(&headers), digest)?;
@@ -230,8 +231,7 @@ impl Client {
         let digest = Digest::of(manifest);
         let address = Address::new(&to.registry, &to.name, &format!("{to}:{tag}"));
         self.ask_to_push(&address, None);
-        let now = self.head(&address, &format!("manifests/{tag}")).await?;
-        if now.is_some_and(|headers| stated(&headers) == Some(digest)) {
+        if unknown(self.digest_of(&address, tag).await)? == Some(digest) {
             return Ok(digest);
         }
         self.put(&address, manifest, tag).await?;

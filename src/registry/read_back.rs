@@ -2,8 +2,10 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use oci_spec::distribution::Reference;
+use reqwest::StatusCode;
 use reqwest::header::CONTENT_LENGTH;
 
+use super::abilities::Ability;
 use super::address::Address;
 use super::model::{Document, Manifest};
 use super::pin::stated;
@@ -38,25 +40,52 @@ impl Image {
 }
 
 impl Client {
-    /// Whether the registry has a manifest with this digest (HEAD; no mirror is asked).
+    /// Whether the registry has a manifest with this digest (no mirror is asked).
     pub async fn exists(&self, image: &PinnedReference) -> Result<bool, Error> {
         let address = Address::pinned(image);
         let digest = image.digest();
-        let Some(headers) = self.head(&address, &format!("manifests/{digest}")).await? else {
+        let Some(found) = self.digest_of(&address, &digest.to_string()).await? else {
             return Ok(false);
         };
-        check(&address, "the manifest", stated(&headers), digest)?;
+        check(&address, "the manifest", Some(found), digest)?;
         Ok(true)
     }
 
-    /// Whether the registry has a manifest under this digest or tag (HEAD; no mirror is asked).
+    /// Whether the registry has a manifest under this digest or tag (no mirror is asked).
     pub async fn has(&self, image: &Reference) -> Result<bool, Error> {
         if let Ok(pinned) = image.whole().parse::<PinnedReference>() {
             return self.exists(&pinned).await;
         }
         let address = Address::new(image.registry(), image.repository(), &image.whole());
         let tag = image.tag().unwrap_or("latest");
-        Ok(self.head(&address, &format!("manifests/{tag}")).await?.is_some())
+        Ok(self.digest_of(&address, tag).await?.is_some())
+    }
+
+    /// The digest of what a digest or tag names: by HEAD, or of the bytes themselves where that is not served or does not
+    /// say it. `None`: there is nothing of this name.
+    pub(super) async fn digest_of(
+        &self,
+        address: &Address,
+        name: &str,
+    ) -> Result<Option<Digest>, Error> {
+        let path = format!("manifests/{name}");
+        let named = name.parse::<Digest>().ok();
+        if !self.lacks(&address.authority, Ability::HeadManifests) {
+            match self.head(address, &path).await {
+                Ok(None) => return Ok(None),
+                Ok(Some(headers)) => {
+                    if let Some(digest) = stated(&headers).or(named) {
+                        return Ok(Some(digest));
+                    }
+                }
+                Err(Error::Status { status, .. }) if is_unserved(status) => {}
+                Err(error) => return Err(error),
+            }
+            self.learn_lack(&address.authority, Ability::HeadManifests);
+        }
+        let fetched = self.document(address, &path).await?;
+        let of = |bytes| named.map_or(Digest::of(&bytes), |digest| digest.algorithm().of(&bytes));
+        Ok(fetched.map(|(_, bytes)| of(bytes)))
     }
 
     /// Reads an image back after a push: the manifest by digest, hashed; the config and every layer
@@ -108,6 +137,11 @@ impl Client {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether this is the answer of who does not know the method.
+pub(super) fn is_unserved(status: StatusCode) -> bool {
+    matches!(status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED)
 }
 
 fn check(

@@ -1,22 +1,26 @@
-//! Which artifacts are about an image: the referrers API of distribution spec 1.1, and for registries without it the
-//! spec's fallback, an index under the tag `sha256-HEX` that clients keep themselves.
+//! What is about an image, in whichever way its registry keeps that: the referrers API of distribution spec 1.1, the
+//! list that clients keep, or images under tags of their own.
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use reqwest::StatusCode;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
+use super::abilities::Ability;
 use super::address::Address;
+use super::fallback::{Stands, index};
 use super::model::{INDEX, MANIFEST};
-use super::{Artifact, Client, Error, Subject};
+use super::{Client, Error, plain};
 use crate::digest::Digest;
 use crate::image::Repository;
 use crate::reference::PinnedReference;
 
-/// Others may write the index between our reading and our writing: so often is it looked at again.
-const ATTEMPTS: u32 = 10;
+/// Questions at the same time.
+const CONCURRENCY: usize = 8;
+
+/// What the artifact types of envlock begin with: an image of ours has one.
+const OURS: &str = "application/vnd.dev.envlock.";
 
 /// An artifact about an image, as a list of referrers shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,156 +33,128 @@ pub struct Referrer {
     /// Bytes of the manifest.
     pub size: u64,
     /// What it is; some registries leave it out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_null")]
     pub artifact_type: String,
     /// Facts.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_null", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
-/// The tag of the spec's fallback.
-pub(super) fn fallback(subject: &Digest) -> String {
-    subject.referrers_tag()
+fn or_null<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 impl Client {
     /// The artifacts about an image, in the registry's order. None is no error. An entry's own claims are not
     /// proven: [`Client::artifact`] reads and hashes it.
     pub async fn referrers(&self, image: &PinnedReference) -> Result<Vec<Referrer>, Error> {
-        let address = Address::pinned(image);
-        match self.listed(&address, &image.digest()).await? {
-            Some(found) => Ok(found),
-            None => Ok(read(&address, &self.index_of(&address, &image.digest()).await?)?.1),
+        let (address, subject) = (Address::pinned(image), image.digest());
+        let mut found = match self.listed(&address, &subject).await? {
+            Some(found) => found,
+            None => match self.fallback_index(&address, &subject).await?.0 {
+                Stands::Index(index) => entries(&index),
+                Stands::Nothing | Stands::Other => vec![],
+            },
+        };
+        // An image that has ours in its list has them nowhere else.
+        if !found.iter().any(|referrer| referrer.artifact_type.starts_with(OURS)) {
+            found.extend(self.plain_referrers(&Repository::of(image), &subject).await?);
         }
+        Ok(found)
     }
 
     /// What the API says, page by page; `None`: the registry does not have it.
-    async fn listed(
+    pub(super) async fn listed(
         &self,
         address: &Address,
         subject: &Digest,
     ) -> Result<Option<Vec<Referrer>>, Error> {
+        if self.lacks(&address.authority, Ability::Referrers) {
+            return Ok(None);
+        }
         let mut url = self.url(address, &format!("referrers/{subject}")).await?;
-        let mut found = Vec::new();
+        let mut found: Option<Vec<Referrer>> = None;
         loop {
-            let (headers, bytes) = match self.document_at(address, &url).await {
-                Ok(Some(page)) => page,
-                // Old registries know no such address, and say so in several ways.
-                Ok(None) => return Ok(None),
-                Err(Error::Status { status, .. }) if is_unknown(status) => return Ok(None),
+            let page = match self.document_at(address, &url, INDEX).await {
+                Ok(page) => page.and_then(|(headers, bytes)| Some((headers, index(&bytes)?))),
+                // Who does not know the address says so in many ways.
+                Err(error) if error.is_refusal() => None,
+                // Some send it to a host that cannot be reached from everywhere.
+                Err(error) if error.is_unreachable() => {
+                    match self.document(address, &format!("manifests/{subject}")).await {
+                        Ok(Some(_)) => None,
+                        _ => return Err(error),
+                    }
+                }
                 Err(error) => return Err(error),
             };
-            found.extend(read(address, &Some(bytes))?.1);
+            let Some((headers, index)) = page else {
+                if found.is_some() {
+                    return Err(address.malformed("the list of referrers", "a page is no index"));
+                }
+                self.learn_lack(&address.authority, Ability::Referrers);
+                return Ok(None);
+            };
+            let all = found.get_or_insert_default();
+            all.extend(entries(&index));
             match super::tags::next_page(&url, &headers) {
                 Some(next) if next != url => url = next,
-                _ => return Ok(Some(found)),
+                _ => return Ok(found),
             }
         }
     }
 
-    async fn index_of(&self, address: &Address, subject: &Digest) -> Result<Option<Bytes>, Error> {
-        let path = format!("manifests/{}", fallback(subject));
-        Ok(self.document(address, &path).await?.map(|(_, bytes)| bytes))
-    }
-
-    /// Whether the registry itself knows what is about an image.
-    pub(super) async fn lists_itself(
+    /// What is kept about it as images. Tags that may not be listed are none.
+    async fn plain_referrers(
         &self,
         at: &Repository,
-        subject: &Subject,
-    ) -> Result<bool, Error> {
-        let address = Address::pinned(&at.pinned(subject.digest));
-        Ok(self.listed(&address, &subject.digest).await?.is_some())
-    }
-
-    /// Puts an artifact into the list that clients keep where the registry keeps none.
-    pub async fn list(&self, to: &Repository, artifact: &Artifact) -> Result<(), Error> {
-        let (digest, subject) = (artifact.digest(), &artifact.subject.digest);
-        let referrer = Referrer {
-            media_type: MANIFEST.to_owned(),
-            digest,
-            size: artifact.manifest().len() as u64,
-            artifact_type: artifact.artifact_type.clone(),
-            annotations: artifact.annotations.clone(),
+        subject: &Digest,
+    ) -> Result<Vec<Referrer>, Error> {
+        let tags = match self.tags(at).await {
+            Err(error) if error.is_refusal() => vec![],
+            tags => tags?,
         };
-        let entry = serde_json::to_value(referrer).expect("a descriptor always serializes");
-        let address = Address::pinned(&to.pinned(digest));
-        self.rewrite(&address, subject, |entries| {
-            let digest = json!(digest);
-            let known = entries.iter().any(|e| e["digest"] == digest);
-            if !known {
-                entries.push(entry.clone());
-            }
-            !known
-        })
-        .await
-    }
-
-    /// Takes artifacts out of the fallback's index, where there is one.
-    pub(super) async fn unrefer(
-        &self,
-        at: &Repository,
-        subject: &Digest,
-        gone: &[Digest],
-    ) -> Result<(), Error> {
-        let address = Address::pinned(&at.pinned(*subject));
-        if self.index_of(&address, subject).await?.is_none() {
-            return Ok(());
-        }
-        let gone: Vec<_> = gone.iter().map(Digest::to_string).collect();
-        self.rewrite(&address, subject, |entries| {
-            let before = entries.len();
-            entries.retain(|e| !e["digest"].as_str().is_some_and(|d| gone.iter().any(|g| g == d)));
-            entries.len() < before
-        })
-        .await
-    }
-
-    /// Reads the fallback's index, changes it, writes it, and looks whether that is what stands there. Registries
-    /// have no way to write only what was read: another program that read before and writes after our look still takes
-    /// our entry away. Who needs certainty looks again later, or has a tag.
-    async fn rewrite(
-        &self,
-        address: &Address,
-        subject: &Digest,
-        change: impl Fn(&mut Vec<Value>) -> bool,
-    ) -> Result<(), Error> {
-        // Two tasks of ours would else lose one's entry.
-        let turn = self.uploads.places(address, *subject);
-        let _one_at_a_time = turn.lock().await;
-        for attempt in 0..ATTEMPTS {
-            let now = self.index_of(address, subject).await?;
-            let (mut index, _) = read(address, &now)?;
-            let Some(entries) = index["manifests"].as_array_mut() else {
-                return Err(address.malformed("the index of referrers", "it has no manifests"));
-            };
-            if !change(entries) {
-                return Ok(());
-            }
-            tracing::debug!(attempt, %subject, "writing the index of referrers");
-            self.put(address, &index.to_string().into_bytes().into(), &fallback(subject)).await?;
-        }
-        let cause = format!("others wrote it each of {ATTEMPTS} times in the same moment");
-        Err(address.malformed("the index of referrers", cause))
+        let stem = plain::stem(subject);
+        let asked: Vec<_> = (tags.into_iter().filter(|tag| tag.starts_with(&stem)))
+            .map(async |tag| self.artifact(at, &tag).await)
+            .collect();
+        let found: Vec<_> = stream::iter(asked).buffered(CONCURRENCY).try_collect().await?;
+        let about = found.into_iter().flatten().filter(|found| found.subject == Some(*subject));
+        let referrer = |found: super::Found| Referrer {
+            media_type: MANIFEST.to_owned(),
+            digest: found.reference.digest(),
+            size: found.size,
+            artifact_type: found.artifact_type,
+            annotations: found.annotations,
+        };
+        Ok(about.map(referrer).collect())
     }
 }
 
-/// An index of referrers as it is, and its entries; an absent one is empty.
-fn read(address: &Address, bytes: &Option<Bytes>) -> Result<(Value, Vec<Referrer>), Error> {
-    let failed = |cause: serde_json::Error| address.malformed("the list of referrers", cause);
-    let index: Value = match bytes {
-        None => json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [] }),
-        Some(bytes) => serde_json::from_slice(bytes).map_err(failed)?,
-    };
-    let entries: Option<Vec<Referrer>> =
-        serde_json::from_value(index["manifests"].clone()).map_err(failed)?;
-    Ok((index, entries.unwrap_or_default()))
+/// The entries of an index; what is no descriptor is passed over.
+fn entries(index: &Value) -> Vec<Referrer> {
+    let all = index["manifests"].as_array().into_iter().flatten();
+    all.filter_map(|entry| Referrer::deserialize(entry).ok()).collect()
 }
 
-/// Answers of registries that do not know the API.
-fn is_unknown(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn entries_without_a_type_are_read_and_what_is_none_is_passed_over() {
+        let digest = Digest::of("x");
+        let bare = json!({ "mediaType": MANIFEST, "digest": digest, "size": 3 });
+        let mut null = bare.clone();
+        null["artifactType"] = Value::Null;
+        null["annotations"] = Value::Null;
+        let index = json!({ "manifests": [bare, null, { "digest": "sha256:short" }, 1] });
+        let read = entries(&index);
+        assert_eq!(read.len(), 2);
+        assert!(read.iter().all(|entry| entry.digest == digest && entry.artifact_type.is_empty()));
+        assert_eq!(entries(&json!({})), []);
+    }
 }

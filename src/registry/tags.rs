@@ -5,12 +5,17 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
+use super::abilities::Ability;
 use super::address::Address;
 use super::client::refused;
-use super::pin::stated;
+use super::fallback::Stands;
+use super::read_back::is_unserved;
 use super::{Client, Error};
 use crate::digest::Digest;
 use crate::image::Repository;
+
+/// A list of tags is no manifest: Artifactory answers 406 to who accepts nothing but those.
+const JSON: &str = "application/json";
 
 /// What became of a request to delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +39,7 @@ impl Client {
         let mut url = self.url(&address, "tags/list").await?;
         let mut tags = Vec::new();
         loop {
-            let Some((headers, bytes)) = self.document_at(&address, &url).await? else {
+            let Some((headers, bytes)) = self.document_at(&address, &url, JSON).await? else {
                 return Ok(tags);
             };
             let page: Page = serde_json::from_slice(&bytes)
@@ -50,16 +55,7 @@ impl Client {
     /// The digest that a tag means now; `None`: there is no such tag.
     pub async fn tagged(&self, at: &Repository, tag: &str) -> Result<Option<Digest>, Error> {
         let address = Address::new(&at.registry, &at.name, &format!("{at}:{tag}"));
-        let path = format!("manifests/{tag}");
-        let Some(headers) = self.head(&address, &path).await? else { return Ok(None) };
-        match stated(&headers) {
-            Some(digest) => Ok(Some(digest)),
-            // Rare registries state no digest on HEAD.
-            None => {
-                let fetched = self.document(&address, &path).await?;
-                Ok(fetched.map(|(_, bytes)| Digest::of(bytes)))
-            }
-        }
+        self.digest_of(&address, tag).await
     }
 
     /// Makes a tag mean a manifest that is in the repository, whatever it meant before: who must not take it from
@@ -77,22 +73,26 @@ impl Client {
             false => format!("{at}:{name}"),
         };
         let address = Address::new(&at.registry, &at.name, &text);
+        let by_digest = name.contains(':');
+        if by_digest && self.lacks(&address.authority, Ability::Deletes) {
+            return Ok(Deleted::Refused(format!("{} deletes no manifests", address.name)));
+        }
         self.ask_to_delete(&address);
         let path = format!("manifests/{name}");
         let answer = self.send(&address, Method::DELETE, &path, &HeaderMap::new()).await?;
         match answer.status() {
             status if status.is_success() => Ok(Deleted::Done),
             StatusCode::NOT_FOUND => Ok(Deleted::Absent),
-            StatusCode::BAD_REQUEST
-            | StatusCode::UNAUTHORIZED
-            | StatusCode::FORBIDDEN
-            | StatusCode::METHOD_NOT_ALLOWED
-            | StatusCode::CONFLICT
-            | StatusCode::PRECONDITION_FAILED
-            | StatusCode::NOT_IMPLEMENTED => {
-                Ok(Deleted::Refused(refused(&address, answer).await.to_string()))
+            status => {
+                // Some delete manifests, and no tags.
+                if by_digest && is_unserved(status) {
+                    self.learn_lack(&address.authority, Ability::Deletes);
+                }
+                match refused(&address, answer).await {
+                    error if error.is_refusal() => Ok(Deleted::Refused(error.to_string())),
+                    error => Err(error),
+                }
             }
-            _ => Err(refused(&address, answer).await),
         }
     }
 
@@ -112,6 +112,7 @@ impl Client {
 
     /// Deletes an image with everything that is about it, the fallback's index included.
     pub async fn delete_image(&self, at: &Repository, image: Digest) -> Result<Deleted, Error> {
+        let address = Address::pinned(&at.pinned(image));
         let about = self.referrers(&at.pinned(image)).await?;
         let deleted = self.delete(at, &image.to_string()).await?;
         if matches!(deleted, Deleted::Refused(_)) {
@@ -120,7 +121,11 @@ impl Client {
         for referrer in about {
             self.delete(at, &referrer.digest.to_string()).await?;
         }
-        if let Some(index) = self.tagged(at, &super::referrers::fallback(&image)).await? {
+        let list = image.referrers_tag();
+        // Where clients keep no list, that name may mean something else.
+        if matches!(self.fallback_index(&address, &image).await?.0, Stands::Index(_))
+            && let Some(index) = self.tagged(at, &list).await?
+        {
             self.delete(at, &index.to_string()).await?;
         }
         Ok(deleted)

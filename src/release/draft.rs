@@ -1,7 +1,10 @@
 //! A release that is decided on and not written yet: in between, its registry is told of it.
 
+use std::collections::BTreeSet;
+
 use super::history::FILE_NAME;
 use super::{Error, FileChange, History, ProjectLock, Published, Record};
+use crate::spec::ImageName;
 
 /// A release that is ready to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +44,13 @@ impl Draft {
     pub fn renumber(&mut self, number: u64) {
         if let Some(record) = &mut self.record {
             record.number = number.max(self.history.next_number());
+        }
+    }
+
+    /// Says of more images that the registry does not keep everything.
+    pub fn not_kept(&mut self, images: BTreeSet<ImageName>) {
+        if let Some(record) = &mut self.record {
+            record.not_kept.extend(images);
         }
     }
 

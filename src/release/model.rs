@@ -1,6 +1,6 @@
 //! A release as a line of env.releases.jsonl.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -36,6 +36,9 @@ pub struct Record {
     pub images: BTreeMap<ImageName, PinnedReference>,
     /// What changed in which file.
     pub edits: Vec<FileEdit>,
+    /// Images of which the registry did not keep record, tag or documents: what is not there was not taken away.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub not_kept: BTreeSet<ImageName>,
     /// The commit that was checked out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub commit: Option<String>,
@@ -105,6 +108,7 @@ pub(super) mod tests {
                     after: scalar(after),
                 })
                 .collect(),
+            not_kept: BTreeSet::new(),
             commit: None,
             by: Some("花子".to_owned()),
             envlock: "0.1.0".to_owned(),

@@ -203,6 +203,7 @@ fn record(
         engine,
         images,
         edits: prepared.edits.clone(),
+        not_kept: Default::default(),
         commit,
         by,
         envlock: env!("CARGO_PKG_VERSION").to_owned(),

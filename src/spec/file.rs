@@ -186,6 +186,7 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
         release: ReleaseSpec {
             after: file.release.after,
             keep: file.release.keep.unwrap_or_else(|| ReleaseSpec::default().keep),
+            records: file.release.records.unwrap_or_default(),
         },
         sign: file.sign.map(|table| sign(table, place)).transpose()?,
     })
@@ -371,6 +372,7 @@ fn images(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Records;
     use crate::spec::Strength;
 
     fn shown(text: &str) -> String {
@@ -513,6 +515,16 @@ mod tests {
         assert!(sign("key = \"k\"\nissuer = \"i\"").is_err());
         assert_eq!(parse(FILE_NAME, "").unwrap().release.keep.get(), 10);
         assert!(parse(FILE_NAME, "[release]\nkeep = 0\n").is_err());
+    }
+
+    #[test]
+    fn records_are_kept_where_they_can_be_unless_something_else_is_said() {
+        let records = |text: &str| parse(FILE_NAME, text).map(|spec| spec.release.records);
+        assert_eq!(records("").unwrap(), Records::Auto);
+        assert_eq!(records("[release]\nrecords = \"required\"\n").unwrap(), Records::Required);
+        assert_eq!(records("[release]\nrecords = \"none\"\n").unwrap(), Records::None);
+        let error = records("[release]\nrecords = \"some\"\n").unwrap_err().to_string();
+        assert!(error.contains("some"), "{error}");
     }
 
     #[test]

@@ -17,5 +17,5 @@ pub use error::Error;
 pub use file::{FILE_NAME, load, parse, parse_profile};
 pub use model::*;
 pub use overrides::{IndexOverride, Overrides};
-pub use release::{ReleaseSpec, SignSpec, SignWith};
+pub use release::{Records, ReleaseSpec, SignSpec, SignWith};
 pub use time::cut_off;

@@ -2,6 +2,8 @@
 
 use std::num::NonZeroUsize;
 
+use serde::Deserialize;
+
 /// What belongs to a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseSpec {
@@ -9,12 +11,27 @@ pub struct ReleaseSpec {
     pub after: Option<String>,
     /// How many builds are kept alive in their registry.
     pub keep: NonZeroUsize,
+    /// What is put beside the images.
+    pub records: Records,
+}
+
+/// What lies beside a release's images in their registry: its record, tags, lock, bill of materials, provenance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Records {
+    /// As much as the registry takes; what it does not take is told, and the release is made.
+    #[default]
+    Auto,
+    /// All of it, or there is no release.
+    Required,
+    /// Nothing.
+    None,
 }
 
 impl Default for ReleaseSpec {
     fn default() -> Self {
         const TEN: NonZeroUsize = NonZeroUsize::new(10).expect("10 is not 0");
-        ReleaseSpec { after: None, keep: TEN }
+        ReleaseSpec { after: None, keep: TEN, records: Records::Auto }
     }
 }
 

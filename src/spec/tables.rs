@@ -11,8 +11,8 @@ use url::Url;
 
 use super::{
     ByteSize, Bytecode, CompilerNeed, Compression, EngineChoice, GlibcVersion, GroupName,
-    ImageName, KeyringProvider, ProfileName, PythonRequest, PythonSource, SourceKind, SourceName,
-    Strength,
+    ImageName, KeyringProvider, ProfileName, PythonRequest, PythonSource, Records, SourceKind,
+    SourceName, Strength,
 };
 use crate::cuda::CudaTag;
 use crate::gpu::ComputeCapability;
@@ -144,6 +144,7 @@ pub(super) struct TargetPlaceTable {
 pub(super) struct ReleaseTable {
     pub(super) after: Option<String>,
     pub(super) keep: Option<NonZeroUsize>,
+    pub(super) records: Option<Records>,
 }
 
 #[derive(Deserialize)]
@@ -279,6 +280,7 @@ impl File {
             release: ReleaseTable {
                 after: self.release.after.or(defaults.release.after),
                 keep: self.release.keep.or(defaults.release.keep),
+                records: self.release.records.or(defaults.release.records),
             },
             // Key or keyless is one answer, not a sum.
             sign: self.sign.or(defaults.sign),

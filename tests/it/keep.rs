@@ -1,7 +1,8 @@
 //! Releases kept alive in their registry: tags, records, the history read back, what `prune` takes.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
 use envlock::digest::Digest;
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use super::schema::result;
 use crate::support::release::CONFIG;
 use crate::support::workshop::{Workshop, images, noise};
-use crate::support::{Embedded, Envlock, Harm, http};
+use crate::support::{Embedded, Envlock, Harm, Run, http};
 
 const HISTORY: &str = "env.releases.jsonl";
 
@@ -88,8 +89,9 @@ fn a_lost_history_comes_back_byte_for_byte_with_its_rollbacks_and_locks() {
 }
 
 #[test]
-fn a_record_that_the_registry_refuses_stops_the_release_before_any_file_is_written() {
-    let workshop = Workshop::new(5_000);
+fn a_required_record_that_the_registry_refuses_stops_the_release_before_any_file_is_written() {
+    let mut workshop = Workshop::new(5_000);
+    workshop.spec(|spec| spec + "[release]\nrecords = \"required\"\n");
     let envlock = workshop.project();
     let broken = Arc::new(AtomicBool::new(true));
     let rule = broken.clone();
@@ -99,6 +101,7 @@ fn a_record_that_the_registry_refuses_stops_the_release_before_any_file_is_writt
     });
     let run = workshop.build(&envlock, "team").exits(8);
     assert!(run.stderr().contains("403"), "{}", run.stderr());
+    assert!(run.stderr().contains("records = \"auto\""), "{}", run.stderr());
     assert_eq!(envlock.read("config.yaml"), CONFIG);
     assert!(!envlock.path(HISTORY).exists());
     // The number is not lost: the record of the first attempt is the record of this very release.
@@ -111,6 +114,92 @@ fn a_record_that_the_registry_refuses_stops_the_release_before_any_file_is_writt
     let record: Value = serde_json::from_str(&envlock.read(HISTORY)).unwrap();
     assert_eq!(record["number"], 1);
     assert!(get(&host, "team/marimo-runtime/manifests/envlock-r1.record").is_some());
+}
+
+/// The warnings of a run, a line each.
+fn warnings(run: &Run) -> Vec<String> {
+    let lines = run.stderr();
+    lines.lines().filter(|line| line.starts_with("warning")).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_a_registry_keeps_in_no_way_is_told_once_and_the_release_is_made() {
+    let workshop = Workshop::new(5_000);
+    let envlock = workshop.project();
+    // Images go in by their digest, which is all that this registry takes.
+    let of_images = Arc::new(Mutex::new(BTreeSet::new()));
+    let seen = of_images.clone();
+    workshop.proxy.harm(move |asked| {
+        let (_, name) = asked.path.split_once("/manifests/").filter(|_| asked.method == "PUT")?;
+        let mut seen = seen.lock().unwrap();
+        let repository = asked.path.split("/manifests/").next().unwrap().to_owned();
+        // The first of each repository is its image.
+        let is_image =
+            name.starts_with("sha256:") && (seen.insert(repository) || seen.contains(name));
+        if is_image {
+            seen.insert(name.to_owned());
+        }
+        (!is_image).then(|| Harm::status(403))
+    });
+    let run = workshop.build(&envlock, "team").exits(0);
+    let told = warnings(&run);
+    assert_eq!(told.len(), 2, "{}", run.stderr());
+    let about = |words: &str| told.iter().any(|line| line.contains(words));
+    assert!(about("keeps nothing beside images") && about("history --from-registry"), "{told:?}");
+    assert!(about("takes no tags of releases") && about("cleaning may remove"), "{told:?}");
+    let record: Value = serde_json::from_str(&envlock.read(HISTORY)).unwrap();
+    assert_eq!(record["not_kept"], json!(["marimo-runtime", "ray-runtime"]));
+    super::schema::fits("release", &record);
+    assert!(envlock.read("config.yaml").contains("@sha256:"));
+
+    // What comes after says the same, and fails of nothing.
+    envlock.run(["status", "--registry"]).exits(0);
+    let found = envlock.run(["verify", "--supply"]).exits(0).stdout();
+    assert!(found.contains("not kept by this registry") && !found.contains("MISSING"), "{found}");
+    let run = envlock.run(["doctor", "--json"]);
+    let report: Value = serde_json::from_str(&run.stdout()).unwrap();
+    let checks = report["checks"].as_array().unwrap();
+    let releases = checks.iter().find(|check| check["name"] == "releases").unwrap();
+    assert_eq!(releases["level"], "warn", "{releases}");
+    assert!(releases["found"].as_str().unwrap().contains("not kept by this registry"));
+    let run = envlock.run(["rollback", "--to", "0"]).exits(0);
+    assert!(run.stderr().contains("went back"), "{}", run.stderr());
+    envlock.run(["history", "--from-registry"]).exits(8);
+}
+
+#[test]
+fn without_records_nothing_is_put_beside_the_images() {
+    let mut workshop = Workshop::new(5_000);
+    workshop.spec(|spec| spec + "[release]\nrecords = \"none\"\n");
+    let envlock = workshop.project();
+    workshop.build(&envlock, "team").exits(0);
+    envlock.run(["rollback", "--to", "0"]).exits(0);
+    for name in ["ray-runtime", "marimo-runtime"] {
+        let list = get(workshop.registry.host(), &format!("team/{name}/tags/list"));
+        let tags = list.map_or(Value::Null, |(_, list)| list["tags"].clone());
+        assert!(tags.as_array().is_none_or(Vec::is_empty), "{tags}");
+    }
+    let puts = workshop.proxy.asked();
+    let puts = puts.iter().filter(|a| a.method == "PUT" && a.path.contains("/manifests/"));
+    assert_eq!(puts.count(), 2);
+}
+
+#[test]
+fn all_entries_of_an_image_come_into_its_list_with_one_write() {
+    let workshop = Workshop::new(5_000);
+    let envlock = workshop.project();
+    let built = images(&workshop.build(&envlock, "team").exits(0));
+    let asked = workshop.proxy.asked();
+    for image in built.values() {
+        let list = format!("/manifests/{}", image.digest().referrers_tag());
+        let writes = asked.iter().filter(|a| a.method == "PUT" && a.path.ends_with(&list));
+        assert_eq!(writes.count(), 1);
+        let path = format!("{}{list}", image.repository());
+        let (_, index) = get(workshop.registry.host(), &path).unwrap();
+        assert_eq!(index["manifests"].as_array().unwrap().len(), 4);
+    }
+    let referrers = asked.iter().filter(|a| a.path.contains("/referrers/"));
+    assert_eq!(referrers.count(), 1, "what a registry does not know is asked once");
 }
 
 #[test]

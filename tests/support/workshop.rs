@@ -133,7 +133,13 @@ impl Workshop {
             let tags = tags["tags"].as_array().cloned().unwrap_or_default();
             for tag in tags.iter().filter_map(Value::as_str).filter(|t| t.starts_with("sha256-")) {
                 let index = get(&format!("{repository}/manifests/{tag}"));
-                for entry in index["manifests"].as_array().unwrap() {
+                // Where there is no list, it is a document in the form of an image.
+                let Some(listed) = index["manifests"].as_array() else {
+                    about.insert(digest(&index["config"]));
+                    about.extend(index["layers"].as_array().unwrap().iter().map(digest));
+                    continue;
+                };
+                for entry in listed {
                     about.insert(digest(entry));
                     let manifest = get(&format!("{repository}/manifests/{}", digest(entry)));
                     about.insert(digest(&manifest["config"]));

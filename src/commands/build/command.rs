@@ -1,7 +1,7 @@
 //! `envlock build`: lock → images; with `--push` to the registry by digest, then config.yaml and the release
 //! record, both or neither.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ use crate::proof::Cosign;
 use crate::reference::PinnedReference;
 use crate::release::{self, ProjectLock, Publication, Published, Record};
 use crate::smoke::{Choice, Runtime, Wish};
-use crate::spec::{BuildSpec, ConfigSpec, EngineChoice, ImageName, Overrides, Spec};
+use crate::spec::{BuildSpec, ConfigSpec, EngineChoice, ImageName, Overrides, Records, Spec};
 use crate::{config, engine, interrupt, keep, registry};
 
 pub(super) type Images = BTreeMap<ImageName, PinnedReference>;
@@ -186,8 +186,10 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         started: begun,
         cosign: cosign.as_ref(),
     };
+    let mut not_kept = BTreeSet::new();
     if args.push {
-        prove(&proof, &images, &registry, context).await?;
+        not_kept = prove(&proof, &images, &registry, context).await?;
+        tell_warnings(&registry, context);
     }
     if let Some(runtime) = &runtime {
         let trial = Trial {
@@ -212,7 +214,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     }
     let mut publication = job.publication(name, &images);
     publication.lock_file = is_layers.then_some(lock_name.as_path());
-    let published = job.publish(&project, &publication, &registry).await?;
+    let published = job.publish(&project, &publication, &registry, not_kept).await?;
     if published.record.is_none() {
         keep_layers()?;
     }
@@ -277,20 +279,28 @@ impl Job<'_> {
         project: &ProjectLock,
         publication: &Publication<'_>,
         registry: &registry::Client,
+        not_kept: BTreeSet<ImageName>,
     ) -> Result<Published, Failure> {
         let mut draft = release::draft(project, publication)?;
         let fresh = publication.images.keys().cloned().collect();
         let lock = Some(publication.lock_text.as_bytes());
-        let mut warnings = keep::announce(registry, &mut draft, lock, &fresh, None).await?;
+        draft.not_kept(not_kept);
+        let records = self.spec.release.records;
+        let required = records == Records::Required;
+        let mut warnings = match records {
+            Records::None => vec![],
+            _ => keep::announce(registry, &mut draft, lock, &fresh, None, required).await?,
+        };
         let history = draft.history().clone();
         let published = draft.write(project)?;
-        if published.record.is_some() {
+        if published.record.is_some() && records != Records::None {
             let none = Default::default();
             let retention = keep::Retention::of(&history, self.spec.release.keep.get(), &none);
             let lock = |record: &Record| release::find_lock(project.folder(), record.lock?).ok();
             warnings.extend(keep::secure(registry, &history, &retention, lock).await);
         }
         warnings.iter().for_each(|warning| self.context.ui.warn(warning));
+        tell_warnings(registry, self.context);
         Ok(published)
     }
 

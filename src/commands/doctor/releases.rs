@@ -6,7 +6,7 @@ use crate::keep::{self, Alive, Retention};
 use crate::net;
 use crate::registry::Client;
 use crate::release;
-use crate::spec::Spec;
+use crate::spec::{ImageName, Records, Spec};
 
 const NAME: &str = "releases";
 
@@ -38,6 +38,14 @@ pub(super) async fn check(net: net::Client, context: &Context, spec: &Spec) -> C
     });
     let gone = of(|alive| *alive == Alive::Gone);
     let loose = of(|alive| matches!(alive, Alive::Untagged | Alive::Elsewhere));
+    let is_told = |number: u64, name: &ImageName| {
+        let record = history.records.iter().find(|record| record.number == number);
+        record.is_some_and(|record| record.not_kept.contains(name))
+    };
+    let told = spec.release.records == Records::Auto
+        && found
+            .iter()
+            .all(|(number, name, _, alive)| *alive == Alive::Kept || is_told(*number, name));
     if !gone.is_empty() {
         let todo = "a rollback to it is refused; the env.lock of its commit and `envlock build --push` make it again";
         return Check::fail(
@@ -49,11 +57,23 @@ pub(super) async fn check(net: net::Client, context: &Context, spec: &Spec) -> C
     if let Some(unknown) = unknown {
         return Check::warn(NAME, unknown, "see to the registry and the login");
     }
+    let builds: std::collections::BTreeSet<_> = found.iter().map(|(number, ..)| number).collect();
+    let there = format!("the images of {} releases are there", builds.len());
+    if !loose.is_empty() && spec.release.records == Records::None {
+        return Check::ok(NAME, format!("{there}; records = \"none\" gives them no tags"));
+    }
+    if !loose.is_empty() && told {
+        let todo = "its own cleaning may remove them: make an exception for them there";
+        return Check::warn(
+            NAME,
+            format!("{there}; not kept by this registry: {}", loose.join(", ")),
+            todo,
+        );
+    }
     if !loose.is_empty() {
         let todo =
             "jobs that delete untagged manifests may take it; the next `build --push` tags it";
         return Check::warn(NAME, format!("not kept by a tag: {}", loose.join(", ")), todo);
     }
-    let builds: std::collections::BTreeSet<_> = found.iter().map(|(number, ..)| number).collect();
-    Check::ok(NAME, format!("the images of {} releases are there, and kept by tags", builds.len()))
+    Check::ok(NAME, format!("{there}, and kept by tags"))
 }

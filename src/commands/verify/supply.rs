@@ -9,7 +9,8 @@ use crate::exit::{Classified, CommandResult, Exit};
 use crate::proof::{self, Cosign, Finding, Verdict};
 use crate::reference::PinnedReference;
 use crate::registry::Client;
-use crate::spec::Spec;
+use crate::release::{self, History, Record};
+use crate::spec::{Records, Spec};
 use crate::ui::Unit;
 
 /// Checks where the images came from; nothing is started.
@@ -25,11 +26,15 @@ pub(super) async fn check(
         Some(sign) => Some(Cosign::find(sign, &context.folder, insecure).await?),
         None => None,
     };
+    let (_, history) = release::read_history(&context.folder)?;
     let mut results: Vec<(PinnedReference, Vec<Finding>)> = Vec::new();
     for image in images {
         let findings = match proof::gather(client, &image, cosign.as_ref()).await {
             Ok(evidence) => {
                 let mut findings = proof::judge(&evidence);
+                if let Some(why) = excuse(spec.release.records, &history, &image) {
+                    proof::excuse(&mut findings, why);
+                }
                 if args.deep {
                     let bar = context.ui.bar("layers", Some(0), Unit::Bytes);
                     findings.push(proof::deep(client, &evidence, &bar).await?);
@@ -70,6 +75,19 @@ pub(super) async fn check(
         Verdict::Missing => Exit::Registry,
         Verdict::Mismatch => Exit::Integrity,
     })
+}
+
+/// Why nothing need lie beside an image; `None`: it must.
+fn excuse(records: Records, history: &History, image: &PinnedReference) -> Option<&'static str> {
+    let is_told = |record: &Record| {
+        let mut names = record.images.iter().filter(|(_, known)| *known == image);
+        names.any(|(name, _)| record.not_kept.contains(name))
+    };
+    match records {
+        Records::Required => None,
+        Records::None => Some("records = \"none\" puts nothing there"),
+        Records::Auto => history.records.iter().any(is_told).then_some("not kept by this registry"),
+    }
 }
 
 fn render(image: &PinnedReference, findings: &[Finding]) -> String {
