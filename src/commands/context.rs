@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::exit::{Exit, Failure};
 use crate::lock::{self, Lock};
 use crate::release::{self, ProjectLock};
-use crate::spec::{self, ProfileName, Spec};
+use crate::spec::{self, NetworkSpec, ProfileName, Spec};
 use crate::ui::Ui;
 use crate::{net, registry};
 
@@ -53,15 +53,27 @@ impl Context {
         })
     }
 
-    /// A client for downloads and registries.
-    pub fn client(&self) -> Result<net::Client, Failure> {
-        net::Client::new(net::Retry::default())
-            .map_err(|e| Failure::message(Exit::Failed, format!("no HTTP client: {e}")))
+    /// A client for downloads and registries, with the patience of the spec, which says where it has to wait.
+    pub fn client(&self, network: &NetworkSpec) -> Result<net::Client, Failure> {
+        let usual = net::Retry::default();
+        let patience = network.patience.unwrap_or(usual.patience);
+        self.client_with(net::Retry { patience, ..usual })
+    }
+
+    /// A client with another patience.
+    pub fn client_with(&self, retry: net::Retry) -> Result<net::Client, Failure> {
+        let client = net::Client::new(retry)
+            .map_err(|e| Failure::message(Exit::Failed, format!("no HTTP client: {e}")))?;
+        let ui = self.ui.clone();
+        Ok(client.telling(move |wait| match wait.is_long() {
+            true => ui.warn(wait.to_string()),
+            false => ui.note(wait.to_string()),
+        }))
     }
 
     /// A client for the registries of the spec; `insecure` also allows plain http beyond loopback.
     pub fn registry(&self, spec: &Spec, insecure: bool) -> Result<registry::Client, Failure> {
-        Ok(registry::Client::new(self.client()?, &spec.registry, insecure))
+        Ok(registry::Client::new(self.client(&spec.network)?, &spec.registry, insecure))
     }
 
     /// Keeps other envlocks from writing to the project, and finishes or undoes what an

@@ -3,6 +3,7 @@
 use super::Context;
 use crate::exit::{Exit, Failure};
 use crate::registry::embedded::{DEFAULT_ADDRESS, Embedded, FOLDER, Layout, Running};
+use crate::spec::NetworkSpec;
 
 /// `HOST:PORT` of the project's own registry, as references name it.
 pub fn address() -> String {
@@ -62,7 +63,7 @@ pub async fn hold_for<'a>(
 /// Which layout the server at the address says it has.
 async fn behind(context: &Context) -> Option<String> {
     let url = format!("http://{DEFAULT_ADDRESS}/v2/").parse().ok()?;
-    let client = context.client().ok()?;
+    let client = context.client(&NetworkSpec::default()).ok()?;
     let answer = client.send(reqwest::Method::GET, &url, &reqwest::header::HeaderMap::new()).await;
     let answer = answer.ok()?;
     Some(answer.headers().get("envlock-layout")?.to_str().ok()?.to_owned())

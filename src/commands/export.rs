@@ -69,7 +69,7 @@ async fn find(
 ) -> Result<BTreeMap<PackageName, Found>, Failure> {
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
-    let client = context.client()?.with_logins(sources.logins(spec, &surroundings)?);
+    let client = context.client(&spec.network)?.with_logins(sources.logins(spec, &surroundings)?);
     let locator = Locator::new(sources.clone(), Fetcher::new(client));
     let lookups = lock.packages.iter().map(async |package| {
         let best = locator.addresses(package).await?.into_iter().next();

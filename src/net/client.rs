@@ -15,7 +15,8 @@ use super::pace::{Pace, jitter};
 use super::retry::retry_after;
 use super::trust::Trust;
 use super::upload::Streams;
-use super::{Budget, Error, Login, Logins, Retry, redacted};
+use super::wait::Listener;
+use super::{Budget, Error, Login, Logins, Retry, Wait, redacted};
 
 /// How long a server may be silent.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -30,6 +31,7 @@ pub struct Client {
     pub(super) streams: Streams,
     retry: Retry,
     pub(super) pace: Pace,
+    listener: Listener,
     logins: Logins,
     pub(super) offline: bool,
 }
@@ -49,6 +51,7 @@ impl Client {
             streams: Streams::new(silence),
             retry,
             pace: Pace::default(),
+            listener: Listener::default(),
             logins: Logins::default(),
             offline: false,
         })
@@ -57,6 +60,11 @@ impl Client {
     /// The same client, connections and all, with another patience.
     pub fn with_retry(self, retry: Retry) -> Self {
         Client { retry, ..self }
+    }
+
+    /// The same client, which tells of waits that servers ask for, as soon as they do.
+    pub fn telling(self, tell: impl Fn(&Wait) + Send + Sync + 'static) -> Self {
+        Client { listener: Listener::new(tell), ..self }
     }
 
     /// The same client, connections and all, with these logins.
@@ -162,27 +170,33 @@ impl Client {
         budget: &mut Budget,
     ) -> Result<(), Error> {
         let error = Error::transport(url, error);
-        let Some(wait) = budget.spend(None) else { return Err(error) };
+        let Some(wait) = budget.spend() else { return Err(error) };
         tracing::debug!(%error, attempt = budget.attempt(), "the body broke off, trying again");
         tokio::time::sleep(wait + jitter(wait / 2)).await;
         Ok(())
     }
 
-    /// The wait before the next attempt after this answer; who was told "later" or "too many" speaks
-    /// for every request to the host.
-    pub(super) fn asked_to_wait(
+    /// The wait before the next attempt after this answer; `None`: there is none. Who was told "later" or "too many"
+    /// speaks for every request to the host. Errors: [`Error::Patience`].
+    pub(super) fn wait_for(
         &self,
         url: &Url,
         answer: &Response,
         budget: &mut Budget,
-    ) -> Option<Duration> {
+    ) -> Result<Option<Duration>, Error> {
         let text = answer.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok());
         let asked = text.and_then(|v| retry_after(v, Timestamp::now()));
-        let wait = budget.spend(asked)?;
-        if asked.is_some() || answer.status() == StatusCode::TOO_MANY_REQUESTS {
-            self.pace.hold(url, wait);
+        if let Some(asked) = asked.filter(|_| budget.has_patience()) {
+            let held = self.pace.hold(url, asked, self.retry.patience)?;
+            held.iter().for_each(|wait| self.listener.tell(wait));
+            // The host's pace knows when the time has come.
+            return Ok(Some(Duration::ZERO));
         }
-        Some(wait)
+        let wait = budget.spend();
+        if let Some(wait) = wait.filter(|_| answer.status() == StatusCode::TOO_MANY_REQUESTS) {
+            self.pace.slow_down(url, wait);
+        }
+        Ok(wait)
     }
 
     /// With the login for the host, if there is one; a redirect to another host goes without.
@@ -214,10 +228,10 @@ impl Client {
                     self.pace.ease(url);
                     None
                 }
-                Ok(answer) => self.asked_to_wait(url, answer, budget),
+                Ok(answer) => self.wait_for(url, answer, budget)?,
                 Err(error) if is_lasting(error) => None,
                 Err(error) if error.is_connect() => budget.spend_on_connecting(),
-                Err(_) => budget.spend(None),
+                Err(_) => budget.spend(),
             };
             match wait {
                 Some(wait) => {

@@ -1,10 +1,13 @@
 //! What can go wrong between us and a server.
 
+use std::time::Duration;
+
 use miette::Diagnostic;
 use reqwest::StatusCode;
 use thiserror::Error;
 use url::Url;
 
+use super::wait::words;
 use crate::exit::{Classified, Exit};
 
 /// A request that did not succeed, after all retries. URLs are shown without credentials.
@@ -28,6 +31,20 @@ pub enum Error {
         /// What was not asked.
         url: Box<Url>,
     },
+    /// A server that wants to be left alone for longer than this run waits.
+    #[error("{host} asks to be left alone for {}, and of this run's patience {} are left", words(*.asked), words(*.left))]
+    #[diagnostic(help(
+        "run the same command again after that time; `[network] patience` in envlock.toml says how long a run \
+         waits in all"
+    ))]
+    Patience {
+        /// `HOST[:PORT]`
+        host: String,
+        /// The wait that it asked for.
+        asked: Duration,
+        /// What this run would still have waited.
+        left: Duration,
+    },
     /// No answer, or one that broke off.
     #[error("{url} cannot be reached: {cause}")]
     #[diagnostic(help(
@@ -46,7 +63,7 @@ impl Error {
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Error::Status { status, .. } => Some(*status),
-            Error::Offline { .. } | Error::Transport { .. } => None,
+            Error::Offline { .. } | Error::Patience { .. } | Error::Transport { .. } => None,
         }
     }
 
@@ -61,7 +78,7 @@ impl Error {
     }
 
     /// A server that neither takes nor gives a byte.
-    pub(super) fn silent(url: &Url, silence: std::time::Duration) -> Self {
+    pub(super) fn silent(url: &Url, silence: Duration) -> Self {
         let cause = format!("nothing moved for {silence:?}");
         Error::Transport { url: redacted(url).into(), cause }
     }
@@ -97,10 +114,15 @@ impl Classified for Error {
 /// The URL as it may be shown: without user name, password, and the query, where signed URLs carry
 /// theirs.
 pub fn redacted(url: &Url) -> Url {
-    let mut url = url.clone();
+    let mut url = without_login(url.clone());
     url.set_query(None);
     url.set_fragment(None);
-    // Both fail only for URLs that cannot have credentials in the first place.
+    url
+}
+
+/// The URL without user name and password.
+pub fn without_login(mut url: Url) -> Url {
+    // Both fail only for URLs that cannot have a login in the first place.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url

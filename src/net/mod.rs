@@ -11,11 +11,13 @@ mod part;
 mod retry;
 mod trust;
 mod upload;
+mod wait;
 
 pub use client::Client;
-pub use error::{Error, redacted};
+pub use error::{Error, redacted, without_login};
 pub use gzip::gunzip;
 pub use logins::{Login, Logins};
-pub use part::Part;
+pub use part::{Opened, Part};
 pub use retry::{Budget, Retry};
 pub use upload::Body;
+pub use wait::Wait;

@@ -1,13 +1,16 @@
-//! One pace for each host: when a server says "later", every request to it waits, not only the one
-//! that was told so; and from then on they come one after the other, the further apart the more often
-//! it said so, until it has answered many in a row.
+//! One pace for each host. When a server says "later" and for how long, every request to it waits that long, not
+//! only the one that was told so. When it says "too many" and not for how long, they also come one after the other
+//! from then on, the further apart the more often it said so, until it has answered some in a row.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use url::Url;
+
+use super::wait::{Wait, Waited};
+use super::{Error, without_login};
 
 /// Between the requests to a host that was too busy once. Doubles with every further time.
 const FIRST_GAP: Duration = Duration::from_millis(20);
@@ -15,15 +18,25 @@ const FIRST_GAP: Duration = Duration::from_millis(20);
 /// No gap is longer.
 const LONGEST_GAP: Duration = Duration::from_secs(2);
 
-/// What is left of a gap after an answer, in sixteenths: some thirty good answers take it back.
-const EASING: u32 = 15;
+/// What is left of a gap after an answer, in quarters: it grows only where more than every third request is refused.
+const EASING: u32 = 3;
 
 /// A gap that is shorter is none.
 const NO_GAP: Duration = Duration::from_millis(4);
 
+/// Who asks for so much more has not been refused together with those before.
+const MORE: Duration = Duration::from_secs(1);
+
 /// What hosts can bear. Cheap to clone; clones share what they know.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Pace(Arc<Mutex<HashMap<String, Host>>>);
+pub(super) struct Pace(Arc<Mutex<Hosts>>);
+
+/// All hosts, at any time that is given: nothing here asks the clock.
+#[derive(Debug, Default)]
+struct Hosts {
+    known: HashMap<String, Host>,
+    waited: Waited,
+}
 
 /// When a host may be asked.
 #[derive(Debug)]
@@ -33,15 +46,40 @@ struct Host {
     /// The next request goes then, not before.
     next: Instant,
     gap: Duration,
+    /// The longest wait that was told of.
+    told: Duration,
 }
 
-impl Pace {
-    /// The host of `url` asked for `wait`.
-    pub(super) fn hold(&self, url: &Url, wait: Duration) {
-        let now = Instant::now();
-        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let calm = Host { held: now, next: now, gap: Duration::ZERO };
-        let host = hosts.entry(name(url)).or_insert(calm);
+impl Hosts {
+    fn host(&mut self, name: &str, now: Instant) -> &mut Host {
+        let calm = Host { held: now, next: now, gap: Duration::ZERO, told: Duration::ZERO };
+        self.known.entry(name.to_owned()).or_insert(calm)
+    }
+
+    fn hold(
+        &mut self,
+        name: &str,
+        now: Instant,
+        asked: Duration,
+        patience: Duration,
+    ) -> Result<Option<Wait>, Error> {
+        let until = self.waited.spend(now, asked, patience);
+        let until = until.map_err(|left| Error::Patience { host: name.to_owned(), asked, left })?;
+        let host = self.host(name, now);
+        let wait = Wait { host: name.to_owned(), length: asked };
+        let is_new = until > host.held + MORE || now >= host.held;
+        host.held = host.held.max(until);
+        host.next = host.next.max(host.held);
+        // A host that asks for a second a hundred times is told of once.
+        if !is_new || asked <= host.told && !wait.is_long() {
+            return Ok(None);
+        }
+        host.told = host.told.max(asked);
+        Ok(Some(wait))
+    }
+
+    fn slow_down(&mut self, name: &str, now: Instant, wait: Duration) {
+        let host = self.host(name, now);
         // Requests that were on their way together are refused together: that is one time.
         if now >= host.held {
             host.gap = (host.gap * 2).clamp(FIRST_GAP, LONGEST_GAP);
@@ -50,37 +88,62 @@ impl Pace {
         host.next = host.next.max(host.held);
     }
 
+    fn ease(&mut self, name: &str) {
+        let Some(host) = self.known.get_mut(name) else { return };
+        host.gap = Some(host.gap * EASING / 4).filter(|gap| *gap >= NO_GAP).unwrap_or_default();
+    }
+
+    /// Takes the next turn: the wait until then.
+    fn turn(&mut self, name: &str, now: Instant) -> Option<Duration> {
+        let host = self.known.get_mut(name)?;
+        let turn = host.next.max(now);
+        host.next = turn + host.gap;
+        Some(turn - now).filter(|wait| !wait.is_zero())
+    }
+
+    fn is_held(&self, name: &str, now: Instant) -> bool {
+        self.known.get(name).is_some_and(|host| now < host.held)
+    }
+}
+
+impl Pace {
+    /// The host of `url` asked for this wait: every request to it waits so long. What is to be told of it; `None`: it
+    /// was told already. Errors: [`Error::Patience`].
+    pub(super) fn hold(
+        &self,
+        url: &Url,
+        asked: Duration,
+        patience: Duration,
+    ) -> Result<Option<Wait>, Error> {
+        self.hosts().hold(&name(url), Instant::now(), asked, patience)
+    }
+
+    /// The host of `url` was asked too often, and is left alone for this wait.
+    pub(super) fn slow_down(&self, url: &Url, wait: Duration) {
+        self.hosts().slow_down(&name(url), Instant::now(), wait);
+    }
+
     /// The host of `url` gave an answer.
     pub(super) fn ease(&self, url: &Url) {
-        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(host) = hosts.get_mut(&name(url)) else { return };
-        host.gap = Some(host.gap * EASING / 16).filter(|gap| *gap >= NO_GAP).unwrap_or_default();
+        self.hosts().ease(&name(url));
     }
 
     /// Sleeps until it is this request's turn at the host of `url`.
     pub(super) async fn keep(&self, url: &Url) {
-        while let Some(wait) = self.turn(url) {
+        let name = name(url);
+        loop {
+            let wait = self.hosts().turn(&name, Instant::now());
+            let Some(wait) = wait else { return };
             tokio::time::sleep(wait).await;
-            if !self.is_held(url) {
+            if !self.hosts().is_held(&name, Instant::now()) {
                 return;
             }
             // Somebody was told "later" in the meantime.
         }
     }
 
-    /// Takes the next turn: the wait until then.
-    fn turn(&self, url: &Url) -> Option<Duration> {
-        let now = Instant::now();
-        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let host = hosts.get_mut(&name(url))?;
-        let turn = host.next.max(now);
-        host.next = turn + host.gap;
-        Some(turn - now).filter(|wait| !wait.is_zero())
-    }
-
-    fn is_held(&self, url: &Url) -> bool {
-        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.get(&name(url)).is_some_and(|host| Instant::now() < host.held)
+    fn hosts(&self) -> MutexGuard<'_, Hosts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -91,18 +154,21 @@ pub(super) fn jitter(longest: Duration) -> Duration {
 }
 
 fn name(url: &Url) -> String {
-    url.authority().rsplit('@').next().unwrap_or_default().to_owned()
+    without_login(url.clone()).authority().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const MINUTE: Duration = Duration::from_secs(60);
+
     #[tokio::test]
     async fn everyone_waits_for_a_host_that_asked_for_it_and_for_no_other() {
         let pace = Pace::default();
         let url = |text: &str| Url::parse(text).unwrap();
-        pace.hold(&url("http://user:word@one.example/a"), Duration::from_millis(60));
+        let (busy, wait) = (url("http://user:word@one.example/a"), Duration::from_millis(60));
+        assert_eq!(pace.hold(&busy, wait, MINUTE).unwrap().unwrap().host, "one.example");
         let start = Instant::now();
         pace.keep(&url("http://two.example/")).await;
         assert!(start.elapsed() < Duration::from_millis(50));
@@ -110,25 +176,113 @@ mod tests {
         assert!(start.elapsed() >= Duration::from_millis(60));
     }
 
+    #[test]
+    fn a_wait_is_told_once_and_one_beyond_the_patience_is_the_end() {
+        let (mut hosts, now) = (Hosts::default(), Instant::now());
+        let mut hold = |at: u64, asked: u64| {
+            let asked = Duration::from_secs(asked);
+            let held = hosts.hold("one", now + Duration::from_secs(at), asked, MINUTE * 15);
+            held.map(|wait| wait.map(|wait| wait.length.as_secs()))
+        };
+        // Refused together, twice.
+        assert_eq!((hold(0, 5).unwrap(), hold(0, 5).unwrap()), (Some(5), None));
+        assert_eq!((hold(9, 5).unwrap(), hold(20, 6).unwrap()), (None, Some(6)));
+        assert_eq!((hold(40, 60).unwrap(), hold(200, 60).unwrap()), (Some(60), Some(60)));
+        let refused = hold(300, 86_400).unwrap_err();
+        let said = "one asks to be left alone for 24h, and of this run's patience 12m 44s are left";
+        assert_eq!(refused.to_string(), said);
+    }
+
+    /// What a push of `writes` by four workers takes, of which those that `refused` names are refused once each with a
+    /// wait of two seconds: the time, and how much of it the host was to be left alone.
+    fn push(writes: usize, refused: impl Fn(usize) -> bool) -> (Duration, Duration) {
+        const REQUEST: Duration = Duration::from_millis(50);
+        const ASKED: Duration = Duration::from_secs(2);
+        let (mut hosts, start) = (Hosts::default(), Instant::now());
+        // When a worker does its next step, and the write it has in hand.
+        let mut workers = [(start, None, false); 4];
+        let (mut next, mut done, mut again) = (0, 0, vec![false; writes]);
+        let (mut now, mut held) = (start, Duration::ZERO);
+        while done < writes {
+            let worker = (0..4).min_by_key(|at| workers[*at].0).unwrap();
+            now = workers[worker].0;
+            let (_, write, sent) = workers[worker];
+            workers[worker] = match (write, sent) {
+                // The answer.
+                (Some(write), true) if refused(write) && !again[write] => {
+                    again[write] = true;
+                    let before = hosts.known.get("r").map_or(now, |host| host.held.max(now));
+                    hosts.hold("r", now, ASKED, MINUTE * 1000).unwrap();
+                    held += hosts.known["r"].held - before;
+                    (now, Some(write), false)
+                }
+                (Some(_), true) => {
+                    (hosts.ease("r"), done += 1);
+                    (now, None, false)
+                }
+                // In hand: its turn, or the wait until then.
+                (Some(write), false) => match hosts.turn("r", now) {
+                    Some(wait) => (now + wait, Some(write), false),
+                    None => (now + REQUEST, Some(write), true),
+                },
+                (None, _) if next < writes => {
+                    next += 1;
+                    (now, Some(next - 1), false)
+                }
+                (None, _) => (now + MINUTE * 10_000, None, false),
+            };
+        }
+        (now - start, held)
+    }
+
+    #[test]
+    fn a_push_with_a_quarter_of_its_writes_refused_takes_the_waits_asked_for_and_no_more() {
+        let (plain, none) = push(400, |_| false);
+        assert_eq!((plain, none), (Duration::from_millis(50) * 100, Duration::ZERO));
+        for every in [|n: usize| n % 4 == 0, |n: usize| n / 4 % 4 == 0, |n: usize| n < 100] {
+            let (took, held) = push(400, every);
+            // A refused write is sent twice, by one of four.
+            let sent_again = Duration::from_millis(50) * 100;
+            assert!(held > Duration::from_secs(10), "{held:?}");
+            assert!(took <= plain + held + sent_again, "{took:?}, {held:?} asked for");
+        }
+    }
+
     #[tokio::test]
     async fn a_host_that_was_too_busy_is_asked_in_turn_until_it_has_answered_long_enough() {
         let (pace, url) = (Pace::default(), Url::parse("http://one.example/a").unwrap());
-        let gap = || pace.0.lock().unwrap()["one.example"].gap;
+        let gap = || pace.hosts().known["one.example"].gap;
         // Refused together: one time.
-        (0..5).for_each(|_| pace.hold(&url, Duration::from_millis(10)));
+        (0..5).for_each(|_| pace.slow_down(&url, Duration::from_millis(10)));
         assert_eq!(gap(), FIRST_GAP);
         let start = Instant::now();
         futures_util::future::join_all((0..4).map(|_| pace.keep(&url))).await;
         assert!(start.elapsed() >= Duration::from_millis(10) + FIRST_GAP * 3);
-        pace.hold(&url, Duration::ZERO);
+        pace.slow_down(&url, Duration::ZERO);
         assert_eq!(gap(), FIRST_GAP * 2);
-        (0..20).for_each(|_| pace.ease(&url));
+        (0..4).for_each(|_| pace.ease(&url));
         assert!(gap() < FIRST_GAP && gap() > Duration::ZERO);
-        (0..20).for_each(|_| pace.ease(&url));
+        (0..8).for_each(|_| pace.ease(&url));
         assert_eq!(gap(), Duration::ZERO);
         let start = Instant::now();
         futures_util::future::join_all((0..100).map(|_| pace.keep(&url))).await;
         assert!(start.elapsed() < FIRST_GAP * 5);
+    }
+
+    #[test]
+    fn a_gap_grows_only_where_much_is_refused() {
+        let (mut hosts, now) = (Hosts::default(), Instant::now());
+        let mut gap_after = |answers: u32| {
+            for _ in 0..50 {
+                let host = hosts.host("r", now);
+                host.held = now;
+                hosts.slow_down("r", now, Duration::ZERO);
+                (0..answers).for_each(|_| hosts.ease("r"));
+            }
+            hosts.known["r"].gap
+        };
+        assert!(gap_after(3) <= FIRST_GAP);
+        assert!(gap_after(1) > LONGEST_GAP / 2);
     }
 
     #[test]

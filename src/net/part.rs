@@ -25,9 +25,17 @@ impl Part {
     }
 }
 
+/// What came of asking for a part.
+#[derive(Debug)]
+pub enum Opened {
+    /// Bytes of the file.
+    Part(Part),
+    /// An answer without them, whatever its status.
+    Other(Response),
+}
+
 impl Client {
-    /// GETs `url` from `offset` on. With `if_range`, a file that changed since comes whole. A
-    /// server without ranges, or a range it cannot serve (416), gives the whole file too.
+    /// As [`Client::open_any`]. Errors: [`Error::Status`] for an answer without bytes of the file.
     pub async fn open(
         &self,
         url: &Url,
@@ -36,6 +44,22 @@ impl Client {
         if_range: Option<&HeaderValue>,
         budget: &mut Budget,
     ) -> Result<Part, Error> {
+        match self.open_any(url, headers, offset, if_range, budget).await? {
+            Opened::Part(part) => Ok(part),
+            Opened::Other(answer) => Err(Error::answer(url, answer.status())),
+        }
+    }
+
+    /// GETs `url` from `offset` on. With `if_range`, a file that changed since comes whole. A
+    /// server without ranges, or a range it cannot serve (416), gives the whole file too.
+    pub async fn open_any(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+        offset: u64,
+        if_range: Option<&HeaderValue>,
+        budget: &mut Budget,
+    ) -> Result<Opened, Error> {
         let mut ranged = headers.clone();
         if offset > 0 {
             let range = HeaderValue::try_from(format!("bytes={offset}-"));
@@ -49,7 +73,7 @@ impl Client {
             let range = response.headers().get(CONTENT_RANGE).and_then(|v| v.to_str().ok());
             match range.and_then(content_range) {
                 Some((start, total)) if start == offset => {
-                    return Ok(Part { offset, total, response });
+                    return Ok(Opened::Part(Part { offset, total, response }));
                 }
                 _ => return self.whole(url, headers, budget).await,
             }
@@ -57,7 +81,7 @@ impl Client {
         if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && offset > 0 {
             return self.whole(url, headers, budget).await;
         }
-        whole_of(url, response)
+        Ok(whole_of(response))
     }
 
     async fn whole(
@@ -65,16 +89,16 @@ impl Client {
         url: &Url,
         headers: &HeaderMap,
         budget: &mut Budget,
-    ) -> Result<Part, Error> {
-        whole_of(url, self.send_raw(Method::GET, url, headers, budget).await?)
+    ) -> Result<Opened, Error> {
+        self.send_raw(Method::GET, url, headers, budget).await.map(whole_of)
     }
 }
 
-fn whole_of(url: &Url, response: Response) -> Result<Part, Error> {
+fn whole_of(response: Response) -> Opened {
     if response.status() != StatusCode::OK {
-        return Err(Error::answer(url, response.status()));
+        return Opened::Other(response);
     }
-    Ok(Part { offset: 0, total: response.content_length(), response })
+    Opened::Part(Part { offset: 0, total: response.content_length(), response })
 }
 
 /// `bytes FIRST-LAST/TOTAL` → FIRST and TOTAL.

@@ -6,20 +6,26 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::StatusCode;
 
-/// How often, and how patiently. Back-off doubles from `first`; a server's Retry-After wins over it.
+/// How often, and how patiently. Back-off doubles from `first`; a server's Retry-After wins over it, and is no attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// Requests in all, the first one included.
     pub attempts: u32,
     /// The wait after the first failure.
     pub first: Duration,
-    /// No wait is longer, not even one a server asks for.
+    /// No wait of our own is longer.
     pub longest: Duration,
+    /// All waits that servers ask for, together: one that is beyond it is the end.
+    pub patience: Duration,
 }
+
+/// What a run waits at the request of servers unless something else is said.
+pub const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 impl Default for Retry {
     fn default() -> Self {
-        Retry { attempts: 6, first: Duration::from_millis(200), longest: Duration::from_secs(60) }
+        let (first, longest) = (Duration::from_millis(200), Duration::from_secs(60));
+        Retry { attempts: 6, first, longest, patience: PATIENCE }
     }
 }
 
@@ -34,9 +40,9 @@ impl Retry {
     }
 
     /// The wait before attempt `next` (the second attempt is 2); `None`: give up.
-    pub fn wait(&self, next: u32, retry_after: Option<Duration>) -> Option<Duration> {
+    pub fn wait(&self, next: u32) -> Option<Duration> {
         let backoff = self.first.saturating_mul(1 << next.saturating_sub(2).min(16));
-        (next <= self.attempts).then(|| retry_after.unwrap_or(backoff).min(self.longest))
+        (next <= self.attempts).then(|| backoff.min(self.longest))
     }
 
     /// What one piece of work may spend.
@@ -56,14 +62,19 @@ pub struct Budget {
 
 impl Budget {
     /// Spends one attempt: the wait before it, or `None` when there is none left.
-    pub fn spend(&mut self, retry_after: Option<Duration>) -> Option<Duration> {
+    pub fn spend(&mut self) -> Option<Duration> {
         self.used += 1;
-        self.retry.wait(self.used, retry_after)
+        self.retry.wait(self.used)
+    }
+
+    /// Whether anything is tried twice. A wait that a server asks for is no attempt.
+    pub(super) fn has_patience(&self) -> bool {
+        self.retry.attempts > 1
     }
 
     /// The same for a connection that was not made at all.
     pub fn spend_on_connecting(&mut self) -> Option<Duration> {
-        self.spend(None).filter(|_| self.used <= CONNECT_ATTEMPTS)
+        self.spend().filter(|_| self.used <= CONNECT_ATTEMPTS)
     }
 
     /// The number of the attempt that `spend` allowed last.
@@ -77,14 +88,17 @@ impl Budget {
     }
 }
 
-/// Retry-After as seconds or as an HTTP date (RFC 9110 10.2.3); a date in the past is no wait.
+/// Retry-After as seconds or as an HTTP date (RFC 9110 10.2.3); no seconds and a date in the past are no wait.
 pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
+    let wait = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+            Duration::try_from(date.duration_since(now)).ok()?
+        }
+    };
+    Some(wait).filter(|wait| !wait.is_zero())
 }
 
 #[cfg(test)]
@@ -98,32 +112,28 @@ mod tests {
     #[test]
     fn waits_double_and_end() {
         let retry = Retry { attempts: 4, ..Retry::default() };
-        let waits: Vec<_> = (2..6).map(|n| retry.wait(n, None).map(|d| d.as_millis())).collect();
+        let waits: Vec<_> = (2..6).map(|n| retry.wait(n).map(|d| d.as_millis())).collect();
         assert_eq!(waits, [Some(200), Some(400), Some(800), None]);
     }
 
     #[test]
-    fn the_server_decides_how_long_up_to_a_bound() {
-        let retry = Retry::default();
-        assert_eq!(retry.wait(2, retry_after("7", now())), Some(Duration::from_secs(7)));
-        assert_eq!(retry.wait(2, retry_after("86400", now())), Some(retry.longest));
-    }
-
-    #[test]
-    fn retry_after_may_be_a_date() {
-        let after = |text| retry_after(text, now());
-        assert_eq!(after("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
-        assert_eq!(after("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(after("soon"), None);
+    fn retry_after_is_seconds_or_a_date_and_as_long_as_it_says() {
+        let after = |text| retry_after(text, now()).map(|wait| wait.as_secs());
+        assert_eq!(after("7"), Some(7));
+        assert_eq!(after("86400"), Some(86_400));
+        assert_eq!(after("Sun, 06 Nov 1994 08:49:47 GMT"), Some(10));
+        for none in ["0", "Sun, 06 Nov 1994 08:00:00 GMT", "soon", "-1"] {
+            assert_eq!(after(none), None, "{none}");
+        }
     }
 
     #[test]
     fn a_budget_is_spent_once_for_all_and_renewed_by_progress() {
         let mut budget = Retry { attempts: 3, ..Retry::default() }.budget();
-        assert!(budget.spend(None).is_some() && budget.spend(None).is_some());
-        assert!(budget.spend(None).is_none());
+        assert!(budget.spend().is_some() && budget.spend().is_some());
+        assert!(budget.spend().is_none());
         budget.renew();
-        assert!(budget.spend(None).is_some());
+        assert!(budget.spend().is_some());
     }
 
     #[test]

@@ -105,20 +105,20 @@ impl Client {
     }
 
     /// After a stream that got no answer, or one that may become another: waits as the answer, the
-    /// host's pace and the budget say. `false`: there is nothing left to spend.
+    /// host's pace and the budget say. `false`: there is nothing left to spend. Errors: [`Error::Patience`].
     pub async fn wait_after(
         &self,
         url: &Url,
         result: &Result<Response, Error>,
         budget: &mut Budget,
-    ) -> bool {
+    ) -> Result<bool, Error> {
         let wait = match result {
-            Ok(answer) => self.asked_to_wait(url, answer, budget),
-            Err(_) => budget.spend(None),
+            Ok(answer) => self.wait_for(url, answer, budget)?,
+            Err(_) => budget.spend(),
         };
-        let Some(wait) = wait else { return false };
+        let Some(wait) = wait else { return Ok(false) };
         tokio::time::sleep(wait + jitter(wait / 2)).await;
-        true
+        Ok(true)
     }
 }
 

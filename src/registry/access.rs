@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, HeaderValue, WARNING};
 use url::Url;
 
 use super::address::{Address, is_loopback};
-use super::authorize::{Challenge, Refusal, meet};
+use super::authorize::{Challenge, meet};
 use super::credentials::{Credentials, credentials_for};
 use super::{Client, Error};
 use crate::net::Retry;
@@ -123,33 +123,45 @@ impl Client {
     }
 
     /// Gets a header that meets the challenge, unless another task got one since `stale` was sent. Whether it was
-    /// fetched now.
+    /// fetched now. `again`: what was fetched for our scopes was refused at once.
     pub(super) async fn renew(
         &self,
         address: &Address,
         url: &Url,
         challenge: &Challenge,
         stale: Option<&HeaderValue>,
+        again: bool,
     ) -> Result<bool, Error> {
         let _one_at_a_time = self.renewing.lock().await;
         if self.authorization(address, url).is_some_and(|now| Some(&now) != stale) {
             return Ok(false);
         }
         let credentials = self.credentials(address).await?;
-        let scopes = self.known().scopes.get(&place(address)).cloned();
-        let scopes =
-            scopes.unwrap_or_else(|| vec![format!("repository:{}:pull", address.repository)]);
+        let ours = self.known().scopes.get(&place(address)).cloned();
+        let ours = ours.unwrap_or_else(|| vec![format!("repository:{}:pull", address.repository)]);
         let secure = url.scheme() == "https";
-        let mut header = meet(&self.net, challenge, &credentials, &scopes, secure).await;
-        if let (Err(Refusal::Status(_)), [own, _, ..]) = (&header, &*scopes) {
-            // A repository to mount from that we may not read must not stop a push to our own.
-            let own = vec![own.clone()];
-            header = meet(&self.net, challenge, &credentials, &own, secure).await;
+        let mut refused = None;
+        for scopes in orders(&ours, challenge.scopes(), again) {
+            let refusal = match meet(&self.net, challenge, &credentials, &scopes, secure).await {
+                Ok(header) => {
+                    let mut known = self.known();
+                    known.authorizations.insert(place(address), header);
+                    // What is granted is what is asked for from now on.
+                    if scopes != ours {
+                        known.scopes.insert(place(address), scopes);
+                    }
+                    return Ok(true);
+                }
+                Err(refusal) => refusal,
+            };
+            let may_grant_others = refusal.is_a_no();
+            refused.get_or_insert(refusal);
+            if !may_grant_others {
+                break;
+            }
         }
-        let header =
-            header.map_err(|r| r.about(&address.reference, &address.name, &credentials))?;
-        self.known().authorizations.insert(place(address), header);
-        Ok(true)
+        let refused = refused.expect("at least our own scopes were asked for");
+        Err(refused.about(&address.reference, &address.name, &credentials))
     }
 
     pub(super) fn known(&self) -> MutexGuard<'_, Known> {
@@ -157,6 +169,43 @@ impl Client {
     }
 }
 
+/// The scopes to ask a token server for, in the order to try: ours; ours without the repositories to mount from,
+/// which we may not read and which must not stop a push to our own; the registry's own, for those that call a
+/// repository otherwise than its path. Where a token for ours was refused, the registry's come first.
+fn orders(ours: &[String], theirs: &[String], again: bool) -> Vec<Vec<String>> {
+    let more = theirs.iter().filter(|scope| !ours.contains(scope)).cloned().collect::<Vec<_>>();
+    let mut orders = vec![ours.to_vec(), ours[..1].to_vec()];
+    if !more.is_empty() {
+        orders.push(theirs.to_vec());
+        if again {
+            // Some token servers look at the first one only.
+            orders.insert(0, [&more, ours].concat());
+        }
+    }
+    orders.dedup();
+    orders
+}
+
 fn place(address: &Address) -> Place {
     (address.authority.clone(), address.repository.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_asked_for_from_ours_to_the_registrys_own_each_order_once() {
+        let list = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let orders = |ours: &[&str], theirs: &[&str], again| {
+            orders(&list(ours), &list(theirs), again)
+                .iter()
+                .map(|order| order.join(" "))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(orders(&["a"], &[], false), ["a"]);
+        assert_eq!(orders(&["a", "b"], &["a"], true), ["a b", "a"]);
+        assert_eq!(orders(&["a", "b"], &["c"], false), ["a b", "a", "c"]);
+        assert_eq!(orders(&["a", "b"], &["c"], true), ["c a b", "a b", "a", "c"]);
+    }
 }

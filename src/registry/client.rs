@@ -5,27 +5,25 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
 use super::abilities::{Ability, Lacks};
 use super::access::Known;
 use super::address::Address;
-use super::authorize::Challenge;
+use super::admission::Admission;
 use super::beside::Beside;
 use super::patience::Patience;
 use super::read::Read;
+use super::said::Said;
 use super::uploads::Uploads;
 use super::{Credentials, Error, model};
-use crate::net;
+use crate::net::{self, Opened};
 use crate::spec::RegistrySpec;
 
 /// No manifest or config is this big; what is bigger is an attack or a mistake.
 const LONGEST_DOCUMENT: usize = 8 * 1024 * 1024;
-
-/// Tokens that a request fetches for itself before a refusal is one: the first may be spent on others that wait.
-const TOKENS: u32 = 2;
 
 /// A client for all registries of one run. Cheap to clone; clones share tokens.
 #[derive(Debug, Clone)]
@@ -158,24 +156,24 @@ impl Client {
         budget: &mut net::Budget,
     ) -> Result<net::Part, Error> {
         let url = self.url(address, path).await?;
-        let mut renewed = false;
+        let mut admission = Admission::default();
         loop {
-            let headers = self.authorization(address, &url).into_iter().map(|v| (AUTHORIZATION, v));
-            let headers = headers.collect();
             let offset = if self.lacks(&address.authority, Ability::Ranges) { 0 } else { offset };
-            match self.net.open(&url, &headers, offset, None, budget).await {
-                Ok(part) => {
+            let mut headers = HeaderMap::new();
+            self.introduce(address, &url, &mut admission, &mut headers);
+            let opened = self.net.open_any(&url, &headers, offset, None, budget).await;
+            let answer = match opened.map_err(|source| address.unreachable(source))? {
+                Opened::Part(part) => {
                     if part.offset < offset {
                         self.learn_lack(&address.authority, Ability::Ranges);
                     }
                     return Ok(part);
                 }
-                // A token that ran out; a HEAD gets the next one, or the error with its cause.
-                Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) && !renewed => {
-                    renewed = true;
-                    self.head(address, path).await?;
-                }
-                Err(error) => return Err(address.failed(error)),
+                Opened::Other(answer) => answer,
+            };
+            let refusal = (answer.status(), answer.headers());
+            if !self.readmit(address, &url, refusal, &mut admission).await? {
+                return Err(refused(address, answer).await);
             }
         }
     }
@@ -217,23 +215,17 @@ impl Client {
         body: Bytes,
         budget: &mut net::Budget,
     ) -> Result<Response, Error> {
-        let mut fetched = 0;
+        let mut admission = Admission::default();
         loop {
-            let ours = self.authorization(address, url);
             let mut headers = headers.clone();
-            headers.extend(ours.clone().map(|v| (AUTHORIZATION, v)));
+            self.introduce(address, url, &mut admission, &mut headers);
             let answer =
                 self.net.send_bytes(method.clone(), url, &headers, body.clone(), budget).await;
             let answer = answer.map_err(|source| address.unreachable(source))?;
             self.heed(address, answer.headers());
-            let refused = answer.status() == StatusCode::UNAUTHORIZED && address.is_at(url);
-            match Challenge::find(answer.headers()) {
-                // What another request fetched may have run out again when this one's turn comes.
-                Some(challenge) if refused && fetched < TOKENS => {
-                    let own = self.renew(address, url, &challenge, ours.as_ref()).await?;
-                    fetched += u32::from(own);
-                }
-                _ => return Ok(answer),
+            let refusal = (answer.status(), answer.headers());
+            if !self.readmit(address, url, refusal, &mut admission).await? {
+                return Ok(answer);
             }
         }
     }
@@ -249,33 +241,6 @@ fn accept(types: &'static str) -> HeaderMap {
     HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(types))])
 }
 
-/// What a registry says about a request that it refuses.
-#[derive(Debug, Default)]
-pub(super) struct Said {
-    /// `BLOB_UPLOAD_UNKNOWN`; empty where nothing is said.
-    pub(super) code: String,
-    pub(super) message: String,
-}
-
-impl Said {
-    pub(super) async fn read(answer: Response) -> Self {
-        #[derive(serde::Deserialize)]
-        struct Envelope {
-            errors: Vec<Message>,
-        }
-        #[derive(serde::Deserialize)]
-        struct Message {
-            #[serde(default)]
-            code: String,
-            #[serde(default)]
-            message: String,
-        }
-        let said: Option<Envelope> = answer.json().await.ok();
-        let first = said.and_then(|e| e.errors.into_iter().next());
-        first.map(|m| Said { code: m.code, message: m.message }).unwrap_or_default()
-    }
-}
-
 /// An answer that is neither a success nor 404, as an error with what the registry says about it.
 pub(super) async fn refused(address: &Address, answer: Response) -> Error {
     let status = answer.status();
@@ -285,32 +250,28 @@ pub(super) async fn refused(address: &Address, answer: Response) -> Error {
 impl Address {
     pub(super) fn refused(&self, status: StatusCode, said: &Said) -> Error {
         let (reference, host) = (self.reference.clone(), self.name.clone());
+        let detail = said.detail();
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             let with = "with the credentials of the docker config, if any".to_owned();
-            return Error::Unauthorized { reference, host, status, with };
+            return Error::Unauthorized { reference, host, status, with, detail };
         }
-        let detail = match (&*said.message, &*said.code) {
-            ("", "") => String::new(),
-            ("", said) | (said, _) => format!(": {said}"),
-        };
+        if said.code == "NAME_UNKNOWN" {
+            return self.has_no_repository(said);
+        }
         Error::Status { reference, host, status, detail }
     }
 
-    pub(super) fn unreachable(&self, source: net::Error) -> Error {
-        let (reference, host) = (self.reference.clone(), self.name.clone());
-        Error::Unreachable { reference, host, source }
+    pub(super) fn has_no_repository(&self, said: &Said) -> Error {
+        Error::NoRepository {
+            reference: self.reference.clone(),
+            host: self.name.clone(),
+            repository: self.repository.clone(),
+            detail: said.detail(),
+        }
     }
 
-    pub(super) fn failed(&self, error: net::Error) -> Error {
-        match error.status() {
-            None => self.unreachable(error),
-            Some(status) => Error::Status {
-                reference: self.reference.clone(),
-                host: self.name.clone(),
-                status,
-                detail: String::new(),
-            },
-        }
+    pub(super) fn unreachable(&self, source: net::Error) -> Error {
+        Error::net(&self.reference, &self.name, source)
     }
 
     pub(super) fn malformed(&self, what: &str, cause: impl ToString) -> Error {

@@ -1,10 +1,12 @@
 //! Who we are to a registry: the docker config of the user and its credential helpers.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::Cursor;
 use std::path::PathBuf;
 
 use docker_credential::{CredentialRetrievalError as Failure, DockerCredential};
+use serde::Deserialize;
 
 use super::Error;
 
@@ -17,6 +19,8 @@ pub enum Credentials {
     Basic(String, String),
     /// An OAuth2 refresh token, exchanged for access tokens.
     IdentityToken(String),
+    /// A bearer token as the registry itself wants it; nothing is exchanged for it.
+    RegistryToken(String),
 }
 
 impl fmt::Debug for Credentials {
@@ -25,6 +29,7 @@ impl fmt::Debug for Credentials {
             Credentials::Anonymous => "Anonymous",
             Credentials::Basic(..) => "Basic(…)",
             Credentials::IdentityToken(_) => "IdentityToken(…)",
+            Credentials::RegistryToken(_) => "RegistryToken(…)",
         })
     }
 }
@@ -36,6 +41,7 @@ impl Credentials {
             Credentials::Anonymous => "without credentials",
             Credentials::Basic(..) => "with the user name and password of the docker config",
             Credentials::IdentityToken(_) => "with the identity token of the docker config",
+            Credentials::RegistryToken(_) => "with the registry token of the docker config",
         }
     }
 }
@@ -52,6 +58,9 @@ pub fn credentials_for(registry: &str) -> Result<Credentials, Error> {
         }
         Err(error) => return Err(failed(error.to_string())),
     };
+    if let Some(token) = registry_token(&text, registry) {
+        return Ok(Credentials::RegistryToken(token));
+    }
     for key in keys(registry) {
         match docker_credential::get_credential_from_reader(Cursor::new(&text), key) {
             Ok(DockerCredential::UsernamePassword(user, password)) => {
@@ -82,6 +91,31 @@ pub fn credentials_for(registry: &str) -> Result<Credentials, Error> {
     Ok(Credentials::Anonymous)
 }
 
+/// `registrytoken` of an entry in `auths`, which the library does not read. What is no docker config has none: the
+/// library tells that.
+fn registry_token(text: &[u8], registry: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Config {
+        auths: HashMap<String, Auth>,
+    }
+    #[derive(Deserialize)]
+    struct Auth {
+        registrytoken: Option<String>,
+    }
+    let auths = serde_json::from_slice::<Config>(text).ok()?.auths;
+    let of = |key: &str| {
+        let found = auths.iter().find(|(name, _)| *name == key || host(name) == key);
+        found?.1.registrytoken.clone().filter(|token| !token.is_empty())
+    };
+    keys(registry).into_iter().find_map(of)
+}
+
+/// The host of an entry's name, which may be written as an address.
+fn host(name: &str) -> &str {
+    let rest = name.strip_prefix("https://").or_else(|| name.strip_prefix("http://"));
+    rest.map_or(name, |rest| rest.split('/').next().unwrap_or(rest))
+}
+
 fn config_file() -> Option<PathBuf> {
     let folder = match std::env::var_os("DOCKER_CONFIG").filter(|v| !v.is_empty()) {
         Some(folder) => PathBuf::from(folder),
@@ -109,7 +143,22 @@ mod tests {
         let all = [
             Credentials::Basic("user".to_owned(), "hidden".to_owned()),
             Credentials::IdentityToken("hidden".to_owned()),
+            Credentials::RegistryToken("hidden".to_owned()),
         ];
         assert!(all.iter().all(|c| !format!("{c:?} {}", c.described()).contains("hidden")));
+    }
+
+    #[test]
+    fn a_registry_token_is_found_under_every_name_of_its_registry() {
+        let text = br#"{"auths": {"https://r.example/v2/": {"registrytoken": "one"},
+            "https://index.docker.io/v1/": {"registrytoken": "hub", "auth": "x"},
+            "empty.example": {"registrytoken": ""}, "other.example": {"auth": "x"}}}"#;
+        let token = |registry| registry_token(text, registry);
+        assert_eq!(token("r.example").as_deref(), Some("one"));
+        assert_eq!(token("docker.io").as_deref(), Some("hub"));
+        for registry in ["empty.example", "other.example", "evil-r.example", "example"] {
+            assert_eq!(token(registry), None, "{registry}");
+        }
+        assert_eq!(registry_token(b"not json", "r.example"), None);
     }
 }

@@ -4,6 +4,7 @@ use miette::Diagnostic;
 use reqwest::StatusCode;
 use thiserror::Error;
 
+use super::advice;
 use crate::digest::Digest;
 use crate::exit::{Classified, Exit};
 use crate::reference::BadReference;
@@ -31,8 +32,20 @@ pub enum Error {
         #[source]
         source: net::Error,
     },
+    /// It wants to be left alone for longer than this run waits.
+    #[error("{reference}: {busy}")]
+    #[diagnostic(help(
+        "run the same command again after that time, blobs that arrived are not sent again; `[network] patience` in \
+         envlock.toml says how long a run waits in all"
+    ))]
+    Busy {
+        /// What was asked for.
+        reference: String,
+        /// The wait that was asked for.
+        busy: net::Error,
+    },
     /// 401 or 403.
-    #[error("{reference}: {host} refuses access ({status}) {with}")]
+    #[error("{reference}: {host} refuses access ({status}) {with}{detail}")]
     #[diagnostic(help(
         "run `docker login {host}`, and check that the repository exists and this account may use it"
     ))]
@@ -45,6 +58,8 @@ pub enum Error {
         status: StatusCode,
         /// "without credentials", or where they came from.
         with: String,
+        /// What the registry said about it, after a colon; may be empty.
+        detail: String,
     },
     /// The docker config or a credential helper does not work.
     #[error("the credentials for {host} cannot be read: {cause}")]
@@ -77,7 +92,7 @@ pub enum Error {
     },
     /// Any other answer.
     #[error("{reference}: {host} answered {status}{detail}")]
-    #[diagnostic(help("try again later; `envlock doctor` checks the registry"))]
+    #[diagnostic(help("{}", advice::of(*.status)))]
     Status {
         /// What was asked for.
         reference: String,
@@ -85,6 +100,19 @@ pub enum Error {
         host: String,
         /// What it answered.
         status: StatusCode,
+        /// What the registry said about it, after a colon; may be empty.
+        detail: String,
+    },
+    /// A repository that has to be made before something is pushed to it.
+    #[error("{reference}: {host} has no repository {repository}{detail}")]
+    #[diagnostic(help("create it first, and run the same command again: {}", advice::creation(.host, .repository)))]
+    NoRepository {
+        /// What was to be sent.
+        reference: String,
+        /// Which host was asked.
+        host: String,
+        /// The repository there.
+        repository: String,
         /// What the registry said about it, after a colon; may be empty.
         detail: String,
     },
@@ -184,10 +212,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// A request that got no answer that counts.
+    pub(super) fn net(reference: &str, host: &str, source: net::Error) -> Self {
+        let (reference, host) = (reference.to_owned(), host.to_owned());
+        match source {
+            busy @ net::Error::Patience { .. } => Error::Busy { reference, busy },
+            source => Error::Unreachable { reference, host, source },
+        }
+    }
+
     /// Whether the registry said no: asked again, it says so again.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Error::Unauthorized { .. } | Error::NotKept { .. } => true,
+            Error::Unauthorized { .. } | Error::NoRepository { .. } | Error::NotKept { .. } => true,
             Error::Status { status, .. } => {
                 let passing = [
                     StatusCode::REQUEST_TIMEOUT,
@@ -204,8 +241,9 @@ impl Error {
     /// What the registry answered, without what it was asked for.
     pub(super) fn said(&self) -> String {
         match self {
-            Error::Unauthorized { status, .. } => status.to_string(),
-            Error::Status { status, detail, .. } => format!("{status}{detail}"),
+            Error::Unauthorized { status, detail, .. } | Error::Status { status, detail, .. } => {
+                format!("{status}{detail}")
+            }
             Error::NotKept { said, .. } => said.clone(),
             other => other.to_string(),
         }

@@ -7,7 +7,8 @@ use reqwest::{Method, StatusCode};
 
 use super::Error;
 use super::abilities::Ability;
-use super::client::{Said, refused};
+use super::client::refused;
+use super::said::Said;
 use super::session::{Session, received};
 use super::upload::{End, Upload};
 use crate::net::Retry;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Response};
 use url::Url;
 
@@ -50,7 +50,7 @@ impl Tally {
 
 impl Upload<'_> {
     /// Sends these bytes; the last ones end the session.
-    pub(super) async fn send(&self, session: &Session, span: Span) -> Result<Part, Error> {
+    pub(super) async fn send(&mut self, session: &Session, span: Span) -> Result<Part, Error> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         if span.length() > 0 && !span.is_whole() {
@@ -79,14 +79,14 @@ impl Upload<'_> {
 
     /// Sends these bytes to an address, to a storage of another host without authorization.
     async fn send_to(
-        &self,
+        &mut self,
         method: &Method,
         url: &Url,
         headers: &HeaderMap,
         span: Span,
     ) -> Result<Part, Error> {
         let mut headers = headers.clone();
-        headers.extend(self.client.authorization(&self.address, url).map(|v| (AUTHORIZATION, v)));
+        self.client.introduce(&self.address, url, &mut self.admission, &mut headers);
         let (tally, position) = (self.tally.clone(), AtomicU64::new(span.offset));
         let (body, feeding) = self.feed.open(span.offset, span.length(), move |piece| {
             let bytes = piece.len() as u64;

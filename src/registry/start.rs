@@ -11,6 +11,7 @@ use super::abilities::Ability;
 use super::address::Address;
 use super::client::refused;
 use super::pin::stated;
+use super::said::Said;
 use super::session::Session;
 use super::{Client, Error};
 use crate::digest::Digest;
@@ -22,6 +23,8 @@ impl Client {
         let answer = self.post(address, &url).await?;
         match answer.status() {
             StatusCode::ACCEPTED => self.opened(address, &answer),
+            // Nothing else in this request can be missing.
+            StatusCode::NOT_FOUND => Err(address.has_no_repository(&Said::read(answer).await)),
             _ => Err(refused(address, answer).await),
         }
     }

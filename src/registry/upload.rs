@@ -4,18 +4,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reqwest::header::HeaderValue;
 use reqwest::{Response, StatusCode};
 use url::Url;
 
 use super::abandoned::Open;
 use super::abilities::Ability;
 use super::address::Address;
-use super::authorize::Challenge;
-use super::client::{Said, refused};
+use super::admission::Admission;
+use super::client::refused;
 use super::feed::Feed;
 use super::part::{Part, Tally};
 use super::pin::stated;
+use super::said::Said;
 use super::session::Session;
 use super::verdict::{Span, Verdict, verdict};
 use super::{Client, Error};
@@ -44,6 +44,7 @@ pub(super) struct Upload<'a> {
     pub(super) size: u64,
     pub(super) feed: Feed,
     pub(super) budget: Budget,
+    pub(super) admission: Admission,
     /// Times that it broke off when it was sent whole.
     broken: u32,
     /// Bytes of a part.
@@ -85,7 +86,8 @@ impl<'a> Upload<'a> {
     ) -> Self {
         let (budget, part) = (client.budget(), client.uploads.part);
         let tally = Arc::new(Tally::new(bar));
-        Upload { client, address, digest, size, feed, budget, broken: 0, part, tally }
+        let (admission, broken) = (Admission::default(), 0);
+        Upload { client, address, digest, size, feed, budget, admission, broken, part, tally }
     }
 
     /// Sends the blob into the open session, or into new ones when that is lost. Bytes that were put
@@ -174,7 +176,7 @@ impl<'a> Upload<'a> {
 
     async fn request(&mut self, session: &mut Session) -> Result<Next, Error> {
         let (span, begun) = (self.span(session), Instant::now());
-        let ours = self.client.authorization(&self.address, &session.url);
+        let client = self.client;
         let answer = match self.send(session, span).await? {
             Part::Answer(answer) => answer,
             Part::Broken(error) => {
@@ -186,8 +188,12 @@ impl<'a> Upload<'a> {
         match answer.status() {
             status if status.is_success() => self.taken(session, span, &answer),
             StatusCode::UNAUTHORIZED => {
-                self.renew(session, answer, ours).await?;
-                Ok(Next::Send)
+                let (refusal, admission) =
+                    ((answer.status(), answer.headers()), &mut self.admission);
+                match client.readmit(&self.address, answer.url(), refusal, admission).await? {
+                    true => Ok(Next::Send),
+                    false => Err(refused(&self.address, answer).await),
+                }
             }
             // Nothing of it was taken.
             StatusCode::TOO_MANY_REQUESTS => {
@@ -225,6 +231,7 @@ impl<'a> Upload<'a> {
         self.follow(session, answer)?;
         session.advance(span.end, answer.headers());
         self.budget.renew();
+        self.admission = Admission::default();
         Ok(Next::Send)
     }
 
@@ -253,7 +260,7 @@ impl<'a> Upload<'a> {
                 }
             }
             Verdict::OutOfOrder => {
-                if let Some(wait) = self.budget.spend(None) {
+                if let Some(wait) = self.budget.spend() {
                     session.refused = Some((span.offset, session.stated));
                     // A part that broke off may still be on its way into the session.
                     tokio::time::sleep(wait).await;
@@ -266,27 +273,10 @@ impl<'a> Upload<'a> {
         Err(self.address.refused(status, &said))
     }
 
-    /// The token `stale` ran out before a part was sent, or on its way.
-    async fn renew(
-        &mut self,
-        session: &Session,
-        answer: Response,
-        stale: Option<HeaderValue>,
-    ) -> Result<(), Error> {
-        let challenge = Challenge::find(answer.headers());
-        let (Some(challenge), true) = (challenge, self.address.is_at(&session.url)) else {
-            return Err(refused(&self.address, answer).await);
-        };
-        if self.budget.spend(None).is_none() {
-            return Err(refused(&self.address, answer).await);
-        }
-        self.client.renew(&self.address, &session.url, &challenge, stale.as_ref()).await?;
-        Ok(())
-    }
-
     /// Waits before the next attempt, or gives up with what happened.
     async fn wait(&mut self, url: &Url, result: Result<Response, net::Error>) -> Result<(), Error> {
-        if self.client.net.wait_after(url, &result, &mut self.budget).await {
+        let waited = self.client.net.wait_after(url, &result, &mut self.budget).await;
+        if waited.map_err(|source| self.address.unreachable(source))? {
             return Ok(());
         }
         match result {

@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 
-use super::client::Said;
+use super::said::Said;
 
 /// The bytes of a blob that one request carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,10 +13,11 @@ use url::Url;
 use super::tables::{
     File, GroupTable, ImageTable, Ordered, PackageTable, SignTable, SourceTable, TargetPlaceTable,
 };
+use super::time::length;
 use super::{
-    BaseSpec, BuildSpec, ConfigSpec, Error, GroupSpec, ImageSpec, ProfileName, PythonSpec,
-    RegistrySpec, ReleaseSpec, SignSpec, SignWith, SourceKind, SourceName, SourceSpec, Spec,
-    TargetPlace, TargetSpec, WISH, Wish, cut_off,
+    BaseSpec, BuildSpec, ConfigSpec, Error, GroupSpec, ImageSpec, NetworkSpec, ProfileName,
+    PythonSpec, RegistrySpec, ReleaseSpec, SignSpec, SignWith, SourceKind, SourceName, SourceSpec,
+    Spec, TargetPlace, TargetSpec, WISH, Wish, cut_off,
 };
 use crate::config::BadPath;
 use crate::cuda::CudaTag;
@@ -140,6 +141,9 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
         let help = "a day counts to its end, in UTC";
         cut_off(text.get_ref()).map_err(|why| place.at(text.span(), why, help))
     });
+    let patience = file.network.patience.map(|text| {
+        length(text.get_ref()).map_err(|why| place.at(text.span(), why, "write 15m, 1h 30m or 90s"))
+    });
     Ok(Spec {
         profile: None,
         exclude_newer: exclude_newer.transpose()?,
@@ -178,6 +182,7 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
             parallel: file.registry.parallel,
             mirrors: file.registry.mirrors,
         },
+        network: NetworkSpec { patience: patience.transpose()? },
         config: ConfigSpec {
             path: file.config.path.ok_or_else(|| missing("config.path"))?,
             roles: file.config.roles,

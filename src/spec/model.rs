@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -36,6 +37,8 @@ pub struct Spec {
     pub images: Vec<ImageSpec>,
     /// Where images go.
     pub registry: RegistrySpec,
+    /// How servers are asked.
+    pub network: NetworkSpec,
     /// How they are made.
     pub build: BuildSpec,
     /// The file that runs them.
@@ -208,6 +211,13 @@ pub struct RegistrySpec {
     pub parallel: Option<NonZeroUsize>,
     /// Registry host → host that answers for it (`docker.io` → `mirror.example`).
     pub mirrors: BTreeMap<String, String>,
+}
+
+/// How servers are asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NetworkSpec {
+    /// What a run waits in all where servers ask for it; `None`: 15 minutes.
+    pub patience: Option<Duration>,
 }
 
 /// The file that runs the images.

@@ -39,6 +39,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) registry: RegistryTable,
     #[serde(default)]
+    pub(super) network: NetworkTable,
+    #[serde(default)]
     pub(super) config: ConfigTable,
     #[serde(default)]
     pub(super) release: ReleaseTable,
@@ -119,6 +121,12 @@ pub(super) struct RegistryTable {
     pub(super) parallel: Option<NonZeroUsize>,
     #[serde(default)]
     pub(super) mirrors: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NetworkTable {
+    pub(super) patience: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -263,6 +271,7 @@ impl File {
                 parallel: self.registry.parallel.or(defaults.registry.parallel),
                 mirrors,
             },
+            network: NetworkTable { patience: self.network.patience.or(defaults.network.patience) },
             config: ConfigTable {
                 path: self.config.path.or(defaults.config.path),
                 // Which value gets which image is one answer, not a sum.

@@ -58,5 +58,6 @@ mod transport;
 mod traps;
 mod trouble;
 mod verify;
+mod waits;
 mod why;
 mod yaml_corpus;

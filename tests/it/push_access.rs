@@ -78,9 +78,12 @@ fn a_bearer_token_is_fetched_with_every_kind_of_login_and_again_when_it_has_run_
     let workshop = Workshop::new(1000);
     let token = json!({"auth": "PHRva2VuPjo=", "identitytoken": "s/cret"});
     let cases = configs("HOST").map(|(place, config)| (place, config, Admits::Password(PAIR)));
+    let artifactory = |refuses| Admits::Scope { scope: "repository:docker-local:*", refuses };
     let others = [
         ("identity token", json!({"auths": {"HOST": token}}), Admits::Identity("s/cret")),
         ("anonymous", json!({}), Admits::Anyone),
+        ("the registry's own scope, others refused", json!({}), artifactory(true)),
+        ("the registry's own scope, others in vain", json!({}), artifactory(false)),
     ];
     for (place, config, admits) in cases.into_iter().chain(others) {
         let registry = Registry::start();
@@ -97,7 +100,70 @@ fn a_bearer_token_is_fetched_with_every_kind_of_login_and_again_when_it_has_run_
         Faulty::guarded(workshop.registry.host(), Sessions::Passed, 25, Admits::Password(PAIR));
     let stranger = project(&workshop, &json!({}));
     let run = push(&stranger, &format!("{}/team", door.host())).exits(8);
-    assert!(run.stderr().contains("without credentials"), "{}", run.stderr());
+    let said = run.stderr();
+    assert!(said.contains("without credentials: no token for you"), "{said}");
+}
+
+#[test]
+fn a_registry_token_is_sent_as_it_is() {
+    let registry = Registry::start();
+    let door = Faulty::guarded(registry.host(), Sessions::Passed, 1, Admits::Token("s/cret"));
+    let workshop = Workshop::new(1000);
+    for (token, code) in [("s/cret", 0), ("other", 8)] {
+        let config = json!({"auths": {door.host(): {"registrytoken": token}}});
+        let run = push(&project(&workshop, &config), &format!("{}/team", door.host())).exits(code);
+        assert!(!run.stderr().contains(token), "{}", run.stderr());
+    }
+    assert!(door.asked().iter().all(|a| !a.path.starts_with("/token")));
+}
+
+#[test]
+fn what_a_registry_says_of_a_refusal_is_shown_and_what_to_do_about_it() {
+    let workshop = Workshop::new(1000);
+    let is_manifest = |a: &Asked| a.method == "PUT" && a.path.contains("/manifests/");
+    let is_upload = |a: &Asked| a.method == "POST" && a.path.contains("/blobs/uploads/");
+    type Case = (fn(&Asked) -> bool, u16, &'static str, &'static [&'static str]);
+    let cases: [Case; 6] = [
+        (
+            // ghcr.io.
+            is_manifest,
+            403,
+            r#"{"errors":[{"code":"DENIED","message":"The token provided does not match expected scopes."}]}"#,
+            &["403 Forbidden", "does not match expected scopes. (DENIED)", "docker login"],
+        ),
+        (
+            // GitLab, as in grimoire-rs/grimoire#11.
+            is_manifest,
+            400,
+            r#"{"errors":[{"code":"MANIFEST_INVALID","message":"manifest invalid","detail":"unknown media type: application/x"}]}"#,
+            &["manifest invalid: unknown media type: application/x", "not change by itself"],
+        ),
+        (
+            // ECR.
+            is_upload,
+            404,
+            r#"{"errors":[{"code":"NAME_UNKNOWN","message":"The repository does not exist in the registry"}]}"#,
+            &["has no repository team/", "create it first", "does not exist in the registry"],
+        ),
+        (is_upload, 404, "", &["has no repository team/", "create it first"]),
+        (
+            is_manifest,
+            412,
+            "over quota
+more",
+            &["412", ": over quota", "a quota that is used up"],
+        ),
+        (is_upload, 405, "<html>", &["405", "does not do that"]),
+    ];
+    for (harmed, status, body, wanted) in cases {
+        workshop.proxy.harm(move |a| {
+            harmed(a).then(|| Harm::Status { status, headers: vec![], body, early: false })
+        });
+        let run = workshop.build(&workshop.project(), "team").exits(8);
+        let said = run.stderr().replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(wanted.iter().all(|w| said.contains(w)), "{status} {body}: {said}");
+        assert!(!said.contains("later"), "{said}");
+    }
 }
 
 #[test]

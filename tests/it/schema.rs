@@ -211,6 +211,7 @@ fn the_schema_of_envlock_toml_has_the_keys_that_are_read() {
         ("[images.x]", "/$defs/image"),
         ("[build]", "/$defs/build"),
         ("[registry]", "/$defs/registry"),
+        ("[network]", "/$defs/network"),
         ("[config]", "/$defs/config"),
         ("[[config.targets]]", "/$defs/config/properties/targets/items"),
         ("[release]", "/$defs/release"),
@@ -241,7 +242,7 @@ fn files_people_write_fit_the_schema_and_mistakes_do_not() {
     let full = "exclude-newer = \"2026-11-23\"\nkeyring-provider = \"subprocess\"\n\
         [target]\ngpus = [\"9.0\"]\n[config.roles]\n\"services.x.image\" = \"ray-runtime\"\n\
         [[config.targets]]\nfile = \"k8s/ray.yaml\"\npath = \"spec.image\"\nimage = \"ray-runtime\"\n\
-        [release]\nafter = \"true\"\nkeep = 3\nrecords = \"required\"\n[sign]\nkey = \"cosign.key\"\n[registry.mirrors]\n\"docker.io\" = \"m.example/x\"\n\
+        [network]\npatience = \"1h 30m\"\n[release]\nafter = \"true\"\nkeep = 3\nrecords = \"required\"\n[sign]\nkey = \"cosign.key\"\n[registry.mirrors]\n\"docker.io\" = \"m.example/x\"\n\
         [profiles.cpu.target]\ncuda = \"cpu\"\n";
     envlock::spec::parse("envlock.toml", full).unwrap();
     fits("spec", &read(full));

@@ -105,6 +105,15 @@ pub enum Admits {
     Password(&'static str),
     /// Who sends this identity token.
     Identity(&'static str),
+    /// Who comes with this token from the beginning; there is no token server.
+    Token(&'static str),
+    /// Who asks for this scope, which the challenge names, and for no service, which it does not name. Others are
+    /// refused by the token server, or else get a token that the registry does not take. The token is called
+    /// `access_token`, beside an empty `token`.
+    Scope {
+        scope: &'static str,
+        refuses: bool,
+    },
 }
 
 type Rule = dyn Fn(&Asked) -> Option<Harm> + Send + Sync;
@@ -545,7 +554,7 @@ impl State {
 
     /// The answer to who has no token, or wants one.
     fn token(&self, asked: &Asked, reader: &mut dyn Read) -> Option<Answer> {
-        let uses = self.token_uses?;
+        let mut uses = self.token_uses?;
         if asked.path.starts_with("/token") {
             self.log.lock().unwrap().push(asked.clone());
             let mut form = String::new();
@@ -563,25 +572,54 @@ impl State {
                         && field("grant_type", "refresh_token")
                         && field("refresh_token", token)
                 }
+                Admits::Token(_) => false,
+                Admits::Scope { scope, refuses } => {
+                    let query = asked.path.split_once('?').unwrap_or_default().1;
+                    let query = url::form_urlencoded::parse(query.as_bytes());
+                    let has =
+                        |name: &str| query.clone().filter(|(n, _)| n == name).collect::<Vec<_>>();
+                    if !has("service").is_empty() {
+                        return Some(Answer::new(400, &[], "no such service"));
+                    }
+                    let wanted = has("scope").iter().any(|(_, value)| value == scope);
+                    uses *= usize::from(wanted);
+                    wanted || !refuses
+                }
             };
             if !admitted {
-                return Some(Answer::new(401, &[], ""));
+                let said = r#"{"details":"no token for you"}"#;
+                return Some(Answer::new(401, &[], said));
             }
             let mut tokens = self.tokens.lock().unwrap();
             tokens.push(uses);
-            let name = if asked.method == "POST" { "access_token" } else { "token" };
-            let text = format!(r#"{{"{name}": "t{}"}}"#, tokens.len() - 1);
+            let token = format!("t{}", tokens.len() - 1);
+            let text = match (self.admits, &*asked.method) {
+                (Admits::Scope { .. }, _) => {
+                    format!(r#"{{"token": "", "access_token": "{token}"}}"#)
+                }
+                (_, "POST") => format!(r#"{{"access_token": "{token}"}}"#),
+                _ => format!(r#"{{"token": "{token}"}}"#),
+            };
             return Some(Answer::new(200, &[], &text));
+        }
+        if let Admits::Token(token) = self.admits
+            && asked.header("authorization") == Some(&format!("Bearer {token}"))
+        {
+            return None;
         }
         let mut tokens = self.tokens.lock().unwrap();
         let given = asked.header("authorization").and_then(|v| v.strip_prefix("Bearer t"));
-        let left = given.and_then(|n| tokens.get_mut(n.parse::<usize>().unwrap()));
+        let left = given.and_then(|n| tokens.get_mut(n.parse::<usize>().ok()?));
         if let Some(left) = left.filter(|left| **left > 0) {
             *left -= 1;
             return None;
         }
         self.expired.fetch_add(usize::from(asked.is_part()), SeqCst);
-        let challenge = format!(r#"Bearer realm="http://{}/token",service="test""#, self.address);
+        let more = match self.admits {
+            Admits::Scope { scope, .. } => format!("scope=\"{scope}\""),
+            _ => "service=\"test\"".to_owned(),
+        };
+        let challenge = format!("Bearer realm=\"http://{}/token\",{more}", self.address);
         Some(Answer::new(401, &[("WWW-Authenticate", challenge)], ""))
     }
 }

@@ -72,7 +72,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     if args.dry_run {
         return job.show();
     }
-    let client = context.client()?;
+    let client = context.client(&spec.network)?;
     let _building = context.hold_build()?;
     if args.prepare {
         let files = gather(&plan, &lock, &spec, &client, &context.folder, &context.ui).await?;

@@ -1,5 +1,7 @@
 //! Gathers the checks and reports them.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::check::{Check, Level};
@@ -7,9 +9,9 @@ use super::{engine, files, registry, releases};
 use crate::cli::Doctor;
 use crate::commands::Context;
 use crate::engine::dockerfile::Recipe;
-use crate::exit::{CommandResult, Exit, Failure};
+use crate::exit::{CommandResult, Exit};
 use crate::image;
-use crate::net::{Client, Retry};
+use crate::net::Retry;
 
 /// The report as JSON. `version` changes when a field changes its meaning.
 #[derive(Serialize)]
@@ -22,9 +24,8 @@ struct Report<'a> {
 /// Runs `envlock doctor`: exit 0 when nothing failed, warnings or not, else 1.
 pub async fn run(args: Doctor, context: &Context) -> CommandResult {
     // A doctor answers soon: what does not come at the second try is a finding.
-    let retry = Retry { attempts: 2, ..Retry::default() };
-    let net = Client::new(retry)
-        .map_err(|e| Failure::message(Exit::Failed, format!("no HTTP client: {e}")))?;
+    let patience = Duration::from_secs(10);
+    let net = context.client_with(Retry { attempts: 2, patience, ..Retry::default() })?;
     let (first, spec) = files::spec(context);
     let mut checks = vec![first];
     if let Some(spec) = &spec {

@@ -150,7 +150,7 @@ async fn resolve(
     kept: Kept,
     context: &Context,
 ) -> Result<(Lock, Vec<String>), Failure> {
-    let client = context.client()?;
+    let client = context.client(&spec.network)?;
     let client = if args.offline { client.offline() } else { client };
     let store = store::Store::open()?;
     let cache = Cache::at(store.root().join(CACHE), trust(args));

@@ -1,0 +1,119 @@
+//! Waits that servers ask for: kept to, told at once, and bounded by the patience of the run.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
+
+/// A wait that a host asked for. Shown as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// `HOST[:PORT]`
+    pub host: String,
+    /// From now on.
+    pub length: Duration,
+}
+
+/// A longer wait is one that nobody should wonder about.
+const LONG: Duration = Duration::from_secs(10);
+
+impl Wait {
+    /// Whether it is told to those, too, who want to hear of problems only.
+    pub fn is_long(&self) -> bool {
+        self.length > LONG
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} asks to be left alone for {}; waiting", self.host, words(self.length))
+    }
+}
+
+/// `45s`, `1h 30m`.
+pub(super) fn words(length: Duration) -> String {
+    let seconds = i64::try_from(length.as_secs()).unwrap_or(i64::MAX);
+    format!("{:#}", SignedDuration::from_secs(seconds))
+}
+
+/// Who hears of waits.
+#[derive(Clone, Default)]
+pub(super) struct Listener(Option<Arc<dyn Fn(&Wait) + Send + Sync>>);
+
+impl Listener {
+    pub(super) fn new(tell: impl Fn(&Wait) + Send + Sync + 'static) -> Self {
+        Listener(Some(Arc::new(tell)))
+    }
+
+    pub(super) fn tell(&self, wait: &Wait) {
+        if let Some(tell) = &self.0 {
+            tell(wait);
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
+/// What was waited for in a run, all hosts together; what several waited for at the same time counts once.
+#[derive(Debug, Default)]
+pub(super) struct Waited {
+    spent: Duration,
+    until: Option<Instant>,
+}
+
+impl Waited {
+    /// Takes a wait from now on into account. `Err`: it would be more than the patience, of which this is left.
+    pub(super) fn spend(
+        &mut self,
+        now: Instant,
+        wait: Duration,
+        patience: Duration,
+    ) -> Result<Instant, Duration> {
+        let left = patience.saturating_sub(self.spent);
+        let from = self.until.map_or(now, |until| until.max(now));
+        let until = now.checked_add(wait).ok_or(left)?;
+        let more = until.saturating_duration_since(from);
+        if more > left {
+            return Err(left);
+        }
+        self.spent += more;
+        self.until = Some(until.max(from));
+        Ok(until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn patience_is_spent_by_all_waits_together_and_by_those_at_the_same_time_once() {
+        let (mut waited, now) = (Waited::default(), Instant::now());
+        let patience = MINUTE * 15;
+        assert_eq!(waited.spend(now, MINUTE * 4, patience), Ok(now + MINUTE * 4));
+        // Within the first one, and a minute beyond it.
+        assert_eq!(waited.spend(now + MINUTE, MINUTE, patience), Ok(now + MINUTE * 2));
+        assert_eq!(waited.spend(now + MINUTE, MINUTE * 4, patience), Ok(now + MINUTE * 5));
+        let later = now + MINUTE * 60;
+        assert_eq!(waited.spend(later, MINUTE * 11, patience), Err(MINUTE * 10));
+        assert_eq!(waited.spend(later, Duration::MAX, patience), Err(MINUTE * 10));
+        assert!(waited.spend(later, MINUTE * 10, patience).is_ok());
+        assert_eq!(waited.spend(later + MINUTE * 11, MINUTE, patience), Err(Duration::ZERO));
+    }
+
+    #[test]
+    fn lengths_are_words() {
+        for (seconds, shown) in [(0, "0s"), (45, "45s"), (90, "1m 30s"), (86_400, "24h")] {
+            assert_eq!(words(Duration::from_secs(seconds)), shown);
+        }
+        let wait = Wait { host: "r.example".to_owned(), length: MINUTE };
+        assert_eq!(wait.to_string(), "r.example asks to be left alone for 1m; waiting");
+    }
+}
