@@ -24,7 +24,7 @@ pub enum Error {
     #[error("cosign {what} failed: {said}")]
     #[diagnostic(help(
         "no file was written. A key with a password needs COSIGN_PASSWORD; without a way to sigstore's servers set \
-         transparency-log = false under [sign]"
+         transparency-log = false under [sign], which cosign 3.0.4 or newer can do"
     ))]
     Cosign {
         /// `sign IMAGE`
