@@ -13,7 +13,7 @@ FILE=$(realpath -m "${1:-$ROOT/dist/envlock}")
 
 address() {
   if [ -n "${ENVLOCK_DEFAULT_INDEX:-}" ]; then return; fi
-  python3 -c 'import pip' 2>/dev/null || need /usr/lib/python3/dist-packages/pip=python3-pip
+  need_module pip
   ENVLOCK_DEFAULT_INDEX=$(python3 -c 'from pip._internal.models.index import PyPI; print(PyPI.simple_url)')
 }
 

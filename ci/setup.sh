@@ -64,6 +64,14 @@ need() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# need_module MODULE…: the same for modules of python3.
+need_module() {
+  local module
+  for module in "$@"; do
+    python3 -c "import $module" 2>/dev/null || need "/usr/lib/python3/dist-packages/$module=python3-$module"
+  done
+}
+
 # What compiling envlock needs.
 need_toolchain() {
   need /etc/ssl/certs/ca-certificates.crt=ca-certificates curl git cc=gcc /usr/include/stdlib.h=libc6-dev pkg-config python3
@@ -80,7 +88,7 @@ sys.exit(next(check["level"] for check in json.load(sys.stdin)["checks"] if chec
   }
   if says_where "$1"; then return; fi
   say "nothing here says where PyPI is; pip does"
-  need /usr/lib/python3/dist-packages/pip=python3-pip
+  need_module pip
   says_where "$1" || fail "pip does not say where PyPI is" "set UV_DEFAULT_INDEX or PIP_INDEX_URL"
 }
 

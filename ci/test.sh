@@ -13,11 +13,16 @@ cd "$ROOT"
 
 tools() {
   need_toolchain
-  # What tests run: kill, and Jinja2, which our templates are held against.
+  # What tests run. Of where PyPI is they know no setting of the user's, so pip says it; Jinja2 is what our templates
+  # are held against.
   need shellcheck faketime skopeo kill=procps
-  python3 -c 'import jinja2' 2>/dev/null || need /usr/lib/python3/dist-packages/jinja2=python3-jinja2
+  need_module pip jinja2
   local commands
   if commands=$("$CI/engine.sh" tool crane); then PATH=$PATH:$commands; else say "no crane: its tests say that they did not run"; fi
+  # With an engine comes a registry.
+  if [ "${ENVLOCK_TEST_ENGINE:-1}" = 0 ] && ! type -P docker-registry >/dev/null; then
+    PATH=$PATH:$("$CI/engine.sh" tool docker-registry)
+  fi
 }
 
 shell_scripts() {
@@ -37,8 +42,9 @@ engine() {
   fi
 }
 
-# Other people's programs, which must accept what envlock pushed.
+# Other people's programs, which must accept what envlock pushed and rendered.
 judges() {
+  if [ -n "${DOCKER_HOST:-}" ] && ! docker compose version >/dev/null 2>&1; then "$CI/engine.sh" tool docker-compose >/dev/null || true; fi
   if ENVLOCK_TEST_TOOLS=$("$CI/engine.sh" tool cosign oras crane); then
     export ENVLOCK_TEST_TOOLS
   else
