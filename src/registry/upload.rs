@@ -300,3 +300,38 @@ impl Address {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Held;
+    use crate::spec::RegistrySpec;
+
+    #[test]
+    fn what_broke_off_twice_or_after_a_long_time_goes_in_parts_that_become_smaller() {
+        const MIB: u64 = 1024 * 1024;
+        let net = net::Client::new(Retry::default()).unwrap();
+        let client = Client::new(net, &RegistrySpec::default(), false);
+        let blob = Arc::new(Held::new(bytes::Bytes::new()));
+        let upload = || {
+            let address = Address::new("ghcr.io", "team/ray", "the blob");
+            let what = (Digest::of(""), 1000 * MIB);
+            Upload::new(&client, address, what, Feed::Ours(blob.clone()), &Bar::hidden())
+        };
+        let url = Url::parse("https://ghcr.io/x").unwrap();
+        let session = Session { url, offset: 0, stated: false, refused: None, least: 0 };
+        let next = |upload: &mut Upload<'_>, lasted: Duration| {
+            let span = upload.span(&session);
+            upload.broke(span, lasted);
+            upload.span(&session).length() / MIB
+        };
+        let (second, minutes) = (Duration::from_secs(1), Duration::from_secs(600));
+        let mut short = upload();
+        let lengths: Vec<_> = (0..6).map(|_| next(&mut short, second)).collect();
+        assert_eq!(lengths, [1000, 64, 32, 16, 8, 8]);
+        assert_eq!(next(&mut upload(), minutes), 64);
+        // Nothing is tried that this registry refused before.
+        client.learn_lack("ghcr.io", Ability::Chunks);
+        assert_eq!(next(&mut upload(), minutes), 1000);
+    }
+}

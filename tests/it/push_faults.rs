@@ -10,7 +10,7 @@ use envlock::registry::{Error, Pushed, Source};
 use envlock::ui::Bar;
 
 use crate::push::{Image, assert_whole, client, noise, ours};
-use crate::support::{Asked, Faulty, Harm, Registry, Sessions};
+use crate::support::{Asked, Embedded, Faulty, Harm, Registry, Sessions};
 
 const PART: u64 = 100_000;
 
@@ -183,6 +183,26 @@ async fn what_is_cut_anywhere_goes_on_where_it_stopped() {
             .ends_right(0)
             .await;
     }
+}
+
+#[tokio::test]
+async fn the_embedded_registry_keeps_what_arrived_of_a_blob_that_was_cut() {
+    let registry = Embedded::start();
+    let proxy = Faulty::before(registry.host(), Sessions::Passed);
+    let cut = AtomicBool::new(false);
+    proxy.harm(move |a| {
+        let cuts = is_whole(a) && a.length == 550_000 && !cut.fetch_or(true, SeqCst);
+        cuts.then_some(Harm::CutRequest(200_000))
+    });
+    let image = Image::new(&proxy.host(), "team/ray", vec![ours(noise(7, 550_000))]);
+    let client = client(PART);
+    client.push(&image.push(), &Bar::hidden()).await.unwrap();
+    client.read_back(&image.at(registry.host())).await.unwrap();
+    let asked = proxy.asked();
+    let wholes = asked.iter().filter(|a| is_whole(a) && a.length == 550_000).count();
+    let parts = asked.iter().filter(|a| a.header("content-range").is_some()).count();
+    assert!(wholes == 1 && (4..=5).contains(&parts), "{wholes} wholes, {parts} parts");
+    assert!(proxy.received() <= image.bytes() + PART);
 }
 
 #[tokio::test]
