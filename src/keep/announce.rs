@@ -84,12 +84,14 @@ pub async fn announce(
             Some(put) => put.holds(client, image, record.number).await,
             None => Ok(false),
         });
-        if !join_all(held).await.into_iter().collect::<Result<Vec<_>, _>>()?.contains(&false) {
+        let (held, unlisted) = join(join_all(held), list(client, required)).await;
+        let unlisted = unlisted?;
+        if !held.into_iter().collect::<Result<Vec<_>, _>>()?.contains(&false) {
             let mut lost = Lost::default();
+            lost.warnings.extend(unlisted);
             for ((name, image), put) in ours.iter().zip(puts.into_iter().flatten()) {
                 lost.add(name, image, put.lost, required)?;
             }
-            lost.warnings.extend(list(client, required).await?);
             lost.warnings.extend(renumbered(draft, &record));
             beside(client, draft, &others, &parts, &mut lost).await;
             draft.not_kept(lost.images);

@@ -14,6 +14,9 @@ use super::{Artifact, Client, Error};
 use crate::digest::Digest;
 use crate::image::Repository;
 
+/// Why a registry that lists nothing itself gets no list from clients either, where it did not refuse one.
+const NO_LIST: &str = "what its tag `sha256-…` means is no list";
+
 /// An image: host, repository, digest.
 pub(super) type About = (String, String, Digest);
 
@@ -106,15 +109,16 @@ impl Client {
     ) -> Result<bool, Error> {
         let address = Address::new(&at.registry, &at.name, &format!("{at}:{tag}"));
         if self.lacks(&address.authority, Ability::Tags) {
-            return Err(self.not_kept(&address, None));
+            return Err(self.not_kept(&address));
         }
         match self.name(at, digest, tag).await {
             Err(error) if error.is_refusal() => match self.looked_up(at, tag).await? {
                 Some(now) => Ok(now == digest),
                 None => {
                     self.learn_lack(&address.authority, Ability::Tags);
-                    self.tell(&address, NO_TAGS, &error);
-                    Err(self.not_kept(&address, Some(error)))
+                    self.tell(&address, NO_TAGS, &error.said());
+                    self.beside.run().refusals.insert(address.authority.clone(), error.said());
+                    Err(self.not_kept(&address))
                 }
             },
             named => named.map(|()| true),
@@ -156,20 +160,17 @@ impl Client {
         let refusal = match self.way(&address.authority) {
             Way::FallbackTag => match self.put_in_index(&address, &subject, &entries).await {
                 Ok(true) => return Ok(()),
-                Ok(false) => address.malformed("the index of referrers", "it is no index"),
-                Err(error) if error.is_refusal() => error,
+                Ok(false) => NO_LIST.to_owned(),
+                Err(error) if error.is_refusal() => error.said(),
                 Err(error) => return Err(error),
             },
-            _ => address.malformed("the index of referrers", "it is no index"),
+            _ => NO_LIST.to_owned(),
         };
         self.learn_lack(&address.authority, Ability::FallbackTags);
+        self.beside.run().refusals.insert(address.authority.clone(), refusal);
         // What has a tag is found by that.
-        let hidden: Vec<_> = unlisted.iter().filter(|one| !one.tagged).collect();
-        for one in &hidden {
+        for one in unlisted.iter().filter(|one| !one.tagged) {
             self.keep(&to, &one.artifact, None).await?;
-        }
-        if !hidden.is_empty() {
-            self.step_down(&address, Way::PlainImage, &refusal);
         }
         Ok(())
     }
@@ -186,7 +187,7 @@ impl Client {
         if self.way(&address.authority) == Way::Nowhere
             || tag.is_some() && self.lacks(&address.authority, Ability::Tags)
         {
-            return Err(self.not_kept(&address, None));
+            return Err(self.not_kept(&address));
         }
         if self.way(&address.authority) <= Way::FallbackTag {
             match self.put_with_subject(to, artifact, tag).await {
@@ -203,24 +204,28 @@ impl Client {
         }
         let stepped = self.put_plain(to, artifact, tag).await;
         match (stepped, refusal) {
-            (Ok(digest), Some(refusal)) => {
-                self.learn_lack(&address.authority, Ability::ArtifactTypes);
-                self.step_down(&address, Way::PlainImage, &refusal);
+            (Ok(digest), refusal) => {
+                if let Some(refusal) = refusal {
+                    self.learn_lack(&address.authority, Ability::ArtifactTypes);
+                    self.beside.run().refusals.insert(address.authority.clone(), refusal.said());
+                }
+                self.step_down(&address, Way::PlainImage);
                 Ok(digest)
             }
             (Err(error), first) if error.is_refusal() => {
                 let refusal = first.unwrap_or(error);
+                self.beside.run().refusals.insert(address.authority.clone(), refusal.said());
                 if tag.is_some() {
                     self.learn_lack(&address.authority, Ability::Tags);
-                    self.tell(&address, NO_TAGS, &refusal);
+                    self.tell(&address, NO_TAGS, &refusal.said());
                 } else {
                     self.learn_lack(&address.authority, Ability::ArtifactTypes);
                     self.learn_lack(&address.authority, Ability::PlainImages);
-                    self.step_down(&address, Way::Nowhere, &refusal);
+                    self.step_down(&address, Way::Nowhere);
                 }
-                Err(self.not_kept(&address, Some(refusal)))
+                Err(self.not_kept(&address))
             }
-            (put, _) => put,
+            (failed, _) => failed,
         }
     }
 
@@ -286,24 +291,22 @@ impl Client {
         list.push(Unlisted { artifact: artifact.clone(), tagged });
     }
 
-    fn step_down(&self, address: &Address, way: Way, refusal: &Error) {
+    fn step_down(&self, address: &Address, way: Way) {
+        let said = self.beside.run().refusals.get(&address.authority).cloned();
         if let Some(loss) = way.loss() {
-            self.tell(address, loss, refusal);
+            self.tell(address, loss, said.as_deref().unwrap_or(NO_LIST));
         }
     }
 
-    fn tell(&self, address: &Address, loss: &'static str, refusal: &Error) {
+    fn tell(&self, address: &Address, loss: &'static str, said: &str) {
         let mut run = self.beside.run();
         if run.told.insert((address.authority.clone(), loss)) {
-            run.warnings.insert(format!("{} {loss} ({})", address.name, refusal.said()));
+            run.warnings.insert(format!("{} {loss} ({said})", address.name));
         }
     }
 
-    fn not_kept(&self, address: &Address, refusal: Option<Error>) -> Error {
-        let mut run = self.beside.run();
-        if let Some(refusal) = refusal {
-            run.refusals.insert(address.authority.clone(), refusal.said());
-        }
+    fn not_kept(&self, address: &Address) -> Error {
+        let run = self.beside.run();
         let said = run.refusals.get(&address.authority).cloned().unwrap_or_default();
         Error::NotKept { reference: address.reference.clone(), host: address.name.clone(), said }
     }

@@ -116,6 +116,39 @@ fn a_required_record_that_the_registry_refuses_stops_the_release_before_any_file
     assert!(get(&host, "team/marimo-runtime/manifests/envlock-r1.record").is_some());
 }
 
+/// Tags that may not be written again, and readings that do not show yet what another run wrote.
+#[test]
+fn a_number_whose_tag_may_not_be_written_again_is_somebodys() {
+    let workshop = Workshop::new(5_000);
+    let first = workshop.project();
+    workshop.build(&first, "team").exits(0);
+    let other = workshop.begun();
+    other.write("env.lock", first.read("env.lock"));
+    bump(&workshop, &other, "1.1", 5);
+    let refused = Arc::new(AtomicBool::new(false));
+    let rule = refused.clone();
+    workshop.proxy.harm(move |asked| {
+        let (_, tag) = asked.path.split_once("/manifests/envlock-r1")?;
+        let is_write = asked.method == "PUT" && (tag.is_empty() || tag == ".record");
+        rule.fetch_or(is_write, SeqCst);
+        match is_write {
+            true => Some(Harm::status(409)),
+            false => (!rule.load(SeqCst)).then(|| Harm::status(404)),
+        }
+    });
+    let run = workshop.build(&other, "team").exits(0);
+    assert!(refused.load(SeqCst));
+    assert!(run.stderr().contains("this is release 2"), "{}", run.stderr());
+    assert_eq!(warnings(&run).len(), 1, "{}", run.stderr());
+    let record: Value = serde_json::from_str(&other.read(HISTORY)).unwrap();
+    assert_eq!((&record["number"], record.get("not_kept")), (&json!(2), None));
+    let host = workshop.registry.host();
+    for name in ["ray-runtime", "marimo-runtime"] {
+        let (_, record) = get(host, &format!("team/{name}/manifests/envlock-r2.record")).unwrap();
+        assert_eq!(record["artifactType"], "application/vnd.dev.envlock.release.v1+json");
+    }
+}
+
 /// The warnings of a run, a line each.
 fn warnings(run: &Run) -> Vec<String> {
     let lines = run.stderr();

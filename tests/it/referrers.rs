@@ -200,15 +200,19 @@ async fn whatever_is_no_list_of_referrers_is_answered_once_a_run_and_the_tag_is_
     let login = login.host();
     let html = |body| Harm::Status { status: 200, headers: vec![], body, early: false };
     let answers = [400, 401, 403, 404, 405, 406, 501].map(Harm::status).into_iter();
-    let answers = answers.chain([html("<html></html>"), html("{}"), Harm::Redirect(login)]);
+    let away = Harm::Redirect("127.0.0.1:1".to_owned());
+    let answers = answers.chain([html("<html></html>"), html("{}"), Harm::Redirect(login), away]);
     for answer in answers {
         let proxy = Faulty::before(registry.host(), Sessions::Passed);
         let (client, place, image) = behind(&proxy, &registry).await;
         let rule = answer.clone();
         proxy.harm(move |asked| asked.path.contains("/referrers/").then(|| rule.clone()));
         attached(&client, &place, &image, &["one", "two"]).await;
+        let asked = count(&proxy, "GET", "/referrers/");
+        // Who is sent to a host that does not answer tries that more than once.
+        assert!(asked == 1 || answer == Harm::Redirect("127.0.0.1:1".to_owned()), "{answer:?}");
         assert_eq!(kinds(&client, &image).await, ["one", "two"], "{answer:?}");
-        assert_eq!(count(&proxy, "GET", "/referrers/"), 1, "{answer:?}");
+        assert_eq!(count(&proxy, "GET", "/referrers/"), asked, "{answer:?}");
         // Both entries came with one write, and no word is lost on what is not lost.
         assert_eq!(
             count(&proxy, "PUT", &format!("/manifests/{}", image.digest().referrers_tag())),
