@@ -157,7 +157,7 @@ roll_back() {
 }
 
 step "envlock itself (cargo build --release)" build_envlock
-if [ $ENGINE = layers ]; then step "the project's own registry" registry; else step "a Docker engine and a registry" registry; fi
+if [ $ENGINE = layers ]; then step "a registry of envlock's own" registry; else step "a Docker engine and a registry" registry; fi
 step "what can be reached from here" choose_sources
 step "a project folder" make_project
 step "where PyPI is" need_pypi "$FOLDER"

@@ -101,15 +101,17 @@ need_engine() {
   . <("$CI/engine.sh" env)
 }
 
-# The project's own registry in FOLDER, served until the script calls `end_registry`; one that is served
-# already is taken. The program is $ENVLOCK.
+# own_registry FOLDER: a registry of envlock's own in FOLDER, so that it goes with it, served until the script calls
+# `end_registry`; one that is served already is taken. The program is $ENVLOCK.
 OWN_REGISTRY=127.0.0.1:5080
 SERVING=''
 own_registry() {
   local folder=$1 log own
   mkdir -p "$folder/.envlock/registry"
-  # What the server says of itself: another project's may have the address.
-  own=$(cd "$folder/.envlock/registry" && printf %s "$(pwd -P)" | sha256sum | cut -c1-64)
+  ENVLOCK_REGISTRY_FOLDER=$(cd "$folder/.envlock/registry" && pwd -P)
+  export ENVLOCK_REGISTRY_FOLDER
+  # What the server says of itself: one with other images may have the address.
+  own=$(printf %s "$ENVLOCK_REGISTRY_FOLDER" | sha256sum | cut -c1-64)
   is_ours() {
     curl -sS --noproxy '*' -m 5 -o /dev/null -D - "http://$OWN_REGISTRY/v2/" 2>/dev/null | grep -i "^envlock-layout: $own" >/dev/null
   }
@@ -121,7 +123,7 @@ own_registry() {
     if ! kill -0 "$SERVING" 2>/dev/null; then
       SERVING=''
       cat "$log" >&2
-      fail "the project's own registry cannot be served at $OWN_REGISTRY" "an envlock serve of another project? end it"
+      fail "$folder/.envlock/registry cannot be served at $OWN_REGISTRY" "an envlock serve of yours? end it"
     fi
     sleep 0.1
   done

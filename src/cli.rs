@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use pep508_rs::PackageName;
 
 use crate::cuda::{CudaTag, DriverVersion};
+use crate::registry::embedded::HostName;
 use crate::release::Wanted;
 use crate::size::Measure;
 use crate::smoke::Choice;
@@ -91,7 +92,7 @@ pub enum Command {
     Render(Render),
     /// Where downloads and index answers are kept, and making room there
     Cache(Cache),
-    /// Serve the images under .envlock/registry to this machine: a registry without a registry
+    /// Serve the images of all your projects to this machine: a registry without a registry
     Serve(Serve),
     /// Write envlock.toml with every key and its default
     Init(Init),
@@ -499,12 +500,15 @@ pub enum CacheVerb {
 /// `envlock serve`
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
-    /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value_t = crate::registry::embedded::DEFAULT_ADDRESS)]
-    pub listen: SocketAddr,
-    /// The image layout to serve, made when it is missing
-    #[arg(long, value_name = "DIR", default_value = crate::registry::embedded::FOLDER)]
-    pub folder: Utf8PathBuf,
+    /// Where to listen; port 0 takes a free one. 127.0.0.1 and the port of envlock.toml (5080) when absent
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Another image layout to serve, made when it is missing. That of all your projects when absent
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<Utf8PathBuf>,
+    /// A name by which clients reach it besides its address; others are refused. Repeatable
+    #[arg(long, value_name = "NAME[:PORT]")]
+    pub host: Vec<HostName>,
     /// Only pulls
     #[arg(long)]
     pub read_only: bool,

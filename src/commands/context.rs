@@ -4,6 +4,7 @@ use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::embedded::Servings;
 use crate::exit::{Exit, Failure};
 use crate::lock::{self, Lock};
 use crate::release::{self, ProjectLock};
@@ -22,6 +23,8 @@ pub struct Context {
     pub no_wait: bool,
     /// The only way to print.
     pub ui: Ui,
+    /// Registries that this process serves.
+    pub servings: Servings,
 }
 
 impl Context {

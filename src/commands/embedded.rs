@@ -1,70 +1,279 @@
-//! The project's own registry, answering while a command needs it.
+//! The user's own registry, answering while a command needs it. One process answers at its address for all; the others
+//! use that one, and one of them takes over when it ends.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU16;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::Context;
 use crate::exit::{Exit, Failure};
-use crate::registry::embedded::{DEFAULT_ADDRESS, Embedded, FOLDER, Layout, Running};
+use crate::net::Retry;
+use crate::registry::embedded::{
+    DEFAULT_PORT, Embedded, Error, FOLDER, Layout, folder_of_user, project_name,
+};
 use crate::spec::NetworkSpec;
 
-/// `HOST:PORT` of the project's own registry, as references name it.
-pub fn address() -> String {
-    DEFAULT_ADDRESS.to_string()
+/// How often a process that waits to take over looks whether it can.
+const WATCH: Duration = Duration::from_millis(25);
+
+/// How long an address may be taken by somebody who does not answer: whoever had it is ending.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long whoever has the address may take to say who it is.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Registries in this process that may still be answering others.
+#[derive(Debug, Clone, Default)]
+pub struct Servings(Arc<Mutex<Vec<JoinHandle<()>>>>);
+
+impl Servings {
+    /// Waits until requests of others have had the time to end, which they get once nothing here needs the registry.
+    pub async fn ended(&self) {
+        let tasks = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            let _ = task.await;
+        }
+    }
+
+    fn add(&self, task: JoinHandle<()>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    }
 }
 
-/// Sees to it that the project's own registry answers: by `envlock serve` where that runs, else by this process until
-/// the result is dropped. Errors: another program, or another project's registry, has the address.
-pub async fn hold(context: &Context) -> Result<Option<Running>, Failure> {
-    let layout = Layout::open(context.path(FOLDER))?;
-    let ours = layout.id().to_string();
-    match Embedded::listen(DEFAULT_ADDRESS, false).await {
-        Ok(listener) => {
-            context.ui.note(format!("{} is served at {DEFAULT_ADDRESS} meanwhile", layout.root()));
-            Ok(Some(Embedded::new(layout).start(listener)?))
-        }
-        Err(taken) => match behind(context).await {
-            Some(theirs) if theirs == ours => Ok(None),
-            Some(_) => Err(of_another_project()),
-            None => Err(taken.into()),
-        },
+/// The registry answers as long as this lives, whichever process does it.
+#[derive(Debug)]
+pub struct Serving {
+    /// Where.
+    pub address: SocketAddr,
+    /// Whether this process is the one.
+    pub is_first: bool,
+    // Dropped, it ends the task.
+    _end: oneshot::Sender<()>,
+}
+
+/// Where the registry is for this project.
+fn address_of(context: &Context) -> SocketAddr {
+    // A file with mistakes is refused by whoever needs more of it than this.
+    let port = context
+        .spec()
+        .ok()
+        .and_then(|spec| spec.registry.port)
+        .map_or(DEFAULT_PORT, NonZeroU16::get);
+    at(port)
+}
+
+fn at(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// `HOST:PORT` of the registry, as references name it: the project's, and the one of projects without a setting.
+pub fn addresses(context: &Context) -> Vec<SocketAddr> {
+    let mut addresses = vec![address_of(context), at(DEFAULT_PORT)];
+    addresses.dedup();
+    addresses
+}
+
+/// Whether this `HOST:PORT` is the user's own registry.
+pub fn is_own(context: &Context, registry: &str) -> bool {
+    addresses(context).iter().any(|own| own.to_string() == registry)
+}
+
+/// Where images of the project go when no registry is named: no other project has this prefix.
+pub fn destination(context: &Context) -> String {
+    format!("{}/{}", address_of(context), project_name(&context.folder))
+}
+
+/// The user's layout, which is made when it is missing; what the project has in a layout of its own is served too.
+pub fn layout(context: &Context) -> Result<Layout, Error> {
+    let layout = Layout::open(folder_of_user()?)?;
+    if let Some(old) = old_layout(context) {
+        layout.beside(&old)?;
     }
+    Ok(layout)
+}
+
+/// The layout in the project folder, where earlier versions kept one for each project.
+pub fn old_layout(context: &Context) -> Option<Layout> {
+    Layout::existing(context.path(FOLDER)).ok()
+}
+
+/// Whether anything was ever kept in a registry of the user's or the project's own.
+pub fn is_there(context: &Context) -> bool {
+    let user = folder_of_user().is_ok_and(|folder| Layout::existing(folder).is_ok());
+    user || old_layout(context).is_some()
+}
+
+/// Whether the project has pushed to the user's layout.
+pub fn has_images(context: &Context) -> bool {
+    let user = folder_of_user().and_then(Layout::existing);
+    user.is_ok_and(|layout| layout.has_below(&project_name(&context.folder)))
+}
+
+/// Sees to it that the registry answers at the project's address until the result is dropped. Errors: another program
+/// has the address, the disk.
+pub async fn hold(context: &Context) -> Result<Serving, Failure> {
+    hold_at(context, address_of(context)).await
+}
+
+async fn hold_at(context: &Context, address: SocketAddr) -> Result<Serving, Failure> {
+    let layout = layout(context)?;
+    let root = layout.root().to_owned();
+    let serving = join(context, layout.id().to_string(), Embedded::new(layout), address).await?;
+    if serving.is_first {
+        context.ui.note(format!("{root} is served at {address} meanwhile"));
+    }
+    Ok(serving)
+}
+
+/// As [`hold`], where one of these registries is the user's own and there is one.
+pub async fn hold_for<'a>(
+    context: &Context,
+    registries: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<Serving>, Failure> {
+    let mut needed: Vec<SocketAddr> = Vec::new();
+    for registry in registries {
+        let own = addresses(context).into_iter().find(|own| own.to_string() == registry);
+        needed.extend(own.filter(|own| !needed.contains(own)));
+    }
+    let mut servings = Vec::new();
+    if !needed.is_empty() && is_there(context) {
+        for address in needed {
+            // Whoever else has the address is asked like any other registry.
+            servings.extend(hold_at(context, address).await.ok());
+        }
+    }
+    Ok(servings)
+}
+
+/// As [`hold`], where images are to go to this registry and it is the user's own.
+pub async fn hold_named(context: &Context, registry: &str) -> Option<Serving> {
+    let address = addresses(context).into_iter().find(|own| own.to_string() == registry)?;
+    // Whoever else has the address is asked like any other registry.
+    hold_at(context, address).await.ok()
 }
 
 /// Whether [`hold`] would do; nothing is made, and nothing served. Errors: as there.
 pub async fn probe(context: &Context) -> Result<(), Failure> {
-    let Err(taken) = Embedded::listen(DEFAULT_ADDRESS, false).await else { return Ok(()) };
-    let ours = Layout::existing(context.path(FOLDER)).map(|layout| layout.id().to_string()).ok();
-    match behind(context).await {
-        None => Err(taken.into()),
-        theirs if theirs == ours => Ok(()),
-        Some(_) => Err(of_another_project()),
+    let address = address_of(context);
+    let Err(taken) = Embedded::listen(address, false).await else { return Ok(()) };
+    let ours = Layout::existing(folder_of_user()?).map(|layout| layout.id().to_string()).ok();
+    match behind(context, address).await {
+        Behind::Layout(id) if Some(&id) == ours.as_ref() => Ok(()),
+        Behind::Layout(_) => Err(of_others(address)),
+        Behind::Nobody | Behind::Stranger => Err(taken.into()),
     }
 }
 
-fn of_another_project() -> Failure {
+/// Serves at an address, or stands by where another process serves the layout `id` there. Errors: another program, or
+/// another layout, has the address.
+pub async fn join(
+    context: &Context,
+    id: String,
+    registry: Embedded,
+    address: SocketAddr,
+) -> Result<Serving, Failure> {
+    let begun = Instant::now();
+    let listener = loop {
+        let taken = match Embedded::listen(address, false).await {
+            Ok(listener) => break Some(listener),
+            Err(taken) if taken.is_taken() => taken,
+            Err(error) => return Err(error.into()),
+        };
+        match behind(context, address).await {
+            Behind::Layout(theirs) if theirs == id => break None,
+            Behind::Layout(_) => return Err(of_others(address)),
+            Behind::Nobody if begun.elapsed() < PATIENCE => tokio::time::sleep(WATCH).await,
+            Behind::Nobody | Behind::Stranger => return Err(taken.into()),
+        }
+    };
+    Ok(begin(context, registry, address, listener))
+}
+
+/// Serves at this listener, or as soon as the address is free.
+pub fn begin(
+    context: &Context,
+    registry: Embedded,
+    address: SocketAddr,
+    listener: Option<TcpListener>,
+) -> Serving {
+    let is_first = listener.is_some();
+    let (end, mut ended) = oneshot::channel::<()>();
+    let task = async move {
+        let listener = match listener {
+            Some(listener) => listener,
+            None => tokio::select! {
+                listener = free(address) => listener,
+                _ = &mut ended => return,
+            },
+        };
+        match registry.start(listener) {
+            Ok(running) => {
+                // Its sender was dropped, which is how it ends.
+                let _ = ended.await;
+                running.stop().await;
+            }
+            Err(error) => tracing::warn!(%error, "the registry does not start"),
+        }
+    };
+    context.servings.add(tokio::spawn(task));
+    Serving { address, is_first, _end: end }
+}
+
+/// A listener, once whoever has the address is gone.
+async fn free(address: SocketAddr) -> TcpListener {
+    loop {
+        tokio::time::sleep(WATCH).await;
+        if let Ok(listener) = Embedded::listen(address, false).await {
+            tracing::debug!(%address, "taking over the registry");
+            return listener;
+        }
+    }
+}
+
+/// Who has an address.
+enum Behind {
+    /// An envlock that serves the layout with this id.
+    Layout(String),
+    /// Something else.
+    Stranger,
+    /// Nobody any more.
+    Nobody,
+}
+
+async fn behind(context: &Context, address: SocketAddr) -> Behind {
+    if TcpStream::connect(address).await.is_err() {
+        return Behind::Nobody;
+    }
+    let asking = async {
+        let url = format!("http://{address}/v2/").parse().ok()?;
+        let client = context
+            .client(&NetworkSpec::default())
+            .ok()?
+            .with_retry(Retry { attempts: 1, ..Retry::default() });
+        Some(client.send(Method::GET, &url, &HeaderMap::new()).await)
+    };
+    match tokio::time::timeout(SILENCE, asking).await {
+        Ok(Some(Ok(answer))) => {
+            let id = answer.headers().get("envlock-layout").and_then(|id| id.to_str().ok());
+            id.map_or(Behind::Stranger, |id| Behind::Layout(id.to_owned()))
+        }
+        // It went away while it was asked.
+        Ok(Some(Err(_))) => Behind::Nobody,
+        Ok(None) | Err(_) => Behind::Stranger,
+    }
+}
+
+fn of_others(address: SocketAddr) -> Failure {
     let message = format!(
-        "{DEFAULT_ADDRESS} is the registry of another project: end its `envlock serve`, or name a registry with --registry"
+        "{address} is the registry of another user or folder: end its `envlock serve`, or set another `port` under \
+         [registry] in envlock.toml"
     );
     Failure::message(Exit::Registry, message)
-}
-
-/// As [`hold`], when one of these references is in the project's own registry and there is one.
-pub async fn hold_for<'a>(
-    context: &Context,
-    registries: impl IntoIterator<Item = &'a str>,
-) -> Result<Option<Running>, Failure> {
-    let own = address();
-    let is_needed = registries.into_iter().any(|registry| registry == own);
-    match is_needed && context.path(FOLDER).join("oci-layout").is_file() {
-        // Whoever has the address is asked like any other registry.
-        true => hold(context).await.or(Ok(None)),
-        false => Ok(None),
-    }
-}
-
-/// Which layout the server at the address says it has.
-async fn behind(context: &Context) -> Option<String> {
-    let url = format!("http://{DEFAULT_ADDRESS}/v2/").parse().ok()?;
-    let client = context.client(&NetworkSpec::default()).ok()?;
-    let answer = client.send(reqwest::Method::GET, &url, &reqwest::header::HeaderMap::new()).await;
-    let answer = answer.ok()?;
-    Some(answer.headers().get("envlock-layout")?.to_str().ok()?.to_owned())
 }

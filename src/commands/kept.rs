@@ -23,7 +23,13 @@ fn places(
 ) -> Result<BTreeSet<Repository>, Failure> {
     let mut places = BTreeSet::new();
     let named = registry.or(spec.registry.destination.as_deref());
-    let own = context.path(crate::registry::embedded::FOLDER).exists().then(embedded::address);
+    let mut own = Vec::new();
+    if embedded::has_images(context) {
+        own.push(embedded::destination(context));
+    }
+    if embedded::old_layout(context).is_some() {
+        own.extend(embedded::addresses(context).iter().map(ToString::to_string));
+    }
     for destination in named.map(str::to_owned).into_iter().chain(own) {
         let destination: Destination = destination.parse()?;
         places.extend(spec.images.iter().map(|image| destination.repository(&image.name)));

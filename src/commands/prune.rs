@@ -1,19 +1,21 @@
 //! `envlock prune`: what is older than the kept releases and in no role goes, here and with `--registry` there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{Context, embedded, kept};
 use crate::cli::Prune;
-use crate::exit::{CommandResult, Exit};
+use crate::exit::{CommandResult, Exit, Failure};
 use crate::image::Repository;
 use crate::keep::{self, Removal, Retention};
-use crate::registry::embedded::{FOLDER, Layout};
+use crate::registry::Client;
+use crate::registry::embedded::{Embedded, project_name};
 use crate::release;
 
-/// A push may be on its way to its manifest: what is younger than this stays in the project's own registry.
+/// A push may be on its way to its manifest: what is younger than this stays in the user's own registry.
 const GRACE: Duration = Duration::from_secs(3600);
 
 /// Runs `envlock prune`.
@@ -34,39 +36,25 @@ pub async fn run(args: Prune, context: &Context) -> CommandResult {
     let keep = args.keep.unwrap_or(spec.release.keep).get();
     let mentioned = kept::mentioned(context, &spec, &history)?;
     let retention = Retention::of(&history, keep, &mentioned);
-    let own = embedded::address();
-    let here = |place: &&Repository| place.registry == own;
-    let serving =
-        embedded::hold_for(context, retention.old.keys().map(|p| p.registry.as_str())).await?;
-    let client = context.registry(&spec, args.insecure)?;
+    let here = |place: &&Repository| embedded::is_own(context, &place.registry);
     let mut looked = retention.clone();
     looked.old.retain(|place, _| args.registry || here(&place));
     let known: Vec<u64> = history.records.iter().map(|record| record.number).collect();
-    let (plan, foreign) = keep::plan(&client, &looked, &known).await?;
-    for tag in &foreign {
+    let client = context.registry(&spec, args.insecure)?;
+    let sweeping = Sweeping { args: &args, context, client: &client, known: &known };
+    let mut gone = Gone::default();
+    sweeping.old_layout(&looked, &mut gone).await?;
+    let serving =
+        embedded::hold_for(context, retention.old.keys().map(|p| p.registry.as_str())).await?;
+    sweeping.sweep(&looked, Clone::clone, &mut gone).await?;
+    drop(serving);
+    for tag in &gone.foreign {
         context.ui.note(format!("{tag} is of no release of this history: it stays"));
     }
-    let mut refused = BTreeMap::new();
-    let mut removed: Vec<(Repository, Removal)> = Vec::new();
-    for (place, removals) in &plan {
-        if args.dry_run {
-            removed.extend(removals.iter().map(|removal| (place.clone(), removal.clone())));
-            continue;
-        }
-        let swept = keep::sweep(&client, place, removals).await?;
-        removed.extend(swept.removed.into_iter().map(|removal| (place.clone(), removal)));
-        for (removal, said) in swept.refused {
-            context.ui.warn(format!("{} stays: {said}", line(place, &removal)));
-            refused.entry(place.registry.clone()).or_insert(said);
-        }
-    }
-    drop(serving);
+    let Gone { removed, refused, .. } = gone;
     let locks = release::retain_locks(project.folder(), &retention.locks, args.dry_run)?;
-    let freed = match args.dry_run || !context.path(FOLDER).join("oci-layout").is_file() {
-        true => None,
-        false => Some(Layout::open(context.path(FOLDER))?.prune(&retention.protected, GRACE)?),
-    };
-    let bytes = freed.map_or(0, |freed| freed.bytes);
+    let freed = if args.dry_run { None } else { free(context, &retention)? };
+    let bytes = freed.unwrap_or(0);
     if context.ui.wants_json() {
         let list: Vec<Value> =
             removed.iter().map(|(place, removal)| described(place, removal)).collect();
@@ -88,7 +76,8 @@ pub async fn run(args: Prune, context: &Context) -> CommandResult {
         retention.from
     ));
     if freed.is_some() {
-        context.ui.note(format!("{} came free in {FOLDER}", indicatif::HumanBytes(bytes)));
+        let bytes = indicatif::HumanBytes(bytes);
+        context.ui.note(format!("{bytes} came free in your own registry"));
     }
     let other = retention.old.keys().filter(|place| !here(place)).count();
     if other > 0 && !args.registry {
@@ -100,6 +89,90 @@ pub async fn run(args: Prune, context: &Context) -> CommandResult {
         Some((host, said)) => Err(keep::Error::Undeletable { host, said }.into()),
         None => Ok(Exit::Ok),
     }
+}
+
+/// What became of everything.
+#[derive(Default)]
+struct Gone {
+    removed: BTreeSet<(Repository, Removal)>,
+    /// Registry → what it said.
+    refused: BTreeMap<String, String>,
+    /// Tags of no release of this history.
+    foreign: BTreeSet<String>,
+}
+
+struct Sweeping<'a> {
+    args: &'a Prune,
+    context: &'a Context,
+    client: &'a Client,
+    /// The numbers of the history's releases.
+    known: &'a [u64],
+}
+
+impl Sweeping<'_> {
+    /// Takes what is old out of these places; `shown` is what a place is called to people.
+    async fn sweep(
+        &self,
+        old: &Retention,
+        shown: impl Fn(&Repository) -> Repository,
+        gone: &mut Gone,
+    ) -> Result<(), keep::Error> {
+        let (plan, foreign) = keep::plan(self.client, old, self.known).await?;
+        gone.foreign.extend(foreign);
+        for (place, removals) in &plan {
+            let name = shown(place);
+            if self.args.dry_run {
+                gone.removed.extend(removals.iter().map(|r| (name.clone(), r.clone())));
+                continue;
+            }
+            let swept = keep::sweep(self.client, place, removals).await?;
+            gone.removed.extend(swept.removed.into_iter().map(|r| (name.clone(), r)));
+            for (removal, said) in swept.refused {
+                self.context.ui.warn(format!("{} stays: {said}", line(&name, &removal)));
+                gone.refused.entry(name.registry.clone()).or_insert(said);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same in the layout that an earlier version kept in the project folder, which the user's registry only
+    /// reads: it is served for this alone.
+    async fn old_layout(&self, looked: &Retention, gone: &mut Gone) -> Result<(), Failure> {
+        let Some(layout) = embedded::old_layout(self.context) else { return Ok(()) };
+        let listener = Embedded::listen((Ipv4Addr::LOCALHOST, 0).into(), false).await?;
+        let running = Embedded::new(layout).start(listener)?;
+        let at = running.address().to_string();
+        let own = |place: &&Repository| embedded::is_own(self.context, &place.registry);
+        let mut places: BTreeMap<Repository, Repository> = BTreeMap::new();
+        let mut old = Retention { old: BTreeMap::new(), ..looked.clone() };
+        for (place, images) in looked.old.iter().filter(|(place, _)| own(place)) {
+            let there = Repository { registry: at.clone(), name: place.name.clone() };
+            old.old.insert(there.clone(), images.clone());
+            places.insert(there, place.clone());
+        }
+        let mut foreign = std::mem::take(&mut gone.foreign);
+        let swept = self.sweep(&old, |place| places[place].clone(), gone).await;
+        // They are told again by the registry that serves them all.
+        std::mem::swap(&mut gone.foreign, &mut foreign);
+        running.stop().await;
+        Ok(swept?)
+    }
+}
+
+/// Takes what nothing leads to out of the project's part of the user's registry, and out of the layout that an earlier
+/// version kept in the project folder. Bytes that came free; `None`: there is neither.
+fn free(context: &Context, retention: &Retention) -> Result<Option<u64>, Failure> {
+    let mut freed = None;
+    if embedded::has_images(context) {
+        let layout = embedded::layout(context)?;
+        let prefix = project_name(&context.folder);
+        freed = Some(layout.prune(Some(&prefix), &retention.protected, GRACE)?.bytes);
+    }
+    if let Some(layout) = embedded::old_layout(context) {
+        let bytes = layout.prune(None, &retention.protected, GRACE)?.bytes;
+        freed = Some(freed.unwrap_or(0) + bytes);
+    }
+    Ok(freed)
 }
 
 fn line(place: &Repository, removal: &Removal) -> String {

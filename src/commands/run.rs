@@ -2,6 +2,7 @@
 
 use tracing_subscriber::EnvFilter;
 
+use super::embedded::Servings;
 use super::{
     Context, build, cache, completions, doctor, export, history, init, inspect, matrix, outdated,
     prune, render, resolve, rollback, schema, serve, size, status, verify, why,
@@ -27,7 +28,8 @@ pub fn run(cli: Cli) -> Exit {
         .without_time()
         .init();
     let (folder, profile) = (global.project.clone(), global.profile.clone());
-    let context = Context { folder, profile, no_wait: global.no_wait, ui };
+    let context =
+        Context { folder, profile, no_wait: global.no_wait, ui, servings: Servings::default() };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -37,7 +39,11 @@ pub fn run(cli: Cli) -> Exit {
             return Exit::Failed;
         }
     };
-    let result = runtime.block_on(dispatch(cli.command, &context));
+    let result = runtime.block_on(async {
+        let result = dispatch(cli.command, &context).await;
+        context.servings.ended().await;
+        result
+    });
     runtime.shutdown_background();
     result.unwrap_or_else(|failure| {
         context.ui.failure(&failure.report);

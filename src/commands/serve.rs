@@ -1,27 +1,69 @@
 //! `envlock serve`: the embedded registry over HTTP, until a signal ends it.
 
+use std::net::SocketAddr;
+
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Context;
+use super::embedded::{self, Serving};
 use crate::cli::Serve;
 use crate::exit::{CommandResult, Exit, Failure};
-use crate::registry::embedded::{Embedded, Layout};
+use crate::registry::embedded::{Embedded, Layout, folder_of_user};
 
 /// Runs `envlock serve`.
 pub async fn run(args: Serve, context: &Context) -> CommandResult {
     // Before the address is printed: who reads it may end this at once.
-    let watch = |kind| {
-        signal(kind).map_err(|error| Failure::message(Exit::Failed, format!("no signals: {error}")))
-    };
     let (mut interrupt, mut terminate) =
         (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?);
-    let listener = Embedded::listen(args.listen, args.insecure).await?;
-    let folder = context.path(&args.folder);
-    let layout = if args.read_only { Layout::existing(folder) } else { Layout::open(folder) }?;
+    let address = args.listen.unwrap_or_else(|| embedded::addresses(context)[0]);
+    let folder =
+        args.folder.as_ref().map_or_else(folder_of_user, |named| Ok(context.path(named)))?;
+    let listener = match Embedded::listen(address, args.insecure).await {
+        Ok(listener) => Some(listener),
+        // Another command of this user may serve the same for a while; not so what is to be only read.
+        Err(taken) if taken.is_taken() && !args.read_only && Layout::existing(&folder).is_ok() => {
+            None
+        }
+        Err(taken) => return Err(taken.into()),
+    };
+    let layout = match (&args.folder, args.read_only) {
+        (_, true) => Layout::existing(folder)?,
+        (Some(_), false) => Layout::open(folder)?,
+        (None, false) => embedded::layout(context)?,
+    };
     let root = layout.root().to_owned();
-    let running = Embedded::new(layout).read_only(args.read_only).start(listener)?;
-    let address = running.address();
+    let id = layout.id().to_string();
+    let registry = Embedded::new(layout).read_only(args.read_only).known_as(args.host.clone());
+    let serving = match listener {
+        Some(listener) => {
+            let address = listener.local_addr().unwrap_or(address);
+            embedded::begin(context, registry, address, Some(listener))
+        }
+        None => embedded::join(context, id, registry, address).await?,
+    };
+    tell(&args, context, &serving, root.as_str());
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    context.ui.note("ending; requests under way get ten seconds");
+    drop(serving);
+    tokio::select! {
+        () = context.servings.ended() => {}
+        // A second signal does not wait.
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(Exit::Ok)
+}
+
+fn watch(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::message(Exit::Failed, format!("no signals: {error}")))
+}
+
+fn tell(args: &Serve, context: &Context, serving: &Serving, root: &str) {
+    let address: SocketAddr = serving.address;
     if context.ui.wants_json() {
         let report = json!({ "version": 1, "address": address.to_string(), "folder": root });
         context.ui.json(&report);
@@ -34,17 +76,8 @@ pub async fn run(args: Serve, context: &Context) -> CommandResult {
             if args.read_only { "" } else { ", push and delete" }
         ));
     }
+    if !serving.is_first {
+        context.ui.note("another envlock serves it now; this one goes on when that ends");
+    }
     context.ui.note(format!("serving {root}; Ctrl-C ends it"));
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    context.ui.note("ending; requests under way get ten seconds");
-    tokio::select! {
-        () = running.stop() => {}
-        // A second signal does not wait.
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(Exit::Ok)
 }

@@ -27,6 +27,11 @@ pub struct Repository {
 }
 
 impl Destination {
+    /// `HOST[:PORT]`
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
     /// The repository of this image.
     pub fn repository(&self, image: &ImageName) -> Repository {
         let name = match &self.prefix {

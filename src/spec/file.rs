@@ -179,6 +179,7 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
         registry: RegistrySpec {
             destination: file.registry.destination,
             insecure: file.registry.insecure.unwrap_or(false),
+            port: file.registry.port,
             parallel: file.registry.parallel,
             mirrors: file.registry.mirrors,
         },

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU16, NonZeroUsize};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -207,6 +207,8 @@ pub struct RegistrySpec {
     pub destination: Option<String>,
     /// Plain http to hosts that are not loopback.
     pub insecure: bool,
+    /// Where the user's own registry listens on 127.0.0.1; `None`: 5080.
+    pub port: Option<NonZeroU16>,
     /// Blobs that are sent at the same time; `None`: 4.
     pub parallel: Option<NonZeroUsize>,
     /// Registry host → host that answers for it (`docker.io` → `mirror.example`).

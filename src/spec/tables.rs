@@ -1,7 +1,7 @@
 //! The tables of envlock.toml as they are written, and how one file's keys go over another's.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU16, NonZeroUsize};
 
 use camino::Utf8PathBuf;
 use pep508_rs::PackageName;
@@ -118,6 +118,7 @@ pub(super) struct BuildTable {
 pub(super) struct RegistryTable {
     pub(super) destination: Option<String>,
     pub(super) insecure: Option<bool>,
+    pub(super) port: Option<NonZeroU16>,
     pub(super) parallel: Option<NonZeroUsize>,
     #[serde(default)]
     pub(super) mirrors: BTreeMap<String, String>,
@@ -268,6 +269,7 @@ impl File {
             registry: RegistryTable {
                 destination: self.registry.destination.or(defaults.registry.destination),
                 insecure: self.registry.insecure.or(defaults.registry.insecure),
+                port: self.registry.port.or(defaults.registry.port),
                 parallel: self.registry.parallel.or(defaults.registry.parallel),
                 mirrors,
             },

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use envlock::digest::Digest;
 use serde_json::Value;
@@ -287,61 +286,5 @@ fn zstd_layers_are_made_when_asked_for_and_unpack_to_the_same_files() {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr))
         }
         Err(_) => eprintln!("skopeo is not installed: this test pulled the image by itself only"),
-    }
-}
-
-#[test]
-fn without_a_registry_images_go_into_the_projects_own() {
-    let workshop = Workshop::new(20_000);
-    let envlock = workshop.project();
-    // Its address is the same in every project: another one may have it for a while.
-    let started = Instant::now();
-    let run = loop {
-        let run = envlock.run(["build", "--push", "--json"]);
-        let is_taken = run.stderr().contains("127.0.0.1:5080") && run.0.status.code() != Some(0);
-        if !is_taken || started.elapsed() > Duration::from_secs(120) {
-            break run.exits(0);
-        }
-        std::thread::sleep(Duration::from_millis(500));
-    };
-    assert_eq!(first_line(&run), "engine: layers (no daemon needed)");
-    assert!(envlock.path(".envlock/registry/oci-layout").is_file());
-    let images = images(&run);
-    assert!(images["ray-runtime"].to_string().starts_with("127.0.0.1:5080/ray-runtime@sha256:"));
-    assert!(envlock.read("config.yaml").contains(&images["marimo-runtime"].to_string()));
-
-    let command = envlock.command(["serve", "--quiet", "--listen", "127.0.0.1:0"]);
-    let served = Served::start(command);
-    for image in images.values() {
-        let there = envlock::reference::PinnedReference::new(
-            &served.host,
-            image.repository(),
-            image.digest(),
-        );
-        assert!(pull(&there).paths().contains_key(&format!("{SITE}/ray/text.py")));
-    }
-}
-
-/// `envlock serve`, killed when dropped.
-struct Served {
-    process: std::process::Child,
-    host: String,
-}
-
-impl Served {
-    fn start(mut command: Command) -> Self {
-        use std::io::BufRead;
-        let mut process = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        std::io::BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let host = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line:?}"));
-        Served { process, host: host.to_owned() }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

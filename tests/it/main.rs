@@ -24,6 +24,7 @@ mod names;
 mod no_config;
 mod order;
 mod outdated;
+mod own_registry;
 mod personalities;
 mod proof;
 mod purity;

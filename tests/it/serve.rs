@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::embedded::{header, image, refusal};
-use crate::support::{Embedded, INDEX};
+use crate::support::{Embedded, Envlock, INDEX};
 
 #[tokio::test]
 async fn the_root_says_what_speaks_here() {
@@ -426,8 +426,9 @@ async fn names_that_lead_out_of_the_layout_and_web_pages_are_refused() {
     // As it is: a URL that was parsed has lost its dots.
     let status = |method: &str, path: &str| {
         let mut stream = std::net::TcpStream::connect(registry.host()).unwrap();
-        let head = "HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-        write!(stream, "{method} /v2/{path} {head}").unwrap();
+        let head = "Content-Length: 0\r\nConnection: close\r\n\r\n";
+        let host = registry.host();
+        write!(stream, "{method} /v2/{path} HTTP/1.1\r\nHost: {host}\r\n{head}").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let status = answer.strip_prefix("HTTP/1.1 ").unwrap()[..3].to_owned();
@@ -464,4 +465,43 @@ async fn names_that_lead_out_of_the_layout_and_web_pages_are_refused() {
     assert_eq!(refusal(page.send().await.unwrap()).await, (403, "DENIED".into()));
     let repositories = registry.folder().join("repositories");
     assert_eq!(fs_err::read_dir(repositories).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn requests_to_a_host_that_is_not_its_own_are_refused() {
+    let options = ["--host", "registry.example", "--host", "proxy.example:443"];
+    let registry = Embedded::of(Envlock::new(), "127.0.0.1:0", &options);
+    let port = registry.host().rsplit_once(':').unwrap().1;
+    let ask = |head: String| {
+        let mut stream = std::net::TcpStream::connect(registry.host()).unwrap();
+        write!(stream, "{head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.strip_prefix("HTTP/1.").unwrap()[2..5].to_owned();
+        (status, answer.rsplit("\r\n\r\n").next().unwrap().to_owned())
+    };
+    for host in ["127.0.0.1", "localhost", "LocalHost", "[::1]"] {
+        let (status, body) = ask(format!("GET /v2/ HTTP/1.1\r\nHost: {host}:{port}"));
+        assert_eq!(status, "200", "{host}: {body}");
+    }
+    for host in ["registry.example", "registry.example:8080", "proxy.example:443"] {
+        assert_eq!(ask(format!("GET /v2/ HTTP/1.1\r\nHost: {host}")).0, "200", "{host}");
+    }
+    let evil = format!("evil.example:{port}");
+    let rebound = ["GET /v2/_catalog", "POST /v2/a/blobs/uploads/", "DELETE /v2/a/manifests/v1"];
+    for request in rebound {
+        for host in [&evil, "127.0.0.1:1", "localhost", "proxy.example", "a@b", ""] {
+            let (status, body) = ask(format!("{request} HTTP/1.1\r\nHost: {host}"));
+            assert_eq!(status, "421", "{request} {host}: {body}");
+            let body: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(body["errors"][0]["code"], "DENIED");
+            assert!(body["errors"][0]["message"].as_str().unwrap().contains("--host"));
+        }
+    }
+    // The whole address in the first line goes before the header; without either nobody is named.
+    let whole = format!("GET http://{evil}/v2/ HTTP/1.1\r\nHost: {}", registry.host());
+    assert_eq!(ask(whole).0, "421");
+    assert_eq!(ask("GET /v2/ HTTP/1.0\r\nA: b".to_owned()).0, "421");
+    let wrong = registry.envlock().run(["serve", "--host", "http://x.example"]).exits(2).stderr();
+    assert!(wrong.contains("NAME:PORT"), "{wrong}");
 }

@@ -45,7 +45,8 @@ async fn settled(registry: &Embedded, location: &str) -> u64 {
 fn half(registry: &Embedded, location: &str, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(registry.host()).unwrap();
     let length = bytes.len() * 2;
-    write!(stream, "PATCH {location} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n")
+    let host = registry.host();
+    write!(stream, "PATCH {location} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n")
         .unwrap();
     stream.write_all(bytes).unwrap();
     stream
@@ -192,7 +193,7 @@ async fn signals_end_it_cleanly_even_with_open_connections() {
     for signal in ["INT", "TERM"] {
         let mut registry = Embedded::start();
         let mut idle = TcpStream::connect(registry.host()).unwrap();
-        write!(idle, "GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        write!(idle, "GET /v2/ HTTP/1.1\r\nHost: {}\r\n\r\n", registry.host()).unwrap();
         assert!(idle.read(&mut [0; 1000]).unwrap() > 0);
         let start = Instant::now();
         assert_eq!(registry.signal(signal), Some(0));
@@ -239,5 +240,5 @@ fn it_says_why_it_does_not_start() {
     let address = taken.local_addr().unwrap().to_string();
     let run = envlock.run(["serve", "--listen", &address]).exits(1).stderr();
     assert!(run.contains(&address), "{run}");
-    assert!(!envlock.path(".envlock/registry").exists());
+    assert!(!envlock.path(".home/.local").exists() && !envlock.path(".envlock").exists());
 }

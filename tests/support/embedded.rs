@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Envlock;
 use super::registry::MANIFEST;
 
-/// A running registry of a project folder; it is killed when dropped.
+/// A running registry of a user; it is killed when dropped.
 pub struct Embedded {
     envlock: Envlock,
     process: Child,
@@ -22,8 +22,12 @@ pub struct Embedded {
 impl Embedded {
     /// Starts it on a free port, with an empty layout.
     pub fn start() -> Self {
-        let envlock = Envlock::new();
-        let (process, host) = serve(&envlock, "127.0.0.1:0", &[]);
+        Self::of(Envlock::new(), "127.0.0.1:0", &[])
+    }
+
+    /// Starts it in this folder.
+    pub fn of(envlock: Envlock, address: &str, options: &[&str]) -> Self {
+        let (process, host) = serve(&envlock, address, options);
         Embedded { envlock, process, host, client: crate::support::http() }
     }
 
@@ -33,7 +37,7 @@ impl Embedded {
     }
 
     pub fn folder(&self) -> Utf8PathBuf {
-        self.envlock.path(".envlock/registry")
+        self.envlock.path(".home/.local/share/envlock/registry")
     }
 
     pub fn envlock(&self) -> &Envlock {

@@ -50,6 +50,7 @@ impl Envlock {
             let text = name.to_string_lossy();
             if [
                 "UV_",
+                "XDG_DATA_HOME",
                 "PIP_",
                 "ENVLOCK_",
                 "CI",

@@ -43,9 +43,11 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     let choice = args.engine.unwrap_or(spec.build.engine);
     let destination = args.registry.as_ref().or(spec.registry.destination.as_ref());
     let stated: Option<Destination> = destination.map(|d| d.parse()).transpose()?;
-    // Nothing but the layers engine fills the project's own registry.
+    // Nothing but the layers engine fills the user's own registry by itself.
     let own: Option<Destination> = match (&stated, choice) {
-        (None, EngineChoice::Auto | EngineChoice::Layers) => Some(embedded::address().parse()?),
+        (None, EngineChoice::Auto | EngineChoice::Layers) => {
+            Some(embedded::destination(context).parse()?)
+        }
         _ => None,
     };
     let recipe = Recipe::of(&context.folder)?;
@@ -102,6 +104,9 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     let in_own = [&lock.base.runtime, &lock.base.devel].into_iter();
     let in_own = in_own.filter_map(|pin| pin.reference.split_once('/')).map(|(host, _)| host);
     let mut _serving = embedded::hold_for(context, in_own).await?;
+    if let Some(destination) = stated.as_ref().filter(|_| args.push) {
+        _serving.extend(embedded::hold_named(context, destination.registry()).await);
+    }
     let order = Order {
         plan: &plan,
         lock: &lock,
@@ -138,8 +143,8 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
             (engine.build(&context.folder, &plan, &files, ui).await?, None)
         }
         Chosen::Layers(engine) => {
-            if stated.is_none() && _serving.is_none() {
-                _serving = embedded::hold(context).await?;
+            if stated.is_none() {
+                _serving.push(embedded::hold(context).await?);
             }
             let order = Order { plan: &plan, ..order };
             let building = engine.build(&order, &client, &registry, &context.ui);

@@ -45,11 +45,10 @@ async fn registry(
         if spec.build.engine == EngineChoice::Dockerfile {
             return Check::warn(name, "no destination is set", todo);
         }
-        let own = embedded::address();
+        let own = embedded::destination(context);
         return match embedded::probe(context).await {
             Ok(()) => {
-                let found =
-                    format!("none is set: the layers engine fills the project's own, {own}");
+                let found = format!("none is set: the layers engine fills your own, {own}");
                 Check::ok(name, found)
             }
             Err(failure) => Check::error(name, Level::Warn, &*failure.report),

@@ -13,7 +13,7 @@ use super::refusal::Refusal;
 use super::service::{Query, Service, digest, header};
 use super::stream::{blocking, from_file};
 use super::uploads::Turn;
-use super::{Error, Repository};
+use super::{Error, Layout, Repository};
 use crate::digest::{Algorithm, Digest};
 
 impl Service {
@@ -28,9 +28,12 @@ impl Service {
         let layout = self.layout.clone();
         let (file, size) = blocking(move || {
             let unknown = || Refusal::NoBlob(repository.clone(), digest.to_string());
-            let size = layout.size(&repository, digest).ok_or_else(unknown)?;
-            let path = layout.blob(digest);
-            Ok((File::open(&path).map_err(Error::io("opening", path))?, size))
+            let found = |layout: &Layout| {
+                let Some(size) = layout.size(&repository, digest) else { return Ok(None) };
+                let path = layout.blob(digest);
+                Ok(Some((File::open(&path).map_err(Error::io("opening", path))?, size)))
+            };
+            layout.find(found)?.ok_or_else(unknown)
         })
         .await?;
         let (status, part) = match wanted(header(headers, &RANGE), size) {

@@ -1,5 +1,6 @@
 //! What can go wrong with the layout and its server, apart from requests that are refused.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use camino::Utf8PathBuf;
@@ -11,9 +12,15 @@ use crate::exit::{Classified, Exit};
 /// A layout or server that does not work.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
+    /// No folder for the user's registry.
+    #[error("there is no folder for the registry: this user has no home")]
+    #[diagnostic(help("set ENVLOCK_REGISTRY_FOLDER to a folder"))]
+    NoHome,
     /// The port is taken, or the address is not this machine's.
     #[error("nothing can listen on {address}")]
-    #[diagnostic(help("choose another address with --listen, or stop what listens there"))]
+    #[diagnostic(help(
+        "stop what listens there, or choose another port: --listen for `envlock serve`, `port` under [registry] in envlock.toml for a project"
+    ))]
     Listen {
         /// What was asked for.
         address: SocketAddr,
@@ -63,6 +70,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether somebody else has the address.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Error::Listen { source, .. } if source.kind() == ErrorKind::AddrInUse)
+    }
+
     /// The shape `map_err` wants.
     pub(super) fn io(
         what: &'static str,
@@ -76,7 +88,9 @@ impl Error {
 impl Classified for Error {
     fn exit(&self) -> Exit {
         match self {
-            Error::NotLoopback(_) | Error::NotALayout(_) | Error::Absent(_) => Exit::Usage,
+            Error::NoHome | Error::NotLoopback(_) | Error::NotALayout(_) | Error::Absent(_) => {
+                Exit::Usage
+            }
             Error::Listen { .. } | Error::Io { .. } => Exit::Failed,
             Error::Malformed { .. } => Exit::Registry,
         }

@@ -6,6 +6,7 @@
 //! blobs/ALGORITHM/HEX                 bytes: layers, configs, manifests; sha256 or sha512
 //! repositories/NAME/_blobs/HEX        empty: the repository NAME has this blob
 //! repositories/NAME/_uploads/UUID     what came of an upload that is not finished
+//! others.json                         layouts that are served beside this one
 //! lock                                held for each change
 //! ```
 //!
@@ -22,7 +23,7 @@ use super::refusal::Refusal;
 use super::{Error, Repository};
 use crate::digest::{Algorithm, Digest, Sha256};
 
-/// Where a project keeps its images when no registry is configured.
+/// Where a project had a layout of its own, before there was one for all of a user.
 pub const FOLDER: &str = ".envlock/registry";
 
 const MARKER: &str = "oci-layout";
@@ -44,7 +45,15 @@ impl Layout {
             make_folder(root)?;
             let mut there = root.read_dir_utf8().map_err(Error::io("reading the folder", root))?;
             // Another process may be making the same layout now.
-            let ours = [MARKER, ".gitignore", "lock", "blobs", "repositories", "index.json"];
+            let ours = [
+                MARKER,
+                ".gitignore",
+                "lock",
+                "blobs",
+                "repositories",
+                "index.json",
+                "others.json",
+            ];
             let is_ours = |name: &str| ours.contains(&name) || name.starts_with(".oci-layout.");
             if there.any(|entry| entry.is_ok_and(|e| !is_ours(e.file_name()))) {
                 return Err(Error::NotALayout(root.to_owned()));
@@ -154,6 +163,11 @@ impl Layout {
     /// The folder of a repository's unfinished uploads.
     pub(super) fn uploads(&self, repository: &Repository) -> Utf8PathBuf {
         self.root.join("repositories").join(repository.to_string()).join("_uploads")
+    }
+
+    /// Whether a repository `PREFIX/…` was ever written to.
+    pub fn has_below(&self, prefix: &str) -> bool {
+        self.root.join("repositories").join(prefix).is_dir()
     }
 
     /// Every repository that was ever written to.

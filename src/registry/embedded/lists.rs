@@ -22,11 +22,13 @@ impl Service {
     ) -> Result<Answer, Refusal> {
         let (layout, name) = (self.layout.clone(), repository.clone());
         let tags = blocking(move || {
-            let index = layout.index()?;
-            if index.manifests(&name).is_empty() && !layout.marks(&name).is_dir() {
-                return Err(Refusal::NoRepository(name));
+            let (mut known, mut tags) = (false, BTreeSet::new());
+            for layout in layout.all()? {
+                let index = layout.index()?;
+                known |= !index.manifests(&name).is_empty() || layout.marks(&name).is_dir();
+                tags.extend(index.tags(&name));
             }
-            Ok(index.tags(&name))
+            if known { Ok(tags) } else { Err(Refusal::NoRepository(name)) }
         })
         .await?;
         let name = repository.to_string();
@@ -42,8 +44,12 @@ impl Service {
     pub(super) async fn catalog(&self, query: &Query) -> Result<Answer, Refusal> {
         let layout = self.layout.clone();
         let names = blocking(move || {
-            let index = layout.index()?;
-            Ok(index.repositories().into_iter().map(Repository::to_string).collect())
+            let mut names = BTreeSet::new();
+            for layout in layout.all()? {
+                let index = layout.index()?;
+                names.extend(index.repositories().into_iter().map(Repository::to_string));
+            }
+            Ok(names)
         })
         .await?;
         page(names, query, "/v2/_catalog", |names| json!({ "repositories": names }))
@@ -60,7 +66,17 @@ impl Service {
         let wanted = query.get("artifactType").map(str::to_owned);
         let filtered = wanted.is_some();
         let layout = self.layout.clone();
-        let found = blocking(move || layout.about(&repository, subject, wanted.as_deref())).await?;
+        let found = blocking(move || {
+            let mut found: Vec<Value> = Vec::new();
+            for layout in layout.all()? {
+                let about = layout.about(&repository, subject, wanted.as_deref())?;
+                found.extend(about);
+            }
+            let mut seen = BTreeSet::new();
+            found.retain(|referrer| seen.insert(referrer["digest"].to_string()));
+            Ok(found)
+        })
+        .await?;
         let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": found });
         let mut answer = document(INDEX, &index);
         if filtered {

@@ -8,11 +8,11 @@ use hyper::{HeaderMap, StatusCode};
 
 use super::answer::{Answer, DIGEST, SUBJECT, TAGS, add, bare, created, full, with};
 use super::index::Pointer;
-use super::manifest::{LONGEST, describe};
+use super::manifest::{Described, LONGEST, describe};
 use super::refusal::Refusal;
 use super::service::{Query, Service, digest, header};
 use super::stream::blocking;
-use super::{Layout, Repository, Tag};
+use super::{Error, Layout, Repository, Tag};
 use crate::digest::{Algorithm, Digest};
 
 /// What a manifest is asked for by.
@@ -29,6 +29,16 @@ impl Reference {
             false => text.parse().ok().map(Reference::Tag),
         }
     }
+
+    /// The manifest that it names in a layout.
+    fn pointer(&self, of: &Repository, layout: &Layout) -> Result<Option<Pointer>, Error> {
+        let index = layout.index()?;
+        let found = match self {
+            Reference::Tag(tag) => index.tagged(of, tag),
+            Reference::Digest(digest) => index.get(of, *digest),
+        };
+        Ok(found.cloned())
+    }
 }
 
 impl Service {
@@ -42,13 +52,12 @@ impl Service {
         let unknown = Refusal::NoManifest(repository.clone(), reference.to_owned());
         let Some(reference) = Reference::parse(reference) else { return Err(unknown) };
         let (manifest, bytes) = blocking(move || {
-            let index = layout.index()?;
-            let found = match reference {
-                Reference::Tag(tag) => index.tagged(&repository, &tag),
-                Reference::Digest(digest) => index.get(&repository, digest),
+            let found = |layout: &Layout| {
+                let found = reference.pointer(&repository, layout)?;
+                found.map(|found| Ok((layout.manifest(found.digest)?, found))).transpose()
             };
-            let found = found.ok_or(unknown)?;
-            Ok((found.clone(), layout.manifest(found.digest)?))
+            let (bytes, manifest) = layout.find(found)?.ok_or(unknown)?;
+            Ok((manifest, bytes))
         })
         .await?;
         let headers = [
@@ -114,7 +123,19 @@ impl Service {
                     Reference::Tag(tag) => index.untag(&repository, tag),
                     Reference::Digest(digest) => index.remove(&repository, *digest),
                 };
-                if gone { Ok(()) } else { Err(unknown) }
+                if gone {
+                    return Ok(());
+                }
+                let found = |layout: &Layout| {
+                    let found = reference.pointer(&repository, layout)?;
+                    Ok(found.map(|found| (found.digest, layout.root().to_owned())))
+                };
+                match layout.find(found)? {
+                    Some((digest, folder)) => {
+                        Err(Refusal::Elsewhere(repository.clone(), digest.to_string(), folder))
+                    }
+                    None => Err(unknown),
+                }
             })?;
             match reference {
                 Reference::Tag(_) => Ok(()),
@@ -136,6 +157,7 @@ impl Layout {
         tags: &[Tag],
     ) -> Result<Option<Digest>, Refusal> {
         let described = describe(bytes, content_type).map_err(Refusal::Manifest)?;
+        self.complete(repository, &described)?;
         self.change(|index| {
             for blob in &described.blobs {
                 if self.size(repository, *blob).is_none() {
@@ -155,6 +177,29 @@ impl Layout {
             index.put(repository, &Pointer { media_type, digest, size, subject }, tags);
             Ok(subject)
         })
+    }
+
+    /// Brings what a manifest needs and only the same repository of a layout beside this one has.
+    fn complete(&self, repository: &Repository, described: &Described) -> Result<(), Refusal> {
+        for blob in &described.blobs {
+            if self.size(repository, *blob).is_none() {
+                self.adopt(repository, *blob, Some(repository))?;
+            }
+        }
+        for listed in &described.manifests {
+            if self.index()?.get(repository, *listed).is_some() {
+                continue;
+            }
+            for other in self.others()? {
+                let Some(found) = other.index()?.get(repository, *listed).cloned() else {
+                    continue;
+                };
+                let bytes = other.manifest(*listed)?;
+                self.accept(repository, (*listed, &bytes), Some(&found.media_type), &[])?;
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

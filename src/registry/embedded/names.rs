@@ -19,6 +19,13 @@ pub struct Tag(String);
 #[error("`{0}` is no name of that kind")]
 pub struct BadName(String);
 
+impl Repository {
+    /// Whether it is `PREFIX/…`.
+    pub(super) fn is_below(&self, prefix: &str) -> bool {
+        self.0.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
 impl FromStr for Repository {
     type Err = BadName;
     fn from_str(text: &str) -> Result<Self, BadName> {

@@ -63,24 +63,27 @@ impl Layout {
         digest: Digest,
         from: Option<&Repository>,
     ) -> Result<bool, Error> {
-        let _held = self.lock(false)?;
-        let there = match from {
-            Some(from) => self.size(from, digest).is_some(),
-            None => self.is_marked(digest)?,
-        };
-        if there {
-            self.mark(repository, digest)?;
+        {
+            let _held = self.lock(false)?;
+            let there = match from {
+                Some(from) => self.size(from, digest).is_some(),
+                None => self.is_marked(digest)?,
+            };
+            if there {
+                self.mark(repository, digest)?;
+                return Ok(true);
+            }
         }
-        Ok(there)
+        self.adopt(repository, digest, from)
     }
 
     /// Where to put a blob; the folder is made by the first with such a digest.
-    fn place(&self, digest: Digest) -> Result<Utf8PathBuf, Error> {
+    pub(super) fn place(&self, digest: Digest) -> Result<Utf8PathBuf, Error> {
         make_folder(&self.blobs(digest.algorithm()))?;
         Ok(self.blob(digest))
     }
 
-    fn mark(&self, repository: &Repository, digest: Digest) -> Result<(), Error> {
+    pub(super) fn mark(&self, repository: &Repository, digest: Digest) -> Result<(), Error> {
         let folder = self.marks(repository);
         make_folder(&folder)?;
         let path = folder.join(digest.hex());
@@ -88,7 +91,7 @@ impl Layout {
         sync(&folder)
     }
 
-    fn is_marked(&self, digest: Digest) -> Result<bool, Error> {
+    pub(super) fn is_marked(&self, digest: Digest) -> Result<bool, Error> {
         Ok(self.repositories()?.iter().any(|repository| self.size(repository, digest).is_some()))
     }
 
@@ -152,11 +155,18 @@ impl Layout {
             .map_err(|cause| Error::Malformed { path, cause })
     }
 
-    /// Takes out what nothing leads to: manifests without a tag that are not in `keep` and that no kept manifest
-    /// lists or is about, blobs that no manifest of their repository needs, and their bytes. Nothing that came in
-    /// the last `grace`: a push may be on its way to its manifest. Errors: the disk; a manifest that cannot be
-    /// read stops it before anything is removed.
-    pub fn prune(&self, keep: &BTreeSet<Digest>, grace: Duration) -> Result<Freed, Error> {
+    /// Takes out of the repositories below `prefix` (`None`: of all) what nothing leads to: manifests without a tag
+    /// that are not in `keep` and that no kept manifest lists or is about, blobs that no manifest of their repository
+    /// needs, and their bytes. Nothing that came in the last `grace`: a push may be on its way to its manifest.
+    /// Errors: the disk; a manifest that cannot be read stops it before anything is removed.
+    pub fn prune(
+        &self,
+        prefix: Option<&str>,
+        keep: &BTreeSet<Digest>,
+        grace: Duration,
+    ) -> Result<Freed, Error> {
+        let within =
+            |repository: &Repository| prefix.is_none_or(|prefix| repository.is_below(prefix));
         let limit = SystemTime::now().checked_sub(grace).unwrap_or(SystemTime::UNIX_EPOCH);
         let old = |path: &Utf8Path| {
             path.metadata().and_then(|about| about.modified()).is_ok_and(|time| time <= limit)
@@ -166,7 +176,7 @@ impl Layout {
         let mut freed = Freed::default();
         let mut needed: BTreeSet<(Repository, Digest)> = BTreeSet::new();
         let mut gone: Vec<(Repository, Digest)> = Vec::new();
-        for repository in index.repositories() {
+        for repository in index.repositories().into_iter().filter(|name| within(name)) {
             let mut live: BTreeSet<Digest> = BTreeSet::new();
             let root = |e: &&super::index::Entry| {
                 let digest = e.manifest.digest;
@@ -195,8 +205,8 @@ impl Layout {
         }
         // The index first: what it names is whole at every moment.
         write(&self.root().join("index.json"), index.to_text().as_bytes())?;
-        for repository in self.repositories()? {
-            let folder = self.marks(&repository);
+        for repository in self.repositories()?.iter().filter(|name| within(name)) {
+            let folder = self.marks(repository);
             for name in names(&folder)? {
                 let Some(digest) = Digest::from_hex(&name) else { continue };
                 let mark = folder.join(&name);
@@ -288,8 +298,8 @@ mod tests {
         put(&layout, &repository, "sbom", Some(kept));
         put(&layout, &repository, "sbom of old", Some(Digest::of(image("old", None))));
         let keep = BTreeSet::from([kept]);
-        assert_eq!(layout.prune(&keep, Duration::from_secs(3600)).unwrap(), Freed::default());
-        let freed = layout.prune(&keep, Duration::ZERO).unwrap();
+        assert_eq!(layout.prune(None, &keep, Duration::from_secs(3600)).unwrap(), Freed::default());
+        let freed = layout.prune(None, &keep, Duration::ZERO).unwrap();
         assert_eq!((freed.manifests, freed.blobs), (2, 4));
         for (name, there) in [
             ("tagged", true),
@@ -300,7 +310,7 @@ mod tests {
         ] {
             assert_eq!(layout.size(&repository, Digest::of(name)).is_some(), there, "{name}");
         }
-        assert_eq!(layout.prune(&keep, Duration::ZERO).unwrap(), Freed::default());
+        assert_eq!(layout.prune(None, &keep, Duration::ZERO).unwrap(), Freed::default());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use camino::Utf8PathBuf;
 use hyper::StatusCode;
 
 use super::{Error, Repository};
@@ -18,6 +19,9 @@ pub(super) enum Refusal {
     /// No such manifest in this repository.
     #[error("{0} has no manifest {1}")]
     NoManifest(Repository, String),
+    /// It is only in a layout that is served beside ours.
+    #[error("{0} has {1} in {2} only, where nothing is changed")]
+    Elsewhere(Repository, String, Utf8PathBuf),
     /// No such blob in this repository.
     #[error("{0} has no blob {1}")]
     NoBlob(Repository, String),
@@ -61,6 +65,11 @@ pub(super) enum Refusal {
     /// From a web page.
     #[error("requests from web pages are not answered")]
     Page,
+    /// To a host that is none of ours.
+    #[error(
+        "`{0}` is not a name of this registry: use the address it listens on, or start it with --host NAME"
+    )]
+    Host(String),
     /// A parameter that cannot be read.
     #[error("{0}")]
     Parameter(String),
@@ -82,7 +91,7 @@ impl Refusal {
         match self {
             Refusal::Name(_) => (S::BAD_REQUEST, "NAME_INVALID"),
             Refusal::NoRepository(_) => (S::NOT_FOUND, "NAME_UNKNOWN"),
-            Refusal::NoManifest(..) => (S::NOT_FOUND, "MANIFEST_UNKNOWN"),
+            Refusal::NoManifest(..) | Refusal::Elsewhere(..) => (S::NOT_FOUND, "MANIFEST_UNKNOWN"),
             Refusal::NoBlob(..) => (S::NOT_FOUND, "BLOB_UNKNOWN"),
             Refusal::Digest(_) => (S::BAD_REQUEST, "DIGEST_INVALID"),
             Refusal::Manifest(_) => (S::BAD_REQUEST, "MANIFEST_INVALID"),
@@ -95,6 +104,7 @@ impl Refusal {
             Refusal::Range(_) => (S::RANGE_NOT_SATISFIABLE, "SIZE_INVALID"),
             Refusal::Unsupported(_) => (S::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
             Refusal::Page => (S::FORBIDDEN, "DENIED"),
+            Refusal::Host(_) => (S::MISDIRECTED_REQUEST, "DENIED"),
             Refusal::Parameter(_) => (S::BAD_REQUEST, "UNSUPPORTED"),
             Refusal::NoRoute => (S::NOT_FOUND, "UNSUPPORTED"),
             Refusal::Broken(_) => (S::INTERNAL_SERVER_ERROR, "UNKNOWN"),

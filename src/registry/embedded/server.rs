@@ -1,6 +1,6 @@
 //! The server: connections in, graceful end.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::host::Hosts;
 use super::service::Service;
-use super::{Error, Layout};
+use super::{Error, HostName, Layout};
 
-/// Where `envlock serve` listens unless told otherwise, and where `build --push` without a registry pushes to: the
-/// address is part of every reference in config.yaml, so it has to stay the same. 5000 is often taken.
-pub const DEFAULT_ADDRESS: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5080);
+/// Where `envlock serve` listens on 127.0.0.1 unless told otherwise, and where `build --push` without a registry pushes
+/// to: the address is part of every reference in config.yaml, so it has to stay the same. 5000 is often taken.
+pub const DEFAULT_PORT: u16 = 5080;
 
 /// What requests under way get to end after [`Running::stop`]. An upload that is cut is continued later.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -34,6 +34,7 @@ const BREATH: Duration = Duration::from_millis(50);
 pub struct Embedded {
     layout: Layout,
     read_only: bool,
+    hosts: Vec<HostName>,
 }
 
 /// A registry that answers until it is stopped or dropped.
@@ -47,12 +48,18 @@ pub struct Running {
 impl Embedded {
     /// A registry over this layout.
     pub fn new(layout: Layout) -> Self {
-        Embedded { layout, read_only: false }
+        Embedded { layout, read_only: false, hosts: vec![] }
     }
 
     /// Only pulls; nothing is written to the layout.
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
+        self
+    }
+
+    /// Names it has besides those of the address that it listens on.
+    pub fn known_as(mut self, hosts: Vec<HostName>) -> Self {
+        self.hosts = hosts;
         self
     }
 
@@ -69,7 +76,8 @@ impl Embedded {
     pub fn start(self, listener: TcpListener) -> Result<Running, Error> {
         let root = self.layout.root().to_owned();
         let address = listener.local_addr().map_err(Error::io("listening for", root))?;
-        let service = Arc::new(Service::new(self.layout, self.read_only));
+        let hosts = Hosts::new(address, self.hosts);
+        let service = Arc::new(Service::new(self.layout, self.read_only, hosts));
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(accept(listener, service, stopped));
         Ok(Running { address, stop: Some(stop), task })
@@ -82,13 +90,17 @@ impl Running {
         self.address
     }
 
-    /// Takes no new connection, and gives those under way ten seconds.
+    /// Takes no new connection, and gives requests under way ten seconds.
     pub async fn stop(mut self) {
+        self.end();
+        let _ = (&mut self.task).await;
+    }
+
+    fn end(&mut self) {
         if let Some(stop) = self.stop.take() {
             // Gone already: then there is nothing to stop.
             let _ = stop.send(());
         }
-        let _ = (&mut self.task).await;
     }
 }
 
@@ -125,12 +137,14 @@ async fn accept(listener: TcpListener, service: Arc<Service>, mut stopped: onesh
             }
             _ = &mut stopped => break,
         };
+        // It was closed before it was taken.
+        let Ok(local) = stream.local_addr() else { continue };
         // Small answers must not wait for a full packet.
         let _ = stream.set_nodelay(true);
         let service = service.clone();
         let answering = service_fn(move |request| {
             let service = service.clone();
-            async move { Ok::<_, std::convert::Infallible>(service.answer(request).await) }
+            async move { Ok::<_, std::convert::Infallible>(service.answer(request, local.ip()).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -1,16 +1,19 @@
 //! From a request to its answer.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{EXPECT, HeaderName, HeaderValue, ORIGIN};
+use hyper::header::{EXPECT, HOST, HeaderName, HeaderValue, ORIGIN};
 use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Method, Request};
 use serde_json::json;
 
 use super::Layout;
 use super::answer::{Answer, document};
+use super::host::Hosts;
 use super::refusal::Refusal;
 use super::route::Route;
 use super::uploads::Uploads;
@@ -25,6 +28,7 @@ pub(super) struct Service {
     pub(super) layout: Layout,
     pub(super) uploads: Uploads,
     pub(super) read_only: bool,
+    hosts: Hosts,
     id: HeaderValue,
 }
 
@@ -49,18 +53,18 @@ impl Query {
 }
 
 impl Service {
-    pub(super) fn new(layout: Layout, read_only: bool) -> Self {
+    pub(super) fn new(layout: Layout, read_only: bool, hosts: Hosts) -> Self {
         let id = HeaderValue::from_str(&layout.id().to_string());
         let id = id.expect("hex digits are a header value");
-        Service { uploads: Uploads::new(layout.clone()), layout, read_only, id }
+        Service { uploads: Uploads::new(layout.clone()), layout, read_only, hosts, id }
     }
 
-    /// The answer, whatever was asked.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Answer {
+    /// The answer, whatever was asked; `local` is the address at which the request came in.
+    pub(super) async fn answer(&self, request: Request<Incoming>, local: IpAddr) -> Answer {
         let asked = format!("{} {}", request.method(), request.uri());
         let waits = request.headers().contains_key(EXPECT);
         let (parts, mut body) = request.into_parts();
-        let mut answer = match self.route(parts, &mut body).await {
+        let mut answer = match self.route(parts, local, &mut body).await {
             Ok(answer) => answer,
             Err(refusal) => {
                 // A client that is still sending would find the connection broken, not the answer.
@@ -83,7 +87,18 @@ impl Service {
         answer
     }
 
-    async fn route(&self, parts: Parts, body: &mut Incoming) -> Result<Answer, Refusal> {
+    async fn route(
+        &self,
+        parts: Parts,
+        local: IpAddr,
+        body: &mut Incoming,
+    ) -> Result<Answer, Refusal> {
+        // A request to a whole address says the host there.
+        let named = parts.uri.authority().map(Authority::as_str);
+        let host = named.or_else(|| header(&parts.headers, &HOST)).unwrap_or_default();
+        if !self.hosts.know(host, local) {
+            return Err(Refusal::Host(host.to_owned()));
+        }
         // There is no login: a page in a browser on this machine must not be able to do what its user can.
         if parts.headers.contains_key(ORIGIN) {
             return Err(Refusal::Page);
