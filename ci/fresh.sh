@@ -22,8 +22,8 @@
 #
 # The root is a machine of its own: namespaces for mounts, processes, names and network, where the engine of a door
 # may make bridges and rules and take any port. One pair of interfaces, vef-…, leads out, through the two rules of
-# this script in the machine's iptables. All of it ends with this script, also when that is killed; what a killed one
-# leaves on disk the next one removes.
+# this script in the machine's iptables; the machine forwards packets from then on, as with a Docker. All of it ends
+# with this script, also when that is killed; what `kill -9` leaves, rules and files, the next run of the suite removes.
 #
 # ENVLOCK_CI_HOME  where roots and logs are, in fresh/ (/var/lib/envlock-ci)
 set -euo pipefail
@@ -167,16 +167,25 @@ firewall() {
 machine() {
   local suite=$1 name=vef-${1:0:10} net=198.51.100. n status=0; shift
   n=$((4 * ($(cksum <<<"$suite" | cut -d' ' -f1) % 64)))
-  while firewall -D "$name" "$net$n/30"; do :; done   # of one that was killed
-  firewall -I "$name" "$net$n/30" || fail "iptables does not work here"
+  OUTSIDE=("$name" "$net$n/30")
+  while firewall -D "${OUTSIDE[@]}"; do :; done   # of one that was killed
+  firewall -I "${OUTSIDE[@]}" || fail "iptables does not work here"
   echo 1 >/proc/sys/net/ipv4/ip_forward
   setpriv --pdeathsig KILL unshare --mount --propagation private --uts --ipc --net --pid --mount-proc --kill-child \
     "${BASH_SOURCE[0]}" --inside "$name" "$net" "$n" "$PLACE/$suite/root" "$TOOLCHAIN" "$SHARED" "$@" 8</proc/self/ns/net &
   MACHINE=$!
   wait "$MACHINE" || status=$?
-  MACHINE=''
-  firewall -D "$name" "$net$n/30" || true
+  end_machine
   return $status
+}
+
+end_machine() {
+  if [ -n "$MACHINE" ]; then
+    kill -9 "$MACHINE" 2>/dev/null || true
+    wait "$MACHINE" 2>/dev/null || true
+  fi
+  if [ ${#OUTSIDE[@]} -gt 0 ]; then firewall -D "${OUTSIDE[@]}" || true; fi
+  MACHINE='' OUTSIDE=()
 }
 
 # door SUITE NAME COMMAND…: its output goes to a file as well; sets a line of RESULTS.
@@ -211,7 +220,7 @@ run_suite() {
 
 if [ "${1:-}" = --inside ]; then shift; inside "$@"; fi
 
-DOOR=both SMALL='' SHARED='' KEEP='' SUITES=() COMMAND=() RESULTS=() FAILED='' MACHINE=''
+DOOR=both SMALL='' SHARED='' KEEP='' SUITES=() COMMAND=() RESULTS=() FAILED='' MACHINE='' OUTSIDE=()
 while [ $# -gt 0 ]; do
   case $1 in
     --door) DOOR=${2:-}; shift; case $DOOR in quickstart | test) ;; *) usage ;; esac ;;
@@ -234,7 +243,7 @@ TOOLCHAIN=$(rustc --print sysroot)
 COMMIT=$(git -C "$ROOT" rev-parse HEAD)
 [ -z "$(git -C "$ROOT" status --porcelain)" ] || say "what is not committed here stays here"
 mkdir -p "$PLACE"
-trap '[ -z "$MACHINE" ] || kill -9 "$MACHINE"' EXIT
+trap end_machine EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 for suite in "${SUITES[@]}"; do run_suite "$suite"; done
