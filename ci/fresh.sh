@@ -56,7 +56,7 @@ connect() {
 
 # What a machine that has just started has mounted. The root itself is a mount: containerd and runc want that.
 mounts() {
-  local root=$1 toolchain=$2 shared=$3 at
+  local suite=$1 root=$2 toolchain=$3 shared=$4 at
   mount --bind "$root" "$root"
   mount -t proc proc "$root/proc"
   mount -t sysfs sysfs "$root/sys"
@@ -69,15 +69,15 @@ mounts() {
   mount --bind "$toolchain" "$root/opt/rust"
   mount -o remount,bind,ro "$root/opt/rust"
   [ -n "$shared" ] || return 0
-  for at in var/cache/apt/archives root/.cargo/registry root/.cache/envlock; do
-    mkdir -p "$shared/$at" "$root/$at"
-    mount --bind "$shared/$at" "$root/$at"
+  for at in crates:root/.cargo/registry wheels:root/.cache/envlock "$suite:var/cache/apt/archives"; do
+    mkdir -p "$shared/${at%%:*}" "$root/${at#*:}"
+    mount --bind "$shared/${at%%:*}" "$root/${at#*:}"
   done
 }
 
 # Becomes the first process of the machine, and runs COMMAND… in the clone.
 inside() {
-  local name=$1 net=$2 n=$3 root=$4 toolchain=$5 shared=$6; shift 6
+  local suite=$1 name=$2 net=$3 n=$4 root=$5 toolchain=$6 shared=$7; shift 7
   local variables=(HOME=/root TERM="${TERM:-dumb}" SHELL=/bin/bash
     PATH=/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin) variable
   for variable in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
@@ -85,7 +85,7 @@ inside() {
   done
   connect "$name" "$net" "$n"
   hostname fresh
-  mounts "$root" "$toolchain" "$shared"
+  mounts "$suite" "$root" "$toolchain" "$shared"
   cd "$root"
   pivot_root . .
   umount -l .
@@ -130,7 +130,7 @@ make_root() {
   uri=$(mirror)
   script=$scripts/$suite
   [ -e "$script" ] || script=$scripts/sid   # a debootstrap older than the suite
-  if [ -n "$SHARED" ]; then archives=(--cache-dir="$SHARED/var/cache/apt/archives"); mkdir -p "${archives[0]#*=}"; fi
+  if [ -n "$SHARED" ]; then archives=(--cache-dir="$SHARED/$suite"); mkdir -p "${archives[0]#*=}"; fi
   rm -f "$PLACE/$suite/made"
   remove_root "$root"
   say "making $suite by debootstrap (log: $PLACE/$suite.log)"
@@ -172,7 +172,7 @@ machine() {
   firewall -I "${OUTSIDE[@]}" || fail "iptables does not work here"
   echo 1 >/proc/sys/net/ipv4/ip_forward
   setpriv --pdeathsig KILL unshare --mount --propagation private --uts --ipc --net --pid --mount-proc --kill-child \
-    "${BASH_SOURCE[0]}" --inside "$name" "$net" "$n" "$PLACE/$suite/root" "$TOOLCHAIN" "$SHARED" "$@" 8</proc/self/ns/net &
+    "${BASH_SOURCE[0]}" --inside "$suite" "$name" "$net" "$n" "$PLACE/$suite/root" "$TOOLCHAIN" "$SHARED" "$@" 8</proc/self/ns/net &
   MACHINE=$!
   wait "$MACHINE" || status=$?
   end_machine
