@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use envlock::digest::Digest;
 use envlock::exit::{Classified, Exit};
 use envlock::registry::{Error, Pushed, Source};
 use envlock::ui::Bar;
@@ -328,6 +329,53 @@ async fn a_mount_that_is_refused_becomes_an_upload() {
         let case = Case { image, ..case };
         case.harm(1, move |a| a.path.contains("mount=").then(|| harm.clone())).ends_right(0).await;
     }
+}
+
+#[tokio::test]
+async fn a_registry_that_knows_no_mounts_is_asked_for_one_once() {
+    for (status, mounts) in [(405, 1), (400, 1), (403, 2)] {
+        let registry = Registry::start();
+        let proxy = Faulty::before(registry.host(), Sessions::Passed);
+        proxy.harm(move |a| a.path.contains("mount=").then(|| Harm::status(status)));
+        let client = client(PART);
+        for name in ["team/ray", "team/marimo", "team/jupyter"] {
+            let image = Image::new(&proxy.host(), name, vec![ours(noise(7, 100_000))]);
+            client.push(&image.push(), &Bar::hidden()).await.unwrap();
+            assert_whole(&registry, &image).await;
+        }
+        let asked = proxy.asked();
+        let layer = Digest::of(noise(7, 100_000)).to_string().replace(":", "%3A");
+        let asked = asked.iter().filter(|a| a.path.contains("mount=") && a.path.contains(&layer));
+        assert_eq!(asked.count(), mounts, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_without_ranges_is_asked_for_one_once() {
+    let (from, to) = (Registry::start(), Registry::start());
+    let base = Image::new(from.host(), "base/cuda", vec![ours(noise(1, 500_000))]);
+    client(PART).push(&base.push(), &Bar::hidden()).await.unwrap();
+    let proxy = Faulty::before(from.host(), Sessions::Passed);
+    let cuts = AtomicUsize::new(0);
+    proxy.harm(move |a| match a.method == "GET" && a.path.contains("/blobs/") {
+        true if a.header("range").is_some() => Some(Harm::status(416)),
+        // Further every time.
+        true => match cuts.fetch_add(1, SeqCst) as u64 {
+            time @ 0..3 => Some(Harm::CutAnswer(100_000 * (time + 1))),
+            _ => None,
+        },
+        false => None,
+    });
+    let source = Source::Base {
+        from: base.at(&proxy.host()),
+        digest: base.layers[0].digest(),
+        size: base.layers[0].size(),
+    };
+    let image = Image::new(to.host(), "team/ray", vec![source]);
+    client(PART).push(&image.push(), &Bar::hidden()).await.unwrap();
+    assert_whole(&to, &image).await;
+    let asked = proxy.asked();
+    assert_eq!(asked.iter().filter(|a| a.header("range").is_some()).count(), 1);
 }
 
 #[tokio::test]
