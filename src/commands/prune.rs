@@ -181,7 +181,7 @@ fn line(place: &Repository, removal: &Removal) -> String {
             format!("{place}@{digest}  (the record of release {number})")
         }
         Removal::Tag(tag) => format!("{place}:{tag}  (its image stays)"),
-        Removal::Image { number, digest } => {
+        Removal::Image { number, digest, .. } => {
             format!("{place}@{digest}  (an image of release {number}, with all that is about it)")
         }
     }
@@ -193,7 +193,7 @@ fn described(place: &Repository, removal: &Removal) -> Value {
             json!({ "repository": place.to_string(), "what": "record", "release": number, "digest": digest })
         }
         Removal::Tag(tag) => json!({ "repository": place.to_string(), "what": "tag", "tag": tag }),
-        Removal::Image { number, digest } => {
+        Removal::Image { number, digest, .. } => {
             json!({ "repository": place.to_string(), "what": "image", "release": number, "digest": digest })
         }
     }

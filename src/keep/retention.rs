@@ -40,6 +40,8 @@ pub enum Removal {
         number: u64,
         /// Which.
         digest: Digest,
+        /// Its tags, all of them of old releases.
+        tags: Vec<String>,
     },
 }
 
@@ -100,8 +102,11 @@ pub fn removals(
         }
     }
     let gone = images.iter().filter(|(digest, _)| !stays(digest));
-    removals
-        .extend(gone.map(|(digest, number)| Removal::Image { number: *number, digest: *digest }));
+    removals.extend(gone.map(|(digest, number)| {
+        let own = tags.iter().filter(|(_, tagged)| *tagged == digest);
+        let own = own.map(|(tag, _)| tag.clone()).collect();
+        Removal::Image { number: *number, digest: *digest, tags: own }
+    }));
     removals.into_iter().collect()
 }
 
@@ -185,7 +190,11 @@ mod tests {
                 Removal::Record { number: 3, digest: image("record 3"), image: image("c") },
                 Removal::Tag("envlock-r2".to_owned()),
                 Removal::Tag("envlock-r3".to_owned()),
-                Removal::Image { number: 1, digest: image("a") },
+                Removal::Image {
+                    number: 1,
+                    digest: image("a"),
+                    tags: vec!["envlock-r1".to_owned()]
+                },
             ]
         );
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::names::Name;
+use super::names::{Name, record_tag};
 use super::{Error, Removal, Retention, removals};
 use crate::digest::Digest;
 use crate::image::Repository;
@@ -71,8 +71,12 @@ pub async fn sweep(
     let mut swept = Swept::default();
     for removal in removals {
         let deleted = match removal {
-            Removal::Record { digest, image, .. } => client.detach(place, *image, *digest).await?,
-            Removal::Image { digest, .. } => client.delete_image(place, *digest).await?,
+            Removal::Record { number, digest, image } => {
+                client.detach(place, *image, *digest, &[record_tag(*number)]).await?
+            }
+            Removal::Image { digest, tags, .. } => {
+                client.delete_image(place, *digest, tags).await?
+            }
             Removal::Tag(tag) => match client.delete(place, tag).await? {
                 Deleted::Refused(said) => {
                     tracing::info!(%place, tag, said, "the tag stays");

@@ -96,25 +96,51 @@ impl Client {
         }
     }
 
-    /// Deletes an artifact about an image, and its entry in the fallback's index.
+    /// Deletes a manifest with its tags: some registries delete nothing that has one, and say so.
+    async fn delete_tagged(
+        &self,
+        at: &Repository,
+        digest: Digest,
+        tags: &[String],
+    ) -> Result<Deleted, Error> {
+        let deleted = self.delete(at, &digest.to_string()).await?;
+        match &deleted {
+            Deleted::Refused(said) if speaks_of_tags(said) => {}
+            _ => return Ok(deleted),
+        }
+        for tag in tags {
+            if let Deleted::Refused(_) = self.delete(at, tag).await? {
+                return Ok(deleted);
+            }
+        }
+        self.delete(at, &digest.to_string()).await
+    }
+
+    /// Deletes an artifact about an image, and its entry in the fallback's index. `tags`: all that are on it.
     pub async fn detach(
         &self,
         at: &Repository,
         subject: Digest,
         artifact: Digest,
+        tags: &[String],
     ) -> Result<Deleted, Error> {
-        let deleted = self.delete(at, &artifact.to_string()).await?;
+        let deleted = self.delete_tagged(at, artifact, tags).await?;
         if !matches!(deleted, Deleted::Refused(_)) {
             self.unrefer(at, &subject, &[artifact]).await?;
         }
         Ok(deleted)
     }
 
-    /// Deletes an image with everything that is about it, the fallback's index included.
-    pub async fn delete_image(&self, at: &Repository, image: Digest) -> Result<Deleted, Error> {
+    /// Deletes an image with everything that is about it, the fallback's index included. `tags`: all that are on it.
+    pub async fn delete_image(
+        &self,
+        at: &Repository,
+        image: Digest,
+        tags: &[String],
+    ) -> Result<Deleted, Error> {
         let address = Address::pinned(&at.pinned(image));
         let about = self.referrers(&at.pinned(image)).await?;
-        let deleted = self.delete(at, &image.to_string()).await?;
+        let deleted = self.delete_tagged(at, image, tags).await?;
         if matches!(deleted, Deleted::Refused(_)) {
             return Ok(deleted);
         }
@@ -126,10 +152,16 @@ impl Client {
         if matches!(self.fallback_index(&address, &image).await?.0, Stands::Index(_))
             && let Some(index) = self.tagged(at, &list).await?
         {
-            self.delete(at, &index.to_string()).await?;
+            self.delete_tagged(at, index, &[list]).await?;
         }
         Ok(deleted)
     }
+}
+
+/// Whether a registry gives a tag as its reason; no error code of the distribution spec says so.
+fn speaks_of_tags(said: &str) -> bool {
+    let mut words = said.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase);
+    words.any(|word| word == "tag" || word == "tags")
 }
 
 /// The address of the next page of a list (RFC 8288), at the same registry only.

@@ -75,13 +75,13 @@ async fn a_life_of_artifacts(host: &str) {
     assert_eq!(client.tagged(&place, "nobody").await.unwrap(), None);
     assert!(client.tags(&place).await.unwrap().contains(&"kept".to_owned()));
     let gone = Digest::of(made[0].manifest());
-    assert_eq!(client.detach(&place, image.digest(), gone).await.unwrap(), Deleted::Done);
+    assert_eq!(client.detach(&place, image.digest(), gone, &[]).await.unwrap(), Deleted::Done);
     let left = client.referrers(&image).await.unwrap();
     assert!(left.len() == 2 && left.iter().all(|found| found.digest != gone));
-    assert_eq!(client.delete_image(&place, image.digest()).await.unwrap(), Deleted::Done);
+    assert_eq!(client.delete_image(&place, image.digest(), &[]).await.unwrap(), Deleted::Done);
     assert!(!client.exists(&image).await.unwrap());
     assert_eq!(client.referrers(&image).await.unwrap(), []);
-    assert_eq!(client.delete_image(&place, image.digest()).await.unwrap(), Deleted::Absent);
+    assert_eq!(client.delete_image(&place, image.digest(), &[]).await.unwrap(), Deleted::Absent);
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn whatever_is_no_list_of_referrers_is_answered_once_a_run_and_the_tag_is_
             1
         );
         assert_eq!(client.warnings(), Vec::<String>::new());
-        client.delete_image(&place, image.digest()).await.unwrap();
+        client.delete_image(&place, image.digest(), &[]).await.unwrap();
     }
 }
 
@@ -311,7 +311,7 @@ async fn what_takes_no_artifacts_or_lists_gets_images_that_are_found_and_removed
         let there = again.referrers(&image).await.unwrap();
         assert!(there.iter().any(|found| made.is(found.digest)), "{name}");
         assert_eq!(count(&proxy, "PUT", "/manifests/"), before);
-        assert_eq!(reader.delete_image(&place, image.digest()).await.unwrap(), Deleted::Done);
+        assert_eq!(reader.delete_image(&place, image.digest(), &[]).await.unwrap(), Deleted::Done);
         let left = reader.tags(&place).await.unwrap();
         assert!(left.iter().all(|tag| !tag.contains(".envlock-")), "{name}: {left:?}");
     }
