@@ -18,6 +18,7 @@ pub mod index;
 mod interrupt;
 pub mod keep;
 pub mod lock;
+pub mod login;
 pub mod matrix;
 pub mod net;
 pub mod proof;

@@ -7,15 +7,16 @@ use oci_spec::distribution::Reference;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::login::masked;
 
 /// Text that is no image reference, or one without a digest where a digest is needed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadReference {
     /// Not `[HOST/]NAME[:TAG][@DIGEST]`.
-    #[error("`{0}` is not an image reference ({1})")]
+    #[error("`{}` is not an image reference ({})", masked(.0), .1)]
     Syntax(String, String),
     /// A tag can move; a digest can't.
-    #[error("`{0}` has no digest (@sha256:… or @sha512:…)")]
+    #[error("`{}` has no digest (@sha256:… or @sha512:…)", masked(.0))]
     NoDigest(String),
 }
 

@@ -4,6 +4,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::exit::{Classified, Exit};
+use crate::login::masked;
 use crate::spec::{GroupName, ImageName};
 
 /// A plan that cannot be made.
@@ -125,7 +126,7 @@ pub enum Error {
         grown: Vec<String>,
     },
     /// `--registry` or `registry.destination` is not a place for images.
-    #[error("`{text}` is not a place for images: {cause}")]
+    #[error("`{}` is not a place for images: {}", masked(.text), masked(.cause))]
     #[diagnostic(help("write HOST[:PORT][/PREFIX], for example ghcr.io/team or 127.0.0.1:5000"))]
     Destination {
         /// What was written.

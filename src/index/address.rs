@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use super::Error;
+use crate::login::{self, Login};
 use crate::net::Logins;
 use crate::spec::{KeyringProvider, SourceName};
 
@@ -27,6 +27,8 @@ pub struct Surroundings {
 pub struct Address {
     /// Ends with `/`.
     pub url: Url,
+    /// What stood in it.
+    pub login: Option<Login>,
     /// A variable, a file, …
     pub from: String,
 }
@@ -130,22 +132,15 @@ impl Surroundings {
         }
     }
 
-    /// The address of a source with the login that uv's UV_INDEX_NAME_USERNAME and
-    /// UV_INDEX_NAME_PASSWORD give it; one of its own comes before that.
-    pub fn with_login(&self, source: &SourceName, mut url: Url) -> Url {
+    /// The login that uv's UV_INDEX_NAME_USERNAME and UV_INDEX_NAME_PASSWORD give to a source; one in its address comes
+    /// before that.
+    pub fn login(&self, source: &SourceName) -> Option<Login> {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
         let name: String = source.as_str().chars().map(plain).collect();
-        // What stands in a URL is percent-encoded, and what these variables hold is not.
-        let of = |what: &str| {
-            let value = self.variable(&format!("UV_INDEX_{name}_{what}"))?;
-            Some(utf8_percent_encode(value, NON_ALPHANUMERIC).to_string())
-        };
-        if url.username().is_empty() && url.password().is_none() {
-            // Both fail only for URLs that cannot have credentials.
-            let _ = url.set_username(&of("USERNAME").unwrap_or_default());
-            let _ = url.set_password(of("PASSWORD").as_deref());
-        }
-        url
+        let of = |what: &str| self.variable(&format!("UV_INDEX_{name}_{what}")).map(str::to_owned);
+        let (user, password) = (of("USERNAME"), of("PASSWORD"));
+        let given = user.is_some() || password.is_some();
+        given.then(|| Login { user: user.unwrap_or_default(), password })
     }
 
     async fn installed_pip(&self) -> Option<String> {
@@ -172,14 +167,15 @@ fn address(text: &str, from: &str) -> Result<Address, Error> {
         Some((name, url)) if !name.contains(':') && url.contains("://") => url,
         _ => text.trim(),
     };
-    let mut url: Url = text.parse().map_err(|e| bad(format!("the index address: {e}")))?;
+    let read = login::parse(text).map_err(|e| bad(format!("the index address: {e}")));
+    let (mut url, login) = read?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad(format!("the index address has the scheme `{}`", url.scheme())));
     }
     if !url.path().ends_with('/') {
         url.set_path(&format!("{}/", url.path()));
     }
-    Ok(Address { url, from: from.to_owned() })
+    Ok(Address { url, login, from: from.to_owned() })
 }
 
 fn uv_toml(text: &str) -> Result<Option<String>, String> {

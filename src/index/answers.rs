@@ -17,6 +17,7 @@ use super::sources::Place;
 use super::wheels::{Locked, Wheels};
 use super::{Error, Project, Sources, Target};
 use crate::digest::Sha256;
+use crate::login;
 use crate::net::redacted;
 use crate::spec::{SourceKind, SourceName, Spec};
 use crate::ui::Bar;
@@ -101,40 +102,29 @@ impl Answers {
         self.bar.message(name.to_string());
         let Target { python, tags, cuda, cut_off } = &self.target;
         let question = format!("{url}\n{name}\n{source}\n{python} {tags:?} {cuda} {cut_off:?}");
-        let read = |page: Page| {
-            let mut project = page.project(name, source, &self.target)?;
-            let may_keep = project.candidates.iter_mut().all(|c| conceal(&mut c.url, &url));
-            Ok((Arc::new(project), may_keep))
-        };
-        let mut project = self.kept("pages", &Sha256::of(question), &url, read).await?;
-        if let Some(project) = project.as_mut().filter(|_| has_credentials(&url)) {
-            Arc::make_mut(project).candidates.iter_mut().for_each(|c| lend(&mut c.url, &url));
-        }
-        Ok(project)
+        let read = |page: Page| page.project(name, source, &self.target).map(Arc::new);
+        self.kept("pages", &Sha256::of(question), &url, read).await
     }
 
-    /// What `read` makes of the page at `url`, and says may be kept: from the cache while that may be
+    /// What `read` makes of the page at `url`: from the cache while that may be
     /// believed, else from the server, which need not send again what did not change.
     async fn kept<T: Clone + Serialize + DeserializeOwned + Send + 'static>(
         &self,
         kind: &'static str,
         key: &Sha256,
         url: &Url,
-        read: impl FnOnce(Page) -> Result<(T, bool), BadPage>,
+        read: impl FnOnce(Page) -> Result<T, BadPage>,
     ) -> Result<Option<T>, Error> {
-        let read = |page: Option<Page>| match page.map(read).transpose() {
-            Ok(Some((answer, may_keep))) => Ok((Some(answer), may_keep)),
-            Ok(None) => Ok((None, true)),
-            Err(bad) => Err(Error::page(url, &bad)),
-        };
+        let read =
+            |page: Option<Page>| page.map(read).transpose().map_err(|bad| Error::page(url, &bad));
         let Some(cache) = self.fetcher.cache() else {
-            return Ok(read(self.fetcher.page(url).await?)?.0);
+            return read(self.fetcher.page(url).await?);
         };
         let known: Option<Kept<Option<T>>> = cache.get(kind, key);
-        let ((answer, may_keep), validity) = match known {
+        let (answer, validity) = match known {
             Some(known) if cache.believes(&known.validity) => return Ok(known.answer),
             Some(known) => match self.fetcher.page_unless(url, Some(&known.validity)).await? {
-                Asked::Unchanged(now) => ((known.answer, true), now.after(known.validity)),
+                Asked::Unchanged(now) => (known.answer, now.after(known.validity)),
                 Asked::Page(page, validity) => (read(page)?, validity),
             },
             None => match self.fetcher.page_unless(url, None).await? {
@@ -142,7 +132,7 @@ impl Answers {
                 Asked::Unchanged(_) => return Err(Error::answer(url, "304 to an open question")),
             },
         };
-        if may_keep && !validity.forbidden {
+        if !validity.forbidden {
             cache.put(kind, key, Kept { answer: answer.clone(), validity });
         }
         Ok(answer)
@@ -198,58 +188,20 @@ impl Answers {
     }
 
     async fn page(&self, url: &Url) -> Result<Option<Arc<Page>>, Error> {
-        let asked = url;
         let fetch = || async {
             let read = |page: Page| {
-                let address = bare(&page.url);
-                Ok(((address, page.format == Format::Json, page.text), true))
+                // What a server writes into its links is no login of the user's, and has no place on a disk.
+                Ok((page.url, page.format == Format::Json, login::masked(&page.text)))
             };
             let kept = self.kept("lists", &Sha256::of(url.as_str()), url, read).await?;
-            let page = kept.map(|(mut url, json, text)| {
-                lend(&mut url, asked);
-                Page { url, format: if json { Format::Json } else { Format::Html }, text }
+            let page = kept.map(|(url, json, text)| Page {
+                url,
+                format: if json { Format::Json } else { Format::Html },
+                text,
             });
             Ok(page.map(Arc::new))
         };
         self.pages.get(url, fetch).await
-    }
-}
-
-/// Without credentials: those never go to the disk.
-pub(super) fn bare(url: &Url) -> Url {
-    let mut url = url.clone();
-    // Both fail only for URLs that cannot have credentials.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url
-}
-
-fn has_credentials(url: &Url) -> bool {
-    !url.username().is_empty() || url.password().is_some()
-}
-
-/// Takes the credentials out of a link that [`lend`] would put in again. Else the link has some of its own,
-/// which have no place on a disk: `false`, and it stays as it is.
-fn conceal(link: &mut Url, page: &Url) -> bool {
-    if !has_credentials(link) && !has_credentials(page) {
-        return true;
-    }
-    let stripped = bare(link);
-    let mut back = stripped.clone();
-    lend(&mut back, page);
-    let is_lent = back == *link;
-    if is_lent {
-        *link = stripped;
-    }
-    is_lent
-}
-
-/// Puts the credentials of a page's address into one at the same origin that has none.
-fn lend(url: &mut Url, page: &Url) {
-    if url.username().is_empty() && url.password().is_none() && url.origin() == page.origin() {
-        // As above.
-        let _ = url.set_username(page.username());
-        let _ = url.set_password(page.password());
     }
 }
 

@@ -20,6 +20,7 @@ use super::cache::{Cache, Validity};
 use super::page::{Format, Page};
 use super::turns::Turns;
 use crate::digest::Sha256;
+use crate::login;
 use crate::net::{self, Client};
 use crate::store::Store;
 use crate::ui::Bar;
@@ -246,7 +247,7 @@ impl Fetcher {
                 status: response.status(),
                 validity: Validity::new(text(CACHE_CONTROL), text(ETAG), text(LAST_MODIFIED)),
                 content_type: response.headers().get(CONTENT_TYPE).cloned(),
-                url: with_credentials_of(url, response.url()),
+                url: login::without(response.url().clone()),
             };
             let encoding = text(CONTENT_ENCODING).map(str::to_ascii_lowercase);
             let body = match response.bytes().await {
@@ -310,17 +311,6 @@ struct Answer {
     validity: Validity,
     content_type: Option<HeaderValue>,
     url: Url,
-}
-
-/// The address after redirects; credentials, which the client takes out, stay with their origin.
-fn with_credentials_of(asked: &Url, answered: &Url) -> Url {
-    let mut url = answered.clone();
-    if url.origin() == asked.origin() {
-        // Both fail only for URLs that cannot have credentials.
-        let _ = url.set_username(asked.username());
-        let _ = url.set_password(asked.password());
-    }
-    url
 }
 
 fn header(name: HeaderName, value: &str) -> HeaderMap {

@@ -12,6 +12,7 @@ use super::link::{Beside, Link, file_of};
 use super::target::{Target, build_of};
 use super::{Candidate, Project, Skip, Skipped, html, json};
 use crate::lock::Location;
+use crate::login;
 use crate::python::{Rank, WheelName, same_project, sdist_version, specifiers};
 use crate::spec::{DirectWheel, SourceName};
 
@@ -49,7 +50,8 @@ impl Page {
                 Ok(Cow::Borrowed(&self.url))
             }
             Format::Html => {
-                let base = html::scan(&self.text, each).and_then(|b| self.url.join(&b).ok());
+                let base =
+                    html::scan(&self.text, each).and_then(|b| login::join(&self.url, &b).ok());
                 Ok(base.map_or(Cow::Borrowed(&self.url), Cow::Owned))
             }
         }
@@ -76,7 +78,7 @@ impl Page {
             }
         })?;
         let address = |link: Link| {
-            let url = absolute(&base, &self.url, &link.href)?;
+            let url = absolute(&base, &link.href)?;
             Some((url, link.sha256.map(Cow::into_owned)))
         };
         Ok(found.and_then(address))
@@ -117,16 +119,9 @@ pub fn merged(projects: impl IntoIterator<Item = Project>) -> Option<Project> {
     })
 }
 
-/// An absolute address; a link within the page's own host keeps the page's credentials.
-fn absolute(base: &Url, page: &Url, href: &str) -> Option<Url> {
-    let mut url = base.join(href).ok()?;
-    let lends = !page.username().is_empty() || page.password().is_some();
-    if lends && url.username().is_empty() && url.origin() == page.origin() {
-        // Both fail only for URLs that cannot have credentials.
-        let _ = url.set_username(page.username());
-        let _ = url.set_password(page.password());
-    }
-    matches!(url.scheme(), "http" | "https").then_some(url)
+/// An absolute address.
+fn absolute(base: &Url, href: &str) -> Option<Url> {
+    login::join(base, href).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// What is known of one version while the page is read.
@@ -308,8 +303,9 @@ fn candidate(
     fit: Fit,
 ) -> Result<Candidate, String> {
     let link = fit.link;
-    let unreadable = || format!("{}: its address `{}` cannot be used", link.file, link.href);
-    let url = absolute(base, base, &link.href).ok_or_else(unreadable)?;
+    let unreadable =
+        || format!("{}: its address `{}` cannot be used", link.file, login::masked(&link.href));
+    let url = absolute(base, &link.href).ok_or_else(unreadable)?;
     // A lock's location has one slash in front; `//` would read as a host.
     let path = format!("/{}", url.path().trim_start_matches('/'));
     let location = Location { source: source.clone(), path };
@@ -426,15 +422,11 @@ mod tests {
     }
 
     #[test]
-    fn links_on_the_pages_own_host_keep_its_credentials() {
-        let page: Url = "https://me:secret@index.example/simple/a/".parse().unwrap();
-        let url = |href| absolute(&page, &page, href).map(|u| u.to_string());
-        assert_eq!(url("/f/a.whl").unwrap(), "https://me:secret@index.example/f/a.whl");
-        assert_eq!(
-            url("https://index.example/a.whl").unwrap(),
-            "https://me:secret@index.example/a.whl"
-        );
-        assert_eq!(url("https://other.example/a.whl").unwrap(), "https://other.example/a.whl");
+    fn links_are_absolute_on_the_web_and_without_a_login() {
+        let page: Url = "https://index.example/simple/a/".parse().unwrap();
+        let url = |href| absolute(&page, href).map(|u| u.to_string());
+        assert_eq!(url("/f/a.whl").unwrap(), "https://index.example/f/a.whl");
+        assert_eq!(url("https://me:x@other.example/a.whl").unwrap(), "https://other.example/a.whl");
         assert_eq!(url("file:///etc/passwd"), None);
     }
 }

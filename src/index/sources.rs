@@ -7,6 +7,7 @@ use url::Url;
 
 use super::address::Surroundings;
 use super::{Address, Error};
+use crate::login::Login;
 use crate::net::Logins;
 use crate::spec::{DirectWheel, KeyringProvider, SourceKind, SourceName, Spec};
 
@@ -17,6 +18,8 @@ pub struct Sources {
     routes: BTreeMap<PackageName, Vec<SourceName>>,
     default: Vec<SourceName>,
     direct: BTreeMap<PackageName, DirectWheel>,
+    /// Each with the address that it is for.
+    logins: Vec<(Url, Login)>,
 }
 
 /// A source.
@@ -31,18 +34,21 @@ pub struct Place {
 impl Sources {
     /// Takes addresses from the spec, and pypi's from the surroundings when the spec has none.
     pub async fn find(spec: &Spec, surroundings: &Surroundings) -> Result<Self, Error> {
-        let mut places = BTreeMap::new();
+        let (mut places, mut logins) = (BTreeMap::new(), spec.logins.clone());
         for (name, source) in &spec.sources {
             let url = match &source.url {
                 Some(url) => url.clone(),
                 None => {
-                    let Address { url, from } = surroundings.pypi().await?;
+                    let Address { url, login, from } = surroundings.pypi().await?;
                     tracing::debug!(%from, "the address of the source {name}");
+                    logins.extend(login.map(|login| (url.clone(), login)));
                     url
                 }
             };
+            let has_own = logins.iter().any(|(at, _)| *at == url);
+            let given = surroundings.login(name).filter(|_| !has_own);
+            logins.extend(given.map(|login| (url.clone(), login)));
             let url = if source.kind == SourceKind::FindLinks { url } else { folder(url) };
-            let url = surroundings.with_login(name, url);
             places.insert(name.clone(), Place { kind: source.kind, url });
         }
         let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -53,7 +59,7 @@ impl Sources {
             routes.entry(name).or_insert_with(|| wish.sources.clone());
         }
         let default = "pypi".parse().into_iter().collect();
-        Ok(Self { places, routes, default, direct })
+        Ok(Self { places, routes, default, direct, logins })
     }
 
     /// Where a project is looked for, in order: as its wish says, else `pypi`.
@@ -66,9 +72,9 @@ impl Sources {
         self.direct.get(name)
     }
 
-    /// The logins for these sources, besides those in their URLs.
+    /// The logins for these sources: those of their addresses, and where more of them are.
     pub fn logins(&self, spec: &Spec, surroundings: &Surroundings) -> Result<Logins, Error> {
-        let logins = surroundings.netrc()?;
+        let logins = surroundings.netrc()?.with_own(self.logins.iter().cloned());
         let asked = spec.keyring.unwrap_or_else(|| surroundings.keyring());
         Ok(match asked {
             KeyringProvider::Disabled => logins,

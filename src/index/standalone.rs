@@ -10,8 +10,8 @@ use url::Url;
 use super::standalone_release::{Latest, archives, newest};
 use crate::exit::{Classified, Exit};
 use crate::lock::PythonArchive;
-use crate::net;
 use crate::spec::PythonRequest;
+use crate::{login, net};
 
 /// Where the project publishes which release is the newest, without GitHub's rate-limited API.
 const LATEST: &str =
@@ -114,7 +114,7 @@ async fn text(client: &net::Client, url: &Url) -> Result<String, Error> {
 
 /// `path` below the mirror, or below the project's own `base`.
 fn below(mirror: Option<&Url>, base: &str, path: &str) -> Url {
-    let own = || Url::parse(base).expect("the project's own address is a URL");
+    let own = || login::parse(base).expect("the project's own address is a URL").0;
     let mut url = mirror.cloned().unwrap_or_else(own);
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().extend(path.split('/'));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::answers::{Answers, bare};
+use super::answers::Answers;
 use super::memo::Memo;
 use super::range::{RemoteWheel, TEXT_LIMIT, sidecar};
 use super::remembered::hash;
@@ -236,7 +236,7 @@ impl Answers {
 /// The name of a wheel's entry in the cache: what its page says of it.
 fn key(candidate: &Candidate) -> Sha256 {
     let Candidate { url, sha256, sidecar, .. } = candidate;
-    Sha256::of(format!("{}\n{sha256:?}\n{sidecar:?}", bare(url)))
+    Sha256::of(format!("{}\n{sha256:?}\n{sidecar:?}", url))
 }
 
 /// METADATA without the description below its head.

@@ -16,7 +16,8 @@ use super::retry::retry_after;
 use super::trust::Trust;
 use super::upload::Streams;
 use super::wait::Listener;
-use super::{Budget, Error, Login, Logins, Retry, Wait, redacted};
+use super::{Budget, Error, Logins, Retry, Wait, redacted};
+use crate::login::{self, Login};
 
 /// How long a server may be silent.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -201,13 +202,12 @@ impl Client {
 
     /// With the login for the host, if there is one; a redirect to another host goes without.
     async fn request(&self, http: &reqwest::Client, method: Method, url: &Url) -> RequestBuilder {
-        let Some(Login { user, password }) = self.logins.of(url).await else {
-            return http.request(method, url.clone());
-        };
-        let mut url = url.clone();
-        // A user name in the URL would become a second, emptier login.
-        let _ = url.set_username("");
-        http.request(method, url).basic_auth(user, Some(password))
+        debug_assert!(!login::has_one(url), "logins are taken out where addresses are read");
+        let request = http.request(method, url.clone());
+        match self.logins.of(url).await {
+            Some(Login { user, password }) => request.basic_auth(user, password),
+            None => request,
+        }
     }
 
     async fn execute(

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::wait::words;
 use crate::exit::{Classified, Exit};
+use crate::login;
 
 /// A request that did not succeed, after all retries. URLs are shown without credentials.
 #[derive(Debug, Clone, Error, Diagnostic)]
@@ -114,17 +115,9 @@ impl Classified for Error {
 /// The URL as it may be shown: without user name, password, and the query, where signed URLs carry
 /// theirs.
 pub fn redacted(url: &Url) -> Url {
-    let mut url = without_login(url.clone());
+    let mut url = login::without(url.clone());
     url.set_query(None);
     url.set_fragment(None);
-    url
-}
-
-/// The URL without user name and password.
-pub fn without_login(mut url: Url) -> Url {
-    // Both fail only for URLs that cannot have a login in the first place.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
     url
 }
 

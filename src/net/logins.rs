@@ -1,34 +1,21 @@
-//! Who we are to an index: URL credentials, netrc, the `keyring` command. A login is sent to its own
-//! host and to no other; it is never shown.
+//! Who we are to an index: logins that stood in addresses, netrc, the `keyring` command. A login is sent to its own
+//! origin and to no other; it is never shown.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
-use percent_encoding::percent_decode_str;
 use tokio::sync::Mutex;
 use url::Url;
 
 use super::netrc;
+use crate::login::Login;
 
-/// A user name and password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Login {
-    /// Often a fixed word where the password is a token.
-    pub user: String,
-    /// Never shown.
-    pub password: String,
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Login(…)")
-    }
-}
-
-/// Where logins come from besides URLs. Cheap to clone; clones share what the keyring said.
+/// Logins, and where more of them come from. Cheap to clone; clones share what the keyring said.
 #[derive(Debug, Clone, Default)]
 pub struct Logins {
+    /// Each with the address that it stood in.
+    own: Arc<[(Url, Login)]>,
     netrc: Arc<[(String, Login)]>,
     keyring: Option<Arc<Keyring>>,
 }
@@ -44,7 +31,12 @@ struct Keyring {
 impl Logins {
     /// The logins in this netrc text.
     pub fn from_netrc(text: &str) -> Self {
-        Self { netrc: netrc::read(text).into(), keyring: None }
+        Self { netrc: netrc::read(text).into(), ..Self::default() }
+    }
+
+    /// The same, and these, each with the address that it stood in: they come before all others.
+    pub fn with_own(self, own: impl IntoIterator<Item = (Url, Login)>) -> Self {
+        Self { own: own.into_iter().collect(), ..self }
     }
 
     /// The same, and the `keyring` command for users whose URL has no password: it is asked for the
@@ -54,23 +46,41 @@ impl Logins {
         Self { keyring: Some(Arc::new(Keyring { indexes, said: Mutex::default() })), ..self }
     }
 
-    /// The login for a request; `None`: the URL has its own, or there is none.
+    /// The login for a request to this address.
     pub(super) async fn of(&self, url: &Url) -> Option<Login> {
-        if url.password().is_some() {
-            return None;
+        let own = self.own(url);
+        if own.is_some_and(|login| login.password.is_some()) {
+            return own.cloned();
         }
         let host = url.host_str()?;
-        let user = percent_decode_str(url.username()).decode_utf8_lossy();
+        let user = own.map(|login| login.user.as_str());
         let fits = |(machine, login): &&(String, Login)| {
-            machine.eq_ignore_ascii_case(host) && (user.is_empty() || login.user == *user)
+            machine.eq_ignore_ascii_case(host) && user.is_none_or(|user| login.user == user)
         };
         if let Some((_, login)) = self.netrc.iter().find(fits) {
             return Some(login.clone());
         }
-        let keyring = self.keyring.as_ref().filter(|_| !user.is_empty())?;
-        let password = keyring.password(url, &user).await?;
-        Some(Login { user: user.into_owned(), password })
+        if let (Some(keyring), Some(user)) = (&self.keyring, user)
+            && let Some(password) = keyring.password(url, user).await
+        {
+            return Some(Login { user: user.to_owned(), password: Some(password) });
+        }
+        // Some services take a token for the name, and no password.
+        own.cloned()
     }
+
+    /// Of the logins for the origin the one whose address has most in common with this one: two indexes of one host
+    /// may have one each, and their files lie beside them.
+    fn own(&self, url: &Url) -> Option<&Login> {
+        let here = self.own.iter().filter(|(at, _)| at.origin() == url.origin());
+        here.min_by_key(|(at, _)| Reverse(in_common(at, url))).map(|(_, login)| login)
+    }
+}
+
+/// How many folders two addresses share from the root on.
+fn in_common(one: &Url, other: &Url) -> usize {
+    let parts = |url: &Url| url.path().split('/').map(str::to_owned).collect::<Vec<_>>();
+    parts(one).iter().zip(parts(other).iter()).take_while(|(a, b)| a == b).count()
 }
 
 impl Keyring {
@@ -116,21 +126,50 @@ async fn ask(service: &str, user: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::login;
+
+    const NETRC: &str = "machine a.example login me password hidden";
+
+    /// `USER:PASSWORD` for each address, with logins that stood in these addresses.
+    async fn of(own: &[&str], urls: &[&str]) -> Vec<String> {
+        let own = own.iter().map(|text| login::parse(text).unwrap());
+        let own = own.map(|(url, login)| (url, login.unwrap()));
+        let logins = Logins::from_netrc(NETRC).with_own(own);
+        assert!(!format!("{logins:?}").contains("hidden"));
+        let mut shown = Vec::new();
+        for url in urls {
+            let login = logins.of(&url.parse().unwrap()).await;
+            let password = |l: Login| format!("{}:{}", l.user, l.password.unwrap_or_default());
+            shown.push(login.map_or("-".to_owned(), password));
+        }
+        shown
+    }
 
     #[tokio::test]
     async fn a_login_is_for_its_host_and_its_user() {
-        let logins = Logins::from_netrc("machine a.example login me password hidden");
-        let of = async |url: &str| logins.of(&url.parse().unwrap()).await.map(|l| l.password);
-        assert_eq!(of("https://a.example/x").await.as_deref(), Some("hidden"));
-        assert_eq!(of("https://me@A.example/x").await.as_deref(), Some("hidden"));
-        for url in [
+        let urls = [
+            "https://a.example/x",
+            "https://A.example/",
             "https://b.example/",
             "https://a.example.evil/",
-            "https://you@a.example/",
-            "https://me:own@a.example/",
-        ] {
-            assert_eq!(of(url).await, None, "{url}");
-        }
-        assert!(!format!("{logins:?}").contains("hidden"));
+        ];
+        assert_eq!(of(&[], &urls).await, ["me:hidden", "me:hidden", "-", "-"]);
+        let named = |user: &str| format!("https://{user}@a.example/simple/");
+        assert_eq!(of(&[&named("me")], &urls[..1]).await, ["me:hidden"]);
+        assert_eq!(of(&[&named("you")], &urls[..1]).await, ["you:"]);
+        assert_eq!(of(&[&named("me:own")], &urls).await, ["me:own", "me:own", "-", "-"]);
+    }
+
+    #[tokio::test]
+    async fn a_login_of_an_address_is_for_its_origin_and_first_of_all_for_what_lies_below_it() {
+        let own = ["https://one:1@h.example/one/simple", "https://two:2@h.example/two/simple/"];
+        let urls = [
+            "https://h.example/one/simple/pip/",
+            "https://h.example/two/files/pip.whl",
+            "https://h.example/files/pip.whl",
+            "http://h.example/one/simple/",
+            "https://h.example:8443/one/simple/",
+        ];
+        assert_eq!(of(&own, &urls).await, ["one:1", "two:2", "one:1", "-", "-"]);
     }
 }

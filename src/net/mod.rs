@@ -14,9 +14,9 @@ mod upload;
 mod wait;
 
 pub use client::Client;
-pub use error::{Error, redacted, without_login};
+pub use error::{Error, redacted};
 pub use gzip::gunzip;
-pub use logins::{Login, Logins};
+pub use logins::Logins;
 pub use part::{Opened, Part};
 pub use retry::{Budget, Retry};
 pub use upload::Body;

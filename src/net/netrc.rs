@@ -1,6 +1,6 @@
 //! A netrc file: logins by host, as curl and pip read it.
 
-use super::Login;
+use crate::login::Login;
 
 /// The logins of a netrc's text, by host. A `default` entry is passed over: it would send a password
 /// to hosts nobody named. What cannot be read is passed over too, as other readers do.
@@ -12,7 +12,7 @@ pub(super) fn read(text: &str) -> Vec<(String, Login)> {
         match word.as_str() {
             "machine" => {
                 let Some(host) = words.next() else { break };
-                let login = Login { user: String::new(), password: String::new() };
+                let login = Login { user: String::new(), password: Some(String::new()) };
                 found.push((host.to_ascii_lowercase(), login));
                 in_machine = true;
             }
@@ -22,7 +22,7 @@ pub(super) fn read(text: &str) -> Vec<(String, Login)> {
                 let Some((_, login)) = found.last_mut() else { continue };
                 match word.as_str() {
                     "login" => login.user = value,
-                    "password" => login.password = value,
+                    "password" => login.password = Some(value),
                     _ => {}
                 }
             }
@@ -82,8 +82,10 @@ mod tests {
             macdef init\nmachine evil.example login e password e\n\n\
             default login any password leaked\nmachine c.example account z password only";
         let read = read(text);
-        let shown: Vec<_> =
-            read.iter().map(|(host, l)| format!("{host} {} {}", l.user, l.password)).collect();
+        let shown: Vec<_> = read
+            .iter()
+            .map(|(host, l)| format!("{host} {} {}", l.user, l.password.as_deref().unwrap()))
+            .collect();
         assert_eq!(shown, ["a.example me p#1", "b.example x y q\"", "c.example  only"]);
     }
 

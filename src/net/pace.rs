@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
+use super::Error;
 use super::wait::{Wait, Waited};
-use super::{Error, without_login};
+use crate::login;
 
 /// Between the requests to a host that was too busy once. Doubles with every further time.
 const FIRST_GAP: Duration = Duration::from_millis(20);
@@ -154,7 +155,7 @@ pub(super) fn jitter(longest: Duration) -> Duration {
 }
 
 fn name(url: &Url) -> String {
-    without_login(url.clone()).authority().to_owned()
+    login::without(url.clone()).authority().to_owned()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use url::Url;
 use super::client::builder;
 use super::pace::jitter;
 use super::{Budget, Client, Error, Retry};
+use crate::login;
 
 /// After the last byte a server may have to copy or hash what it got: this many times the silence
 /// that is allowed before it.
@@ -66,6 +67,7 @@ impl Client {
         if self.offline {
             return Err(Error::Offline { url: super::redacted(url).into() });
         }
+        debug_assert!(!login::has_one(url), "logins are taken out where addresses are read");
         self.pace.keep(url).await;
         let pulse = Pulse::default();
         let Body { length, mut pieces, count } = body;

@@ -11,6 +11,7 @@ use super::address::{Address, is_loopback};
 use super::authorize::{Challenge, meet};
 use super::credentials::{Credentials, credentials_for};
 use super::{Client, Error};
+use crate::login;
 use crate::net::Retry;
 
 /// A host and a repository there.
@@ -60,7 +61,7 @@ impl Client {
         // "insecure" allows plain http, it does not ask for it: a host with https keeps it.
         let once = self.net.clone().with_retry(Retry { attempts: 1, ..Retry::default() });
         let mut scheme = "http";
-        if let Ok(url) = Url::parse(&format!("https://{authority}/v2/"))
+        if let Ok((url, _)) = login::parse(&format!("https://{authority}/v2/"))
             && once.send(Method::GET, &url, &HeaderMap::new()).await.is_ok()
         {
             scheme = "https";

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use url::Url;
 
+use crate::login;
+
 /// A repository at one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
@@ -39,8 +41,8 @@ impl Address {
     /// Whether this is an address of the registry, not one it points to.
     pub(super) fn is_at(&self, url: &Url) -> bool {
         let port = url.port_or_known_default();
-        let home = Url::parse(&format!("{}://{}", url.scheme(), self.authority));
-        home.is_ok_and(|home| {
+        let home = login::parse(&format!("{}://{}", url.scheme(), self.authority));
+        home.is_ok_and(|(home, _)| {
             home.host_str() == url.host_str() && home.port_or_known_default() == port
         })
     }

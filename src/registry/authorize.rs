@@ -5,11 +5,10 @@ use base64::Engine as _;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
-use url::Url;
 
 use super::said::Said;
 use super::{Credentials, Error};
-use crate::net;
+use crate::{login, net};
 
 /// What a registry wants to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,9 +106,8 @@ pub(super) async fn meet(
     };
     // Some token servers refuse a service that is empty.
     let service = service.map(|service| ("service", service));
-    let url = Url::parse(realm)
-        .map_err(|e| Refusal::Cause(format!("its token server `{realm}` is no URL: {e}")))?;
-    let mut url = net::without_login(url);
+    let (mut url, _) = login::parse(realm)
+        .map_err(|e| Refusal::Cause(format!("the address of its token server is no URL: {e}")))?;
     if secure && url.scheme() != "https" {
         return Err(Refusal::Cause(format!("its token server {url} is not https")));
     }

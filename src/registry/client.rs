@@ -19,6 +19,7 @@ use super::read::Read;
 use super::said::Said;
 use super::uploads::Uploads;
 use super::{Credentials, Error, model};
+use crate::login;
 use crate::net::{self, Opened};
 use crate::spec::RegistrySpec;
 
@@ -46,7 +47,8 @@ impl Client {
     pub fn new(net: net::Client, spec: &RegistrySpec, insecure: bool) -> Self {
         let insecure = insecure || spec.insecure;
         Client {
-            net,
+            // Who we are to a registry the docker config says.
+            net: net.with_logins(net::Logins::default()),
             insecure,
             mirrors: spec.mirrors.clone(),
             known: Arc::default(),
@@ -233,7 +235,8 @@ impl Client {
     pub(super) async fn url(&self, address: &Address, path: &str) -> Result<Url, Error> {
         let scheme = self.scheme(&address.authority).await;
         let text = format!("{scheme}://{}/v2/{}/{path}", address.authority, address.repository);
-        Url::parse(&text).map_err(|error| address.malformed("the address", error.to_string()))
+        let read = login::parse(&text).map(|(url, _)| url);
+        read.map_err(|error| address.malformed("the address", error.to_string()))
     }
 }
 

@@ -5,6 +5,8 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION, RANGE};
 use url::Url;
 
+use crate::login;
+
 /// A session that a registry opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Session {
@@ -71,7 +73,7 @@ fn location(base: &Url, headers: &HeaderMap) -> Result<Option<Url>, String> {
     let Some(value) = headers.get(LOCATION) else { return Ok(None) };
     let text = value.to_str().map_err(|_| "its Location is no text")?;
     let mut url =
-        base.join(text).map_err(|error| format!("its Location `{text}` is no URL: {error}"))?;
+        login::join(base, text).map_err(|error| format!("its Location is no URL: {error}"))?;
     if base.scheme() == "https" && url.scheme() == "http" && url.host_str() == base.host_str() {
         let explicit = url.port();
         // Both can only fail for URLs without a host.

@@ -13,6 +13,7 @@ use super::read_back::is_unserved;
 use super::{Client, Error};
 use crate::digest::Digest;
 use crate::image::Repository;
+use crate::login;
 
 /// A list of tags is no manifest: Artifactory answers 406 to who accepts nothing but those.
 const JSON: &str = "application/json";
@@ -169,7 +170,7 @@ pub(super) fn next_page(url: &Url, headers: &HeaderMap) -> Option<Url> {
     let text = headers.get(LINK)?.to_str().ok()?;
     let (address, rest) = text.trim().strip_prefix('<')?.split_once('>')?;
     let is_next = rest.contains("rel=\"next\"") || rest.contains("rel=next");
-    let next = url.join(address).ok().filter(|_| is_next)?;
+    let next = login::join(url, address).ok().filter(|_| is_next)?;
     (next.origin() == url.origin()).then_some(next)
 }
 

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::config::BadPath;
 use crate::cuda::CudaTag;
+use crate::login::{self, Login};
 
 /// The spec's file name in the project folder.
 pub const FILE_NAME: &str = "envlock.toml";
@@ -86,9 +87,10 @@ impl Place<'_> {
         // A span that came from the defaults does not fit this text; then only the words are shown.
         let span = (span.end <= self.text.len()).then(|| span.into());
         Error::File {
-            message: message.to_string(),
+            // What is shown of the file may have a login in it.
+            message: login::masked(&message.to_string()),
             help: help.to_string(),
-            text: NamedSource::new(self.name, self.text.to_owned()).with_language("TOML"),
+            text: NamedSource::new(self.name, login::masked(self.text)).with_language("TOML"),
             span,
         }
     }
@@ -117,7 +119,12 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
         let message = format!("the platform `{}` is not supported", platform.get_ref());
         return Err(place.at(platform.span(), message, "use \"linux/amd64\""));
     }
-    let sources = sources(file.sources, cuda, place)?;
+    let mut logins = Vec::new();
+    let sources = sources(file.sources, cuda, &mut logins, place)?;
+    let mut mirror = file.python.mirror;
+    let login = mirror.as_mut().and_then(login::take);
+    logins.extend(mirror.clone().zip(login));
+    mirrors(&file.registry.mirrors, place)?;
     let groups =
         groups(file.groups.ok_or_else(|| missing("groups"))?, &file.packages, &sources, place)?;
     let images = images(file.images.ok_or_else(|| missing("images"))?, &groups, place)?;
@@ -147,11 +154,12 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
     Ok(Spec {
         profile: None,
         exclude_newer: exclude_newer.transpose()?,
+        logins,
         keyring: file.keyring_provider,
         python: PythonSpec {
             version: file.python.version.ok_or_else(|| missing("python.version"))?,
             source: file.python.source.ok_or_else(|| missing("python.source"))?,
-            mirror: file.python.mirror,
+            mirror,
         },
         target: TargetSpec {
             platform: platform.into_inner(),
@@ -250,6 +258,7 @@ fn image_reference(text: Spanned<String>, place: &Place) -> Result<String, Error
 fn sources(
     tables: BTreeMap<SourceName, SourceTable>,
     cuda: CudaTag,
+    logins: &mut Vec<(Url, Login)>,
     place: &Place,
 ) -> Result<BTreeMap<SourceName, SourceSpec>, Error> {
     let source = |(name, table): (SourceName, SourceTable)| {
@@ -271,19 +280,30 @@ fn sources(
             }
             Some(text) => {
                 let full = text.get_ref().replace("{cuda}", &cuda.to_string());
-                let url = Url::parse(&full).map_err(|e| {
+                let (url, login) = login::parse(&full).map_err(|e| {
                     place.at(
                         text.span(),
                         format!("this is not a URL: {e}"),
                         "write https://HOST/PATH/",
                     )
                 })?;
+                logins.extend(login.map(|login| (url.clone(), login)));
                 Some(url)
             }
         };
         Ok((name, SourceSpec { kind: table.kind.unwrap_or(SourceKind::Simple), url }))
     };
     tables.into_iter().map(source).collect()
+}
+
+/// Mirrors are `HOST[:PORT][/PREFIX]`, and who we are to them the docker config says.
+fn mirrors(mirrors: &BTreeMap<String, String>, place: &Place) -> Result<(), Error> {
+    let wrong = |mirror: &&String| mirror.contains('@') || mirror.contains("://");
+    let Some(mirror) = mirrors.values().find(wrong) else { return Ok(()) };
+    let start = place.text.find(mirror.as_str()).unwrap_or(0);
+    let message = "a mirror is a host, without a scheme and a login";
+    let help = "write HOST[:PORT][/PREFIX]; `docker login HOST` keeps the login";
+    Err(place.at(start..start + mirror.len(), message, help))
 }
 
 fn groups(

@@ -16,6 +16,7 @@ use crate::config::ConfigPath;
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::gpu::ComputeCapability;
+use crate::login::Login;
 
 /// What is wanted, complete: defaults and command-line overrides are already in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +50,8 @@ pub struct Spec {
     pub sign: Option<SignSpec>,
     /// Files uploaded at this moment or later do not count.
     pub exclude_newer: Option<Timestamp>,
+    /// Logins that stood in addresses of sources and mirrors, each with its address. The addresses have none.
+    pub logins: Vec<(Url, Login)>,
     /// Whether `keyring get` is asked for passwords; absent: as uv's settings say.
     pub keyring: Option<KeyringProvider>,
 }

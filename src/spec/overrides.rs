@@ -1,12 +1,14 @@
 //! Command-line changes to a spec: `--index GROUP=NAME|URL` and `--without PKG`.
 
+use std::convert::Infallible;
+use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use pep508_rs::PackageName;
-use url::Url;
 
 use super::{Error, GroupName, SourceKind, SourceName, SourceSpec, Spec};
+use crate::login;
 
 /// What the command line changes in a spec.
 #[derive(Debug, Clone, Default)]
@@ -19,22 +21,22 @@ pub struct Overrides {
     pub exclude_newer: Option<Timestamp>,
 }
 
-/// `GROUP=NAME|URL`: where a group's asked-for packages come from instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexOverride {
-    group: String,
-    source: String,
-}
+/// `GROUP=NAME|URL`: where a group's asked-for packages come from instead. Any text is taken, and refused when it is
+/// applied: the command line's own message would repeat a login in it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IndexOverride(String);
 
 impl FromStr for IndexOverride {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((group, source)) if !group.is_empty() && !source.is_empty() => {
-                Ok(Self { group: group.to_owned(), source: source.to_owned() })
-            }
-            _ => Err("write GROUP=NAME or GROUP=URL, for example torch=pypi".to_owned()),
-        }
+    type Err = Infallible;
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// It may have a login in it.
+impl fmt::Debug for IndexOverride {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("IndexOverride").field(&login::masked(&self.0)).finish()
     }
 }
 
@@ -43,7 +45,9 @@ impl Overrides {
     /// mistake must not pass as a choice. `pypi=URL` sets the address of that source itself.
     pub fn apply(&self, mut spec: Spec) -> Result<Spec, Error> {
         for change in &self.index {
-            apply_index(&mut spec, change)?;
+            apply_index(&mut spec, change).map_err(|why| {
+                Error::Override(login::masked(&format!("--index {}: {why}", change.0)))
+            })?;
         }
         for name in &self.without {
             let mut found = false;
@@ -63,10 +67,17 @@ impl Overrides {
     }
 }
 
-fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), Error> {
-    let IndexOverride { group, source } = change;
-    let address = source.contains("://").then(|| Url::parse(source)).transpose();
-    let address = address.map_err(|e| Error::Override(format!("--index {group}=URL: {e}")))?;
+/// Errors: why not, as a sentence.
+fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), String> {
+    let (group, source) = match change.0.split_once('=') {
+        Some((group, source)) if !group.is_empty() && !source.is_empty() => (group, source),
+        _ => return Err("write GROUP=NAME or GROUP=URL, for example torch=pypi".to_owned()),
+    };
+    let address = source.contains("://").then(|| login::parse(source)).transpose();
+    let (address, login) = address.map_err(|e| e.to_string())?.unzip();
+    // Before those of envlock.toml, which may be for the same address.
+    let login = address.clone().zip(login.flatten());
+    spec.logins.splice(..0, login);
     if let (Some(url), Ok(name)) = (&address, group.parse::<SourceName>())
         && let Some(known) = spec.sources.get_mut(&name)
     {
@@ -76,17 +87,12 @@ fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), Error> {
     let group_name = group.parse::<GroupName>().ok();
     let Some(index) = spec.groups.iter().position(|g| Some(&g.name) == group_name.as_ref()) else {
         let names: Vec<_> = spec.groups.iter().map(|g| g.name.as_str()).collect();
-        let message = format!(
-            "--index {group}={source}: no group or source `{group}` (groups: {})",
-            names.join(", ")
-        );
-        return Err(Error::Override(message));
+        return Err(format!("no group or source `{group}` (groups: {})", names.join(", ")));
     };
     let name = match address {
         // The lock records a name, never a host: an address given by hand is called after its group.
         Some(url) => {
-            let name: SourceName =
-                group.parse().map_err(|e| Error::Override(format!("--index: {e}")))?;
+            let name: SourceName = group.parse().map_err(|e| format!("{e}"))?;
             spec.sources
                 .insert(name.clone(), SourceSpec { kind: SourceKind::Simple, url: Some(url) });
             name
@@ -94,10 +100,7 @@ fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), Error> {
         None => {
             source.parse().ok().filter(|name| spec.sources.contains_key(name)).ok_or_else(|| {
                 let names: Vec<_> = spec.sources.keys().map(SourceName::as_str).collect();
-                Error::Override(format!(
-                    "--index {group}={source}: no source `{source}` (sources: {})",
-                    names.join(", ")
-                ))
+                format!("no source `{source}` (sources: {})", names.join(", "))
             })?
         }
     };
@@ -146,5 +149,22 @@ mod tests {
         {
             assert!(matches!(apply(index, without), Err(Error::Override(_))));
         }
+    }
+
+    #[test]
+    fn no_message_repeats_a_login() {
+        for text in [
+            "x=https://me:w0rd@h/",
+            "https://me:w0rd@h/",
+            "=https://me:w0rd@h/",
+            "torch=https://me:w0rd@[",
+        ] {
+            let error = apply(&[text], &[]).unwrap_err().to_string();
+            assert!(error.starts_with("--index ") && !error.contains("w0rd"), "{error}");
+            assert!(!format!("{:?}", text.parse::<IndexOverride>()).contains("w0rd"));
+        }
+        let spec = apply(&["pypi=https://me:w0rd@h.example/simple/"], &[]).unwrap();
+        assert!(!format!("{spec:?}").contains("w0rd"));
+        assert_eq!(spec.logins[0].1.password.as_deref(), Some("w0rd"));
     }
 }

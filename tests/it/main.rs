@@ -19,6 +19,7 @@ mod layers_killed;
 mod layers_same;
 mod layers_tools;
 mod life;
+mod logins;
 mod matrix;
 mod names;
 mod no_config;

@@ -232,6 +232,22 @@ fn only_ui_prints() {
     );
 }
 
+/// How often this source makes an address of a text.
+fn reads_addresses(source: &str) -> usize {
+    let code = shipped_code(source);
+    let reads = |path: &&String| path.ends_with("Url::parse") || path.ends_with("Url::from_str");
+    paths(&code).iter().filter(reads).count() + code.matches("parse::<Url>").count()
+}
+
+#[test]
+fn addresses_are_read_in_one_place_which_takes_logins_out() {
+    let one = Utf8Path::new("src/login.rs");
+    assert!(reads_addresses(&read(one)) > 0, "the checker sees nothing");
+    let others = sources("src").into_iter().filter(|path| path != one);
+    let found: Vec<_> = others.filter(|path| reads_addresses(&read(path)) > 0).collect();
+    assert!(found.is_empty(), "addresses are read by login::parse: {found:?}");
+}
+
 #[test]
 fn every_kind_of_edge_is_seen() {
     let source = r#"
