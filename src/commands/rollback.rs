@@ -37,7 +37,7 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
     let _serving = embedded::hold_for(context, places).await?;
     let Some(project) = project else {
         tell(release::prove(&registry, &plan).await?, context);
-        let mut diff = release::preview_rollback(&context.folder, &plan)?;
+        let mut diff = release::preview_rollback(&plan)?;
         if let Some(after) = &lock_bytes {
             let name = release::lock_file_of(after);
             let before = match release::read_config(&context.folder, &name) {

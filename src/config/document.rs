@@ -17,8 +17,8 @@ use super::{ConfigPath, Error, Scalar};
 pub(super) struct Document<'t> {
     /// Without the byte order mark.
     pub text: &'t str,
-    /// How many bytes the byte order mark took.
-    pub mark: usize,
+    /// The byte order mark, where there is one.
+    pub mark: &'t str,
     /// The top node.
     pub root: Node,
     /// What `yaml_serde`, another parser, reads; merge keys are resolved.
@@ -86,9 +86,7 @@ impl<'t> Document<'t> {
             name: "config.yaml".to_owned(),
             offset: e.valid_up_to(),
         })?;
-        let (mark, text) = text
-            .strip_prefix('\u{feff}')
-            .map_or((0, text), |rest| (bytes.len() - rest.len(), rest));
+        let (mark, text) = text.split_at(if text.starts_with('\u{feff}') { 3 } else { 0 });
         let mut values = parse_values(text)?;
         let mut builder = Builder::new(text);
         let mut roots = builder.documents()?;

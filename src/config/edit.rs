@@ -6,7 +6,7 @@ use yaml_serde::Value;
 use super::document::{Document, lookup};
 use super::locate::{locate, nowhere};
 use super::splice::{Editor, Splice};
-use super::{ConfigPath, Error, Scalar, guard};
+use super::{ConfigPath, Error, Scalar, TextChange, guard};
 
 /// One wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Edit {
     pub path: ConfigPath,
     /// What is to be there; `None` takes the key away.
     pub value: Option<Scalar>,
+    /// How that is to be written, where the text that gives way is there. Without, in the form of what is there.
+    pub text: Option<TextChange>,
 }
 
 /// What an edit changed.
@@ -26,6 +28,8 @@ pub struct Change {
     pub before: Option<Scalar>,
     /// What is there now; `None`: the key is gone.
     pub after: Option<Scalar>,
+    /// The letters.
+    pub text: TextChange,
 }
 
 /// The new file.
@@ -37,86 +41,182 @@ pub struct Edited {
     pub changes: Vec<Change>,
 }
 
+impl Edited {
+    /// The edits that take this one back.
+    pub fn reversed(&self) -> Vec<Edit> {
+        let back = |change: &Change| Edit {
+            path: change.path.clone(),
+            value: change.before.clone(),
+            text: Some(change.text.reversed()),
+        };
+        self.changes.iter().map(back).collect()
+    }
+}
+
 /// Makes these edits in a YAML file. All other bytes stay: comments, quotes, line endings, byte
-/// order mark. Errors: [`Error`] when the file is not YAML, a path leads nowhere or to more than one
+/// order mark. Where the text of one is not what it says any more, all are made by their values alone.
+/// Errors: [`Error`] when the file is not YAML, a path leads nowhere or to more than one
 /// place, or an edit cannot be made without changing something else. Then nothing is changed.
 pub fn edit(bytes: &[u8], edits: &[Edit]) -> Result<Edited, Error> {
     let document = Document::parse(bytes)?;
-    let mut changes = Vec::new();
-    let located = |edit: &Edit| match locate(&document, &edit.path)? {
-        Some(path) => Ok(Edit { path, value: edit.value.clone() }),
-        None => Err(nowhere(&document, &edit.path)),
+    let make = |by_text, all| Attempt { document: &document, by_text, all }.make(edits);
+    if edits.iter().any(|edit| edit.text.is_some())
+        && let Ok(edited) = make(true, false).or_else(|_| make(true, true))
+    {
+        return Ok(edited);
+    }
+    // What is right already may depend on what is to change: an alias, a merge key.
+    make(false, false).or_else(|error| make(false, true).map_err(|_| error))
+}
+
+/// The same, and proves that the way back leads to these very bytes.
+/// Errors: those of [`edit`]; [`Error::Refused`] where it does not.
+pub fn edit_reversibly(bytes: &[u8], edits: &[Edit]) -> Result<Edited, Error> {
+    let edited = edit(bytes, edits)?;
+    let why = match edit(&edited.bytes, &edited.reversed()) {
+        Ok(back) if back.bytes == bytes => return Ok(edited),
+        Ok(_) => "the way back leads to other bytes".to_owned(),
+        Err(error) => error.to_string(),
     };
-    let located = edits.iter().map(located).collect::<Result<Vec<_>, Error>>()?;
-    let mut wanted: Vec<&Edit> = Vec::new();
-    for (edit, asked) in located.iter().zip(edits) {
+    let paths: Vec<_> = edited.changes.iter().map(|change| change.path.to_string()).collect();
+    let message = format!("a rollback could not take this back, {}: {why}", paths.join(", "));
+    let help = "nothing was changed; write these values out in a simpler form, then run again";
+    Err(Error::refused(Document::parse(bytes)?.text, None, message, help))
+}
+
+/// Whether an edit changes anything: its value, or the text of a value that is right already.
+/// Errors: those of [`edit`] that a place alone can have.
+pub fn is_wanting(bytes: &[u8], edit: &Edit) -> Result<bool, Error> {
+    let document = Document::parse(bytes)?;
+    let attempt = Attempt { document: &document, by_text: true, all: false };
+    Ok(attempt.planned(edit)?.is_some())
+}
+
+/// One way to make edits.
+#[derive(Clone, Copy)]
+struct Attempt<'d> {
+    document: &'d Document<'d>,
+    /// Whether the text that an edit asks for counts.
+    by_text: bool,
+    /// Whether values that are right already are written out as well.
+    all: bool,
+}
+
+/// An edit with its place.
+struct Planned {
+    edit: Edit,
+    before: Option<Scalar>,
+    splice: Splice,
+    /// The value that is changed in its stead: the edit's own is an alias of that.
+    anchor: Option<std::ops::Range<usize>>,
+}
+
+impl Attempt<'_> {
+    fn make(&self, edits: &[Edit]) -> Result<Edited, Error> {
+        let document = self.document;
+        let (mut planned, mut paths) = (Vec::<Planned>::new(), Vec::new());
+        for asked in edits {
+            let Some(new) = self.planned(asked)? else { continue };
+            if !planned.iter().any(|known| known.edit == new.edit) {
+                planned.push(new);
+                paths.push(&asked.path);
+            }
+        }
+        let (splices, followed) = self.splices(&planned)?;
+        let text = document.text;
+        let mut after = String::with_capacity(text.len() + 256);
+        let mut from = 0;
+        for splice in &splices {
+            after.push_str(&text[from..splice.range.start]);
+            after.push_str(&splice.text);
+            from = splice.range.end;
+        }
+        after.push_str(&text[from..]);
+        if !planned.is_empty() {
+            let wanted: Vec<&Edit> = planned.iter().map(|planned| &planned.edit).collect();
+            guard::check(&document.value, text, &after, &wanted, &splices)?;
+        }
+        let changes = planned.into_iter().zip(paths).zip(followed);
+        let changes = changes.map(|((Planned { edit, before, splice, .. }, path), follows)| {
+            let was = text[splice.range].to_owned();
+            let is = if follows { was.clone() } else { splice.text };
+            let text = TextChange { before: was, after: is };
+            Change { path: path.clone(), before, after: edit.value, text }
+        });
+        let changes = changes.collect();
+        Ok(Edited { bytes: [document.mark.as_bytes(), after.as_bytes()].concat(), changes })
+    }
+
+    /// Where an edit goes; `None`: what it asks for is there.
+    fn planned(&self, asked: &Edit) -> Result<Option<Planned>, Error> {
+        let (document, editor) = (self.document, Editor { document: self.document });
+        let Some(path) = locate(document, &asked.path)? else {
+            return Err(nowhere(document, &asked.path));
+        };
+        let text = asked.text.clone().filter(|_| self.by_text);
+        let edit = Edit { path, value: asked.value.clone(), text };
         let found = lookup(&document.value, edit.path.keys());
         let before = found.and_then(Scalar::from_value);
-        if before == edit.value && found.is_some() == before.is_some() || wanted.contains(&edit) {
-            continue;
+        let is_right = before == edit.value && found.is_some() == before.is_some();
+        let rewritten = editor.rewrite(&edit);
+        let rewrites = rewritten.as_ref().is_some_and(|s| document.text[s.range.clone()] != s.text);
+        if is_right && !rewrites && !(self.all && found.is_some()) {
+            return Ok(None);
         }
-        changes.push(Change { path: asked.path.clone(), before, after: edit.value.clone() });
-        wanted.push(edit);
-    }
-    if wanted.is_empty() {
-        return Ok(Edited { bytes: bytes.to_vec(), changes });
-    }
-    let editor = Editor { document: &document };
-    let mut splices = Vec::new();
-    let mut aliases = Vec::new();
-    for edit in &wanted {
-        let splice = editor.splice(edit)?;
+        let splice = rewritten.map_or_else(|| editor.splice(&edit), Ok)?;
         // The release record could not say what was there, and a rollback would take the key away.
-        if let Some(Value::Number(_)) = lookup(&document.value, edit.path.keys()) {
+        if let Some(Value::Number(_)) = found {
             let message = format!("{} is a number: no image belongs there", edit.path);
             return Err(editor.refused(splice.range, message));
         }
-        match editor.aliased(edit) {
-            Some(target) => aliases.push((target, splice, *edit)),
-            None => push(&editor, &mut splices, splice, edit)?,
+        let anchor = editor.aliased(&edit);
+        Ok(Some(Planned { edit, before, splice, anchor }))
+    }
+
+    /// The splices, in order, and for each edit whether it needs none of its own.
+    fn splices(&self, planned: &[Planned]) -> Result<(Vec<Splice>, Vec<bool>), Error> {
+        let editor = Editor { document: self.document };
+        let mut splices: Vec<(&Splice, &Edit)> = Vec::new();
+        for planned in planned.iter().filter(|planned| planned.anchor.is_none()) {
+            push(&editor, &mut splices, planned)?;
         }
-    }
-    // An alias whose anchor gets the same value follows by itself and stays an alias.
-    for (target, splice, edit) in aliases {
-        let anchored =
-            |(anchor, other): &(Splice, &Edit)| anchor.range == target && other.value == edit.value;
-        if !splices.iter().any(anchored) {
-            push(&editor, &mut splices, splice, edit)?;
+        // An alias whose anchor gets the same value follows by itself and stays an alias.
+        let mut followed = Vec::new();
+        for planned in planned {
+            let follows = planned.anchor.as_ref().is_some_and(|anchor| {
+                let same = |(splice, edit): &(&Splice, &Edit)| {
+                    splice.range == *anchor && edit.value == planned.edit.value
+                };
+                splices.iter().any(same)
+            });
+            if planned.anchor.is_some() && !follows {
+                push(&editor, &mut splices, planned)?;
+            }
+            followed.push(follows);
         }
+        let mut splices: Vec<Splice> = splices.into_iter().map(|(s, _)| s.clone()).collect();
+        // In one place, what ends a line comes after what fills it.
+        splices.sort_by_key(|s| (s.range.start, s.range.end, s.text.starts_with(['\r', '\n'])));
+        if let Some(pair) = splices.windows(2).find(|w| w[0].range.end > w[1].range.start) {
+            return Err(editor.refused(pair[1].range.clone(), "two edits meet in the same place"));
+        }
+        let text = self.document.text;
+        let ends_a_line = |s: &&Splice| text[s.range.clone()].contains(LINE_ENDS_OF_1_1);
+        if let Some(splice) = splices.iter().find(ends_a_line) {
+            let message = "this value holds a character that ends a line for some readers of YAML";
+            return Err(editor.refused(splice.range.clone(), message));
+        }
+        Ok((splices, followed))
     }
-    let mut splices: Vec<Splice> = splices.into_iter().map(|(splice, _)| splice).collect();
-    splices.sort_by_key(|s| (s.range.start, s.range.end));
-    if let Some(pair) = splices.windows(2).find(|w| w[0].range.end > w[1].range.start) {
-        return Err(editor.refused(pair[1].range.clone(), "two edits meet in the same place"));
-    }
-    let text = document.text;
-    if let Some(splice) = splices.iter().find(|s| text[s.range.clone()].contains(LINE_ENDS_OF_1_1))
-    {
-        let message = "this value holds a character that ends a line for some readers of YAML";
-        return Err(editor.refused(splice.range.clone(), message));
-    }
-    let mut after = String::with_capacity(text.len() + 256);
-    let mut from = 0;
-    for splice in &splices {
-        after.push_str(&text[from..splice.range.start]);
-        after.push_str(&splice.text);
-        from = splice.range.end;
-    }
-    after.push_str(&text[from..]);
-    guard::check(&document.value, text, &after, &wanted, &splices)?;
-    let mut out = bytes[..document.mark].to_vec();
-    out.extend_from_slice(after.as_bytes());
-    Ok(Edited { bytes: out, changes })
 }
 
 /// Two paths may lead to one place (an anchor), as long as they want the same there.
-fn push<'e>(
+fn push<'p>(
     editor: &Editor<'_>,
-    splices: &mut Vec<(Splice, &'e Edit)>,
-    new: Splice,
-    edit: &'e Edit,
+    splices: &mut Vec<(&'p Splice, &'p Edit)>,
+    Planned { splice: new, edit, .. }: &'p Planned,
 ) -> Result<(), Error> {
-    let same = |s: &&(Splice, &Edit)| !new.range.is_empty() && s.0.range == new.range;
+    let same = |s: &&(&Splice, &Edit)| !new.range.is_empty() && s.0.range == new.range;
     match splices.iter().find(same) {
         Some((old, _)) if old.text == new.text => Ok(()),
         Some((old, other)) => Err(editor.refused(
@@ -138,10 +238,14 @@ mod tests {
     use super::*;
 
     fn set(path: &str, value: &str) -> Edit {
-        Edit { path: path.parse().unwrap(), value: Some(Scalar::String(value.to_owned())) }
+        Edit {
+            path: path.parse().unwrap(),
+            value: Some(Scalar::String(value.to_owned())),
+            text: None,
+        }
     }
     fn flag(path: &str, value: bool) -> Edit {
-        Edit { path: path.parse().unwrap(), value: Some(Scalar::Bool(value)) }
+        Edit { path: path.parse().unwrap(), value: Some(Scalar::Bool(value)), text: None }
     }
     fn run(yaml: &str, edits: &[Edit]) -> Result<String, Error> {
         edit(yaml.as_bytes(), edits).map(|e| String::from_utf8(e.bytes).unwrap())
@@ -212,7 +316,7 @@ mod tests {
             let edited = edit(before.as_bytes(), &[set("s.r.k", "v")]).unwrap();
             assert_eq!(String::from_utf8(edited.bytes).unwrap(), after);
             assert_eq!(edited.changes[0].before, None);
-            let back = Edit { path: "s.r.k".parse().unwrap(), value: None };
+            let back = Edit { path: "s.r.k".parse().unwrap(), value: None, text: None };
             assert_eq!(run(after, &[back]).unwrap(), before);
         }
     }
@@ -225,7 +329,7 @@ mod tests {
         let back: Vec<_> = edited
             .changes
             .iter()
-            .map(|c| Edit { path: c.path.clone(), value: c.before.clone() })
+            .map(|c| Edit { path: c.path.clone(), value: c.before.clone(), text: None })
             .collect();
         assert_eq!(edit(&edited.bytes, &back).unwrap().bytes, before.as_bytes());
     }
@@ -317,7 +421,7 @@ mod tests {
 
     #[test]
     fn a_key_with_a_comment_beside_it_is_not_taken_away() {
-        let gone = |path: &str| Edit { path: path.parse().unwrap(), value: None };
+        let gone = |path: &str| Edit { path: path.parse().unwrap(), value: None, text: None };
         for yaml in ["s:\n  k: v # mine\n  b: 1\n", "s:\n  k: v\n", "s:\n- k: v\n  b: 1\n"] {
             let path = if yaml.contains('-') { "s.0.k" } else { "s.k" };
             assert!(run(yaml, &[gone(path)]).is_err(), "{yaml}");

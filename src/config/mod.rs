@@ -11,12 +11,14 @@ mod places;
 mod roles;
 mod scalar;
 mod splice;
+mod text_change;
 
 pub use diff::unified;
 pub use document::read;
-pub use edit::{Change, Edit, Edited, edit};
+pub use edit::{Change, Edit, Edited, edit, edit_reversibly, is_wanting};
 pub use error::Error;
 pub use path::{BadPath, ConfigPath};
 pub use places::Places;
 pub use roles::{Files, Role, current, plan};
 pub use scalar::Scalar;
+pub use text_change::TextChange;

@@ -139,7 +139,8 @@ fn plan_in<'i>(
             edits.insert(path.clone(), Scalar::Bool(false));
         }
     }
-    Ok(edits.into_iter().map(|(path, value)| Edit { path, value: Some(value) }).collect())
+    let edit = |(path, value)| Edit { path, value: Some(value), text: None };
+    Ok(edits.into_iter().map(edit).collect())
 }
 
 fn services(

@@ -77,6 +77,23 @@ impl Editor<'_> {
         }
     }
 
+    /// The splice that an edit's text asks for, where what is to give way ends at the value's end.
+    pub fn rewrite(&self, edit: &Edit) -> Option<Splice> {
+        let text = edit.text.as_ref().filter(|text| !text.before.is_empty())?;
+        let end = self.node(edit)?.range.end;
+        let range = end.checked_sub(text.before.len())?..end;
+        let is_there = self.text().get(range.clone())? == text.before;
+        is_there.then(|| Splice { range, text: text.after.clone() })
+    }
+
+    /// The edit's own node, where there is one.
+    fn node(&self, edit: &Edit) -> Option<&Node> {
+        edit.path
+            .keys()
+            .iter()
+            .try_fold(&self.document.root, |node, key| self.child(self.document.resolve(node), key))
+    }
+
     fn no_scalar(&self, node: &Node, edit: &Edit) -> Error {
         let parent =
             edit.path.parent().map_or_else(|| "the document".to_owned(), |p| p.to_string());
@@ -111,9 +128,7 @@ impl Editor<'_> {
 
     /// The range of the anchored value, where the edit's own value is an alias.
     pub fn aliased(&self, edit: &Edit) -> Option<Range<usize>> {
-        let node = edit.path.keys().iter().try_fold(&self.document.root, |node, key| {
-            self.child(self.document.resolve(node), key)
-        })?;
+        let node = self.node(edit)?;
         let target = self.document.resolve(node);
         (!std::ptr::eq(node, target)).then(|| target.range.clone())
     }

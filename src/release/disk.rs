@@ -2,12 +2,11 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{Access, access};
 
-use super::Error;
+use super::{Error, attributes};
 use crate::digest::Sha256;
 
 /// The file behind symlinks; for a file that does not exist yet, its place in the real folder.
@@ -22,25 +21,6 @@ pub(super) fn real_path(path: &Utf8Path) -> Result<Utf8PathBuf, Error> {
         }
         found => found.map_err(Error::file(path, "found")),
     }
-}
-
-/// Whether a file may be replaced, as far as that can be known before trying. A rename would pass over
-/// the file's own write protection: it counts here.
-pub(super) fn check_replaceable(target: &Utf8Path) -> Result<(), Error> {
-    match fs_err::metadata(target) {
-        Ok(facts) if facts.permissions().readonly() => {
-            return Err(Error::ReadOnly { path: target.to_owned() });
-        }
-        Ok(facts) if !facts.is_file() => {
-            return Err(Error::file(target, "replaced")(std::io::Error::other("it is not a file")));
-        }
-        _ => {}
-    }
-    let Some(folder) = target.parent() else { return Ok(()) };
-    access(folder.as_std_path(), Access::WRITE_OK | Access::EXEC_OK).map_err(|error| {
-        let (folder, file) = (folder.to_owned(), target.file_name().unwrap_or_default().to_owned());
-        Error::ReadOnlyFolder { folder, file, source: error.into() }
-    })
 }
 
 /// The hash of a file's bytes; `None` where there is no file.
@@ -79,44 +59,37 @@ pub(super) fn replace(path: &Utf8Path, bytes: &[u8], sync: Sync) -> Result<(), E
 
 /// Writes a new file for this user only: the file it is made from may be secret.
 fn write(path: &Utf8Path, bytes: &[u8], sync: Sync) -> Result<(), Error> {
+    let file = begin(path, bytes)?;
+    match sync {
+        Sync::Now => file.sync_all().map_err(Error::file(path, "written")),
+        Sync::Later => Ok(()),
+    }
+}
+
+/// Writes a new file, synced, with the owner, mode, access control list and attributes of the file it is to replace;
+/// where that does not exist yet, for all to read.
+pub(super) fn write_like(target: &Utf8Path, path: &Utf8Path, bytes: &[u8]) -> Result<(), Error> {
+    let file = begin(path, bytes)?;
+    attributes::copy(target, &file, path)?;
+    file.sync_all().map_err(Error::file(path, "written"))
+}
+
+fn begin(path: &Utf8Path, bytes: &[u8]) -> Result<File, Error> {
     remove(path)?;
-    let write = || {
+    let begin = || {
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(bytes)?;
-        match sync {
-            Sync::Now => file.sync_all(),
-            Sync::Later => Ok(()),
-        }
+        Ok(file)
     };
-    write().map_err(Error::file(path, "written"))
-}
-
-/// Writes a new file, synced, with the mode and owner of the file it is to replace; where that does not exist yet,
-/// for all to read.
-pub(super) fn write_like(target: &Utf8Path, path: &Utf8Path, bytes: &[u8]) -> Result<(), Error> {
-    write(path, bytes, Sync::Now)?;
-    let Ok(old) = fs_err::metadata(target) else {
-        return set_mode(path, 0o644);
-    };
-    let new = fs_err::metadata(path).map_err(Error::file(path, "read"))?;
-    if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
-        std::os::unix::fs::chown(path, Some(old.uid()), Some(old.gid())).map_err(|source| {
-            let (uid, gid) = (old.uid(), old.gid());
-            Error::OtherOwner { path: target.to_owned(), uid, gid, source }
-        })?;
-    }
-    // After the owner: a change of owner takes the set-id bits away.
-    set_mode(path, old.mode() & 0o7777)
-}
-
-fn set_mode(path: &Utf8Path, mode: u32) -> Result<(), Error> {
-    let mode = std::fs::Permissions::from_mode(mode);
-    fs_err::set_permissions(path, mode).map_err(Error::file(path, "given its mode"))
+    begin().map_err(Error::file(path, "written"))
 }
 
 /// Renames. Until [`sync_folder`], a power cut may take it back.
 pub(super) fn rename(from: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
-    fs_err::rename(from, to).map_err(Error::file(to, "replaced"))
+    fs_err::rename(from, to).map_err(|error| match error.kind() {
+        std::io::ErrorKind::ResourceBusy => Error::Mounted { path: to.to_owned() },
+        _ => Error::file(to, "replaced")(error),
+    })
 }
 
 /// Makes a folder, unless it is there; not its parents.

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use camino::Utf8Path;
+
+use super::disk::Sync;
 use super::history::FILE_NAME;
-use super::{Error, FileChange, History, ProjectLock, Published, Record};
+use super::{Error, FileChange, History, ProjectLock, Published, Record, transaction};
 use crate::spec::ImageName;
 
 /// A release that is ready to be written.
@@ -72,13 +75,26 @@ impl Draft {
         same
     }
 
-    /// Writes all files or none. Errors: those of [`ProjectLock::commit`].
-    pub fn write(mut self, project: &ProjectLock) -> Result<Published, Error> {
+    /// All files that it changes.
+    fn files(&self) -> Result<Vec<FileChange>, Error> {
+        let mut changes = self.changes.clone();
         if self.record.is_some() {
-            let after = self.lines()?;
-            let before = self.before.take();
-            self.changes.push(FileChange { file: FILE_NAME.into(), before, after });
-            project.commit(&self.changes)?;
+            let (before, after) = (self.before.clone(), self.lines()?);
+            changes.push(FileChange { file: FILE_NAME.into(), before, after });
+        }
+        Ok(changes)
+    }
+
+    /// Finds out whether it can be written, with `more` bytes of envlock's own, and leaves nothing behind.
+    /// Errors: those of [`Draft::write`] that can be known before.
+    pub(super) fn rehearse(&self, folder: &Utf8Path, more: usize, sync: Sync) -> Result<(), Error> {
+        transaction::rehearse(folder, &self.files()?, more, sync)
+    }
+
+    /// Writes all files or none. Errors: those of [`ProjectLock::commit`].
+    pub fn write(self, project: &ProjectLock) -> Result<Published, Error> {
+        if self.record.is_some() {
+            project.commit(&self.files()?)?;
         }
         Ok(Published { record: self.record, diff: self.diff })
     }

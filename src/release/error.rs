@@ -69,6 +69,50 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A file that the kernel keeps as it is.
+    #[error("{path} cannot be replaced: it has the attribute {flag} (chattr +{flag})")]
+    #[diagnostic(help("nothing was changed; run `chattr -{flag} {path}`, then run again"))]
+    Flagged {
+        /// The file, or its folder.
+        path: Utf8PathBuf,
+        /// As `lsattr` shows it.
+        flag: char,
+    },
+    /// A file that was mounted on its own.
+    #[error("{path} cannot be replaced: the file itself is mounted there")]
+    #[diagnostic(help(
+        "nothing was changed; mount the folder that it is in, not the file (docker run -v FOLDER:/work)"
+    ))]
+    Mounted {
+        /// The file.
+        path: Utf8PathBuf,
+    },
+    /// A file with other names, which would keep the old content.
+    #[error("{path} has {names} names (hard links): the others would keep its old content")]
+    #[diagnostic(help(
+        "nothing was changed; make it a file of its own (cp -a {path} {path}.own && mv {path}.own {path}), and the \
+         others symlinks to it where they are to follow"
+    ))]
+    HardLinked {
+        /// The file.
+        path: Utf8PathBuf,
+        /// How many, this one included.
+        names: u64,
+    },
+    /// An access control list or extended attribute that would be lost.
+    #[error("{path} would lose {}: {source}", attribute(name))]
+    #[diagnostic(help(
+        "nothing was changed; run as the user who set it, or take it away (getfattr -d -m - {path} shows it)"
+    ))]
+    Attribute {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Its name; empty: it has some that cannot be listed.
+        name: String,
+        /// Why the new file cannot be given it.
+        #[source]
+        source: std::io::Error,
+    },
     /// Two names of one file, both to be changed.
     #[error("{file} and {other} are the same file")]
     #[diagnostic(help("nothing was changed; name it once under [config] in envlock.toml"))]
@@ -101,6 +145,16 @@ pub enum Error {
     #[error("{path} was changed by someone else while envlock was at work")]
     #[diagnostic(help("nothing was changed; run again"))]
     ChangedMeanwhile {
+        /// The file.
+        path: Utf8PathBuf,
+    },
+    /// The same, found after the images were pushed.
+    #[error("{path} was changed by someone else during the build")]
+    #[diagnostic(help(
+        "the images are pushed and stay where they are; {path} and the other files were not touched. Run the same \
+         command again: what is in the registry is neither built nor sent once more"
+    ))]
+    ChangedDuringBuild {
         /// The file.
         path: Utf8PathBuf,
     },
@@ -213,12 +267,28 @@ impl Error {
         }
     }
 
+    /// The same error, told to somebody whose images are in the registry by now.
+    pub fn after_push(self) -> Self {
+        match self {
+            Error::ChangedMeanwhile { path } => Error::ChangedDuringBuild { path },
+            other => other,
+        }
+    }
+
     pub(super) fn file(
         path: &camino::Utf8Path,
         action: &'static str,
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Error::File { path, action, source }
+    }
+}
+
+fn attribute(name: &str) -> String {
+    match name {
+        "" => "its extended attributes".to_owned(),
+        "system.posix_acl_access" => "its access control list".to_owned(),
+        name => format!("its attribute {name}"),
     }
 }
 
@@ -240,10 +310,15 @@ impl Classified for Error {
             | Error::ReadOnly { .. }
             | Error::ReadOnlyFolder { .. }
             | Error::OtherOwner { .. }
+            | Error::Flagged { .. }
+            | Error::Mounted { .. }
+            | Error::HardLinked { .. }
+            | Error::Attribute { .. }
             | Error::SameFile { .. }
             | Error::Busy { .. }
             | Error::Unfinished { .. }
             | Error::ChangedMeanwhile { .. }
+            | Error::ChangedDuringBuild { .. }
             | Error::Stuck { .. }
             | Error::LockLost { .. } => Exit::Failed,
         }

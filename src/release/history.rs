@@ -156,8 +156,8 @@ mod tests {
     #[test]
     fn a_newer_a_broken_and_a_repeated_line_are_named() {
         let mut bytes = two();
-        bytes.extend_from_slice(b"{\"v\":2,\"shape\":\"new\"}\n");
-        assert!(matches!(History::parse(&bytes), Err(Error::Newer { line: 3, found: 2 })));
+        bytes.extend_from_slice(b"{\"v\":3,\"shape\":\"new\"}\n");
+        assert!(matches!(History::parse(&bytes), Err(Error::Newer { line: 3, found: 3 })));
         assert!(matches!(History::parse(b"{}\n{}\n"), Err(Error::Broken { line: 1, .. })));
         let twice = [two(), two()].concat();
         assert!(matches!(History::parse(&twice), Err(Error::Broken { line: 3, .. })));

@@ -1,4 +1,5 @@
 //! What was released, when and by whom; and the change of several files together or not at all.
+mod attributes;
 mod check;
 mod disk;
 mod draft;
@@ -7,9 +8,11 @@ mod git;
 mod history;
 mod kept_locks;
 mod model;
+mod prepare;
 mod presence;
 mod project_lock;
 mod publish;
+mod replaceable;
 mod rollback;
 mod state;
 mod transaction;
@@ -24,11 +27,12 @@ pub use kept_locks::{
     file_of as lock_file_of, find as find_lock, keep as keep_lock, retain as retain_locks,
 };
 pub use model::{FORMAT, FileEdit, Kind, Record};
+pub use prepare::{Prepared, prepare};
 pub use presence::prove;
 pub use project_lock::{FOLDER, ProjectLock, hold_build, hold_build_now};
 pub use publish::{
     Publication, Published, config_files, draft, draft_rollback, preview, preview_rollback,
-    publish, read_config, read_history, roll_back,
+    publish, read_config, read_history, rehearse, roll_back,
 };
 pub use rollback::{Conflict, Plan, decide};
 pub use state::{Place, State};

@@ -6,13 +6,13 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::config::{ConfigPath, Scalar};
+use crate::config::{ConfigPath, Scalar, TextChange};
 use crate::digest::Sha256;
 use crate::reference::PinnedReference;
 use crate::spec::ImageName;
 
-/// The format this envlock writes, and the newest it reads.
-pub const FORMAT: u32 = 1;
+/// The format this envlock writes, and the newest it reads. 2: edits with their text.
+pub const FORMAT: u32 = 2;
 
 /// One successful `build --push` or `rollback`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,9 @@ pub struct FileEdit {
     /// What is there now; absent: the key is gone.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub after: Option<Scalar>,
+    /// The same, letter for letter; not in lines of format 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextChange>,
 }
 
 /// `null` is a value here; only an absent key is `None`.
@@ -106,6 +109,7 @@ pub(super) mod tests {
                     path: path.parse().unwrap(),
                     before: scalar(before),
                     after: scalar(after),
+                    text: None,
                 })
                 .collect(),
             not_kept: BTreeSet::new(),

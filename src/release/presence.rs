@@ -13,17 +13,24 @@ use crate::reference;
 /// Errors: [`Error::ImagesGone`]; [`Error::RegistrySilent`] for an image by digest.
 pub async fn prove(check: &impl ImageCheck, plan: &Plan) -> Result<Vec<String>, Error> {
     let questions = questions(plan);
-    let answers = questions.iter().map(async |image| match reference::parse(image) {
-        Ok(parsed) => check.missing(&parsed).await,
-        Err(error) => Err(error.to_string()),
-    });
     let (mut gone, mut warnings) = (Vec::new(), Vec::new());
-    for (image, answer) in questions.iter().zip(join_all(answers).await) {
+    let mut images = Vec::new();
+    for text in &questions {
+        match reference::parse(text) {
+            Ok(image) => images.push((text, image)),
+            // A variable, a template: what it stands for is for its reader to say, and was never envlock's to vouch for.
+            Err(_) => warnings.push(format!(
+                "`{text}` is no image reference: it is written back as it was, and nobody was asked what it stands for"
+            )),
+        }
+    }
+    let answers = images.iter().map(async |(_, image)| check.missing(image).await);
+    for ((image, _), answer) in images.iter().zip(join_all(answers).await) {
         match answer {
             Ok(None) => {}
             Ok(Some(missing)) => gone.push(format!("{missing} of {image}")),
             Err(reason) if image.contains('@') => {
-                return Err(Error::RegistrySilent { image: image.clone(), reason });
+                return Err(Error::RegistrySilent { image: (*image).clone(), reason });
             }
             // A tag from before the first release was never envlock's to vouch for.
             Err(reason) => {
@@ -76,8 +83,8 @@ mod tests {
         let mut target = State::default();
         let enabled = (file.clone(), "s.build.enabled".parse().unwrap());
         target.values.insert(enabled, Some(Scalar::Bool(builds)));
-        let edits = [(file, vec![Edit { path, value }])].into();
-        Plan { target, edits, conflicts: vec![] }
+        let edits = [(file, vec![Edit { path, value, text: None }])].into();
+        Plan { target, edits, files: Default::default(), conflicts: vec![] }
     }
 
     #[tokio::test]
@@ -92,5 +99,14 @@ mod tests {
         assert!(prove(&fake, &plan("r.example/gone:latest", false)).await.is_err());
         assert_eq!(prove(&fake, &plan("r.example/other:latest", false)).await.unwrap().len(), 1);
         assert_eq!(prove(&fake, &plan("r.example/gone:latest", true)).await.unwrap(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_value_that_is_no_reference_comes_back_with_a_warning() {
+        let default = format!("${{RAY_IMAGE:-x:v1@sha256:{}}}", "0".repeat(64));
+        for text in [&default, "${REG}/a:b", "{{ image }}", "", "Ray Latest"] {
+            let warnings = prove(&Fake(&[]), &plan(text, false)).await.unwrap();
+            assert!(matches!(&*warnings, [one] if one.contains("is no image reference")), "{text}");
+        }
     }
 }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use jiff::Timestamp;
 
+use super::disk::Sync;
 use super::history::FILE_NAME;
 use super::{
-    Draft, Error, FORMAT, FileChange, FileEdit, GitFacts, History, Kind, Plan, ProjectLock, Record,
-    disk, kept_locks,
+    Draft, Error, FORMAT, FileChange, GitFacts, History, Kind, Plan, Prepared, ProjectLock, Record,
+    disk, kept_locks, prepare,
 };
-use crate::config::{self, Edit};
+use crate::config::{self, Files};
 use crate::digest::Sha256;
 use crate::reference::PinnedReference;
 use crate::spec::{ConfigSpec, ImageName};
@@ -20,6 +21,8 @@ use crate::spec::{ConfigSpec, ImageName};
 pub struct Publication<'a> {
     /// Which files run the images, and where in them; `None`: the release is recorded without one.
     pub config: Option<&'a ConfigSpec>,
+    /// These files as [`config_files`] read them, once: what is decided on and written is made of this.
+    pub files: &'a Files,
     /// The images that were pushed and read back.
     pub images: &'a BTreeMap<ImageName, PinnedReference>,
     /// env.lock, byte for byte as it was built from.
@@ -41,9 +44,17 @@ pub struct Published {
 }
 
 /// The diff that [`publish`] would make.
-/// Errors: those of `publish` that come before writing.
-pub fn preview(folder: &Utf8Path, publication: &Publication<'_>) -> Result<String, Error> {
-    Ok(prepare(folder, &edits(folder, publication)?)?.diff)
+/// Errors: those of `publish` that the files' texts alone can have.
+pub fn preview(publication: &Publication<'_>) -> Result<String, Error> {
+    Ok(prepared(publication)?.diff)
+}
+
+/// Everything that [`publish`] does before files get their new content, undone again: what it would be refused for is found
+/// out before minutes are spent. The diff that it would make. Errors: those of `publish`.
+pub fn rehearse(folder: &Utf8Path, publication: &Publication<'_>) -> Result<String, Error> {
+    let draft = compose(folder, publication)?;
+    draft.rehearse(folder, publication.lock_text.len(), Sync::Now)?;
+    Ok(draft.diff)
 }
 
 /// Points config.yaml and the other files at the images, switches off the builds beside them, and records the
@@ -56,8 +67,23 @@ pub fn publish(project: &ProjectLock, publication: &Publication<'_>) -> Result<P
 /// What [`publish`] would write, decided under the same lock. Errors: those of `publish` that come before writing.
 pub fn draft(project: &ProjectLock, publication: &Publication<'_>) -> Result<Draft, Error> {
     let folder = project.folder();
+    let draft = compose(folder, publication)?;
+    if draft.record.is_some() {
+        kept_locks::keep(folder, publication.lock_text)?;
+        draft.rehearse(folder, 0, Sync::Later)?;
+    }
+    Ok(draft)
+}
+
+fn compose(folder: &Utf8Path, publication: &Publication<'_>) -> Result<Draft, Error> {
     let (before, history) = read_history(folder)?;
-    let mut prepared = prepare(folder, &edits(folder, publication)?)?;
+    let now = config_files(folder, publication.config)?;
+    // Also of those that would stay as they are: that they may, was decided on what they said.
+    let known = now.keys().chain(publication.files.keys());
+    if let Some(path) = known.into_iter().find(|f| now.get(*f) != publication.files.get(*f)) {
+        return Err(Error::ChangedMeanwhile { path: path.clone() });
+    }
+    let mut prepared = prepared(publication)?;
     let current = history.current()?;
     let mut images = current.images;
     images.extend(publication.images.iter().map(|(name, image)| (name.clone(), image.clone())));
@@ -71,16 +97,16 @@ pub fn draft(project: &ProjectLock, publication: &Publication<'_>) -> Result<Dra
             prepared.changes.push(FileChange { file, before, after });
         }
     }
-    let sha256 = kept_locks::keep(folder, publication.lock_text)?;
-    let engine = Some(publication.engine.to_owned());
-    let record = record(folder, &history, Kind::Build, &prepared, images, Some(sha256), engine);
+    let (sha256, engine) = (Sha256::of(publication.lock_text), publication.engine.to_owned());
+    let record =
+        record(folder, &history, Kind::Build, &prepared, images, Some(sha256), Some(engine));
     let Prepared { changes, diff, .. } = prepared;
     Ok(Draft { record: Some(record), before, history, changes, diff })
 }
 
 /// The diff that [`roll_back`] would make, env.lock left out.
-pub fn preview_rollback(folder: &Utf8Path, plan: &Plan) -> Result<String, Error> {
-    Ok(prepare(folder, &plan.edits)?.diff)
+pub fn preview_rollback(plan: &Plan) -> Result<String, Error> {
+    Ok(prepare(&plan.files, &plan.edits, config::edit)?.diff)
 }
 
 /// Carries out a rollback that was decided on under the same lock, with `lock_bytes` as the new
@@ -101,7 +127,7 @@ pub fn draft_rollback(
 ) -> Result<Draft, Error> {
     let folder = project.folder();
     let (before, history) = read_history(folder)?;
-    let mut prepared = prepare(folder, &plan.edits)?;
+    let mut prepared = prepare(&plan.files, &plan.edits, config::edit)?;
     if let Some(after) = lock_bytes {
         let file = kept_locks::file_of(&after);
         let before = disk::read(&folder.join(&file))?;
@@ -118,7 +144,9 @@ pub fn draft_rollback(
     let (images, engine) = (target.images.clone(), target.engine.clone());
     let record = record(folder, &history, kind, &prepared, images, target.lock, engine);
     let Prepared { changes, diff, .. } = prepared;
-    Ok(Draft { record: Some(record), before, history, changes, diff })
+    let draft = Draft { record: Some(record), before, history, changes, diff };
+    draft.rehearse(folder, 0, Sync::Later)?;
+    Ok(draft)
 }
 
 /// The history's bytes, if there is such a file, and what they say.
@@ -128,26 +156,22 @@ pub fn read_history(folder: &Utf8Path) -> Result<(Option<Vec<u8>>, History), Err
     Ok((bytes, history))
 }
 
-struct Prepared {
-    changes: Vec<FileChange>,
-    edits: Vec<FileEdit>,
-    diff: String,
+fn prepared(publication: &Publication<'_>) -> Result<Prepared, Error> {
+    let Publication { config: Some(config), files, images, .. } = publication else {
+        return Ok(Prepared::default());
+    };
+    Ok(prepare(files, &config::plan(files, config, images)?, config::edit_reversibly)?)
 }
 
-fn edits(
-    folder: &Utf8Path,
-    publication: &Publication<'_>,
-) -> Result<BTreeMap<Utf8PathBuf, Vec<Edit>>, Error> {
-    let Some(config) = publication.config else { return Ok(BTreeMap::new()) };
-    let files = config_files(folder, config)?;
-    Ok(config::plan(&files, config, publication.images)?)
-}
-
-/// The files that name images, read. config.yaml may be missing where other files are named.
+/// The files that name images, read; none where none is to. config.yaml may be missing where other files are named.
 /// Errors: [`Error::NoConfig`] for any other that is not there.
-pub fn config_files(folder: &Utf8Path, spec: &ConfigSpec) -> Result<config::Files, Error> {
+pub fn config_files<'s>(
+    folder: &Utf8Path,
+    spec: impl Into<Option<&'s ConfigSpec>>,
+) -> Result<Files, Error> {
+    let Some(spec) = spec.into() else { return Ok(Files::new()) };
     let is_optional = spec.roles.is_empty() && !spec.targets.is_empty();
-    let mut files = config::Files::new();
+    let mut files = Files::new();
     for file in spec.files() {
         if file == spec.path && is_optional && !folder.join(file).exists() {
             continue;
@@ -159,27 +183,6 @@ pub fn config_files(folder: &Utf8Path, spec: &ConfigSpec) -> Result<config::File
         files.insert(file.to_owned(), bytes);
     }
     Ok(files)
-}
-
-fn prepare(folder: &Utf8Path, edits: &BTreeMap<Utf8PathBuf, Vec<Edit>>) -> Result<Prepared, Error> {
-    let mut prepared = Prepared { changes: vec![], edits: vec![], diff: String::new() };
-    for (file, edits) in edits {
-        let before = read_config(folder, file)?;
-        let edited = config::edit(&before, edits).map_err(|e| e.in_file(file.as_str()))?;
-        if edited.changes.is_empty() {
-            continue;
-        }
-        prepared.diff += &config::unified(file.as_str(), &before, &edited.bytes);
-        prepared.edits.extend(edited.changes.into_iter().map(|change| FileEdit {
-            file: file.clone(),
-            path: change.path,
-            before: change.before,
-            after: change.after,
-        }));
-        let (file, before) = (file.clone(), Some(before));
-        prepared.changes.push(FileChange { file, before, after: edited.bytes });
-    }
-    Ok(prepared)
 }
 
 fn record(
@@ -251,7 +254,9 @@ mod tests {
             });
             let images = BTreeMap::from(images);
             let lock_text = format!("lock {seed}");
+            let files = config_files(self.folder(), &spec)?;
             let publication = Publication {
+                files: &files,
                 lock_file: None,
                 config: Some(&spec),
                 images: &images,

@@ -1,19 +1,21 @@
 //! Decides what a rollback changes: history and files as they are → edits and conflicts. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Error, History, State};
-use crate::config::{ConfigPath, Edit, Scalar, read};
+use crate::config::{self, ConfigPath, Edit, Scalar};
 
 /// What a rollback would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The state that comes back.
     pub target: State,
-    /// The edits of each file; values that are right already are left out.
+    /// The edits of each file. Values that are right already are left out, unless they would change with the others.
     pub edits: BTreeMap<Utf8PathBuf, Vec<Edit>>,
+    /// The files as they were read: what the edits are made in.
+    pub files: config::Files,
     /// Values that are neither what the last release left nor what is to come.
     pub conflicts: Vec<Conflict>,
 }
@@ -48,36 +50,54 @@ pub fn decide(
     to: Option<u64>,
     mut files: impl FnMut(&Utf8Path) -> Result<Vec<u8>, Error>,
 ) -> Result<Plan, Error> {
-    let target = history.state(to.map_or_else(|| history.previous(), Ok)?)?;
-    let expected = history.current()?.values;
-    let mut read_files: BTreeMap<&Utf8Path, Option<Vec<u8>>> = BTreeMap::new();
-    let mut edits: BTreeMap<Utf8PathBuf, Vec<Edit>> = BTreeMap::new();
-    let mut conflicts = Vec::new();
-    for ((file, path), value) in &target.values {
-        if !read_files.contains_key(file.as_path()) {
-            read_files.insert(file, if_there(files(file))?);
+    let number = to.map_or_else(|| history.previous(), Ok)?;
+    let target = history.state(number)?;
+    let (expected, mut texts) = (history.current()?.values, history.text_back(number));
+    let mut gone: BTreeSet<&Utf8Path> = BTreeSet::new();
+    let mut right: BTreeMap<&Utf8Path, Vec<Edit>> = BTreeMap::new();
+    let mut plan =
+        Plan { edits: BTreeMap::new(), files: config::Files::new(), conflicts: vec![], target };
+    for (place, value) in &plan.target.values {
+        let (file, path) = place;
+        if !plan.files.contains_key(file) && !gone.contains(file.as_path()) {
+            match if_there(files(file))? {
+                Some(bytes) => _ = plan.files.insert(file.clone(), bytes),
+                None => _ = gone.insert(file),
+            }
         }
-        let bytes = &read_files[file.as_path()];
-        let found = match bytes {
-            Some(bytes) => read(bytes, path).map_err(|e| e.in_file(file.as_str()))?,
-            None => None,
-        };
-        if found == *value {
-            continue;
-        }
-        let expected = expected.get(&(file.clone(), path.clone())).cloned().flatten();
-        if found != expected || bytes.is_none() {
-            let (file, path) = (file.clone(), path.clone());
-            conflicts.push(Conflict { file, path, expected, found });
-        }
-        if bytes.is_none() {
+        let (bytes, expected) = (plan.files.get(file), expected.get(place).cloned().flatten());
+        let Some(bytes) = bytes else {
             // Nothing can be put into a file that somebody took away; the conflict says so.
+            if value.is_some() {
+                let (file, path) = place.clone();
+                plan.conflicts.push(Conflict { file, path, expected, found: None });
+            }
+            continue;
+        };
+        let in_file = |error: config::Error| error.in_file(file.as_str());
+        let edit = Edit { path: path.clone(), value: value.clone(), text: texts.remove(place) };
+        let found = config::read(bytes, path).map_err(in_file)?;
+        let is_right = found == *value;
+        if is_right
+            && (edit.text.is_none() || !config::is_wanting(bytes, &edit).map_err(in_file)?)
+        {
+            right.entry(file).or_default().push(edit);
             continue;
         }
-        let edit = Edit { path: path.clone(), value: value.clone() };
-        edits.entry(file.clone()).or_default().push(edit);
+        if found != expected {
+            let (file, path) = place.clone();
+            plan.conflicts.push(Conflict { file, path, expected, found });
+        }
+        plan.edits.entry(file.clone()).or_default().push(edit);
     }
-    Ok(Plan { target, edits, conflicts })
+    for (file, edits) in &mut plan.edits {
+        if let Some(right) = right.remove(file.as_path())
+            && config::edit(&plan.files[file], edits).is_err()
+        {
+            edits.extend(right);
+        }
+    }
+    Ok(plan)
 }
 
 fn if_there(file: Result<Vec<u8>, Error>) -> Result<Option<Vec<u8>>, Error> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 
 use super::{Error, History, Kind, Record};
-use crate::config::{ConfigPath, Scalar};
+use crate::config::{ConfigPath, Scalar, TextChange};
 use crate::digest::Sha256;
 use crate::reference::PinnedReference;
 use crate::spec::ImageName;
@@ -99,6 +99,32 @@ impl History {
             }
         }
         Ok(number)
+    }
+
+    /// The text of each value that changed since release `number`, from what the last release left to what was there
+    /// then. Left out: what a line does not tell, or somebody wrote to between two releases.
+    pub(super) fn text_back(&self, number: u64) -> BTreeMap<Place, TextChange> {
+        let mut back: BTreeMap<Place, Option<(TextChange, Option<Scalar>)>> = BTreeMap::new();
+        for record in self.records.iter().rev().take_while(|record| record.number > number) {
+            for edit in &record.edits {
+                let undone = edit.text.as_ref().map(TextChange::reversed);
+                let place = (edit.file.clone(), edit.path.clone());
+                let whole = match back.remove(&place) {
+                    None => undone,
+                    Some(later) => later
+                        .filter(|(_, value)| *value == edit.after)
+                        .zip(undone)
+                        .and_then(|((later, _), earlier)| later.then(&earlier)),
+                };
+                back.insert(place, whole.map(|text| (text, edit.before.clone())));
+            }
+        }
+        let values = self.values_after(number);
+        let fits = |(place, found): (Place, Option<(TextChange, Option<Scalar>)>)| {
+            let (text, value) = found?;
+            (values.get(&place) == Some(&value)).then_some((place, text))
+        };
+        back.into_iter().filter_map(fits).collect()
     }
 
     /// A value is what the last edit up to `number` made it, or what the first edit after found.

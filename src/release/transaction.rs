@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::Sync;
 use super::project_lock::FOLDER;
-use super::{Error, disk};
+use super::{Error, disk, replaceable};
 use crate::digest::Sha256;
 
 /// The format of the journal.
 const VERSION: u32 = 2;
+
+/// More than a journal ever takes, in bytes.
+const JOURNAL: usize = 8 << 10;
 
 /// A file's new content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +68,26 @@ pub(super) fn commit(folder: &Utf8Path, changes: &[FileChange]) -> Result<(), Er
             });
         }
     }
+    Ok(())
+}
+
+/// Finds out whether [`commit`] could do its work, and leaves nothing behind: looks at every file, and writes as much
+/// beside each as it would, with `more` bytes of envlock's own. Errors: those of `commit`.
+pub(super) fn rehearse(
+    folder: &Utf8Path,
+    changes: &[FileChange],
+    more: usize,
+    sync: Sync,
+) -> Result<(), Error> {
+    let transaction = Transaction { folder, journal: None };
+    let mut taken = Vec::new();
+    for step in transaction.steps(changes)? {
+        if let Step::KeepOld(entry, bytes) | Step::Stage(entry, bytes) = step {
+            taken.push(replaceable::rehearse(&transaction.place(&entry)?.target, bytes, sync)?);
+        }
+    }
+    let own = folder.join(FOLDER).join("lock");
+    taken.push(replaceable::rehearse(&own, &vec![0; more + JOURNAL], sync)?);
     Ok(())
 }
 
@@ -166,7 +189,7 @@ impl Transaction<'_> {
                 return Err(Error::SameFile { file, other });
             }
             self.check_unchanged(&entry)?;
-            disk::check_replaceable(&target)?;
+            replaceable::check(&target)?;
             targets.push((target, &change.file));
             entries.push(entry);
         }

@@ -124,8 +124,10 @@ fn a_place_that_is_not_there_or_not_the_only_one_stops_a_release_before_anything
         envlock.write("k8s/ray.yaml", &changed);
         let images = push_both(&registry, "one");
         let spec = envlock::spec::load(envlock.folder(), None).unwrap();
+        let read = envlock::release::config_files(envlock.folder(), &spec.config).unwrap();
         let publication = envlock::release::Publication {
             config: Some(&spec.config),
+            files: &read,
             images: &images,
             lock_text: "lock\n",
             lock_file: None,

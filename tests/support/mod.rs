@@ -10,6 +10,7 @@ mod killer;
 pub mod personality;
 pub mod registry;
 pub mod release;
+pub mod round_trip;
 mod server;
 mod wheel;
 pub mod workshop;

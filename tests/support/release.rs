@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use envlock::reference::PinnedReference;
-use envlock::release::{ProjectLock, Publication, Published, publish};
+use envlock::release::{ProjectLock, Publication, Published, config_files, publish};
 use envlock::spec::ImageName;
 
 use super::{Envlock, Registry};
@@ -29,8 +29,10 @@ pub fn release(envlock: &Envlock, images: &Images, lock_text: &str) -> Published
     let spec = envlock::spec::load(envlock.folder(), None).unwrap();
     envlock.write("env.lock", lock_text);
     let project = ProjectLock::acquire(envlock.folder(), || {}).unwrap();
+    let files = config_files(envlock.folder(), &spec.config).unwrap();
     let publication = Publication {
         config: Some(&spec.config),
+        files: &files,
         images,
         lock_text,
         lock_file: None,

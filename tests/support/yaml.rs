@@ -123,7 +123,7 @@ pub enum Outcome {
 
 /// Puts `new` in one place of a text. Panics where more changes than that value.
 pub fn replace(text: &str, before: &Value, place: &Place, new: &Scalar) -> Outcome {
-    let one = Edit { path: place.path.clone(), value: Some(new.clone()) };
+    let one = Edit { path: place.path.clone(), value: Some(new.clone()), text: None };
     let Edited { bytes, changes } = match edit(text.as_bytes(), &[one]) {
         Ok(edited) => edited,
         Err(error) => return Outcome::Refused(error.to_string()),
@@ -169,7 +169,7 @@ pub fn replace(text: &str, before: &Value, place: &Place, new: &Scalar) -> Outco
 /// or where the way back leads elsewhere.
 pub fn insert(text: &str, before: &Value, mapping: &Place, key: &str, new: &Scalar) -> Outcome {
     let path = mapping.path.join(key);
-    let one = Edit { path: path.clone(), value: Some(new.clone()) };
+    let one = Edit { path: path.clone(), value: Some(new.clone()), text: None };
     let Edited { bytes, changes } = match edit(text.as_bytes(), &[one]) {
         Ok(edited) => edited,
         Err(error) => return Outcome::Refused(error.to_string()),
@@ -186,7 +186,7 @@ pub fn insert(text: &str, before: &Value, mapping: &Place, key: &str, new: &Scal
     let mut expected = before.clone();
     set(&mut expected, path.keys(), Some(to_value(new)));
     assert!(read(&after).is_some_and(|found| found == expected), "{}", at("other values"));
-    let back = Edit { path: path.clone(), value: None };
+    let back = Edit { path: path.clone(), value: None, text: None };
     match edit(after.as_bytes(), &[back]) {
         Ok(back) => {
             assert_eq!(String::from_utf8(back.bytes).unwrap(), text, "{}", at("the way back"))

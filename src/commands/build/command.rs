@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use camino::Utf8Path;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -69,6 +70,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         lock_text: &lock_text,
         plan: &plan,
         earlier: earlier.as_ref(),
+        files: config::Files::new(),
         context,
     };
     if args.dry_run {
@@ -132,7 +134,8 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     };
     job.plan = &plan;
     if args.push {
-        job.preview(engine.name())?;
+        let grows = matches!(engine, Chosen::Layers(_)).then_some(lock_name.as_path());
+        job.rehearse(engine.name(), grows)?;
     }
     let (started, begun) = (Instant::now(), Timestamp::now());
     let name = engine.name();
@@ -211,7 +214,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     // What was resolved during the build is not written over with what was built.
     let now = fs_err::read(context.path(&lock_name)).ok();
     if is_layers && now.as_deref() != Some(lock_text.as_bytes()) {
-        return Err(release::Error::ChangedMeanwhile { path: lock_name }.into());
+        return Err(release::Error::ChangedDuringBuild { path: lock_name }.into());
     }
     if !args.push {
         keep_layers()?;
@@ -264,8 +267,13 @@ struct Job<'a> {
     plan: &'a Plan,
     /// The lock of the release before.
     earlier: Option<&'a Lock>,
+    /// The files that name images, read once: what is planned, checked and written is made of this.
+    files: config::Files,
     context: &'a Context,
 }
+
+/// More bytes than a build adds to its lock.
+const LAYERS: usize = 64 << 10;
 
 impl Job<'_> {
     /// The files that are to name the images; `None`: none is (--no-config).
@@ -274,8 +282,8 @@ impl Job<'_> {
     }
 
     fn publication<'b>(&'b self, engine: &'b str, images: &'b Images) -> Publication<'b> {
-        let config = self.config();
-        Publication { config, images, lock_text: self.lock_text, lock_file: None, engine }
+        let (config, files, lock_text) = (self.config(), &self.files, self.lock_text);
+        Publication { config, files, images, lock_text, lock_file: None, engine }
     }
 
     /// Records the release in the registry, then in the files; then sees to the older ones.
@@ -286,7 +294,7 @@ impl Job<'_> {
         registry: &registry::Client,
         not_kept: BTreeSet<ImageName>,
     ) -> Result<Published, Failure> {
-        let mut draft = release::draft(project, publication)?;
+        let mut draft = release::draft(project, publication).map_err(release::Error::after_push)?;
         let fresh = publication.images.keys().cloned().collect();
         let lock = Some(publication.lock_text.as_bytes());
         draft.not_kept(not_kept);
@@ -297,7 +305,7 @@ impl Job<'_> {
             _ => keep::announce(registry, &mut draft, lock, &fresh, None, required).await?,
         };
         let history = draft.history().clone();
-        let published = draft.write(project)?;
+        let published = draft.write(project).map_err(release::Error::after_push)?;
         if published.record.is_some() && records != Records::None {
             let none = Default::default();
             let retention = keep::Retention::of(&history, self.spec.release.keep.get(), &none);
@@ -317,11 +325,36 @@ impl Job<'_> {
         self.plan.images.iter().filter_map(pinned).collect()
     }
 
-    /// The change to config.yaml, with words where the digests will be. Warns of what will not work with it.
+    /// Reads the files and does everything that [`Job::publish`] will, but for the change itself. `grows`: the lock's file,
+    /// where the build adds to it.
+    fn rehearse(&mut self, engine: &str, grows: Option<&Utf8Path>) -> Result<(), Failure> {
+        let project = self.context.lock_project()?;
+        self.files = release::config_files(project.folder(), self.config())?;
+        self.warn_of_builds()?;
+        let images = self.placeholders();
+        let lock_text = match grows {
+            Some(_) => format!("{}{}", self.lock_text, "\n".repeat(LAYERS)),
+            None => self.lock_text.to_owned(),
+        };
+        let mut publication = self.publication(engine, &images);
+        (publication.lock_text, publication.lock_file) = (&lock_text, grows);
+        release::rehearse(project.folder(), &publication)?;
+        Ok(())
+    }
+
+    /// The change to the files, with words where the digests will be. Warns of what will not work with it.
     fn preview(&self, engine: &str) -> Result<String, Failure> {
-        let Some(config) = self.config() else { return Ok(String::new()) };
-        let files = release::config_files(&self.context.folder, config)?;
-        for role in config::current(&files, config)? {
+        self.warn_of_builds()?;
+        let images = self.placeholders();
+        let diff = release::preview(&self.publication(engine, &images))?;
+        Ok(images.values().fold(diff, |diff, image| {
+            diff.replace(&image.digest().to_string(), "sha256:<what the build gives>")
+        }))
+    }
+
+    fn warn_of_builds(&self) -> Result<(), Failure> {
+        let Some(config) = self.config() else { return Ok(()) };
+        for role in config::current(&self.files, config)? {
             for path in role.composed() {
                 let (file, place) = (&role.file, &role.path);
                 self.context.ui.warn(format!(
@@ -330,23 +363,24 @@ impl Job<'_> {
                 ));
             }
         }
-        let unknown = |i: &image::ImagePlan| (i.name.clone(), Digest::of(i.name.as_str()));
-        let digests: BTreeMap<_, _> = self.plan.images.iter().map(unknown).collect();
-        let diff = release::preview(
-            &self.context.folder,
-            &self.publication(engine, &self.pinned(&digests)),
-        )?;
-        Ok(digests.values().fold(diff, |diff, digest| {
-            diff.replace(&digest.to_string(), "sha256:<what the build gives>")
-        }))
+        Ok(())
     }
 
-    fn show(&self) -> CommandResult {
+    /// The images, with a digest that none of them will have.
+    fn placeholders(&self) -> Images {
+        let unknown = |i: &image::ImagePlan| (i.name.clone(), Digest::of(i.name.as_str()));
+        self.pinned(&self.plan.images.iter().map(unknown).collect())
+    }
+
+    fn show(mut self) -> CommandResult {
         let files = self.spec.config.files();
         let has_config = files.iter().any(|file| self.context.path(file).exists());
         let goes_somewhere = self.plan.images.iter().all(|i| i.repository.is_some());
         let diff = match self.args.push || goes_somewhere && has_config {
-            true => self.preview("none")?,
+            true => {
+                self.files = release::config_files(&self.context.folder, self.config())?;
+                self.preview("none")?
+            }
             false => String::new(),
         };
         page::planned(&self.context.ui, self.plan, self.earlier, self.lock, &diff);

@@ -1,0 +1,48 @@
+//! What edits make of files that were read: what is to be written, what a release's line says of it, what people are
+//! shown. Pure.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+
+use super::{FileChange, FileEdit};
+use crate::config::{self, Edit, Edited, Files};
+
+/// Edits, made but not written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Prepared {
+    /// The files' new bytes; files that stay as they are, are left out.
+    pub changes: Vec<FileChange>,
+    /// What a release's line says of them.
+    pub edits: Vec<FileEdit>,
+    /// The same for people.
+    pub diff: String,
+}
+
+/// Makes the edits of each file with `edit`: [`config::edit_reversibly`] on the way there, [`config::edit`] on the way
+/// back, which must not depend on whether there is another one. Errors: those of `edit`, with the file's name.
+pub fn prepare(
+    files: &Files,
+    edits: &BTreeMap<Utf8PathBuf, Vec<Edit>>,
+    edit: fn(&[u8], &[Edit]) -> Result<Edited, config::Error>,
+) -> Result<Prepared, config::Error> {
+    let mut prepared = Prepared::default();
+    for (file, before) in files {
+        let Some(edits) = edits.get(file) else { continue };
+        let edited = edit(before, edits).map_err(|e| e.in_file(file.as_str()))?;
+        if edited.changes.is_empty() {
+            continue;
+        }
+        prepared.diff += &config::unified(file.as_str(), before, &edited.bytes);
+        prepared.edits.extend(edited.changes.into_iter().map(|change| FileEdit {
+            file: file.clone(),
+            path: change.path,
+            before: change.before,
+            after: change.after,
+            text: Some(change.text),
+        }));
+        let (file, before) = (file.clone(), Some(before.clone()));
+        prepared.changes.push(FileChange { file, before, after: edited.bytes });
+    }
+    Ok(prepared)
+}
