@@ -65,3 +65,4 @@ mod verify;
 mod waits;
 mod why;
 mod yaml_corpus;
+mod yaml_random;

@@ -8,6 +8,7 @@ mod gateway;
 mod index;
 mod killer;
 pub mod personality;
+pub mod random_yaml;
 pub mod registry;
 pub mod release;
 pub mod round_trip;
