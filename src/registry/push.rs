@@ -206,7 +206,7 @@ impl Client {
         };
         let open = match open {
             Some(open) => open,
-            None => self.open_session(address).await?,
+            None => self.open_session(address, blob.digest()).await?,
         };
         let upload = Upload::new(self, address.clone(), (digest, size), feed, bar);
         Ok(Placed::Sent(upload.run(open).await?))

@@ -14,12 +14,16 @@ use super::pin::stated;
 use super::said::Said;
 use super::session::Session;
 use super::{Client, Error};
-use crate::digest::Digest;
+use crate::digest::{Algorithm, Digest};
 
 impl Client {
-    /// Opens an upload session.
-    pub(super) async fn open_session(&self, address: &Address) -> Result<Open<'_>, Error> {
-        let url = self.url(address, "blobs/uploads/").await?;
+    /// Opens an upload session for a blob with this digest.
+    pub(super) async fn open_session(
+        &self,
+        address: &Address,
+        digest: Digest,
+    ) -> Result<Open<'_>, Error> {
+        let url = self.uploads(address, digest).await?;
         let answer = self.post(address, &url).await?;
         match answer.status() {
             StatusCode::ACCEPTED => self.opened(address, &answer),
@@ -38,9 +42,9 @@ impl Client {
         from: &str,
     ) -> Result<Option<Open<'_>>, Error> {
         if self.lacks(&address.authority, Ability::Mounts) {
-            return self.open_session(address).await.map(Some);
+            return self.open_session(address, digest).await.map(Some);
         }
-        let mut url = self.url(address, "blobs/uploads/").await?;
+        let mut url = self.uploads(address, digest).await?;
         url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", from);
         let answer = self.post(address, &url).await?;
         match answer.status() {
@@ -56,10 +60,19 @@ impl Client {
                     // Not for want of a right, nor for a blob that is not there.
                     self.learn_lack(&address.authority, Ability::Mounts);
                 }
-                self.open_session(address).await.map(Some)
+                self.open_session(address, digest).await.map(Some)
             }
             _ => Err(refused(address, answer).await),
         }
+    }
+
+    /// Where uploads begin. An algorithm other than the usual one is said, so that the registry can hash what comes.
+    async fn uploads(&self, address: &Address, digest: Digest) -> Result<Url, Error> {
+        let mut url = self.url(address, "blobs/uploads/").await?;
+        if digest.algorithm() != Algorithm::Sha256 {
+            url.query_pairs_mut().append_pair("digest-algorithm", digest.algorithm().name());
+        }
+        Ok(url)
     }
 
     async fn post(&self, address: &Address, url: &Url) -> Result<Response, Error> {

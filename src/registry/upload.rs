@@ -118,7 +118,7 @@ impl<'a> Upload<'a> {
             if times == SESSIONS {
                 return Err(self.given_up(&end, times));
             }
-            open = self.client.open_session(&self.address).await?;
+            open = self.client.open_session(&self.address, self.digest).await?;
         }
         self.tally.count(0, self.size);
         Ok(self.tally.sent())

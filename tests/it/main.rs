@@ -49,6 +49,7 @@ mod schema;
 mod serve;
 mod serve_engine;
 mod serve_life;
+mod sha512;
 mod size;
 mod sources;
 mod standalone;

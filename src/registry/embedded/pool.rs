@@ -314,6 +314,22 @@ mod tests {
     }
 
     #[test]
+    fn pruning_below_a_prefix_leaves_what_others_have() {
+        let (_folder, layout, team) = layout(&["old"]);
+        let other: Repository = "teams/app".parse().unwrap();
+        put(&layout, &other, "theirs", None);
+        layout.mount(&other, Digest::of("old"), Some(&team)).unwrap();
+        let freed = layout.prune(Some("team"), &BTreeSet::new(), Duration::ZERO).unwrap();
+        assert_eq!((freed.manifests, freed.blobs), (1, 1));
+        assert!(layout.index().unwrap().manifests(&team).is_empty());
+        assert_eq!(layout.index().unwrap().manifests(&other).len(), 1);
+        for name in ["old", "theirs"] {
+            assert!(layout.size(&other, Digest::of(name)).is_some(), "{name}");
+        }
+        assert!(layout.size(&team, Digest::of("old")).is_none());
+    }
+
+    #[test]
     fn a_blob_goes_when_nothing_needs_it_and_its_bytes_when_nobody_has_it() {
         let (_folder, layout, repository) = layout(&["layer"]);
         let (blob, other) = (Digest::of("layer"), "other".parse().unwrap());
