@@ -10,6 +10,9 @@ use tokio::sync::Notify;
 
 use crate::exit::Exit;
 
+/// SIGXFSZ, on every system and processor that envlock is built for.
+const XFSZ: i32 = 25;
+
 /// Works that want to be told.
 static TOLD: AtomicUsize = AtomicUsize::new(0);
 static TELL: Notify = Notify::const_new();
@@ -23,6 +26,14 @@ pub async fn until<T>(work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         done = work => Some(done),
         () = interrupted => None,
+    }
+}
+
+/// A file that reaches the limit of file sizes is from now on an error of that write: by itself its signal ends the
+/// process without a word. To be called where tokio runs.
+pub fn survive_long_files() {
+    if let Err(error) = signal(SignalKind::from_raw(XFSZ)) {
+        tracing::debug!("a file that is too long will end this process: {error}");
     }
 }
 

@@ -27,6 +27,7 @@ pub mod reference;
 pub mod registry;
 pub mod release;
 pub mod render;
+mod room;
 pub mod size;
 pub mod smoke;
 pub mod solve;

@@ -10,7 +10,7 @@ use crate::lock::{self, Lock};
 use crate::release::{self, ProjectLock};
 use crate::spec::{self, NetworkSpec, ProfileName, Spec};
 use crate::ui::Ui;
-use crate::{net, registry};
+use crate::{net, registry, room};
 
 /// The project folder and the voice of this run.
 #[derive(Debug, Clone)]
@@ -51,7 +51,9 @@ impl Context {
             file.commit()
         };
         attempt().map_err(|e| {
-            let message = format!("{path} cannot be written: {e}; what was there is untouched");
+            let left = room::left(path, &e);
+            let message =
+                format!("{path} cannot be written: {e}{left}; what was there is untouched");
             Failure::message(Exit::Failed, message)
         })
     }

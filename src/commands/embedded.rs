@@ -125,7 +125,9 @@ pub async fn hold(context: &Context) -> Result<Serving, Failure> {
 async fn hold_at(context: &Context, address: SocketAddr) -> Result<Serving, Failure> {
     let layout = layout(context)?;
     let root = layout.root().to_owned();
-    let serving = join(context, layout.id().to_string(), Embedded::new(layout), address).await?;
+    let serving =
+        join(context, layout.id().to_string(), Embedded::new(layout).for_ourselves(), address)
+            .await?;
     if serving.is_first {
         context.ui.note(format!("{root} is served at {address} meanwhile"));
     }

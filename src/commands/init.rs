@@ -7,6 +7,7 @@ use camino::Utf8Path;
 use super::Context;
 use crate::cli::Init;
 use crate::exit::{CommandResult, Exit, Failure};
+use crate::room;
 use crate::{render, spec};
 
 /// What the platform needs beside config.yaml: the path in a project, and what is in it. Scripts begin with `#!`.
@@ -61,12 +62,17 @@ fn write(path: &Utf8Path, text: &str) -> Result<bool, Failure> {
     use fs_err::os::unix::fs::OpenOptionsExt;
     let mode = if text.starts_with("#!") { 0o777 } else { 0o666 };
     let file = fs_err::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = file.and_then(|mut file| {
+        let written = file.write_all(text.as_bytes());
+        // The next run would take half of it for the user's.
+        written.inspect_err(|_| _ = fs_err::remove_file(path))
+    });
     match written {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(error) => {
-            Err(Failure::message(Exit::Failed, format!("{path} cannot be written: {error}")))
+            let left = room::left(path, &error);
+            Err(Failure::message(Exit::Failed, format!("{path} cannot be written: {error}{left}")))
         }
     }
 }

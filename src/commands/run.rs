@@ -9,6 +9,7 @@ use super::{
 };
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
+use crate::interrupt;
 use crate::ui::{Options, Ui};
 
 /// Runs one command to its end and reports a failure on stderr.
@@ -25,6 +26,7 @@ pub fn run(cli: Cli) -> Exit {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(ui.colours_messages())
         .without_time()
         .init();
     let (folder, profile) = (global.project.clone(), global.profile.clone());
@@ -52,6 +54,7 @@ pub fn run(cli: Cli) -> Exit {
 }
 
 async fn dispatch(command: Command, context: &Context) -> CommandResult {
+    interrupt::survive_long_files();
     context.settle()?;
     match command {
         Command::Resolve(args) => resolve::run(args, context).await,

@@ -5,6 +5,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::exit::{Classified, Exit};
+use crate::room;
 
 /// A build that did not happen or did not end well.
 #[derive(Debug, Error, Diagnostic)]
@@ -84,7 +85,7 @@ pub enum Error {
     ))]
     Interrupted,
     /// A file of the build.
-    #[error("{action} {path}")]
+    #[error("{action} {path}{}", room::left(path, source))]
     File {
         /// What was being done, "writing".
         action: &'static str,

@@ -35,7 +35,9 @@ const CONNECT_ATTEMPTS: u32 = 3;
 impl Retry {
     /// Whether this answer may become another one by itself.
     pub fn is_passing(status: StatusCode) -> bool {
-        status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
+        // Neither learns to do it, nor gets a bigger disk.
+        let lasting = [StatusCode::NOT_IMPLEMENTED, StatusCode::INSUFFICIENT_STORAGE];
+        status.is_server_error() && !lasting.contains(&status)
             || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
     }
 
@@ -147,6 +149,6 @@ mod tests {
     fn only_answers_that_can_change_are_tried_again() {
         let passing = |code| Retry::is_passing(StatusCode::from_u16(code).unwrap());
         assert!([429, 500, 502, 503, 504, 408].into_iter().all(passing));
-        assert!(![400, 401, 403, 404, 416, 501].into_iter().any(passing));
+        assert!(![400, 401, 403, 404, 416, 501, 507].into_iter().any(passing));
     }
 }

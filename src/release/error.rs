@@ -8,12 +8,13 @@ use super::history::FILE_NAME;
 use crate::config;
 use crate::digest::Sha256;
 use crate::exit::{Classified, Exit};
+use crate::room;
 
 /// A release that was not written, or a history that cannot be used. All files are as they were.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
     /// A file or folder that cannot be read or written.
-    #[error("{path} cannot be {action}: {source}")]
+    #[error("{path} cannot be {action}: {source}{}", room::left(path, source))]
     #[diagnostic(help("nothing was changed; see to the file, its folder and the free space"))]
     File {
         /// The file.

@@ -1,13 +1,14 @@
 //! What can go wrong with files, on the way here or in the store.
 
 use camino::Utf8PathBuf;
+use indicatif::HumanBytes;
 use miette::Diagnostic;
 use thiserror::Error;
 use url::Url;
 
 use crate::digest::Sha256;
 use crate::exit::{Classified, Exit};
-use crate::net;
+use crate::{net, room};
 
 /// A file that could not be had, or is not what it should be.
 #[derive(Debug, Error, Diagnostic)]
@@ -68,8 +69,25 @@ pub enum Error {
     #[error("there is no home folder to keep the store in")]
     #[diagnostic(help("set ENVLOCK_STORE to a folder"))]
     NoHome,
+    /// More bytes than the disk takes.
+    #[error(
+        "{path} does not fit on its disk: {} of it are missing{}",
+        HumanBytes(*missing), room::left(path, source)
+    )]
+    #[diagnostic(help(
+        "free some space, or set ENVLOCK_STORE to a folder on another disk; the next run goes on from what arrived"
+    ))]
+    Full {
+        /// The file on its way.
+        path: Utf8PathBuf,
+        /// Bytes of it that are not on the disk.
+        missing: u64,
+        /// What the disk says.
+        #[source]
+        source: std::io::Error,
+    },
     /// The disk.
-    #[error("{what} {path} failed")]
+    #[error("{what} {path} failed{}", room::left(path, source))]
     #[diagnostic(help("check free space and permissions, or set ENVLOCK_STORE to another folder"))]
     Io {
         /// What was being done, as in "writing".
@@ -92,6 +110,17 @@ impl Error {
         move |source| Error::Io { what, path, source }
     }
 
+    /// Of a download of so many bytes in all: a full disk is told with those that it did not take.
+    pub(super) fn of(self, total: Option<u64>) -> Self {
+        match (self, total) {
+            (Error::Io { path, source, .. }, Some(total)) if room::is_used_up(&source) => {
+                let written = fs_err::metadata(&path).map_or(0, |file| file.len());
+                Error::Full { path, missing: total.saturating_sub(written), source }
+            }
+            (error, _) => error,
+        }
+    }
+
     /// Whether another address may still have the file: it could not be fetched from this one.
     pub fn is_about_this_address(&self) -> bool {
         matches!(self, Error::Net(_))
@@ -104,7 +133,9 @@ impl Classified for Error {
             Error::Net(error) => error.exit(),
             Error::Hash { .. } | Error::Size { .. } | Error::Changed { .. } => Exit::Integrity,
             Error::NoAddress(_) => Exit::LockStale,
-            Error::Missing(_) | Error::NoHome | Error::Io { .. } => Exit::Failed,
+            Error::Missing(_) | Error::NoHome | Error::Full { .. } | Error::Io { .. } => {
+                Exit::Failed
+            }
         }
     }
 }

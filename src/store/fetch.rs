@@ -200,7 +200,7 @@ async fn receive(
             }
         };
         drop(sender);
-        sink = draining.done().await?;
+        sink = draining.done().await.map_err(|error| error.of(total))?;
         match (broken, size) {
             (Some(error), _) => {
                 if sink.length >= furthest + PROGRESS {

@@ -38,7 +38,9 @@ impl Ui {
         let terminal = std::io::stderr().is_terminal();
         // A second voice in one process (tests) finds the hook already set, to the same effect.
         let _ = miette::set_hook(Box::new(move |_| {
-            Box::new(miette::MietteHandlerOpts::new().wrap_lines(terminal).build())
+            let options = miette::MietteHandlerOpts::new().wrap_lines(terminal);
+            // What a terminal can, miette finds out itself.
+            Box::new(if terminal { options } else { options.color(false) }.build())
         }));
         let draw = !options.quiet && !options.no_progress && terminal;
         let target = if draw { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -64,8 +66,12 @@ impl Ui {
 
     /// Whether the result may be coloured: it goes to a terminal, and NO_COLOR is not set.
     pub fn colours(&self) -> bool {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        !refused && std::io::stdout().is_terminal()
+        takes_colours(&std::io::stdout())
+    }
+
+    /// The same of what goes to stderr.
+    pub fn colours_messages(&self) -> bool {
+        takes_colours(&std::io::stderr())
     }
 
     /// A line about what happens, on stderr; silent with `--quiet`.
@@ -154,4 +160,9 @@ impl Ui {
             let _ = writeln!(std::io::stderr().lock(), "{text}");
         });
     }
+}
+
+fn takes_colours(stream: &impl IsTerminal) -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    !refused && stream.is_terminal()
 }

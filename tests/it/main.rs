@@ -10,6 +10,7 @@ mod config;
 mod docs;
 mod doctor;
 mod export;
+mod full_disk;
 mod hostile_wheels;
 mod index;
 mod interrupted;

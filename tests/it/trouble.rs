@@ -6,30 +6,10 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 use envlock::release::{ProjectLock, hold_build};
 
+use crate::support::mount::{Mount, mount};
 use crate::support::release::{CONFIG, push_both, release};
 use crate::support::workshop::Workshop;
 use crate::support::{Envlock, Registry};
-
-/// A file system of its own on a folder; gone when dropped, so it is dropped before the folder.
-struct Mount(Utf8PathBuf);
-
-impl Mount {
-    /// `None` where this user may not mount.
-    fn small(folder: &Utf8Path, options: &str) -> Option<Self> {
-        let made = mount(&["-t", "tmpfs", "-o", options, "tmpfs", folder.as_str()]);
-        made.then(|| Mount(folder.to_owned()))
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
-
-fn mount(args: &[&str]) -> bool {
-    Command::new("mount").args(args).output().is_ok_and(|done| done.status.success())
-}
 
 fn is_root() -> bool {
     fs_err::metadata("/proc/self").unwrap().uid() == 0

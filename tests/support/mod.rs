@@ -7,6 +7,7 @@ pub mod file_system;
 mod gateway;
 mod index;
 mod killer;
+pub mod mount;
 pub mod personality;
 pub mod random_yaml;
 pub mod registry;

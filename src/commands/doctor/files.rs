@@ -9,6 +9,7 @@ use crate::index::address::Surroundings;
 use crate::lock;
 use crate::net::redacted;
 use crate::release;
+use crate::room;
 use crate::spec::{self, Spec};
 use crate::store::Store;
 
@@ -99,19 +100,20 @@ pub(super) fn store() -> Vec<Check> {
 
 fn room(folder: &Utf8Path) -> Check {
     let name = "disk";
-    match rustix::fs::statvfs(folder.as_std_path()) {
-        Ok(disk) => {
-            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-            let found = format!("{} GiB free at {folder}", free >> 30);
-            if free >= ROOM {
-                return Check::ok(name, found);
-            }
-            let todo = format!(
-                "the built-in stack needs about {} GiB; free some, or set ENVLOCK_STORE to another disk",
-                ROOM >> 30
-            );
-            Check::warn(name, found, todo)
-        }
-        Err(error) => Check::warn(name, format!("{folder}: {error}"), "check the disk"),
+    let Some(free) = room::free(folder) else {
+        return Check::warn(
+            name,
+            format!("{folder}: its free space is not known"),
+            "check the disk",
+        );
+    };
+    let found = format!("{} GiB free at {folder}", free >> 30);
+    if free >= ROOM {
+        return Check::ok(name, found);
     }
+    let todo = format!(
+        "the built-in stack needs about {} GiB; free some, or set ENVLOCK_STORE to another disk",
+        ROOM >> 30
+    );
+    Check::warn(name, found, todo)
 }

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::claims::Claims;
 use super::kitchen::Kitchen;
-use super::made::Made;
+use super::made::{Made, NotMade};
 use super::phases::{Phase, Phases};
 use super::{Measured, check};
 use crate::digest::{Digest, Sha256};
@@ -249,7 +249,7 @@ impl Engine {
             manifest: Bytes::from(documents.manifest),
             tags: &[],
         };
-        Ok(registry.push(&push, &Bar::hidden()).await?)
+        registry.push(&push, &Bar::hidden()).await.map_err(NotMade::or)
     }
 }
 
@@ -321,7 +321,7 @@ async fn placed(
                 let rope = kitchen.rope(&layer).await?;
                 kitchen.measured(rope).await
             };
-            let failed = |failure: Failure| std::io::Error::other(format!("{:?}", failure.report));
+            let failed = |failure| std::io::Error::other(NotMade(failure));
             let (again, bytes) = runtime.block_on(again).map_err(failed)?;
             if again != measured {
                 let message = format!(
@@ -338,7 +338,8 @@ async fn placed(
     let blob: Arc<dyn Blob> = Arc::new(Made::new(measured, bytes, Arc::new(make)));
     bar.inc_length(measured.size);
     let ours = registry::Source::Ours(Arc::clone(&blob));
-    let placed = kitchen.phases.time(Phase::Upload, registry.place(to, &ours, bar)).await?;
+    let placed = kitchen.phases.time(Phase::Upload, registry.place(to, &ours, bar)).await;
+    let placed = placed.map_err(NotMade::or)?;
     let sent = match placed {
         registry::Placed::Sent(bytes) => Some(bytes),
         _ => None,

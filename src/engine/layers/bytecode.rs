@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 use miette::Diagnostic;
 
+use super::Unfit;
 use super::archive;
 use super::error::{Error, Flaw};
 use super::install::Environment;
@@ -95,7 +96,9 @@ pub(super) fn unpacked(archive: &Utf8Path, folder: &Utf8Path) -> Result<Utf8Path
     let unpack = || -> std::io::Result<()> {
         let part = Utf8PathBuf::from(format!("{folder}.{}.part", std::process::id()));
         let packed = std::io::BufReader::new(std::fs::File::open(archive)?);
-        tar::Archive::new(flate2::read::MultiGzDecoder::new(packed)).unpack(&part)?;
+        let mut archive = tar::Archive::new(flate2::read::MultiGzDecoder::new(packed));
+        // Half of it is in nobody's use, and takes room that may be what is missing.
+        archive.unpack(&part).inspect_err(|_| _ = std::fs::remove_dir_all(&part))?;
         match std::fs::rename(&part, folder) {
             // Another build was faster.
             Err(_) if folder.is_dir() => std::fs::remove_dir_all(&part),
@@ -103,9 +106,7 @@ pub(super) fn unpacked(archive: &Utf8Path, folder: &Utf8Path) -> Result<Utf8Path
         }
     };
     if !folder.is_dir() {
-        unpack().map_err(|error| {
-            Failure::message(Exit::Failed, format!("unpacking {archive}: {error}"))
-        })?;
+        unpack().map_err(Unfit::file("unpacking an interpreter to", folder))?;
     }
     Ok(folder.to_owned())
 }

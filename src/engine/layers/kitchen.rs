@@ -16,7 +16,9 @@ use super::python::{self, ENVIRONMENT};
 use super::system::{self, RAY};
 use super::tree::{Kind, Node, Owner, Tree};
 use super::wheel::Wheel;
-use super::{GZIP_LAYER, Measured, Rope, Source, ZSTD_LAYER, measure, splice, write_zstd};
+use super::{
+    GZIP_LAYER, Measured, Rope, Source, SpliceError, Unfit, ZSTD_LAYER, measure, splice, write_zstd,
+};
 use crate::digest::Sha256;
 use crate::engine::gather::Gatherer;
 use crate::exit::{Exit, Failure};
@@ -214,34 +216,33 @@ impl Kitchen {
         if !out.is_file() {
             let part = out.with_extension(format!("{}.part", std::process::id()));
             let site_packages = format!("/{}", environment.site_packages());
-            compiler.compile(wheel, &file.file, &site_packages, &part)?;
-            let kept = fs_err::rename(&part, &out);
-            kept.map_err(|error| {
-                Failure::message(Exit::Failed, format!("keeping {out}: {error}"))
-            })?;
+            let compiled = compiler.compile(wheel, &file.file, &site_packages, &part);
+            compiled.inspect_err(|_| _ = fs_err::remove_file(&part))?;
+            fs_err::rename(&part, &out).map_err(Unfit::file("keeping", &out))?;
         }
         open(&out, format!("the compiled modules of {}", file.file))
     }
 
     fn recompressed(&self, rope: &Rope) -> Result<(Measured, Bytes), Failure> {
         let store = self.gatherer.store();
-        let failed = |what: &'static str| {
-            move |error| Failure::message(Exit::Failed, format!("{what}: {error}"))
-        };
         let folder = store.scratch("zstd")?;
-        fs_err::create_dir_all(&folder).map_err(failed("making a folder"))?;
+        fs_err::create_dir_all(&folder).map_err(Unfit::file("making the folder", &folder))?;
         let part = tempfile::NamedTempFile::new_in(&folder);
-        let mut part = part.map_err(failed("making a layer's file"))?;
-        let measured = write_zstd(rope, part.as_file_mut())?;
+        let mut part = part.map_err(Unfit::file("writing a layer to", &folder))?;
+        let measured = match write_zstd(rope, part.as_file_mut()) {
+            Err(SpliceError::Write(source)) => {
+                return Err(Unfit::file("writing a layer to", &folder)(source).into());
+            }
+            measured => measured?,
+        };
         let path = folder.join(measured.digest.hex());
-        part.persist(&path).map_err(|e| failed("keeping a layer")(e.error))?;
+        part.persist(&path).map_err(|e| Unfit::file("keeping the layer", &path)(e.error))?;
         Ok((measured, Bytes::File(path)))
     }
 }
 
 fn open(path: &Utf8PathBuf, name: String) -> Result<Source, Failure> {
-    let file = File::open(path)
-        .map_err(|error| Failure::message(Exit::Failed, format!("opening {path}: {error}")))?;
+    let file = File::open(path).map_err(Unfit::file("opening", path))?;
     Ok(Source { name, file })
 }
 

@@ -9,7 +9,8 @@ use camino::Utf8PathBuf;
 use super::measure::Measured;
 use super::rope::Rope;
 use crate::digest::Digest;
-use crate::registry::Blob;
+use crate::exit::Failure;
+use crate::registry::{self, Blob};
 
 /// Where the bytes of a layer are.
 #[derive(Debug, Clone)]
@@ -21,6 +22,31 @@ pub(super) enum Bytes {
 }
 
 type Make = dyn Fn() -> io::Result<Bytes> + Send + Sync;
+
+/// Why bytes that a registry was to get could not be made: an [`io::Error`] on its way through the upload.
+#[derive(Debug)]
+pub(super) struct NotMade(pub(super) Failure);
+
+impl std::fmt::Display for NotMade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(&self.0.report, f)
+    }
+}
+
+impl std::error::Error for NotMade {}
+
+impl NotMade {
+    /// The failure as it was, where that is what an upload ended with.
+    pub(super) fn or(error: registry::Error) -> Failure {
+        match error {
+            registry::Error::Blob { source, digest } => match source.downcast::<NotMade>() {
+                Ok(NotMade(failure)) => failure,
+                Err(source) => registry::Error::Blob { source, digest }.into(),
+            },
+            error => error.into(),
+        }
+    }
+}
 
 /// A layer that can be uploaded.
 pub(super) struct Made {

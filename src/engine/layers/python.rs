@@ -46,10 +46,7 @@ pub fn skeleton(base: &BaseSystem, lock: &Lock) -> Result<Tree, Unfit> {
 
 /// Unpacks the gzip of a locked archive to `tar`, where [`standalone`] finds the members' bytes.
 pub fn inflate(archive: &Utf8Path, tar: &Utf8Path) -> Result<(), Unfit> {
-    let failed = |action, path: &Utf8Path| {
-        let path = path.to_string();
-        move |source| Unfit::File { action, path, source }
-    };
+    let failed = Unfit::file;
     let packed = File::open(archive).map_err(failed("opening", archive))?;
     let mut packed = flate2::read::MultiGzDecoder::new(BufReader::new(packed));
     let part = format!("{tar}.part");

@@ -8,6 +8,7 @@ use super::{python, system};
 use crate::exit::{Classified, Exit};
 use crate::lock::Lock;
 use crate::registry::BaseSystem;
+use crate::room;
 use crate::spec::{CompilerNeed, PythonSource};
 
 /// What the `layers` engine cannot build on.
@@ -53,7 +54,7 @@ pub enum Unfit {
         cause: String,
     },
     /// A file of this machine.
-    #[error("{action} {path}")]
+    #[error("{action} {path}{}", room::left(path, source))]
     File {
         /// What was being done, "reading".
         action: &'static str,
@@ -67,6 +68,17 @@ pub enum Unfit {
     #[error(transparent)]
     #[diagnostic(help("this is a bug of envlock, or an archive with two files of one name"))]
     Taken(#[from] Taken),
+}
+
+impl Unfit {
+    /// The shape `map_err` wants.
+    pub(super) fn file(
+        action: &'static str,
+        path: impl ToString,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_string();
+        move |source| Unfit::File { action, path, source }
+    }
 }
 
 /// Whether images of this lock can be built on this base without running it; both layers are computed. Errors: the

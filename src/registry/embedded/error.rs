@@ -8,6 +8,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::exit::{Classified, Exit};
+use crate::room;
 
 /// A layout or server that does not work.
 #[derive(Debug, Error, Diagnostic)]
@@ -56,7 +57,7 @@ pub enum Error {
         cause: String,
     },
     /// The disk.
-    #[error("{what} {path} failed")]
+    #[error("{what} {path} failed{}", room::left(path, source))]
     #[diagnostic(help("check free space and permissions"))]
     Io {
         /// What was being done, as in "writing".
@@ -73,6 +74,11 @@ impl Error {
     /// Whether somebody else has the address.
     pub fn is_taken(&self) -> bool {
         matches!(self, Error::Listen { source, .. } if source.kind() == ErrorKind::AddrInUse)
+    }
+
+    /// Whether trying again changes nothing: the disk takes no more.
+    pub(super) fn is_lasting(&self) -> bool {
+        matches!(self, Error::Io { source, .. } if room::is_lasting(source))
     }
 
     /// The shape `map_err` wants.

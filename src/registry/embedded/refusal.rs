@@ -107,6 +107,7 @@ impl Refusal {
             Refusal::Host(_) => (S::MISDIRECTED_REQUEST, "DENIED"),
             Refusal::Parameter(_) => (S::BAD_REQUEST, "UNSUPPORTED"),
             Refusal::NoRoute => (S::NOT_FOUND, "UNSUPPORTED"),
+            Refusal::Broken(error) if error.is_lasting() => (S::INSUFFICIENT_STORAGE, "UNKNOWN"),
             Refusal::Broken(_) => (S::INTERNAL_SERVER_ERROR, "UNKNOWN"),
         }
     }

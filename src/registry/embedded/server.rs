@@ -35,6 +35,7 @@ pub struct Embedded {
     layout: Layout,
     read_only: bool,
     hosts: Vec<HostName>,
+    tells: bool,
 }
 
 /// A registry that answers until it is stopped or dropped.
@@ -48,7 +49,7 @@ pub struct Running {
 impl Embedded {
     /// A registry over this layout.
     pub fn new(layout: Layout) -> Self {
-        Embedded { layout, read_only: false, hosts: vec![] }
+        Embedded { layout, read_only: false, hosts: vec![], tells: true }
     }
 
     /// Only pulls; nothing is written to the layout.
@@ -60,6 +61,12 @@ impl Embedded {
     /// Names it has besides those of the address that it listens on.
     pub fn known_as(mut self, hosts: Vec<HostName>) -> Self {
         self.hosts = hosts;
+        self
+    }
+
+    /// For this process's own client, which tells what it is answered.
+    pub fn for_ourselves(mut self) -> Self {
+        self.tells = false;
         self
     }
 
@@ -77,7 +84,8 @@ impl Embedded {
         let root = self.layout.root().to_owned();
         let address = listener.local_addr().map_err(Error::io("listening for", root))?;
         let hosts = Hosts::new(address, self.hosts);
-        let service = Arc::new(Service::new(self.layout, self.read_only, hosts));
+        let service = Service::new(self.layout, self.read_only, self.tells, hosts);
+        let service = Arc::new(service);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(accept(listener, service, stopped));
         Ok(Running { address, stop: Some(stop), task })

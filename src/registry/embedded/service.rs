@@ -1,6 +1,7 @@
 //! From a request to its answer.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -11,12 +12,12 @@ use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Method, Request};
 use serde_json::json;
 
-use super::Layout;
 use super::answer::{Answer, document};
 use super::host::Hosts;
 use super::refusal::Refusal;
 use super::route::Route;
 use super::uploads::Uploads;
+use super::{Error, Layout};
 use crate::digest::Digest;
 
 /// How long the rest of a request that was refused is read.
@@ -29,6 +30,8 @@ pub(super) struct Service {
     pub(super) uploads: Uploads,
     pub(super) read_only: bool,
     hosts: Hosts,
+    /// Whether a disk that takes no more was told already.
+    told: AtomicBool,
     id: HeaderValue,
 }
 
@@ -53,10 +56,12 @@ impl Query {
 }
 
 impl Service {
-    pub(super) fn new(layout: Layout, read_only: bool, hosts: Hosts) -> Self {
+    /// `tells`: whether this process says what is wrong with the disk, besides the answers.
+    pub(super) fn new(layout: Layout, read_only: bool, tells: bool, hosts: Hosts) -> Self {
         let id = HeaderValue::from_str(&layout.id().to_string());
         let id = id.expect("hex digits are a header value");
-        Service { uploads: Uploads::new(layout.clone()), layout, read_only, hosts, id }
+        let uploads = Uploads::new(layout.clone());
+        Service { uploads, layout, read_only, told: AtomicBool::new(!tells), hosts, id }
     }
 
     /// The answer, whatever was asked; `local` is the address at which the request came in.
@@ -73,8 +78,7 @@ impl Service {
                     let _ = tokio::time::timeout(PATIENCE, rest).await;
                 }
                 if let Refusal::Broken(error) = &refusal {
-                    let cause = std::error::Error::source(error).map(ToString::to_string);
-                    tracing::warn!("{asked}: {error}: {}", cause.unwrap_or_default());
+                    self.warn(&asked, error);
                 }
                 refusal.answer()
             }
@@ -85,6 +89,14 @@ impl Service {
         headers.insert(version, HeaderValue::from_static("registry/2.0"));
         headers.insert(HeaderName::from_static("envlock-layout"), self.id.clone());
         answer
+    }
+
+    /// Of a full disk once: it meets every request, and each client is told, too.
+    fn warn(&self, asked: &str, error: &Error) {
+        if !error.is_lasting() || !self.told.swap(true, Ordering::Relaxed) {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!("{asked}: {error}: {}", cause.unwrap_or_default());
+        }
     }
 
     async fn route(

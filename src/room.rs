@@ -1,0 +1,50 @@
+//! A disk that takes no more: no second try mends it, and it is told with the room that is left.
+
+use std::io::{Error, ErrorKind};
+
+use camino::Utf8Path;
+
+/// Whether a file cannot be written for want of room or right: full, over a quota or limit, read-only.
+pub fn is_lasting(error: &Error) -> bool {
+    is_used_up(error)
+        || matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::FileTooLarge)
+}
+
+/// Whether other files would have to go first.
+pub fn is_used_up(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+/// Bytes that this user may still write where `path` is or would be; `None`: nobody says.
+pub fn free(path: &Utf8Path) -> Option<u64> {
+    let there = path.ancestors().find(|path| path.exists())?;
+    let there = if there.as_str().is_empty() { Utf8Path::new(".") } else { there };
+    let disk = rustix::fs::statvfs(there.as_std_path()).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// The end of a sentence about a file that could not be written: what is free there, where that is why.
+pub fn left(path: impl AsRef<Utf8Path>, error: &Error) -> String {
+    match free(path.as_ref()).filter(|_| error.kind() == ErrorKind::StorageFull) {
+        Some(bytes) => format!(" ({} free there)", indicatif::HumanBytes(bytes)),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_full_disk_is_told_with_its_room_and_all_of_these_are_lasting() {
+        let error = |code| Error::from_raw_os_error(code);
+        let full = error(28);
+        assert!(left("/proc/self/no/such/file", &full).ends_with(" free there)"));
+        for (name, code) in [("EROFS", 30), ("EFBIG", 27), ("EDQUOT", 122)] {
+            assert!(is_lasting(&error(code)), "{name}");
+            assert_eq!(left("/", &error(code)), "", "{name}");
+        }
+        assert!(is_lasting(&full) && is_used_up(&full) && !is_used_up(&error(30)));
+        assert!(!is_lasting(&error(5)) && !is_lasting(&Error::other("no number")));
+    }
+}
