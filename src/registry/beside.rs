@@ -3,11 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::join_all;
-
 use super::abilities::Ability;
 use super::address::Address;
 use super::fallback::Remembered;
+use super::listing::Unlisted;
 use super::plain::{self, Plain};
 use super::way::{NO_TAGS, Way};
 use super::{Artifact, Client, Error};
@@ -15,7 +14,7 @@ use crate::digest::Digest;
 use crate::image::Repository;
 
 /// Why a registry that lists nothing itself gets no list from clients either, where it did not refuse one.
-const NO_LIST: &str = "what its tag `sha256-…` means is no list";
+pub(super) const NO_LIST: &str = "what its tag `sha256-…` means is no list";
 
 /// An image: host, repository, digest.
 pub(super) type About = (String, String, Digest);
@@ -27,25 +26,17 @@ pub(super) struct Beside(Mutex<Run>);
 #[derive(Debug, Default)]
 pub(super) struct Run {
     /// What no list shows yet, by image.
-    unlisted: HashMap<About, (Repository, Vec<Unlisted>)>,
+    pub(super) unlisted: HashMap<About, (Repository, Vec<Unlisted>)>,
     /// The lists that clients keep, as they were read and written.
     pub(super) lists: HashMap<About, Remembered>,
     /// Hosts whose lists other programs do not write to.
     pub(super) written_elsewhere: BTreeSet<String>,
     /// Why nothing more is tried, by host.
-    refusals: HashMap<String, String>,
+    pub(super) refusals: HashMap<String, String>,
     /// Steps down that were told.
     told: BTreeSet<(String, &'static str)>,
     /// Those that are to be told.
     pub(super) warnings: BTreeSet<String>,
-}
-
-/// An artifact that is in its repository, and in no list.
-#[derive(Debug)]
-struct Unlisted {
-    artifact: Artifact,
-    /// Whether it is found by a tag anyway.
-    tagged: bool,
 }
 
 impl Beside {
@@ -140,43 +131,8 @@ impl Client {
         }
     }
 
-    /// Sees to it that lists show everything that was attached in this run: where clients keep the list of an image, it
-    /// is written once. Errors: as those of [`Client::attach`].
-    pub async fn list_attached(&self) -> Result<(), Error> {
-        let unlisted = std::mem::take(&mut self.beside.run().unlisted);
-        let all = unlisted.into_values().map(|(to, artifacts)| self.list(to, artifacts));
-        // All of them come to their end: one image's list is no other one's.
-        join_all(all).await.into_iter().collect()
-    }
-
-    async fn list(&self, to: Repository, unlisted: Vec<Unlisted>) -> Result<(), Error> {
-        let Some(first) = unlisted.first() else { return Ok(()) };
-        let subject = first.artifact.subject.digest;
-        let address = Address::pinned(&to.pinned(subject));
-        if self.listed(&address, &subject).await?.is_some() {
-            return Ok(());
-        }
-        let entries: Vec<_> = unlisted.iter().map(|one| one.artifact.described()).collect();
-        let refusal = match self.way(&address.authority) {
-            Way::FallbackTag => match self.put_in_index(&address, &subject, &entries).await {
-                Ok(true) => return Ok(()),
-                Ok(false) => NO_LIST.to_owned(),
-                Err(error) if error.is_refusal() => error.said(),
-                Err(error) => return Err(error),
-            },
-            _ => NO_LIST.to_owned(),
-        };
-        self.learn_lack(&address.authority, Ability::FallbackTags);
-        self.beside.run().refusals.insert(address.authority.clone(), refusal);
-        // What has a tag is found by that.
-        for one in unlisted.iter().filter(|one| !one.tagged) {
-            self.keep(&to, &one.artifact, None).await?;
-        }
-        Ok(())
-    }
-
     /// Puts an artifact into its repository, in the best way that is left.
-    async fn keep(
+    pub(super) async fn keep(
         &self,
         to: &Repository,
         artifact: &Artifact,
@@ -281,14 +237,6 @@ impl Client {
             self.not_listed(to, artifact, true);
         }
         artifact.is(now).then_some(now)
-    }
-
-    fn not_listed(&self, to: &Repository, artifact: &Artifact, tagged: bool) {
-        let address = Address::pinned(&to.pinned(artifact.subject.digest));
-        let about = (address.authority, address.repository, artifact.subject.digest);
-        let mut run = self.beside.run();
-        let (_, list) = run.unlisted.entry(about).or_insert_with(|| (to.clone(), vec![]));
-        list.push(Unlisted { artifact: artifact.clone(), tagged });
     }
 
     fn step_down(&self, address: &Address, way: Way) {

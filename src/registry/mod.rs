@@ -22,6 +22,7 @@ mod fallback;
 mod feed;
 mod kept;
 mod layer;
+mod listing;
 mod locate;
 mod model;
 mod part;

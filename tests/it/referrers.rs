@@ -244,6 +244,39 @@ async fn a_reading_that_is_old_takes_no_entry_away() {
     assert_eq!(count(&proxy, "PUT", &list), 2);
 }
 
+/// As cosign on ghcr.io: another program writes to the list, and that is not to be read for a while.
+#[tokio::test]
+async fn what_another_program_wrote_to_the_list_is_waited_for_before_it_is_written_again() {
+    let registry = Registry::start();
+    let proxy = Faulty::before(registry.host(), Sessions::Passed);
+    let (client, place, image) = behind(&proxy, &registry).await;
+    let made = artifact(&client, &image, "ours", "ours").await;
+    assert_eq!(kinds(&client, &image).await, Vec::<String>::new());
+    client.attach(&place, &made).await.unwrap();
+
+    let past = Repository { registry: registry.host().to_owned(), ..place.clone() };
+    let other = super::push::client(100_000);
+    attached(&other, &past, &past.pinned(image.digest()), &["theirs"]).await;
+    let list = format!("/manifests/{}", image.digest().referrers_tag());
+    let old = std::sync::atomic::AtomicUsize::new(3);
+    let path = list.clone();
+    proxy.harm(move |asked| {
+        let reads = asked.method == "GET" && asked.path.ends_with(&path);
+        let still = |left: usize| left.checked_sub(1);
+        let order = std::sync::atomic::Ordering::SeqCst;
+        (reads && old.fetch_update(order, order, still).is_ok()).then(|| Harm::status(404))
+    });
+    client.await_other_writer(&image).await.unwrap();
+    client.list_attached().await.unwrap();
+    assert_eq!(kinds(&client, &image).await, ["ours", "theirs"]);
+    // Who writes somewhere else is waited for once.
+    let quiet = count(&proxy, "GET", &list);
+    client.await_other_writer(&image).await.unwrap();
+    let once = count(&proxy, "GET", &list);
+    client.await_other_writer(&image).await.unwrap();
+    assert!(once > quiet + 1 && count(&proxy, "GET", &list) == once);
+}
+
 #[tokio::test]
 async fn what_takes_no_artifacts_or_lists_gets_images_that_are_found_and_removed_again() {
     let registry = Registry::start();
