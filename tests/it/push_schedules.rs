@@ -203,6 +203,9 @@ impl Ground {
         let left = proxy.left();
         for asked in &left {
             account.enter(asked, &Harm::CutAnswer(0), way);
+            // The registry may not have it yet, and says so when it is asked.
+            let length = if asked.is_part() { asked.length } else { 0 };
+            account.refused.fetch_add(length, SeqCst);
         }
         let (harms, received) = (proxy.harms() + proxy.expired() + left.len(), proxy.received());
         let needed = images[0].bytes() + images[1].config.len() as u64;
@@ -213,8 +216,9 @@ impl Ground {
         let parts = parts + proxy.expired() as u64 * way.part;
         assert!(
             again <= parts + refused + lost,
-            "seed {seed}: {again} bytes again after {harms} faults, allowed are {parts} of cuts, {refused} that were \
-             refused and {lost} of lost sessions"
+            "seed {seed}: {again} bytes again after {harms} faults, {} of them for want of time, allowed are {parts} of \
+             cuts, {refused} that were refused and {lost} of lost sessions",
+            left.len()
         );
         let failure = result.err().map(|error| {
             let text = format!("seed {seed}: {error:?} after {harms} faults");
