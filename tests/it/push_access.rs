@@ -155,11 +155,12 @@ more",
         ),
         (is_upload, 405, "<html>", &["405", "does not do that"]),
     ];
-    for (harmed, status, body, wanted) in cases {
+    // A repository of its own for each: what an earlier one took is not sent again.
+    for (number, (harmed, status, body, wanted)) in cases.into_iter().enumerate() {
         workshop.proxy.harm(move |a| {
             harmed(a).then(|| Harm::Status { status, headers: vec![], body, early: false })
         });
-        let run = workshop.build(&workshop.project(), "team").exits(8);
+        let run = workshop.build(&workshop.project(), &format!("team/{number}")).exits(8);
         let said = run.stderr().replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(wanted.iter().all(|w| said.contains(w)), "{status} {body}: {said}");
         assert!(!said.contains("later"), "{said}");

@@ -80,6 +80,8 @@ pub struct Change {
     pub status: Option<u16>,
     pub set: Vec<(&'static str, String)>,
     pub without: Vec<&'static str>,
+    /// The Range of a session ends so many bytes later.
+    pub range: u64,
 }
 
 impl Harm {
@@ -472,9 +474,15 @@ impl State {
             Some(Harm::Headers(headers)) => {
                 headers.iter().for_each(|(name, value)| answer.set(name, value.clone()));
             }
-            Some(Harm::Changed(Change { status, set, without, .. })) => {
+            Some(Harm::Changed(Change { status, set, without, range, .. })) => {
                 if let Some(status) = status {
                     answer.line = format!("HTTP/1.1 {status} Reply");
+                }
+                let ends = answer.get("range").and_then(|text| text.split_once('-'));
+                let ends = ends.and_then(|(start, end)| Some((start, end.parse::<u64>().ok()?)));
+                if let Some((start, end)) = ends {
+                    let text = format!("{start}-{}", end + range);
+                    answer.set("Range", text);
                 }
                 let stays =
                     |name: &str| !without.iter().any(|gone| gone.eq_ignore_ascii_case(name));

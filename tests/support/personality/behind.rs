@@ -28,13 +28,6 @@ impl Behind {
         tags.map(|tag| tag.as_str().unwrap().to_owned()).collect()
     }
 
-    /// What a session has: its first and last byte.
-    pub fn range(&self, path: &str) -> Option<(u64, u64)> {
-        let answer = Answer::to(&self.host, "GET", path).unwrap();
-        let (start, end) = answer.get("range")?.split_once('-')?;
-        Some((start.parse().ok()?, end.parse().ok()?))
-    }
-
     /// Takes a tag away, which this registry has no request for. Whether it was there.
     pub fn untag(&self, repository: &str, tag: &str) -> bool {
         let folder = self.repositories.join(repository).join("_manifests/tags").join(tag);

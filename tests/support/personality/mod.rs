@@ -30,9 +30,14 @@ pub use login::LOGIN;
 pub use nexus_like::nexus_like;
 pub use quay::quay;
 
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
 use behind::Behind;
 
 use super::{Asked, Faulty, Harm, Registry, Sessions};
+
+/// The line breaks in the first blob that is larger, in bytes.
+const BREAKS: u64 = 100_000_000;
 
 /// What a registry does about one request; `None`: what docker-registry does.
 pub type Rule = Box<dyn Fn(&Asked, &Behind) -> Option<Harm> + Send + Sync>;
@@ -57,13 +62,21 @@ impl Personality {
         self
     }
 
-    /// Puts it before a docker-registry.
+    /// Puts it before a docker-registry. The first large blob breaks off on its way: what a registry makes of parts and of
+    /// sessions shows only then.
     pub fn before(self, registry: &Registry) -> Faulty {
         let repositories = registry.data().join("repositories");
         let repositories = repositories.try_into().unwrap();
         let behind = Behind { host: registry.host().to_owned(), repositories };
-        let door = Faulty::before(registry.host(), Sessions::Passed);
-        door.harm(move |asked| self.rules.iter().find_map(|rule| rule(asked, &behind)));
+        let door = Faulty::before(registry.host(), Sessions::Kept);
+        let broken = AtomicBool::new(false);
+        door.harm(move |asked| {
+            let is_large = asked.is_part() && asked.length > BREAKS;
+            if is_large && !broken.swap(true, SeqCst) {
+                return Some(Harm::CutRequest(BREAKS / 2));
+            }
+            self.rules.iter().find_map(|rule| rule(asked, &behind))
+        });
         door
     }
 }
