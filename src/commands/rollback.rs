@@ -71,7 +71,7 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
     let ahead = async {
         match records {
             true => keep::ahead(&writing, &draft, lock, &images).await,
-            false => Ok(None),
+            false => Ok(()),
         }
     };
     let (proven, ahead) = tokio::join!(proving, ahead);
@@ -81,11 +81,8 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
     let announced = match ahead {
         _ if !records => Ok(vec![]),
         // What may not be sent in one way is sent in another.
-        Err(keep::Error::Registry(error)) if error.is_refusal() => {
-            keep::announce(&writing, &mut draft, lock, &images, None, false).await
-        }
-        Ok(ahead) => keep::announce(&writing, &mut draft, lock, &images, ahead, false).await,
-        Err(error) => Err(error),
+        Err(error) if !matches!(&error, keep::Error::Registry(e) if e.is_refusal()) => Err(error),
+        _ => keep::announce(&writing, &mut draft, lock, &images, false).await,
     };
     match announced {
         Ok(warnings) => tell(warnings, context),

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use futures_util::future::{join, join_all, try_join, try_join_all};
+use futures_util::future::{OptionFuture, join, join_all, try_join, try_join_all};
 
 use super::names::{HISTORY, LOCK, Name, RECORD, RELEASE, record_tag, tag};
 use super::{Error, recall};
@@ -25,38 +25,29 @@ use crate::spec::ImageName;
 /// Numbers that are tried before it is given up.
 const TRIES: u32 = 8;
 
-/// What was found out, and sent, of a release before it was certain that it will be.
-#[derive(Debug)]
-pub struct Ahead {
-    number: u64,
-    /// As the images that are ours.
-    found: Vec<Standing>,
-}
-
-/// What can be done for [`announce`] beside the checks that decide whether there is anything to announce: looks who has
-/// the number, and sends the bytes of the record. They have no name yet: where nothing comes of it, the registry's own
-/// cleaning takes them. Errors: as those of [`announce`].
+/// What can be done for [`announce`] beside the checks that decide whether there is anything to announce: sends the bytes
+/// of the record. They have no name yet: where nothing comes of it, the registry's own cleaning takes them. Errors: as
+/// those of [`announce`].
 pub async fn ahead(
     client: &Client,
     draft: &Draft,
     lock: Option<&[u8]>,
     fresh: &BTreeSet<ImageName>,
-) -> Result<Option<Ahead>, Error> {
-    let Some(record) = draft.record() else { return Ok(None) };
+) -> Result<(), Error> {
+    let Some(record) = draft.record() else { return Ok(()) };
     let parts = parts(record, &draft.lines()?, lock);
     let images = record.images.iter().filter(|(name, _)| fresh.contains(name));
-    let places: Vec<_> = images.map(|(_, image)| image.clone()).collect();
+    let places: Vec<_> = images.map(|(_, image)| image).collect();
     let sent = places.iter().map(async |image| {
         Ok::<_, Error>(client.bring_parts(&Repository::of(image), &parts).await?)
     });
-    let found = standings(client, draft, &places, record.number);
-    let (found, _) = try_join(found, try_join_all(sent)).await?;
-    Ok(Some(Ahead { number: record.number, found }))
+    let asked = places.first().map(|image| client.ask_for_lists(image));
+    join(try_join_all(sent), OptionFuture::from(asked)).await.0.map(|_| ())
 }
 
 /// Gives the draft a number that is free in the repositories of `fresh` (the images that this run pushed), and
-/// records and tags the release there and beside its other images. `ahead`: what was found out before. Returns warnings
-/// about what is not kept; the draft then says which images that is about.
+/// records and tags the release there and beside its other images. Returns warnings about what is not kept; the draft
+/// then says which images that is about.
 ///
 /// Errors: [`Error::Crowded`], and where it is all `required` [`Error::Registry`] (exit 8); then nothing may be written.
 pub async fn announce(
@@ -64,7 +55,6 @@ pub async fn announce(
     draft: &mut Draft,
     lock: Option<&[u8]>,
     fresh: &BTreeSet<ImageName>,
-    mut ahead: Option<Ahead>,
     required: bool,
 ) -> Result<Vec<String>, Error> {
     let Some(images) = draft.record().map(|record| record.images.clone()) else {
@@ -74,10 +64,11 @@ pub async fn announce(
         images.into_iter().partition(|(name, _)| fresh.contains(name));
     let places: Vec<_> = ours.iter().map(|(_, image)| image.clone()).collect();
     for _ in 0..TRIES {
-        choose_number(client, draft, &places, ahead.take()).await?;
+        let seen = choose_number(client, draft, &places).await?;
         let Some(record) = draft.record().cloned() else { return Ok(vec![]) };
         let parts = parts(&record, &draft.lines()?, lock);
-        let puts = places.iter().map(|image| put(client, image, &record, &parts));
+        let puts = places.iter().zip(seen);
+        let puts = puts.map(|(image, seen)| put(client, image, &record, &parts, seen));
         // All of them come to their end: a place that fails must not leave another half recorded.
         let puts = join_all(puts).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let held = places.iter().zip(&puts).map(async |(image, put)| match put {
@@ -163,10 +154,12 @@ async fn beside(
     let Some(record) = draft.record() else { return };
     let taken = || Some("somebody else has this number there".to_owned());
     let puts = others.iter().map(async |(_, image)| {
-        if let Standing::Taken = standing(client, draft, image, record.number).await? {
-            return Ok(taken());
-        }
-        match put(client, image, record, parts).await? {
+        let seen = match standing(client, draft, image, record.number).await? {
+            Standing::Taken => return Ok(taken()),
+            Standing::Free(seen) => seen,
+            Standing::Ours(_, seen) => Some(seen),
+        };
+        match put(client, image, record, parts, seen).await? {
             Some(put) => Ok(put.untold().map(ToString::to_string)),
             None => Ok(taken()),
         }
@@ -183,58 +176,55 @@ async fn beside(
     }
 }
 
-async fn standings(
-    client: &Client,
-    draft: &Draft,
-    places: &[PinnedReference],
-    number: u64,
-) -> Result<Vec<Standing>, Error> {
-    try_join_all(places.iter().map(|image| standing(client, draft, image, number))).await
-}
-
-/// The draft's own number where that is free or its own record is there already, else the first free one.
+/// The draft's own number where that is free or its own record is there already, else the first free one. What was seen
+/// at that number in each place, where it was looked at.
 async fn choose_number(
     client: &Client,
     draft: &mut Draft,
     places: &[PinnedReference],
-    ahead: Option<Ahead>,
-) -> Result<(), Error> {
+) -> Result<Vec<Option<Seen>>, Error> {
     let number = draft.record().map_or(0, |record| record.number);
-    let found = match ahead {
-        Some(ahead) if ahead.number == number && ahead.found.len() == places.len() => ahead.found,
-        _ => standings(client, draft, places, number).await?,
-    };
+    let asked = places.iter().map(|image| standing(client, draft, image, number));
     let mut records: Vec<Record> = Vec::new();
-    let mut taken = false;
-    for standing in found {
+    let (mut taken, mut all_seen) = (false, Vec::new());
+    for standing in try_join_all(asked).await? {
         match standing {
-            Standing::Free => {}
-            Standing::Ours(record) if records.first().is_none_or(|first| *first == *record) => {
+            Standing::Free(seen) => all_seen.push(seen),
+            Standing::Ours(record, seen) if records.first().is_none_or(|r| *r == *record) => {
                 records.push(*record);
+                all_seen.push(Some(seen));
             }
-            Standing::Ours(_) | Standing::Taken => taken = true,
+            Standing::Ours(..) | Standing::Taken => taken = true,
         }
     }
     if !taken {
         if let Some(record) = records.into_iter().next() {
             draft.adopt(record);
         }
-        return Ok(());
+        return Ok(all_seen);
     }
     let lists = places.iter().map(async |image| client.tags(&Repository::of(image)).await);
     // Where tags cannot be listed, the next number is tried.
     let tags: Vec<_> = join_all(lists).await.into_iter().flatten().flatten().collect();
     let numbers = tags.iter().filter_map(|tag| Name::parse(tag)).map(Name::number);
     draft.renumber(numbers.max().unwrap_or(number).max(number) + 1);
-    Ok(())
+    Ok(vec![None; places.len()])
+}
+
+/// What a number's tags mean in a repository, a moment before they are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    record: Option<Digest>,
+    image: Option<Digest>,
 }
 
 /// Who has a number in a repository.
 #[derive(Debug)]
 enum Standing {
-    Free,
+    /// `None`: that could not be read.
+    Free(Option<Seen>),
     /// A record of this very release.
-    Ours(Box<Record>),
+    Ours(Box<Record>, Seen),
     Taken,
 }
 
@@ -247,11 +237,13 @@ async fn standing(
     let (place, tags) = (Repository::of(image), (record_tag(number), tag(number)));
     let asked = try_join(client.artifact(&place, &tags.0), client.tagged(&place, &tags.1));
     // What cannot be read is not known: whether it may be written decides.
-    let Ok((found, tagged)) = asked.await else { return Ok(Standing::Free) };
+    let Ok((found, tagged)) = asked.await else { return Ok(Standing::Free(None)) };
+    let record = found.as_ref().map(|found| found.reference.digest());
+    let seen = Seen { record, image: tagged };
     let Some(found) = found else {
         // A tag without a record is what an interrupted run leaves, if it is on this image.
         let free = tagged.is_none_or(|digest| digest == image.digest());
-        return Ok(if free { Standing::Free } else { Standing::Taken });
+        return Ok(if free { Standing::Free(Some(seen)) } else { Standing::Taken });
     };
     let history = match recall::history_of(client, &found, number).await {
         Ok(history) => history,
@@ -262,7 +254,7 @@ async fn standing(
         return Ok(Standing::Taken);
     };
     let same = draft.history().with(record)? == history.bytes();
-    Ok(if same { Standing::Ours(Box::new(record.clone())) } else { Standing::Taken })
+    Ok(if same { Standing::Ours(Box::new(record.clone()), seen) } else { Standing::Taken })
 }
 
 /// What a record artifact holds.
@@ -271,6 +263,8 @@ pub(super) fn parts(record: &Record, history: &[u8], lock: Option<&[u8]>) -> Vec
         media_type: media_type.to_owned(),
         name: name.to_owned(),
         bytes: Bytes::copy_from_slice(bytes),
+        // Who locks the same has the same lock; the moment of a release is in the others.
+        is_new: media_type != LOCK,
     };
     let line = serde_json::to_vec(record).expect("a record always serializes");
     let mut parts = vec![
@@ -326,19 +320,29 @@ impl Put {
     }
 }
 
-/// The record beside one image and both tags. `None`: one of them is on something else.
+/// The record beside one image and both tags. `seen`: what they mean, where that was asked just now. `None`: one of them
+/// is on something else.
 pub(super) async fn put(
     client: &Client,
     image: &PinnedReference,
     record: &Record,
     parts: &[Part],
+    seen: Option<Seen>,
 ) -> Result<Option<Put>, Error> {
     let place = Repository::of(image);
     let mut put = Put { digest: None, tagged: false, lost: vec![] };
     let tags = (record_tag(record.number), tag(record.number));
     // Both are looked at before either is written.
     let known = async {
-        let now = try_join(client.looked_up(&place, &tags.0), client.looked_up(&place, &tags.1));
+        let now = async {
+            match seen {
+                Some(seen) => Ok((seen.record, seen.image)),
+                None => {
+                    let looked = client.looked_up(&place, &tags.0);
+                    try_join(looked, client.looked_up(&place, &tags.1)).await
+                }
+            }
+        };
         Ok((client.subject(image).await?, now.await?))
     };
     let (artifact, now) = match known.await {

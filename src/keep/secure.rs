@@ -89,7 +89,7 @@ pub async fn secure(
                 };
                 let Some(lines) = history.upto(number) else { continue };
                 let parts = parts(record, &lines, lock(record).as_deref());
-                let why = match put(client, &image, record, &parts).await {
+                let why = match put(client, &image, record, &parts, None).await {
                     Ok(Some(put)) => put.untold().map(ToString::to_string),
                     Ok(None) => Some("its number is somebody else's".to_owned()),
                     Err(error) => Some(error.to_string()),

@@ -55,6 +55,6 @@ fn artifact(
         annotations.insert(PREDICATE.to_owned(), PROVENANCE.to_owned());
     }
     let (media_type, name, bytes) = (kind.to_owned(), name.to_owned(), Bytes::from(text));
-    let parts = vec![Part { media_type, name, bytes }];
+    let parts = vec![Part { media_type, name, bytes, is_new: false }];
     Artifact { artifact_type: kind.to_owned(), subject: subject.clone(), annotations, parts }
 }

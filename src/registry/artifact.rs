@@ -55,6 +55,8 @@ pub struct Part {
     pub name: String,
     /// The bytes.
     pub bytes: Bytes,
+    /// They were made just now, as nobody else makes them: no registry is asked whether it has them.
+    pub is_new: bool,
 }
 
 /// An artifact as a registry has it, proven by its digest.
@@ -145,14 +147,20 @@ impl Client {
 
     /// Brings content into a repository ahead of the artifact that will name it; until then it is in nobody's way.
     pub async fn bring_parts(&self, to: &Repository, parts: &[Part]) -> Result<(), Error> {
-        let all = parts.iter().map(|part| part.bytes.clone());
-        let all: Vec<_> = all.chain([Bytes::from_static(b"{}")]).collect();
-        self.bring(to, &all).await
+        let held = |part: &Part| match part.is_new {
+            true => Held::just_made(part.bytes.clone()),
+            false => Held::new(part.bytes.clone()),
+        };
+        let empty = Held::new(Bytes::from_static(b"{}"));
+        self.bring(to, parts.iter().map(held).chain([empty])).await
     }
 
-    pub(super) async fn bring(&self, to: &Repository, blobs: &[Bytes]) -> Result<(), Error> {
-        let blobs: Vec<_> =
-            blobs.iter().map(|bytes| Source::Ours(Arc::new(Held::new(bytes.clone())))).collect();
+    pub(super) async fn bring(
+        &self,
+        to: &Repository,
+        blobs: impl Iterator<Item = Held>,
+    ) -> Result<(), Error> {
+        let blobs: Vec<_> = blobs.map(|blob| Source::Ours(Arc::new(blob))).collect();
         let bar = Bar::hidden();
         try_join_all(blobs.iter().map(|blob| self.place(to, blob, &bar))).await.map(|_| ())
     }
@@ -273,6 +281,7 @@ mod tests {
                 media_type: "text/plain".to_owned(),
                 name: "x.txt".to_owned(),
                 bytes: Bytes::from_static(b"x"),
+                is_new: false,
             }],
         };
         assert_eq!(artifact.manifest(), artifact.clone().manifest());

@@ -9,7 +9,7 @@ use super::fallback::Remembered;
 use super::listing::Unlisted;
 use super::plain::{self, Plain};
 use super::way::{NO_TAGS, Way};
-use super::{Artifact, Client, Error};
+use super::{Artifact, Client, Error, Held};
 use crate::digest::Digest;
 use crate::image::Repository;
 
@@ -220,7 +220,7 @@ impl Client {
         if tag.is_none() && self.looked_up(to, &name).await? == Some(digest) {
             return Ok(Some(digest));
         }
-        self.bring(to, &plain.blobs).await?;
+        self.bring(to, plain.blobs.iter().cloned().map(Held::new)).await?;
         let address = Address::new(&to.registry, &to.name, &format!("{to}:{name}"));
         match self.put(&address, &plain.manifest, &name).await {
             Err(error) if error.is_refusal() => match self.looked_up(to, &name).await? {

@@ -17,6 +17,10 @@ pub trait Blob: Send + Sync {
     fn size(&self) -> u64;
     /// From `offset` to the end. Called and read on a thread that may block.
     fn open(&self, offset: u64) -> io::Result<Box<dyn Read + Send>>;
+    /// Whether nobody can have them yet, so that it is not asked who has.
+    fn is_new(&self) -> bool {
+        false
+    }
 }
 
 /// A blob in memory: a config, a small layer.
@@ -24,12 +28,18 @@ pub trait Blob: Send + Sync {
 pub struct Held {
     bytes: Bytes,
     digest: Digest,
+    is_new: bool,
 }
 
 impl Held {
     /// These bytes, hashed.
     pub fn new(bytes: Bytes) -> Self {
-        Held { digest: Digest::of(&bytes), bytes }
+        Held { digest: Digest::of(&bytes), bytes, is_new: false }
+    }
+
+    /// The same, of bytes that nobody else makes and that were made just now.
+    pub fn just_made(bytes: Bytes) -> Self {
+        Held { is_new: true, ..Self::new(bytes) }
     }
 }
 
@@ -43,6 +53,9 @@ impl Blob for Held {
     fn open(&self, offset: u64) -> io::Result<Box<dyn Read + Send>> {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(self.bytes.len());
         Ok(Box::new(self.bytes.slice(offset..).reader()))
+    }
+    fn is_new(&self) -> bool {
+        self.is_new
     }
 }
 

@@ -113,6 +113,7 @@ mod tests {
             media_type: "text/x".to_owned(),
             name: "x.txt".to_owned(),
             bytes: Bytes::from_static(b"content"),
+            is_new: false,
         };
         let artifact = Artifact {
             artifact_type: "application/vnd.example".to_owned(),

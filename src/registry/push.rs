@@ -156,7 +156,8 @@ impl Client {
             };
             let from = places.first().map(String::as_str).or(neighbour).map(str::to_owned);
             self.ask_to_push(&address, from.as_deref());
-            let there = self.has_blob(to, digest);
+            let is_new = matches!(blob, Source::Ours(blob) if blob.is_new());
+            let there = async { Ok(!is_new && self.has_blob(to, digest).await?) };
             placed = match from {
                 Some(from) => match there.await? {
                     true => Placed::Present,

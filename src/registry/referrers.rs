@@ -65,6 +65,13 @@ impl Client {
         Ok(found)
     }
 
+    /// Finds out whether the registry knows what is about images, ahead of a need to.
+    pub async fn ask_for_lists(&self, image: &PinnedReference) {
+        if let Err(error) = self.listed(&Address::pinned(image), &image.digest()).await {
+            tracing::debug!(%error, "whether referrers are listed is found out later");
+        }
+    }
+
     /// What the API says, page by page; `None`: the registry does not have it.
     pub(super) async fn listed(
         &self,

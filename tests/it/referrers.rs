@@ -29,6 +29,7 @@ async fn artifact(client: &Client, image: &PinnedReference, kind: &str, text: &s
             media_type: "text/plain".to_owned(),
             name: format!("{kind}.txt"),
             bytes: Bytes::copy_from_slice(text.as_bytes()),
+            is_new: false,
         }],
     }
 }

@@ -286,6 +286,20 @@ fn a_rollback_reads_no_manifest_twice_and_has_its_record_there_before_it_writes(
         assert_eq!(count("GET", &format!("/manifests/{}", image.digest())), 1, "{image}");
     }
     assert_eq!((count("PUT", record), count("PUT", "/manifests/envlock-r3")), (2, 2));
+    // Each name is looked at right before it is written, and read back.
+    assert_eq!((count("GET", record), count("HEAD", record)), (2, 2));
+    assert_eq!(count("HEAD", "/manifests/envlock-r3"), 4);
+    assert!(asked.iter().filter(|a| a.path.contains("/referrers/")).count() <= 1);
+    // What nobody can have is not looked for: the record and the history with its line.
+    let query = |a: &crate::support::Asked, name: &str| {
+        let pairs = a.path.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
+        let pairs: Vec<_> = url::form_urlencoded::parse(pairs.as_bytes()).into_owned().collect();
+        pairs.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    };
+    let sent = asked.iter().filter(|a| a.method == "PUT").filter_map(|a| query(a, "digest"));
+    let sent: std::collections::BTreeSet<String> = sent.collect();
+    let looked_for = sent.iter().filter(|digest| count("HEAD", &format!("/blobs/{digest}")) > 0);
+    assert!(sent.len() >= 2 && looked_for.count() <= sent.len() - 2, "{sent:?}");
     let by_digest =
         asked.iter().filter(|a| a.method == "PUT" && a.path.contains("/manifests/sha256:"));
     assert_eq!(by_digest.count(), 0);

@@ -302,7 +302,7 @@ impl Job<'_> {
         let required = records == Records::Required;
         let mut warnings = match records {
             Records::None => vec![],
-            _ => keep::announce(registry, &mut draft, lock, &fresh, None, required).await?,
+            _ => keep::announce(registry, &mut draft, lock, &fresh, required).await?,
         };
         let history = draft.history().clone();
         let published = draft.write(project).map_err(release::Error::after_push)?;
