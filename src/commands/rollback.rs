@@ -36,29 +36,62 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
     let places = plan.target.images.values().map(crate::reference::PinnedReference::registry);
     let _serving = embedded::hold_for(context, places).await?;
     let Some(project) = project else {
-        tell(release::prove(&registry, &plan).await?, context);
-        let mut diff = release::preview_rollback(&plan)?;
-        if let Some(after) = &lock_bytes {
-            let name = release::lock_file_of(after);
-            let before = match release::read_config(&context.folder, &name) {
-                Err(error) if error.is_absence() => vec![],
-                before => before?,
-            };
-            diff += &unified(name.as_str(), &before, after);
-        }
-        report(context, &plan, &Published { record: None, diff }, true);
+        look(&plan, lock_bytes.as_deref(), &registry, context).await?;
         if let Some(command) = &spec.release.after {
             context.ui.note(format!("would then run: {command}"));
         }
         return Ok(Exit::Ok);
     };
+    let records = spec.release.records != Records::None;
+    let published = go_back(&plan, lock_bytes, &project, &registry, records, context).await?;
+    report(context, &plan, &published, false);
+    // What runs next may be another envlock.
+    drop(project);
+    let written = published.record.is_some();
+    let (then, after) = (args.then.as_deref(), spec.release.after.as_deref());
+    if let Some(command) = after::command(then, after, written) {
+        after::run(context, command, plan.target.release).await?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// What [`go_back`] would do, told.
+async fn look(
+    plan: &Plan,
+    lock_bytes: Option<&[u8]>,
+    registry: &registry::Client,
+    context: &Context,
+) -> Result<(), Failure> {
+    tell(release::prove(registry, plan).await?, context);
+    let mut diff = release::preview_rollback(plan)?;
+    if let Some(after) = lock_bytes {
+        let name = release::lock_file_of(after);
+        let before = match release::read_config(&context.folder, &name) {
+            Err(error) if error.is_absence() => vec![],
+            before => before?,
+        };
+        diff += &unified(name.as_str(), &before, after);
+    }
+    report(context, plan, &Published { record: None, diff }, true);
+    Ok(())
+}
+
+/// Proves the images, records the rollback in their registry unless that keeps no `records`, and writes the files.
+async fn go_back(
+    plan: &Plan,
+    lock_bytes: Option<Vec<u8>>,
+    project: &ProjectLock,
+    registry: &registry::Client,
+    records: bool,
+    context: &Context,
+) -> Result<Published, Failure> {
     // The registry is asked while git is.
     let proving = {
         let (registry, plan) = (registry.clone(), plan.clone());
         tokio::spawn(async move { release::prove(&registry, &plan).await })
     };
     // Before the images are proven nothing is written here, and what is sent has no name.
-    let mut draft = release::draft_rollback(&project, &plan, lock_bytes)?;
+    let mut draft = release::draft_rollback(project, plan, lock_bytes)?;
     let lock = plan.target.lock.map(|sha| release::find_lock(&context.folder, sha)).transpose();
     let lock = lock.unwrap_or_else(|error| {
         context.ui.warn(format!("the registry's record of this rollback is without it: {error}"));
@@ -67,7 +100,6 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
     let (lock, images) = (lock.as_deref(), plan.target.images.keys().cloned().collect());
     // Who may only read can still be told whether the images are there.
     let writing = registry.apart();
-    let records = spec.release.records != Records::None;
     let ahead = async {
         match records {
             true => keep::ahead(&writing, &draft, lock, &images).await,
@@ -91,16 +123,7 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
         }
     }
     tell(writing.warnings(), context);
-    let published = draft.write(&project)?;
-    report(context, &plan, &published, false);
-    // What runs next may be another envlock.
-    drop(project);
-    let written = published.record.is_some();
-    let (then, after) = (args.then.as_deref(), spec.release.after.as_deref());
-    if let Some(command) = after::command(then, after, written) {
-        after::run(context, command, plan.target.release).await?;
-    }
-    Ok(Exit::Ok)
+    Ok(draft.write(project)?)
 }
 
 fn tell(warnings: Vec<String>, context: &Context) {

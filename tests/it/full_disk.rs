@@ -101,7 +101,8 @@ fn a_registry_of_ours_with_a_full_disk_is_told_once_and_asked_once() {
     let Some(_mount) = Mount::small(&embedded.folder(), "size=1m") else {
         return eprintln!("not tested: no tmpfs can be mounted here");
     };
-    embedded.restart(&[]);
+    // The proxy hands on the Host that it was asked for.
+    embedded.restart(&["--host", "127.0.0.1"]);
     let proxy = Faulty::before(embedded.host(), Sessions::Passed);
     let place = format!("{}/team", proxy.host());
     let begun = std::time::Instant::now();
