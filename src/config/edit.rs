@@ -1,6 +1,8 @@
 //! Changes scalars in YAML and not one byte more: values are spliced in at their exact place, then
 //! a second parser proves that the document differs only there. What cannot be done so is refused.
 
+use std::collections::BTreeSet;
+
 use yaml_serde::Value;
 
 use super::document::{Document, lookup};
@@ -122,6 +124,7 @@ impl Attempt<'_> {
                 paths.push(&asked.path);
             }
         }
+        part(&mut planned);
         let (splices, followed) = self.splices(&planned)?;
         let text = document.text;
         let mut after = String::with_capacity(text.len() + 256);
@@ -195,8 +198,7 @@ impl Attempt<'_> {
             followed.push(follows);
         }
         let mut splices: Vec<Splice> = splices.into_iter().map(|(s, _)| s.clone()).collect();
-        // In one place, what ends a line comes after what fills it.
-        splices.sort_by_key(|s| (s.range.start, s.range.end, s.text.starts_with(['\r', '\n'])));
+        splices.sort_by_key(Splice::order);
         if let Some(pair) = splices.windows(2).find(|w| w[0].range.end > w[1].range.start) {
             return Err(editor.refused(pair[1].range.clone(), "two edits meet in the same place"));
         }
@@ -207,6 +209,17 @@ impl Attempt<'_> {
             return Err(editor.refused(splice.range.clone(), message));
         }
         Ok((splices, followed))
+    }
+}
+
+/// The first key in `{}` needs no comma; others beside it do.
+fn part(planned: &mut [Planned]) {
+    let mut begun = BTreeSet::new();
+    for Planned { splice, .. } in planned {
+        let is_first = !splice.text.starts_with([' ', ',', '\r', '\n']);
+        if splice.range.is_empty() && is_first && !begun.insert(splice.range.start) {
+            splice.text.insert_str(0, ", ");
+        }
     }
 }
 

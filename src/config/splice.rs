@@ -1,16 +1,27 @@
 //! From an edit to the bytes it replaces: where a value, a new key or a key to take away is.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::document::{Document, Entry, Kind, Node, lookup};
 use super::scalar::{Quotes, is_plain, render};
-use super::{Edit, Error, Scalar};
+use super::{Edit, Error, Scalar, TextChange};
 
 /// A piece of text that takes the place of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Splice {
     pub range: Range<usize>,
     pub text: String,
+}
+
+impl Splice {
+    /// Where it comes among others: by its place. In one place, lines come after what fills a value, and the lines of an
+    /// inner mapping before those of the mapping around it.
+    pub fn order(&self) -> impl Ord + use<> {
+        let line = self.text.strip_prefix('\r').unwrap_or(&self.text).strip_prefix('\n');
+        let indent = line.map(|line| line.len() - line.trim_start_matches(' ').len());
+        (self.range.start, self.range.end, indent.is_some(), Reverse(indent))
+    }
 }
 
 /// Finds the place of each edit in a document.
@@ -77,11 +88,15 @@ impl Editor<'_> {
         }
     }
 
-    /// The splice that an edit's text asks for, where what is to give way ends at the value's end.
+    /// The splice that an edit's text asks for, where what is to give way ends at the value's end, or nothing is there.
     pub fn rewrite(&self, edit: &Edit) -> Option<Splice> {
-        let text = edit.text.as_ref().filter(|text| !text.before.is_empty())?;
-        let end = self.node(edit)?.range.end;
-        let range = end.checked_sub(text.before.len())?..end;
+        let text = edit.text.as_ref().filter(|text| **text != TextChange::default())?;
+        let range = if text.before.is_empty() {
+            self.splice(edit).ok()?.range
+        } else {
+            let end = self.node(edit)?.range.end;
+            end.checked_sub(text.before.len())?..end
+        };
         let is_there = self.text().get(range.clone())? == text.before;
         is_there.then(|| Splice { range, text: text.after.clone() })
     }

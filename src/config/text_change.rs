@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Text that gave way to other text; both end where the value ends. Besides the value, in its quotes, they hold what had to be
 /// written before it: the blank after a colon, the line break and key of an entry that was not there. An alias is its
 /// `*name`; a value that was nowhere, or came from a merge key, is no text at all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TextChange {
     /// What was there.
     pub before: String,

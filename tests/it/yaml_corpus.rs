@@ -162,11 +162,10 @@ fn come_back(text: &str, form: usize) -> Tally {
             RoundTrip::Identical => "identical",
             RoundTrip::Same => "same",
             RoundTrip::Refused(reason) => {
-                for place in &chosen {
-                    let reason = reason.replace(&place.path.to_string(), "PATH");
-                    let reason: String = reason.chars().take(80).collect();
-                    *tally.reasons.entry(reason).or_default() += 1;
-                }
+                let paths = chosen.iter().map(|place| place.path.to_string());
+                let reason = paths.fold(reason, |reason, path| reason.replace(&path, "PATH"));
+                let reason: String = reason.chars().take(80).collect();
+                *tally.reasons.entry(reason).or_default() += 1;
                 "refused"
             }
         };
