@@ -15,7 +15,8 @@
 #
 # What is brought in, and why:
 #   git                 to clone with; nothing else is installed
-#   the Rust toolchain  read-only at /opt/rust, as the doors expect one; and cargo's settings where this machine has any
+#   the Rust toolchain  read-only at /opt/rust, as the doors expect one; and cargo's settings of registries and network, where this
+#                       machine has any
 #   apt's mirror, its options and proxy, http_proxy and the like, certificates in /usr/local/share/ca-certificates,
 #   an index address in pip's settings: what this network asks of every machine. Where pip's settings have none here,
 #   there is none there, and the doors must find PyPI.
@@ -119,10 +120,12 @@ network_settings() {
   index=${PIP_INDEX_URL:-$(python3 -m pip config get global.index-url 2>/dev/null || true)}
   if [ -n "$index" ]; then
     say "pip's settings name an index here: they do there"
-    printf '[global]\nindex-url = %s\n' "$index" >"$root/etc/pip.conf"
+    (umask 077 && printf '[global]\nindex-url = %s\n' "$index" >"$root/etc/pip.conf")
   fi
   mkdir -p "$root/root/.cargo"
-  cp "${CARGO_HOME:-$HOME/.cargo}"/config.toml "$root/root/.cargo" 2>/dev/null || true
+  if [ -e "${CARGO_HOME:-$HOME/.cargo}/config.toml" ]; then
+    awk '/^\[/ { take = /^\[+(source|registr|http|net)/ } take' "${CARGO_HOME:-$HOME/.cargo}/config.toml" >"$root/root/.cargo/config.toml"
+  fi
 }
 
 make_root() {
@@ -218,6 +221,13 @@ run_suite() {
   exec 9>&-
 }
 
+# Whatever ended it.
+at_end() {
+  local line
+  end_machine
+  for line in "${RESULTS[@]}"; do say "$line"; done
+}
+
 if [ "${1:-}" = --inside ]; then shift; inside "$@"; fi
 
 DOOR=both SMALL='' SHARED='' KEEP='' SUITES=() COMMAND=() RESULTS=() FAILED='' MACHINE='' OUTSIDE=()
@@ -243,10 +253,8 @@ TOOLCHAIN=$(rustc --print sysroot)
 COMMIT=$(git -C "$ROOT" rev-parse HEAD)
 [ -z "$(git -C "$ROOT" status --porcelain)" ] || say "what is not committed here stays here"
 mkdir -p "$PLACE"
-trap end_machine EXIT
+trap at_end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 for suite in "${SUITES[@]}"; do run_suite "$suite"; done
-say ""
-for line in "${RESULTS[@]}"; do say "$line"; done
-exit "${FAILED:-0}"
+[ -z "$FAILED" ]
