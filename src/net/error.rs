@@ -7,6 +7,7 @@ use reqwest::StatusCode;
 use thiserror::Error;
 use url::Url;
 
+use super::Retry;
 use super::wait::words;
 use crate::exit::{Classified, Exit};
 use crate::login;
@@ -95,13 +96,20 @@ impl Error {
 
     /// An answer that is not a success.
     pub(crate) fn answer(url: &Url, status: StatusCode) -> Self {
-        let advice = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN).then(|| {
-            let host = url.host_str().unwrap_or_default();
-            format!(
+        let host = url.host_str().unwrap_or_default();
+        let advice = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(format!(
                 "a login for {host} is missing or wrong: `machine {host} login … password …` in ~/.netrc, \
                  https://USER:PASSWORD@{host}/… as the index address, or keyring-provider = \"subprocess\" in envlock.toml"
-            )
-        });
+            )),
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => Some(
+                "the proxy wants a login: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT".to_owned(),
+            ),
+            status if Retry::is_passing(status) => {
+                Some(format!("{host} was asked several times; try again later"))
+            }
+            _ => None,
+        };
         Error::Status { url: redacted(url).into(), status, advice }
     }
 }
