@@ -218,7 +218,8 @@ mod tests {
                     (now, Some(write), false)
                 }
                 (Some(_), true) => {
-                    (hosts.ease("r"), done += 1);
+                    hosts.ease("r");
+                    done += 1;
                     (now, None, false)
                 }
                 // In hand: its turn, or the wait until then.
@@ -240,7 +241,11 @@ mod tests {
     fn a_push_with_a_quarter_of_its_writes_refused_takes_the_waits_asked_for_and_no_more() {
         let (plain, none) = push(400, |_| false);
         assert_eq!((plain, none), (Duration::from_millis(50) * 100, Duration::ZERO));
-        for every in [|n: usize| n % 4 == 0, |n: usize| n / 4 % 4 == 0, |n: usize| n < 100] {
+        for every in [
+            |n: usize| n.is_multiple_of(4),
+            |n: usize| (n / 4).is_multiple_of(4),
+            |n: usize| n < 100,
+        ] {
             let (took, held) = push(400, every);
             // A refused write is sent twice, by one of four.
             let sent_again = Duration::from_millis(50) * 100;

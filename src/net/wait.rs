@@ -39,7 +39,9 @@ pub(super) fn words(length: Duration) -> String {
 
 /// Who hears of waits.
 #[derive(Clone, Default)]
-pub(super) struct Listener(Option<Arc<dyn Fn(&Wait) + Send + Sync>>);
+pub(super) struct Listener(Option<Arc<Tell>>);
+
+type Tell = dyn Fn(&Wait) + Send + Sync;
 
 impl Listener {
     pub(super) fn new(tell: impl Fn(&Wait) + Send + Sync + 'static) -> Self {

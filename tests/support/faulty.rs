@@ -584,8 +584,7 @@ impl State {
                 Admits::Scope { scope, refuses } => {
                     let query = asked.path.split_once('?').unwrap_or_default().1;
                     let query = url::form_urlencoded::parse(query.as_bytes());
-                    let has =
-                        |name: &str| query.clone().filter(|(n, _)| n == name).collect::<Vec<_>>();
+                    let has = |name: &str| query.filter(|(n, _)| n == name).collect::<Vec<_>>();
                     if !has("service").is_empty() {
                         return Some(Answer::new(400, &[], "no such service"));
                     }
