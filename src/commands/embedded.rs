@@ -3,9 +3,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use tokio::net::{TcpListener, TcpStream};
@@ -19,9 +21,13 @@ use crate::registry::embedded::{
     DEFAULT_PORT, Embedded, Error, FOLDER, Layout, folder_of_user, project_name,
 };
 use crate::spec::NetworkSpec;
+use crate::ui::Ui;
 
 /// How often a process that waits to take over looks whether it can.
 const WATCH: Duration = Duration::from_millis(25);
+
+/// What is over within this is not spoken of.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// How long an address may be taken by somebody who does not answer: whoever had it is ending.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -35,10 +41,14 @@ pub struct Servings(Arc<Mutex<Vec<JoinHandle<()>>>>);
 
 impl Servings {
     /// Waits until requests of others have had the time to end, which they get once nothing here needs the registry.
-    pub async fn ended(&self) {
+    pub async fn ended(&self, ui: &Ui) {
         let tasks = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for task in tasks {
-            let _ = task.await;
+        let mut ending = pin!(join_all(tasks));
+        if tokio::time::timeout(AT_ONCE, &mut ending).await.is_err() {
+            ui.note(
+                "others still use the registry that is served here; their requests get ten seconds",
+            );
+            ending.await;
         }
     }
 
@@ -101,7 +111,10 @@ pub fn layout(context: &Context) -> Result<Layout, Error> {
 
 /// The layout in the project folder, where earlier versions kept one for each project.
 pub fn old_layout(context: &Context) -> Option<Layout> {
-    Layout::existing(context.path(FOLDER)).ok()
+    let old = Layout::existing(context.path(FOLDER)).ok()?;
+    // It may be the user's by now, and then it is not this project's alone.
+    let users = folder_of_user().and_then(Layout::existing).is_ok_and(|user| user.id() == old.id());
+    (!users).then_some(old)
 }
 
 /// Whether anything was ever kept in a registry of the user's or the project's own.

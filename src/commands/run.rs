@@ -43,7 +43,7 @@ pub fn run(cli: Cli) -> Exit {
     };
     let result = runtime.block_on(async {
         let result = dispatch(cli.command, &context).await;
-        context.servings.ended().await;
+        context.servings.ended(&context.ui).await;
         result
     });
     runtime.shutdown_background();

@@ -47,10 +47,10 @@ pub async fn run(args: Serve, context: &Context) -> CommandResult {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    context.ui.note("ending; requests under way get ten seconds");
+    context.ui.note("ending");
     drop(serving);
     tokio::select! {
-        () = context.servings.ended() => {}
+        () = context.servings.ended(&context.ui) => {}
         // A second signal does not wait.
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

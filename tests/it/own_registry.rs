@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use camino::Utf8Path;
 use envlock::digest::Digest;
@@ -22,9 +23,12 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        Home { folder: tempfile::tempdir().unwrap(), port }
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        // Not one that the system may give to an outgoing connection before it is listened on.
+        let first = 20_000 + u16::try_from(std::process::id() % 200).unwrap() * 50;
+        let ports = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::SeqCst));
+        let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        Home { folder: tempfile::tempdir().unwrap(), port: ports.take(50).find(is_free).unwrap() }
     }
 
     fn host(&self) -> String {
