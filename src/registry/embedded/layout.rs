@@ -54,7 +54,11 @@ impl Layout {
                 "index.json",
                 "others.json",
             ];
-            let is_ours = |name: &str| ours.contains(&name) || name.starts_with(".oci-layout.");
+            let is_of = |own: &str, name: &str| {
+                // As it is, or while it is written.
+                name == own || name.strip_prefix('.').is_some_and(|rest| rest.starts_with(own))
+            };
+            let is_ours = |name: &str| ours.iter().any(|own| is_of(own, name));
             if there.any(|entry| entry.is_ok_and(|e| !is_ours(e.file_name()))) {
                 return Err(Error::NotALayout(root.to_owned()));
             }
@@ -247,6 +251,16 @@ mod tests {
         assert_eq!(Layout::existing(layout.root()).unwrap().id(), layout.id());
         fs_err::write(layout.root().join(MARKER), r#"{"imageLayoutVersion":"2.0.0"}"#).unwrap();
         assert!(matches!(Layout::open(layout.root()), Err(Error::Malformed { .. })));
+    }
+
+    #[test]
+    fn several_who_make_the_same_layout_at_once_all_have_it() {
+        for _ in 0..30 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = Utf8Path::from_path(folder.path()).unwrap().join("registry");
+            let open = || Layout::open(&path).unwrap();
+            std::thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(open))));
+        }
     }
 
     #[test]
