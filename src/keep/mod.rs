@@ -3,6 +3,7 @@
 mod announce;
 mod error;
 mod names;
+mod put;
 mod recall;
 mod retention;
 mod secure;

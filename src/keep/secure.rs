@@ -2,8 +2,8 @@
 
 use futures_util::{StreamExt, stream};
 
-use super::announce::{parts, put};
 use super::names::tag;
+use super::put::{parts, put};
 use super::{Error, Retention};
 use crate::image::Repository;
 use crate::reference::PinnedReference;
