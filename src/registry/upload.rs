@@ -254,10 +254,10 @@ impl<'a> Upload<'a> {
                 self.feed.verify().await?;
                 return Ok(Next::Leave(End::Spoiled));
             }
-            Verdict::TooLarge(largest) if parts => {
-                if client.uploads.too_large(authority, span, largest, session.least) {
-                    return Ok(Next::Send);
-                }
+            Verdict::TooLarge(largest)
+                if parts && client.uploads.too_large(authority, span, largest, session.least) =>
+            {
+                return Ok(Next::Send);
             }
             Verdict::OutOfOrder => {
                 if let Some(wait) = self.budget.spend() {
