@@ -4,7 +4,7 @@
 # For each Debian suite (bookworm trixie forky) a root is made by `debootstrap --variant=minbase`, the commit that is
 # checked out here is cloned to /root/envlock in it, and each door runs there with nothing left from anywhere. Times
 # and results are printed for each suite; the exit code is 1 when a door failed. Needs root, debootstrap, iproute2 and
-# iptables; about 25 GB of disk for a suite, one after the other.
+# iptables, and the disk that one door needs: the roots are made one after the other.
 #
 #   --door NAME   only quickstart or test
 #   --small       ci/quickstart.sh --small: 0.2 GB of wheels, not 3.3
