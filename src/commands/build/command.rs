@@ -329,6 +329,12 @@ impl Job<'_> {
     /// where the build adds to it.
     fn rehearse(&mut self, engine: &str, grows: Option<&Utf8Path>) -> Result<(), Failure> {
         let project = self.context.lock_project()?;
+        if let Some(lock) = grows {
+            let now = fs_err::read(project.folder().join(lock)).ok();
+            if now.as_deref() != Some(self.lock_text.as_bytes()) {
+                return Err(release::Error::ChangedMeanwhile { path: lock.to_owned() }.into());
+            }
+        }
         self.files = release::config_files(project.folder(), self.config())?;
         self.warn_of_builds()?;
         let images = self.placeholders();
