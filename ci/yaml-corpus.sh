@@ -3,7 +3,8 @@
 #
 # Collects YAML files out of published packages (Python wheels and sdists, Debian packages, the crates that cargo
 # has unpacked) into FOLDER (target/yaml-corpus), each content once; then replaces every scalar of each file, with
-# LF and with CRLF, and demands that nothing else changes. Needs pip, apt-get and dpkg-deb for the packages.
+# LF and with CRLF, and demands that nothing else changes; and makes random values of each file roles, releases twice and
+# rolls back, and demands every byte again. Needs pip, apt-get and dpkg-deb for the packages.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
