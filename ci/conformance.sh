@@ -9,6 +9,7 @@
 #   ENVLOCK=FILE            the envlock that serves, instead of building one
 set -euo pipefail
 # shellcheck source=setup.sh
+# shellcheck source-path=SCRIPTDIR source=setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 COMMIT=${CONFORMANCE_COMMIT:-967efdc079b91785ad18c77cc4f8991a47feefbf}
