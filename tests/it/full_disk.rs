@@ -108,7 +108,7 @@ fn a_registry_of_ours_with_a_full_disk_is_told_once_and_asked_once() {
     let begun = std::time::Instant::now();
     let push = ["build", "--push", "--engine", "layers", "--registry", &place];
     let run = envlock.run(push).exits(8);
-    told_once(&run, &["507", "No space left on device", " free there)"]);
+    told_once(&run, &["answered 507", "No space left on device", " free there)"]);
     let mut times: BTreeMap<String, usize> = BTreeMap::new();
     for asked in proxy.asked().iter().filter(|asked| asked.method == "PUT") {
         let digest = asked.path.rsplit_once("digest=").map_or(&*asked.path, |(_, digest)| digest);

@@ -53,9 +53,8 @@ fn an_interrupted_push(signal: &str) {
         present.iter().any(|(place, _)| place.starts_with("team/"))
             && sessions(&workshop).iter().any(under_way)
     });
-    // What is on its way stays so. A session whose address is still on its way to us cannot be ended.
+    // What is on its way stays so.
     workshop.proxy.pace(2000);
-    std::thread::sleep(Duration::from_millis(500));
     send(signal, &child);
     let (told, output) = (Instant::now(), child.wait_with_output().unwrap());
     let took = told.elapsed();
@@ -66,12 +65,13 @@ fn an_interrupted_push(signal: &str) {
     assert_eq!(FILES.map(|file| envlock.read(file)), before);
     assert!(!envlock.path("env.releases.jsonl").exists());
     // docker-registry refuses to end a session whose part broke off, and clears it away by itself later: it must have
-    // been asked to end every one that it still has.
+    // been asked to end every one that it still has and whose address had come to us.
     let asked = workshop.proxy.asked();
-    let ended: Vec<_> = asked.iter().filter(|asked| asked.method == "DELETE").collect();
-    assert!(!ended.is_empty());
+    assert!(asked.iter().any(|asked| asked.method == "DELETE"));
     for session in sessions(&workshop) {
-        assert!(ended.iter().any(|asked| asked.path.contains(&session)), "{session} stays open");
+        let about: Vec<_> = asked.iter().filter(|asked| asked.path.contains(&session)).collect();
+        let ended = about.iter().any(|asked| asked.method == "DELETE");
+        assert!(ended || about.is_empty(), "{session} stays open");
     }
 
     workshop.proxy.pace(0);

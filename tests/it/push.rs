@@ -326,8 +326,8 @@ async fn a_token_is_asked_for_with_the_right_scope_and_renewed_in_the_middle_of_
 }
 
 #[tokio::test]
-async fn a_token_that_ran_out_while_a_request_waited_is_fetched_once_more_and_a_third_is_not() {
-    for (refusals, goes) in [(2, true), (3, false)] {
+async fn a_token_that_ran_out_while_a_request_waited_is_fetched_again_and_a_fourth_is_not() {
+    for (refusals, goes) in [(3, true), (4, false)] {
         let registry = Registry::start();
         let proxy = Faulty::with_tokens(registry.host(), 1000);
         let challenge = format!("Bearer realm=\"http://{}/token\",service=\"test\"", proxy.host());

@@ -525,7 +525,7 @@ impl State {
         let mut registry = TcpStream::connect(&self.registry)?;
         let mut text = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {length}\r\n",
-            self.address
+            self.registry
         );
         for (name, value) in &asked.headers {
             let lower = name.to_lowercase();
@@ -546,6 +546,11 @@ impl State {
             }
         }
         let mut answer = Answer::read(registry, asked.method == "HEAD")?;
+        // A registry builds addresses from the name it was called by; a strict one knows only its own.
+        let (own, ours) = (format!("://{}/", self.registry), format!("://{}/", self.address));
+        if let Some(location) = answer.get("location").map(|l| l.replacen(&own, &ours, 1)) {
+            answer.set("Location", location);
+        }
         if kept && let Some(location) = answer.get("location") {
             let location = location
                 .split_once("://")
