@@ -20,13 +20,13 @@ use crate::engine::gather;
 use crate::engine::layers::Order;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::image::{self, Below, Destination, Plan, Wanted};
-use crate::lock::{self, Lock};
+use crate::lock::{self, LayerPin, Lock};
 use crate::proof::Cosign;
 use crate::reference::PinnedReference;
 use crate::release::{self, ProjectLock, Publication, Published, Record};
 use crate::smoke::{Choice, Runtime, Wish};
 use crate::spec::{BuildSpec, ConfigSpec, EngineChoice, ImageName, Overrides, Records, Spec};
-use crate::{config, engine, interrupt, keep, registry};
+use crate::{config, engine, interrupt, keep, net, registry};
 
 pub(super) type Images = BTreeMap<ImageName, PinnedReference>;
 
@@ -79,14 +79,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     let client = context.client(&spec.network)?;
     let _building = context.hold_build()?;
     if args.prepare {
-        let files = gather(&plan, &lock, &spec, &client, &context.folder, &context.ui).await?;
-        let lines = recipe.prepare(&context.folder, &plan, &files)?;
-        if context.ui.wants_json() {
-            context.ui.json(&json!({ "version": 1, "commands": lines }));
-        } else {
-            context.ui.result(lines.join("\n"));
-        }
-        return Ok(Exit::Ok);
+        return job.prepare(&client, &recipe).await;
     }
     let insecure = args.insecure || spec.registry.insecure;
     let registry = registry::Client::new(client.clone(), &spec.registry, insecure);
@@ -94,15 +87,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     if args.push && stated.is_none() && own.is_none() {
         return Err(nowhere());
     }
-    let cosign = match &spec.sign {
-        Some(sign) if args.push => Some(Cosign::find(sign, &context.folder, insecure).await?),
-        _ => None,
-    };
-    let verifies = args.push && !args.no_verify && (args.verify || spec.build.verify);
-    let runtime = match verifies {
-        true => Some(Runtime::find(Choice::Auto).await?),
-        false => None,
-    };
+    let tools = Tools::find(&args, &spec, context, insecure).await?;
     let in_own = [&lock.base.runtime, &lock.base.devel].into_iter();
     let in_own = in_own.filter_map(|pin| pin.reference.split_once('/')).map(|(host, _)| host);
     let mut _serving = embedded::hold_for(context, in_own).await?;
@@ -139,27 +124,11 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     }
     let (started, begun) = (Instant::now(), Timestamp::now());
     let name = engine.name();
-    let (digests, layers) = match engine {
-        Chosen::Dockerfile(engine) => {
-            let ui = &context.ui;
-            let files = gather(&plan, &lock, &spec, &client, &context.folder, ui).await?;
-            (engine.build(&context.folder, &plan, &files, ui).await?, None)
-        }
-        Chosen::Layers(engine) => {
-            if stated.is_none() {
-                _serving.push(embedded::hold(context).await?);
-            }
-            let order = Order { plan: &plan, ..order };
-            let building = engine.build(&order, &client, &registry, &context.ui);
-            let built = interrupt::until(building).await;
-            registry.end_abandoned().await;
-            tell_warnings(&registry, context);
-            let built = built.ok_or(engine::Error::Interrupted)??;
-            let (sent, blobs) = (indicatif::HumanBytes(built.sent), built.blobs);
-            context.ui.note(format!("{blobs} blobs sent, {sent}"));
-            (built.digests, Some(built.layers))
-        }
-    };
+    if stated.is_none() && matches!(engine, Chosen::Layers(_)) {
+        _serving.push(embedded::hold(context).await?);
+    }
+    let order = Order { plan: &plan, ..order };
+    let (digests, layers) = make(engine, &order, &client, &registry, context).await?;
     for (name, digest) in &digests {
         context.ui.note(format!("{name} is {digest}"));
     }
@@ -167,11 +136,6 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     let is_layers = layers.is_some();
     let with_layers = layers.map(|layers| lock::render(&Lock { layers, ..lock.clone() }));
     job.lock_text = with_layers.as_deref().unwrap_or(&lock_text);
-    let built_text = job.lock_text;
-    let keep_layers = || match built_text == lock_text {
-        true => Ok(()),
-        false => context.write(&context.path(&lock_name), built_text),
-    };
     if !args.push && !is_layers {
         return Ok(job.loaded(&digests));
     }
@@ -185,56 +149,72 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         context.ui.note(format!("{reference} is there, whole"));
     }
     tell_warnings(&registry, context);
-    let proof = Proof {
-        plan: &plan,
-        spec: &spec,
-        lock: &lock,
-        lock_text: built_text,
-        engine: name,
-        started: begun,
-        cosign: cosign.as_ref(),
-    };
-    let mut not_kept = BTreeSet::new();
-    if args.push {
-        not_kept = prove(&proof, &images, &registry, context).await?;
-        tell_warnings(&registry, context);
+    let made = Made { engine: name, begun, images, is_layers };
+    job.finish(made, &tools, &registry, (&lock_name, &lock_text)).await
+}
+
+/// Makes the images: each one's manifest, and the layers of wheels where this engine makes some.
+async fn make(
+    engine: Chosen,
+    order: &Order<'_>,
+    client: &net::Client,
+    registry: &registry::Client,
+    context: &Context,
+) -> Result<(BTreeMap<ImageName, Digest>, Option<Vec<LayerPin>>), Failure> {
+    let Order { plan, lock, spec, project, .. } = *order;
+    match engine {
+        Chosen::Dockerfile(engine) => {
+            let files = gather(plan, lock, spec, client, project, &context.ui).await?;
+            Ok((engine.build(project, plan, &files, &context.ui).await?, None))
+        }
+        Chosen::Layers(engine) => {
+            let building = engine.build(order, client, registry, &context.ui);
+            let built = interrupt::until(building).await;
+            registry.end_abandoned().await;
+            tell_warnings(registry, context);
+            let built = built.ok_or(engine::Error::Interrupted)??;
+            let (sent, blobs) = (indicatif::HumanBytes(built.sent), built.blobs);
+            context.ui.note(format!("{blobs} blobs sent, {sent}"));
+            Ok((built.digests, Some(built.layers)))
+        }
     }
-    if let Some(runtime) = &runtime {
-        let trial = Trial {
-            spec: &spec,
-            client: &registry,
-            insecure,
-            lock: None,
-            runtime,
-            wish: Wish::default(),
+}
+
+/// Programs that a release needs; found before minutes are spent.
+struct Tools {
+    cosign: Option<Cosign>,
+    /// Where the images are to run before anything names them.
+    runtime: Option<Runtime>,
+    insecure: bool,
+}
+
+impl Tools {
+    async fn find(
+        args: &Build,
+        spec: &Spec,
+        context: &Context,
+        insecure: bool,
+    ) -> Result<Self, Failure> {
+        let cosign = match &spec.sign {
+            Some(sign) if args.push => Some(Cosign::find(sign, &context.folder, insecure).await?),
+            _ => None,
         };
-        before_release(context, trial, images.values()).await?;
+        let verifies = args.push && !args.no_verify && (args.verify || spec.build.verify);
+        let runtime = match verifies {
+            true => Some(Runtime::find(Choice::Auto).await?),
+            false => None,
+        };
+        Ok(Tools { cosign, runtime, insecure })
     }
-    let project = context.lock_project()?;
-    // What was resolved during the build is not written over with what was built.
-    let now = fs_err::read(context.path(&lock_name)).ok();
-    if is_layers && now.as_deref() != Some(lock_text.as_bytes()) {
-        return Err(release::Error::ChangedDuringBuild { path: lock_name }.into());
-    }
-    if !args.push {
-        keep_layers()?;
-        return Ok(job.report(&images, None));
-    }
-    let mut publication = job.publication(name, &images);
-    publication.lock_file = is_layers.then_some(lock_name.as_path());
-    let published = job.publish(&project, &publication, &registry, not_kept).await?;
-    if published.record.is_none() {
-        keep_layers()?;
-    }
-    // What runs next may be another envlock.
-    drop(project);
-    let done = job.report(&images, Some(&published));
-    let (then, after) = (args.then.as_deref(), spec.release.after.as_deref());
-    if let Some(command) = after::command(then, after, published.record.is_some()) {
-        let (_, history) = release::read_history(&context.folder)?;
-        after::run(context, command, history.current()?.release).await?;
-    }
-    Ok(done)
+}
+
+/// Images that are in their registry, whole.
+struct Made {
+    /// The engine's name.
+    engine: &'static str,
+    begun: Timestamp,
+    images: Images,
+    is_layers: bool,
 }
 
 /// What the registries warned of.
@@ -276,6 +256,91 @@ struct Job<'a> {
 const LAYERS: usize = 64 << 10;
 
 impl Job<'_> {
+    /// Lays out a build by hand.
+    async fn prepare(&self, client: &net::Client, recipe: &Recipe) -> CommandResult {
+        let Job { plan, lock, spec, context, .. } = *self;
+        let files = gather(plan, lock, spec, client, &context.folder, &context.ui).await?;
+        let lines = recipe.prepare(&context.folder, plan, &files)?;
+        if context.ui.wants_json() {
+            context.ui.json(&json!({ "version": 1, "commands": lines }));
+        } else {
+            context.ui.result(lines.join("\n"));
+        }
+        Ok(Exit::Ok)
+    }
+
+    /// Documents beside the images, the trial, the release: what comes once they are in their registry. `before`: the
+    /// lock's file and text as the build found them.
+    async fn finish(
+        &self,
+        made: Made,
+        tools: &Tools,
+        registry: &registry::Client,
+        before: (&Utf8Path, &str),
+    ) -> CommandResult {
+        let (context, images, (lock_name, lock_text)) = (self.context, &made.images, before);
+        let keep_layers = || match self.lock_text == lock_text {
+            true => Ok(()),
+            false => context.write(&context.path(lock_name), self.lock_text),
+        };
+        let not_kept = self.prove(&made, tools, registry).await?;
+        if let Some(runtime) = &tools.runtime {
+            let (spec, client, insecure) = (self.spec, registry, tools.insecure);
+            let trial =
+                Trial { spec, client, insecure, lock: None, runtime, wish: Wish::default() };
+            before_release(context, trial, images.values()).await?;
+        }
+        let project = context.lock_project()?;
+        // What was resolved during the build is not written over with what was built.
+        let now = fs_err::read(context.path(lock_name)).ok();
+        if made.is_layers && now.as_deref() != Some(lock_text.as_bytes()) {
+            return Err(release::Error::ChangedDuringBuild { path: lock_name.to_owned() }.into());
+        }
+        if !self.args.push {
+            keep_layers()?;
+            return Ok(self.report(images, None));
+        }
+        let mut publication = self.publication(made.engine, images);
+        publication.lock_file = made.is_layers.then_some(lock_name);
+        let published = self.publish(&project, &publication, registry, not_kept).await?;
+        if published.record.is_none() {
+            keep_layers()?;
+        }
+        // What runs next may be another envlock.
+        drop(project);
+        let done = self.report(images, Some(&published));
+        let (then, after) = (self.args.then.as_deref(), self.spec.release.after.as_deref());
+        if let Some(command) = after::command(then, after, published.record.is_some()) {
+            let (_, history) = release::read_history(&context.folder)?;
+            after::run(context, command, history.current()?.release).await?;
+        }
+        Ok(done)
+    }
+
+    /// Puts lock, bill of materials and provenance beside pushed images; those of which something is not kept.
+    async fn prove(
+        &self,
+        made: &Made,
+        tools: &Tools,
+        registry: &registry::Client,
+    ) -> Result<BTreeSet<ImageName>, Failure> {
+        if !self.args.push {
+            return Ok(BTreeSet::new());
+        }
+        let proof = Proof {
+            plan: self.plan,
+            spec: self.spec,
+            lock: self.lock,
+            lock_text: self.lock_text,
+            engine: made.engine,
+            started: made.begun,
+            cosign: tools.cosign.as_ref(),
+        };
+        let not_kept = prove(&proof, &made.images, registry, self.context).await?;
+        tell_warnings(registry, self.context);
+        Ok(not_kept)
+    }
+
     /// The files that are to name the images; `None`: none is (--no-config).
     fn config(&self) -> Option<&ConfigSpec> {
         (!self.args.no_config).then_some(&self.spec.config)
