@@ -8,7 +8,7 @@ pub(super) fn of(status: StatusCode) -> &'static str {
         404 => "check the name, and that the repository exists and this account may use it",
         405 | 501 => "this registry, or a proxy before it, does not do that: ask who runs it",
         407 => "the proxy wants a login: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
-        409 | 412 => {
+        409 | 412 | 507 => {
             "what the registry says names its rule: a tag that may not be written again, or a quota that is used \
              up; free some, or ask who runs it"
         }

@@ -155,10 +155,10 @@ mod tests {
     fn entries_without_a_type_are_read_and_what_is_none_is_passed_over() {
         let digest = Digest::of("x");
         let bare = json!({ "mediaType": MANIFEST, "digest": digest, "size": 3 });
-        let mut null = bare.clone();
-        null["artifactType"] = Value::Null;
-        null["annotations"] = Value::Null;
-        let index = json!({ "manifests": [bare, null, { "digest": "sha256:short" }, 1] });
+        let mut nothing = bare.clone();
+        nothing["artifactType"] = Value::Null;
+        nothing["annotations"] = Value::Null;
+        let index = json!({ "manifests": [bare, nothing, { "digest": "sha256:short" }, 1] });
         let read = entries(&index);
         assert_eq!(read.len(), 2);
         assert!(read.iter().all(|entry| entry.digest == digest && entry.artifact_type.is_empty()));
