@@ -8,7 +8,6 @@ use super::Client;
 
 /// Something that a registry may not be able to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(dead_code)]
 pub(super) enum Ability {
     /// A blob in parts: PATCH.
     Chunks,
