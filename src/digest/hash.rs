@@ -17,7 +17,7 @@ pub type Sha256 = Sha2<32>;
 /// A SHA-512 value: 128 hex digits.
 pub type Sha512 = Sha2<64>;
 
-/// The incremental hasher that [`Sha256::finish`] takes.
+/// The incremental hasher that `Sha256::finish` takes.
 pub type Hasher = sha2::Sha256;
 
 /// Text that is not the right number of hex digits.

@@ -33,7 +33,7 @@ pub(super) enum Ability {
     Tags,
 }
 
-/// What the registries of one run lack, by their HOST[:PORT].
+/// What the registries of one run lack, by their `HOST[:PORT]`.
 #[derive(Debug, Default)]
 pub(super) struct Lacks(Mutex<BTreeSet<(String, Ability)>>);
 
