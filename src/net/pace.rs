@@ -16,11 +16,12 @@ use crate::login;
 /// Between the requests to a host that was too busy once. Doubles with every further time.
 const FIRST_GAP: Duration = Duration::from_millis(20);
 
-/// No gap is longer.
-const LONGEST_GAP: Duration = Duration::from_secs(2);
+/// No gap is longer: who wants more can say so.
+const LONGEST_GAP: Duration = Duration::from_millis(500);
 
-/// What is left of a gap after an answer, in quarters: it grows only where more than every third request is refused.
-const EASING: u32 = 3;
+/// What is left of a gap after an answer, in sixteenths: it grows where more than one request of twelve is refused. A
+/// gap that is soon forgotten sends the next burst into the same limit.
+const EASING: u32 = 15;
 
 /// A gap that is shorter is none.
 const NO_GAP: Duration = Duration::from_millis(4);
@@ -91,7 +92,7 @@ impl Hosts {
 
     fn ease(&mut self, name: &str) {
         let Some(host) = self.known.get_mut(name) else { return };
-        host.gap = Some(host.gap * EASING / 4).filter(|gap| *gap >= NO_GAP).unwrap_or_default();
+        host.gap = Some(host.gap * EASING / 16).filter(|gap| *gap >= NO_GAP).unwrap_or_default();
     }
 
     /// Takes the next turn: the wait until then.
@@ -266,9 +267,9 @@ mod tests {
         assert!(start.elapsed() >= Duration::from_millis(10) + FIRST_GAP * 3);
         pace.slow_down(&url, Duration::ZERO);
         assert_eq!(gap(), FIRST_GAP * 2);
-        (0..4).for_each(|_| pace.ease(&url));
+        (0..20).for_each(|_| pace.ease(&url));
         assert!(gap() < FIRST_GAP && gap() > Duration::ZERO);
-        (0..8).for_each(|_| pace.ease(&url));
+        (0..20).for_each(|_| pace.ease(&url));
         assert_eq!(gap(), Duration::ZERO);
         let start = Instant::now();
         futures_util::future::join_all((0..100).map(|_| pace.keep(&url))).await;
@@ -287,7 +288,7 @@ mod tests {
             }
             hosts.known["r"].gap
         };
-        assert!(gap_after(3) <= FIRST_GAP);
+        assert!(gap_after(12) <= FIRST_GAP);
         assert!(gap_after(1) > LONGEST_GAP / 2);
     }
 
