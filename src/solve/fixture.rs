@@ -14,7 +14,8 @@ use crate::python::CoreMetadata;
 use crate::spec::{Spec, parse};
 
 /// `NAME VERSION[!yanked][!cuNNN]: REQUIREMENT; REQUIREMENT`, one a line; `NAME VERSION!sdist`,
-/// `!tags=cp313,…`, `!python=<3.14` and `!uploaded=2026-11-20` (after the cut-off) have no usable wheel.
+/// `!tags=cp313,…`, `!python=<3.14` and `!uploaded=2026-11-20` (after the cut-off) have no usable wheel;
+/// `!at=2026-11-20` says when a usable one was uploaded.
 #[derive(Default)]
 pub struct MapCatalog {
     projects: BTreeMap<PackageName, Project>,
@@ -86,7 +87,7 @@ impl MapCatalog {
             size: None,
             requires_python: None,
             yanked: marks.contains(&"yanked"),
-            uploaded: None,
+            uploaded: value("at=").map(|day| format!("{day}T12:00:00Z").parse().unwrap()),
             sidecar: Sidecar::None,
         });
         project.candidates.sort_by(|a, b| b.version.cmp(&a.version));

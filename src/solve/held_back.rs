@@ -21,6 +21,7 @@ use crate::spec::Spec;
 pub(super) fn held_back(
     provider: &Provider,
     settled: &BTreeMap<PackageName, Settled>,
+    gives_way: &BTreeMap<PackageName, String>,
 ) -> Vec<String> {
     let mut sentences = Vec::new();
     for wish in &provider.wishes {
@@ -41,8 +42,11 @@ pub(super) fn held_back(
             continue;
         }
         let why = reason(provider, settled, newest);
-        let sentence =
+        let mut sentence =
             format!("{name} {} instead of {}: {why}", chosen.candidate.version, newest.version);
+        if let Some(cost) = gives_way.get(name) {
+            sentence += &format!("; {cost}");
+        }
         if !sentences.contains(&sentence) {
             sentences.push(sentence);
         }

@@ -7,6 +7,8 @@ mod explain;
 pub(crate) mod fixture;
 mod grouping;
 mod held_back;
+mod lag;
+mod least_behind;
 mod node;
 mod preferred;
 mod provider;

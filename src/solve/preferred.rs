@@ -1,14 +1,16 @@
 //! Required and preferred wishes: a preferred one joins when it costs no required wish a version.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use pep440_rs::Version;
 use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
 use pubgrub::PubGrubError;
 
 use super::explain::Conflict;
+use super::least_behind::{Found, least_behind, what_gives_way};
 use super::node::Node;
-use super::provider::{Provider, root_version};
+use super::provider::{Bounds, Floors, Provider, Refusals, root_version};
 use super::solution::{Error, Settled};
 use super::{Catalog, Problem};
 use crate::spec::{Spec, Strength, Wish};
@@ -21,52 +23,89 @@ pub(super) struct Answer<'a> {
     pub left_out: Vec<&'a Wish>,
     /// A sentence for each of them.
     pub said: Vec<String>,
+    /// For a wish that is far behind: what its newest version would cost.
+    pub gives_way: BTreeMap<PackageName, String>,
 }
 
-/// The set of all required wishes and as many preferred ones as cost nothing, earlier ones first.
+/// What all runs of pubgrub for one answer share.
+struct Question<'a> {
+    spec: &'a Spec,
+    environment: &'a MarkerEnvironment,
+    catalog: &'a dyn Catalog,
+    kept: &'a BTreeMap<PackageName, Version>,
+    refused: Refusals,
+}
+
+impl<'a> Question<'a> {
+    /// Some set, or why there is none.
+    fn any(&self, wishes: &[&'a Wish], bounds: Bounds) -> Result<Found<'a>, Error> {
+        // Groups are walked in the spec's order; what is told keeps to it.
+        let mut wishes = wishes.to_vec();
+        wishes.sort_by_key(|w| self.spec.wishes().position(|(_, other)| std::ptr::eq(other, *w)));
+        let (cuda, refused) = (self.spec.target.cuda, Rc::clone(&self.refused));
+        let provider =
+            Provider::new(wishes, cuda, self.environment, self.catalog, self.kept, refused, bounds);
+        settled(&provider).map(|settled| Found { provider, settled })
+    }
+
+    /// A set in which nothing is older than its floor.
+    fn bounded(
+        &self,
+        wishes: &[&'a Wish],
+        floors: Floors,
+        limit: usize,
+    ) -> Result<Option<Found<'a>>, Error> {
+        match self.any(wishes, Bounds { floors, limit: Some(limit) }) {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::Unsatisfiable(_) | Error::TooLong) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The set of all required wishes, none further behind than it must be, and as many preferred ones as cost nothing.
+/// The order of the wishes does not matter.
 pub(super) fn answer<'a>(
     spec: &'a Spec,
     environment: &'a MarkerEnvironment,
     catalog: &'a dyn Catalog,
     kept: &'a BTreeMap<PackageName, Version>,
 ) -> Result<Answer<'a>, Error> {
-    let solve = |wishes: Vec<&'a Wish>| {
-        let provider = Provider::new(wishes, spec.target.cuda, environment, catalog, kept);
-        settled(&provider).map(|settled| (provider, settled))
-    };
+    let question = Question { spec, environment, catalog, kept, refused: Refusals::default() };
     let all = spec.wishes().map(|(_, wish)| wish);
-    let (preferred, required): (Vec<_>, Vec<_>) =
+    let (mut preferred, required): (Vec<_>, Vec<_>) =
         all.partition(|wish| wish.strength == Strength::Preferred);
-    let (mut provider, mut settled) = solve(required.clone())?;
-    let without: BTreeMap<PackageName, Version> = required
+    preferred.sort_by_key(|wish| &wish.requirement.name);
+    let names: BTreeSet<_> = required.iter().map(|wish| &wish.requirement.name).collect();
+    let names: Vec<_> = names.into_iter().collect();
+    let bounded = |floors, limit| question.bounded(&required, floors, limit);
+    let first = question.any(&required, Bounds::default())?;
+    let mut best = least_behind(first, &names, bounded)?;
+    let gives_way = what_gives_way(&best, &names, bounded)?;
+    let without: Floors = names
         .iter()
-        .filter_map(|w| settled.get(&w.requirement.name))
-        .map(|s| (s.candidate.name.clone(), s.candidate.version.clone()))
+        .filter_map(|name| Some(((*name).clone(), best.version(name)?.clone())))
         .collect();
-    let (mut taken, mut left_out, mut said) = (required, vec![], vec![]);
+    let (mut taken, mut left_out, mut said) = (required.clone(), vec![], vec![]);
     for wish in preferred {
-        let mut wishes = taken.clone();
-        wishes.push(wish);
-        // Groups are walked in the spec's order; the solver's order of wishes must be the same.
-        wishes.sort_by_key(|w| spec.wishes().position(|(_, other)| std::ptr::eq(other, *w)));
-        let name = &wish.requirement.name;
-        match solve(wishes.clone()) {
-            Ok((with, set)) => match cost(&without, &set) {
-                None => (provider, settled, taken) = (with, set, wishes),
-                Some(cost) => {
-                    left_out.push(wish);
-                    said.push(format!("{name} is left out (preferred): with it {cost}"));
-                }
-            },
+        let wishes = [&taken[..], &[wish]].concat();
+        match question.any(&wishes, Bounds { floors: without.clone(), limit: None }) {
+            Ok(found) => (best, taken) = (found, wishes),
             Err(Error::Unsatisfiable(conflict)) => {
                 left_out.push(wish);
-                let why = conflict.facts.join("; ");
-                said.push(format!("{name} is left out (preferred): {why}"));
+                let why = match question.any(&wishes, Bounds::default()) {
+                    Ok(found) => cost(&without, &found.settled),
+                    Err(Error::Unsatisfiable(conflict)) => Some(conflict.facts.join("; ")),
+                    Err(error) => return Err(error),
+                };
+                let why = why.unwrap_or_else(|| conflict.facts.join("; "));
+                said.push(format!("{} is left out (preferred): {why}", wish.requirement.name));
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(Answer { provider, settled, left_out, said })
+    let Found { provider, settled } = best;
+    Ok(Answer { provider, settled, left_out, said, gives_way })
 }
 
 /// The required wish that gets an older version in `set`, torch before others.
@@ -76,7 +115,8 @@ fn cost(
 ) -> Option<String> {
     let mut older = without.iter().filter_map(|(name, version)| {
         let now = &set.get(name)?.candidate.version;
-        (now < version).then(|| (name, format!("{name} would be {now} instead of {version}")))
+        (now < version)
+            .then(|| (name, format!("with it {name} would be {now} instead of {version}")))
     });
     let first = older.next()?;
     let all = std::iter::once(first).chain(older);
@@ -92,9 +132,9 @@ fn settled(provider: &Provider) -> Result<BTreeMap<PackageName, Settled>, Error>
             }
             Err(
                 PubGrubError::ErrorRetrievingDependencies { source, .. }
-                | PubGrubError::ErrorChoosingVersion { source, .. }
-                | PubGrubError::ErrorInShouldCancel(source),
+                | PubGrubError::ErrorChoosingVersion { source, .. },
             ) => return Err(Error::Catalog(source.to_string())),
+            Err(PubGrubError::ErrorInShouldCancel(_)) => return Err(Error::TooLong),
         };
     settle(provider, &nodes).map_err(|problem| Error::Catalog(problem.to_string()))
 }

@@ -1,8 +1,9 @@
 //! The pubgrub side: which version next, and what does it need.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use pep440_rs::Version;
@@ -14,6 +15,7 @@ use pubgrub::{
 };
 
 use super::abi::{self, TorchAbi};
+use super::lag::Ladder;
 use super::node::Node;
 use super::range::{exactly, range};
 use super::{Catalog, Problem};
@@ -30,15 +32,31 @@ pub struct Provider<'a> {
     pub(super) cuda: CudaTag,
     pub(super) environment: &'a MarkerEnvironment,
     pub(super) catalog: &'a dyn Catalog,
-    /// Position of each wish: earlier wishes keep their newest version when two cannot both.
-    order: HashMap<PackageName, usize>,
+    /// What is asked for: it keeps its newest version when a transitive distribution can give way.
+    wished: BTreeSet<PackageName>,
+    bounds: Bounds,
+    steps: Cell<usize>,
     /// Distributions for which some requirement names a pre-release.
     prereleases: RefCell<BTreeSet<PackageName>>,
     /// Versions to keep where they still fit.
     pub(super) kept: &'a BTreeMap<PackageName, Version>,
-    /// Why a version, or (without one) a whole distribution, could not be used.
-    pub(super) refused: RefCell<BTreeMap<(PackageName, Option<Version>), String>>,
+    pub(super) refused: Refusals,
 }
+
+/// What a run of the solver has to keep to.
+#[derive(Debug, Default)]
+pub(super) struct Bounds {
+    /// The oldest version that a distribution may have.
+    pub floors: Floors,
+    /// Steps after which it is given up.
+    pub limit: Option<usize>,
+}
+
+/// Oldest versions.
+pub(super) type Floors = BTreeMap<PackageName, Version>;
+
+/// Why a version, or (without one) a whole distribution, cannot be used, whatever else is in the set.
+pub(super) type Refusals = Rc<RefCell<BTreeMap<(PackageName, Option<Version>), String>>>;
 
 impl<'a> Provider<'a> {
     pub(super) fn new(
@@ -47,20 +65,23 @@ impl<'a> Provider<'a> {
         environment: &'a MarkerEnvironment,
         catalog: &'a dyn Catalog,
         kept: &'a BTreeMap<PackageName, Version>,
+        refused: Refusals,
+        bounds: Bounds,
     ) -> Self {
-        // torch first, always: the set is built around the newest torch that everything else allows.
+        // Only for what is told: torch explains most.
         wishes.sort_by_key(|w| w.requirement.name.as_ref() != "torch");
-        let order =
-            wishes.iter().enumerate().rev().map(|(i, w)| (w.requirement.name.clone(), i)).collect();
+        let wished = wishes.iter().map(|w| w.requirement.name.clone()).collect();
         let explicit = wishes.iter().filter(|w| names_prerelease(&w.requirement));
         let prereleases = explicit.map(|w| w.requirement.name.clone()).collect();
         Provider {
             cuda,
             environment,
             catalog,
-            order,
+            wished,
+            bounds,
+            steps: Cell::new(0),
             prereleases: RefCell::new(prereleases),
-            refused: RefCell::default(),
+            refused,
             kept,
             wishes,
         }
@@ -126,6 +147,11 @@ impl<'a> Provider<'a> {
         for wish in &self.wishes {
             all.extend(self.constraints(&wish.requirement, &[])?);
         }
+        // A floor is of the public version: the same one may have a local part elsewhere.
+        let at_least = |(name, floor): (&PackageName, &Version)| {
+            (Node::Package(name.clone()), Ranges::higher_than(floor.clone().without_local()))
+        };
+        all.extend(self.bounds.floors.iter().map(at_least));
         Ok(intersected(all))
     }
 
@@ -216,27 +242,59 @@ impl<'a> Provider<'a> {
     /// The kept version if it is in `versions`, else the newest candidate, finals before pre-releases; yanked ones only when exactly
     /// that version is asked for.
     fn best<'p>(&self, project: &'p Project, versions: &Ranges<Version>) -> Option<&'p Candidate> {
-        let is_pre = |c: &Candidate| c.version.any_prerelease();
         if let Some(kept) = self.kept.get(&project.name).filter(|v| versions.contains(*v))
             && let Some(candidate) = project.candidates.iter().find(|c| c.version == *kept)
         {
             return Some(candidate);
         }
-        let usable = |c: &&Candidate| {
-            versions.contains(&c.version) && (!c.yanked || versions.subset_of(&exactly(&c.version)))
-        };
+        self.usable(project, versions).next()
+    }
+
+    /// What may be chosen in `versions`, best first: finals, then, where they are allowed, pre-releases.
+    fn usable<'p>(
+        &self,
+        project: &'p Project,
+        versions: &Ranges<Version>,
+    ) -> impl Iterator<Item = &'p Candidate> {
         let explicit_wish = self
             .wishes
             .iter()
             .any(|w| w.requirement.name == project.name && names_prerelease(&w.requirement));
-        if explicit_wish {
-            return project.candidates.iter().find(usable);
-        }
-        let finals = project.candidates.iter().filter(|c| !is_pre(c));
-        finals.clone().find(usable).or_else(|| {
-            let allowed = finals.count() == 0 || self.prereleases.borrow().contains(&project.name);
-            allowed.then(|| project.candidates.iter().find(usable)).flatten()
+        let is_pre = |c: &Candidate| c.version.any_prerelease();
+        let only_pre = project.candidates.iter().all(is_pre);
+        let allowed = only_pre || self.prereleases.borrow().contains(&project.name);
+        let finals = move |c: &&Candidate| explicit_wish || !is_pre(c);
+        let (finals, pre) = (
+            project.candidates.iter().filter(finals),
+            project.candidates.iter().filter(move |c| allowed && !finals(c)),
+        );
+        let versions = versions.clone();
+        finals.chain(pre).filter(move |c| {
+            versions.contains(&c.version) && (!c.yanked || versions.subset_of(&exactly(&c.version)))
         })
+    }
+
+    /// The versions that a wish could have if nothing else were asked for, as far as is known; the kept one stands for
+    /// the newest.
+    pub(super) fn ladder(&self, name: &PackageName) -> Ladder {
+        let mut versions = Ranges::full();
+        for wish in self.wishes.iter().filter(|w| w.requirement.name == *name) {
+            match self.constraints(&wish.requirement, &[]) {
+                Ok(nodes) => {
+                    let own = nodes.iter().filter(|(node, _)| node.name() == Some(name));
+                    own.for_each(|(_, range)| versions = versions.intersection(range));
+                }
+                Err(_) => return Ladder::default(),
+            }
+        }
+        let Ok(project) = self.catalog.project(name) else { return Ladder::default() };
+        let refused = self.refused.borrow();
+        let kept = self.kept.get(name);
+        let is_open = |c: &&Candidate| {
+            !refused.contains_key(&(c.name.clone(), Some(c.version.clone())))
+                && kept.is_none_or(|kept| c.version <= *kept)
+        };
+        Ladder::of(self.usable(&project, &versions).filter(is_open))
     }
 }
 
@@ -246,8 +304,8 @@ impl DependencyProvider for Provider<'_> {
     type VS = Ranges<Version>;
     type M = String;
     type Err = Problem;
-    /// Root, then wishes in order, then what conflicts most.
-    type Priority = (Reverse<usize>, u32, Reverse<Node>);
+    /// Root, torch, the other wishes, then the rest; of these what conflicts most. Not the order of the spec.
+    type Priority = (Reverse<u8>, u32, Reverse<Node>);
 
     fn prioritize(
         &self,
@@ -257,7 +315,10 @@ impl DependencyProvider for Provider<'_> {
     ) -> Self::Priority {
         let place = match node.name() {
             None => 0,
-            Some(name) => self.order.get(name).map_or(usize::MAX, |i| i + 1),
+            // The set is built around the newest torch that everything else allows.
+            Some(name) if name.as_ref() == "torch" => 1,
+            Some(name) if self.wished.contains(name) => 2,
+            Some(_) => 3,
         };
         (Reverse(place), statistics.conflict_count(), Reverse(node.clone()))
     }
@@ -294,6 +355,14 @@ impl DependencyProvider for Provider<'_> {
                 None => Dependencies::Unavailable(why),
             },
         })
+    }
+
+    fn should_cancel(&self) -> Result<(), Problem> {
+        self.steps.set(self.steps.get() + 1);
+        match self.bounds.limit {
+            Some(limit) if self.steps.get() > limit => Err(Problem::Stop(String::new())),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -49,6 +49,9 @@ pub enum Error {
     /// The wishes contradict each other or what the indexes have.
     #[error("no set of versions satisfies every wish: {0}")]
     Unsatisfiable(Conflict),
+    /// Only of a run that was given a limit.
+    #[error("finding a set of versions takes too long")]
+    TooLong,
     /// The catalog failed; the edge that feeds it knows the cause.
     #[error("{0}")]
     Catalog(String),
@@ -57,7 +60,7 @@ pub enum Error {
 impl Classified for Error {
     fn exit(&self) -> Exit {
         match self {
-            Error::Unsatisfiable(_) => Exit::Unsatisfiable,
+            Error::Unsatisfiable(_) | Error::TooLong => Exit::Unsatisfiable,
             Error::Catalog(_) => Exit::Network,
         }
     }
@@ -70,8 +73,8 @@ pub(super) struct Settled {
     pub extras: Vec<ExtraName>,
 }
 
-/// Chooses the newest versions that fit together: wishes in their order first (torch before all),
-/// then what they need. A version in `kept` (an earlier lock's) is not left while it fits. The same
+/// Chooses the newest versions that fit together: no wish is further behind its newest than it must be; what they
+/// need gives way first. The order of the wishes does not matter. A version in `kept` (an earlier lock's) is not left while it fits. The same
 /// catalog gives the same answer.
 pub fn solve(
     spec: &Spec,
@@ -79,10 +82,10 @@ pub fn solve(
     catalog: &dyn Catalog,
     kept: &BTreeMap<PackageName, Version>,
 ) -> Result<Solution, Error> {
-    let Answer { provider, settled, left_out, said } =
+    let Answer { provider, settled, left_out, said, gives_way } =
         preferred::answer(spec, environment, catalog, kept)?;
     let graph = Graph::new(spec, environment, &settled, &left_out);
-    let mut held_back = held_back(&provider, &settled);
+    let mut held_back = held_back(&provider, &settled, &gives_way);
     held_back.extend(said);
     let chosen = settled
         .into_iter()
