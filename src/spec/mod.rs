@@ -1,21 +1,31 @@
 //! What is wanted: `envlock.toml`, or the built-in stack where there is none.
 mod build;
 mod builtin;
+mod byte_size;
 mod direct;
 mod error;
 mod file;
+mod groups;
+mod identity;
 mod model;
+mod names;
 mod overrides;
+mod place;
 mod release;
+mod source_tables;
 mod tables;
 mod time;
+mod versions;
 
 pub use build::{BuildSpec, Bytecode, CompilerNeed, Compression, EngineChoice};
 pub use builtin::{BUILTIN_TEXT, builtin};
+pub use byte_size::{BadSize, ByteSize};
 pub use direct::{DirectWheel, WISH};
 pub use error::Error;
 pub use file::{FILE_NAME, load, parse, parse_profile};
 pub use model::*;
+pub use names::{BadName, GroupName, ImageName, ProfileName, SourceName};
 pub use overrides::{IndexOverride, Overrides};
 pub use release::{Records, ReleaseSpec, SignSpec, SignWith};
 pub use time::cut_off;
+pub use versions::{BadVersion, GlibcVersion, PythonRequest};

@@ -1,0 +1,41 @@
+//! What a lock remembers of a spec.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{BaseSpec, GroupName, PythonSpec, SourceName, Spec, Strength, TargetSpec, Wish};
+use crate::digest::Sha256;
+
+impl Spec {
+    /// The hash of everything that decides what is locked. Where images go, mirrors and addresses
+    /// are left out: moving to a mirror never makes a lock stale.
+    pub fn sha256(&self) -> Sha256 {
+        #[derive(Serialize)]
+        struct Identity<'a> {
+            python: &'a PythonSpec,
+            target: &'a TargetSpec,
+            base: &'a BaseSpec,
+            groups: Vec<(&'a GroupName, Vec<String>)>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            exclude_newer: Option<Timestamp>,
+        }
+        let wish = |w: &Wish| {
+            let sources: Vec<_> = w.sources.iter().map(SourceName::as_str).collect();
+            // Locks made before there were preferred wishes keep their hash.
+            let may = if w.strength == Strength::Preferred { " if it fits" } else { "" };
+            format!("{} from {}{may}", w.requirement, sources.join(","))
+        };
+        let identity = Identity {
+            python: &self.python,
+            target: &self.target,
+            base: &self.base,
+            groups: self
+                .groups
+                .iter()
+                .map(|g| (&g.name, g.requirements.iter().map(wish).collect()))
+                .collect(),
+            exclude_newer: self.exclude_newer,
+        };
+        Sha256::of(serde_json::to_vec(&identity).expect("names and versions always serialize"))
+    }
+}

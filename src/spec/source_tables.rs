@@ -1,0 +1,65 @@
+//! Where distributions come from, as envlock.toml says: `[sources]` and `[registry.mirrors]`.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::place::Place;
+use super::tables::SourceTable;
+use super::{Error, SourceKind, SourceName, SourceSpec, WISH};
+use crate::cuda::CudaTag;
+use crate::login::{self, Login};
+
+/// The source whose address is found where Python users keep it.
+pub(super) const PYPI: &str = "pypi";
+
+pub(super) fn sources(
+    tables: BTreeMap<SourceName, SourceTable>,
+    cuda: CudaTag,
+    logins: &mut Vec<(Url, Login)>,
+    place: &Place,
+) -> Result<BTreeMap<SourceName, SourceSpec>, Error> {
+    let source = |(name, table): (SourceName, SourceTable)| {
+        if name.as_str() == WISH {
+            let start = place.text.find(WISH).unwrap_or(0);
+            let message = format!("`{WISH}` is what a lock calls an address in the spec itself");
+            return Err(place.at(start..start + WISH.len(), message, "rename this source"));
+        }
+        let url = match table.url {
+            None if name.as_str() == PYPI => None,
+            None => {
+                let start = place.text.find(name.as_str()).unwrap_or(0);
+                let message = format!("the source `{name}` has no url");
+                return Err(place.at(
+                    start..start + name.as_str().len(),
+                    message,
+                    "add url = \"https://…\"",
+                ));
+            }
+            Some(text) => {
+                let full = text.get_ref().replace("{cuda}", &cuda.to_string());
+                let (url, login) = login::parse(&full).map_err(|e| {
+                    place.at(
+                        text.span(),
+                        format!("this is not a URL: {e}"),
+                        "write https://HOST/PATH/",
+                    )
+                })?;
+                logins.extend(login.map(|login| (url.clone(), login)));
+                Some(url)
+            }
+        };
+        Ok((name, SourceSpec { kind: table.kind.unwrap_or(SourceKind::Simple), url }))
+    };
+    tables.into_iter().map(source).collect()
+}
+
+/// Mirrors are `HOST[:PORT][/PREFIX]`, and who we are to them the docker config says.
+pub(super) fn mirrors(mirrors: &BTreeMap<String, String>, place: &Place) -> Result<(), Error> {
+    let wrong = |mirror: &&String| mirror.contains('@') || mirror.contains("://");
+    let Some(mirror) = mirrors.values().find(wrong) else { return Ok(()) };
+    let start = place.text.find(mirror.as_str()).unwrap_or(0);
+    let message = "a mirror is a host, without a scheme and a login";
+    let help = "write HOST[:PORT][/PREFIX]; `docker login HOST` keeps the login";
+    Err(place.at(start..start + mirror.len(), message, help))
+}
