@@ -89,7 +89,7 @@ fn beside_pypi(lock: &Lock, spec: &Spec) -> BTreeSet<Page> {
         for location in &package.locations {
             let Some(source) = spec.sources.get(&location.source) else { continue };
             let Some(url) = source.url.clone() else { continue };
-            let place = Place { kind: source.kind, url };
+            let place = Place { kind: source.kind, url, ignored: Vec::new() };
             match source.kind {
                 SourceKind::Simple => found.extend([Page::Index(place.url)]),
                 SourceKind::FindLinks | SourceKind::Pyg => {

@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use camino::{Utf8Path, Utf8PathBuf};
 use url::Url;
 
-use super::Error;
+use super::settings::is_true;
+use super::{Error, pip_conf, uv_toml};
 use crate::login::{self, Login};
 use crate::net::Logins;
 use crate::spec::{KeyringProvider, SourceName};
@@ -31,9 +32,14 @@ pub struct Address {
     pub login: Option<Login>,
     /// A variable, a file, …
     pub from: String,
+    /// What stands beside it and is not used, a sentence each.
+    pub unused: Vec<String>,
 }
 
-const VARIABLES: [&str; 3] = ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"];
+/// Variables that say where PyPI is, in the order in which they count.
+const VARIABLES: [&str; 2] = ["UV_DEFAULT_INDEX", "UV_INDEX_URL"];
+/// uv's variables for what is asked besides.
+const BESIDES: [&str; 4] = ["UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"];
 const ASK_PIP: &str = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)";
 
 impl Surroundings {
@@ -51,63 +57,59 @@ impl Surroundings {
         }
     }
 
-    fn variable(&self, name: &str) -> Option<&str> {
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|v| !v.trim().is_empty())
     }
 
-    /// The address of `pypi`. Order: uv's and pip's variables, uv.toml (project, user, system),
-    /// pip's settings (PIP_CONFIG_FILE, user, system), the address this program was built with,
-    /// the default of the installed pip. Errors: none of them has one, or one cannot be read.
+    /// The address of `pypi`. Order: uv's and pip's variables, uv's files, pip's files, the address this program was
+    /// built with, the default of the installed pip. Errors: none of them has one, or one cannot be read.
     pub async fn pypi(&self) -> Result<Address, Error> {
         for name in VARIABLES {
             if let Some(value) = self.variable(name) {
-                return address(value, name);
+                // Files of the same program tell what else it would ask; one that cannot be read is not needed.
+                let files = self.uv_settings().unwrap_or_default();
+                return address(value, name, self.besides_uv(&files));
             }
         }
-        for (path, read) in self.files() {
-            let text = match fs_err::read_to_string(&path) {
-                Ok(text) => text,
-                Err(error) if is_absent(&error) => continue,
-                Err(error) => {
-                    return Err(Error::Setting { place: path.to_string(), why: error.to_string() });
-                }
-            };
-            let found =
-                read(&text).map_err(|why| Error::Setting { place: path.to_string(), why })?;
-            if let Some(value) = found {
-                return address(&value, path.as_str());
+        let of_pip = |pip: &pip_conf::Settings| {
+            let found = pip.get("index-url").or_else(|| pip.get("pypi-url"))?;
+            Some((found.0.to_owned(), found.1.to_owned()))
+        };
+        if self.variable("PIP_INDEX_URL").or_else(|| self.variable("PIP_PYPI_URL")).is_some() {
+            let pip = self.pip_settings()?;
+            if let Some((value, place)) = of_pip(&pip) {
+                return address(&value, &place, besides_pip(&pip));
             }
+        }
+        let uv = self.uv_settings()?;
+        if let Some(said) = uv.default_index() {
+            return address(&said.value, &said.place, self.besides_uv(&uv));
+        }
+        let pip = self.pip_settings()?;
+        let mut unused = self.besides_uv(&uv);
+        unused.extend(besides_pip(&pip));
+        if let Some((value, place)) = of_pip(&pip) {
+            return address(&value, &place, unused);
         }
         if let Some(value) = &self.built_in {
-            return address(value, "ENVLOCK_DEFAULT_INDEX at build time");
+            return address(value, "ENVLOCK_DEFAULT_INDEX at build time", unused);
         }
         if let Some(value) = self.installed_pip().await {
-            return address(&value, "the installed pip");
+            return address(&value, "the installed pip", unused);
         }
-        let looked_at = "UV_DEFAULT_INDEX, UV_INDEX_URL, PIP_INDEX_URL, uv.toml, pip.conf and the \
-            pip of python3";
+        let looked_at = "UV_DEFAULT_INDEX, UV_INDEX_URL, PIP_INDEX_URL, uv.toml, pyproject.toml, \
+            pip.conf and the pip of python3";
         Err(Error::NoAddress { looked_at: looked_at.to_owned() })
     }
 
-    fn files(&self) -> Vec<(Utf8PathBuf, Reader)> {
-        let home = self.variable("HOME").map(Utf8Path::new);
-        let xdg = self.variable("XDG_CONFIG_HOME").map(Utf8PathBuf::from);
-        let config = xdg.or_else(|| home.map(|h| h.join(".config")));
-        let mut files: Vec<(Utf8PathBuf, Reader)> = Vec::new();
-        files.push((self.project.join("uv.toml"), uv_toml));
-        files.extend(config.iter().map(|c| (c.join("uv/uv.toml"), uv_toml as Reader)));
-        files.push(("/etc/uv/uv.toml".into(), uv_toml));
-        match self.variable("PIP_CONFIG_FILE") {
-            // pip's way to say: no settings at all.
-            Some("/dev/null") => return files,
-            Some(file) => files.push((file.into(), pip_conf)),
-            None => {}
-        }
-        files.extend(config.iter().map(|c| (c.join("pip/pip.conf"), pip_conf as Reader)));
-        files.extend(home.iter().map(|h| (h.join(".pip/pip.conf"), pip_conf as Reader)));
-        files.push(("/etc/xdg/pip/pip.conf".into(), pip_conf));
-        files.push(("/etc/pip.conf".into(), pip_conf));
-        files
+    /// What uv would ask besides, a sentence each.
+    fn besides_uv(&self, files: &uv_toml::Settings) -> Vec<String> {
+        let variables = BESIDES.iter().filter_map(|name| Some((*name, self.variable(name)?)));
+        let variables = variables.filter(|(name, value)| *name != "UV_NO_INDEX" || is_true(value));
+        let mut unused: Vec<_> = variables.map(|(name, value)| not_used(name, "", value)).collect();
+        let others = files.others();
+        unused.extend(others.iter().map(|(key, said)| not_used(&said.place, key, &said.value)));
+        unused
     }
 
     /// The logins in the file that NETRC names, or `~/.netrc`. Errors: it exists and cannot be read.
@@ -152,21 +154,42 @@ impl Surroundings {
     }
 }
 
-/// Finds the address in a file's text; an error when the text is not such a file.
-type Reader = fn(&str) -> Result<Option<String>, String>;
+/// What pip would ask besides, a sentence each.
+fn besides_pip(pip: &pip_conf::Settings) -> Vec<String> {
+    let lists = ["extra-index-url", "find-links"].into_iter().filter_map(|key| {
+        let (value, place) = pip.get(key)?;
+        let key = if place.starts_with("PIP_") { "" } else { key };
+        Some(not_used(place, key, value))
+    });
+    let no_index = pip.get("no-index").filter(|(value, _)| is_true(value));
+    lists.chain(no_index.map(|(value, place)| not_used(place, "no-index", value))).collect()
+}
 
-fn is_absent(error: &std::io::Error) -> bool {
+fn not_used(place: &str, key: &str, value: &str) -> String {
+    let key = if key.is_empty() { String::new() } else { format!(": {key}") };
+    let values: Vec<_> = value.split_whitespace().map(login::masked).collect();
+    format!(
+        "{place}{key} ({}) is not used: envlock asks the sources of envlock.toml, [sources.NAME] with its url and \
+         kind, in the order of index = [\"NAME\", \"pypi\"] in a group or under [packages]",
+        values.join(" ")
+    )
+}
+
+pub(super) fn is_absent(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory)
 }
 
-fn address(text: &str, from: &str) -> Result<Address, Error> {
+fn address(text: &str, from: &str, unused: Vec<String>) -> Result<Address, Error> {
     let bad = |why: String| Error::Setting { place: from.to_owned(), why };
     // uv lets an index be named: `NAME=URL`.
     let text = match text.trim().split_once('=') {
         Some((name, url)) if !name.contains(':') && url.contains("://") => url,
         _ => text.trim(),
     };
+    if let [_, second, ..] = text.split_whitespace().collect::<Vec<_>>()[..] {
+        return Err(bad(format!("the index address goes on with `{}`", login::masked(second))));
+    }
     let read = login::parse(text).map_err(|e| bad(format!("the index address: {e}")));
     let (mut url, login) = read?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -175,44 +198,7 @@ fn address(text: &str, from: &str) -> Result<Address, Error> {
     if !url.path().ends_with('/') {
         url.set_path(&format!("{}/", url.path()));
     }
-    Ok(Address { url, login, from: from.to_owned() })
-}
-
-fn uv_toml(text: &str) -> Result<Option<String>, String> {
-    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| e.message().to_owned())?;
-    let text_of = |value: Option<&toml::Value>| value?.as_str().map(str::to_owned);
-    let default = table.get("index").and_then(toml::Value::as_array).and_then(|indexes| {
-        let is_default =
-            |i: &&toml::Value| i.get("default").and_then(toml::Value::as_bool) == Some(true);
-        text_of(indexes.iter().find(is_default)?.get("url"))
-    });
-    let of_pip = || text_of(table.get("pip")?.get("index-url"));
-    Ok(default
-        .or_else(|| text_of(table.get("default-index")))
-        .or_else(|| text_of(table.get("index-url")))
-        .or_else(of_pip))
-}
-
-/// `index-url` under `[install]`, which pip prefers, or `[global]`.
-fn pip_conf(text: &str) -> Result<Option<String>, String> {
-    let (mut section, mut global, mut install) = (String::new(), None, None);
-    for line in text.lines().map(str::trim) {
-        if line.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
-            section = name.trim().to_ascii_lowercase();
-        } else if let Some((key, value)) = line.split_once(['=', ':'])
-            && key.trim().replace('_', "-").eq_ignore_ascii_case("index-url")
-        {
-            match section.as_str() {
-                "global" => global = Some(value.trim().to_owned()),
-                "install" => install = Some(value.trim().to_owned()),
-                _ => {}
-            }
-        }
-    }
-    Ok(install.or(global).filter(|v| !v.is_empty()))
+    Ok(Address { url, login, from: from.to_owned(), unused })
 }
 
 #[cfg(test)]

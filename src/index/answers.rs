@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pep440_rs::VersionSpecifiers;
 use pep508_rs::{PackageName, VersionOrUrl};
+use reqwest::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -68,19 +69,14 @@ impl Answers {
                 if let Some(wheel) = self.sources.direct(name) {
                     return Ok(Arc::new(direct(name, wheel, &self.target)));
                 }
-                let mut asked = Vec::new();
-                for source in self.sources.of(name) {
+                let (mut asked, sources) = (Vec::new(), self.sources.of(name));
+                for (at, source) in sources.iter().enumerate() {
                     let Some(place) = self.sources.place(source) else { continue };
-                    let project = match place.kind {
-                        SourceKind::Simple => self.simple(name, source, place, &mut asked).await?,
-                        SourceKind::FindLinks => {
-                            self.flat(name, source, place, &mut asked).await?.map(Arc::new)
-                        }
-                        SourceKind::Pyg => {
-                            self.pyg(name, source, place, &mut asked).await?.map(Arc::new)
-                        }
-                    };
-                    if let Some(project) = project {
+                    // Only who says clearly that it is not there is passed over: the next source
+                    // may have another project of this name.
+                    let unclear = |error: Error| error.of(name, source, sources.get(at + 1));
+                    let project = self.at(name, source, place, &mut asked).await;
+                    if let Some(project) = project.map_err(unclear)? {
                         tracing::info!("{name} is taken from the source {source}");
                         return Ok(project);
                     }
@@ -88,6 +84,20 @@ impl Answers {
                 Err(Error::NotFound { name: name.to_string(), asked: listed(&asked) })
             })
             .await
+    }
+
+    async fn at(
+        &self,
+        name: &PackageName,
+        source: &SourceName,
+        place: &Place,
+        asked: &mut Vec<Url>,
+    ) -> Result<Option<Arc<Project>>, Error> {
+        match place.kind {
+            SourceKind::Simple => self.simple(name, source, place, asked).await,
+            SourceKind::FindLinks => Ok(self.flat(name, source, place, asked).await?.map(Arc::new)),
+            SourceKind::Pyg => Ok(self.pyg(name, source, place, asked).await?.map(Arc::new)),
+        }
     }
 
     async fn simple(
@@ -103,7 +113,7 @@ impl Answers {
         let Target { python, tags, cuda, cut_off } = &self.target;
         let question = format!("{url}\n{name}\n{source}\n{python} {tags:?} {cuda} {cut_off:?}");
         let read = |page: Page| page.project(name, source, &self.target).map(Arc::new);
-        self.kept("pages", &Sha256::of(question), &url, read).await
+        self.kept("pages", question, &url, &place.absent(), read).await
     }
 
     /// What `read` makes of the page at `url`: from the cache while that may be
@@ -111,23 +121,27 @@ impl Answers {
     async fn kept<T: Clone + Serialize + DeserializeOwned + Send + 'static>(
         &self,
         kind: &'static str,
-        key: &Sha256,
+        question: String,
         url: &Url,
+        absent: &[StatusCode],
         read: impl FnOnce(Page) -> Result<T, BadPage>,
     ) -> Result<Option<T>, Error> {
         let read =
             |page: Option<Page>| page.map(read).transpose().map_err(|bad| Error::page(url, &bad));
         let Some(cache) = self.fetcher.cache() else {
-            return read(self.fetcher.page(url).await?);
+            return read(self.fetcher.page(url, absent).await?);
         };
+        let key = &Sha256::of(format!("{question}\n{absent:?}"));
         let known: Option<Kept<Option<T>>> = cache.get(kind, key);
         let (answer, validity) = match known {
             Some(known) if cache.believes(&known.validity) => return Ok(known.answer),
-            Some(known) => match self.fetcher.page_unless(url, Some(&known.validity)).await? {
-                Asked::Unchanged(now) => (known.answer, now.after(known.validity)),
-                Asked::Page(page, validity) => (read(page)?, validity),
-            },
-            None => match self.fetcher.page_unless(url, None).await? {
+            Some(known) => {
+                match self.fetcher.page_unless(url, absent, Some(&known.validity)).await? {
+                    Asked::Unchanged(now) => (known.answer, now.after(known.validity)),
+                    Asked::Page(page, validity) => (read(page)?, validity),
+                }
+            }
+            None => match self.fetcher.page_unless(url, absent, None).await? {
                 Asked::Page(page, validity) => (read(page)?, validity),
                 Asked::Unchanged(_) => return Err(Error::answer(url, "304 to an open question")),
             },
@@ -147,7 +161,7 @@ impl Answers {
     ) -> Result<Option<Project>, Error> {
         let url = place.page(name);
         asked.push(url.clone());
-        let Some(page) = self.page(&url).await? else { return Ok(None) };
+        let Some(page) = self.page(&url, place).await? else { return Ok(None) };
         let project = page.project(name, source, &self.target);
         // A list of files knows a project only by its files.
         project.map(has_files).map_err(|bad| Error::page(&url, &bad))
@@ -173,7 +187,7 @@ impl Answers {
         }
         let pages = releases.iter().map(|release| async {
             for url in place.pyg_pages(release, self.target.cuda) {
-                if let Some(page) = self.page(&url).await? {
+                if let Some(page) = self.page(&url, place).await? {
                     return Ok(Some((url, page)));
                 }
             }
@@ -187,13 +201,13 @@ impl Answers {
         Ok(merged(projects.collect::<Result<Vec<_>, _>>()?).and_then(has_files))
     }
 
-    async fn page(&self, url: &Url) -> Result<Option<Arc<Page>>, Error> {
+    async fn page(&self, url: &Url, place: &Place) -> Result<Option<Arc<Page>>, Error> {
         let fetch = || async {
             let read = |page: Page| {
                 // What a server writes into its links is no login of the user's, and has no place on a disk.
                 Ok((page.url, page.format == Format::Json, login::masked(&page.text)))
             };
-            let kept = self.kept("lists", &Sha256::of(url.as_str()), url, read).await?;
+            let kept = self.kept("lists", url.to_string(), url, &place.absent(), read).await?;
             let page = kept.map(|(url, json, text)| Page {
                 url,
                 format: if json { Format::Json } else { Format::Html },

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Sha256;
 
 /// Bound to the program's version: entries are Rust values as this version writes them.
-const FORMAT: &str = concat!("envlock ", env!("CARGO_PKG_VERSION"), " cache 1 ");
+const FORMAT: &str = concat!("envlock ", env!("CARGO_PKG_VERSION"), " cache 2 ");
 
 /// The cache's folder in the store.
 pub const CACHE: &str = "index";

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use miette::Diagnostic;
+use pep508_rs::PackageName;
+use reqwest::StatusCode;
 use thiserror::Error;
 use url::Url;
 
@@ -11,6 +13,7 @@ use super::page::BadPage;
 use super::zip::BadZip;
 use crate::digest::Sha256;
 use crate::exit::{Classified, Exit};
+use crate::spec::SourceName;
 use crate::{net, store};
 
 /// An index, a wheel or a setting that cannot be used. Cloned where many ask for the same thing.
@@ -40,13 +43,27 @@ pub enum Error {
     /// No source has the project.
     #[error("no source has {name}; asked: {asked}")]
     #[diagnostic(help(
-        "a private index may say 403 or 404 to those without a login: see ~/.netrc"
+        "where another source has it: {name} = {{ index = [\"NAME\"] }} under [packages] holds wherever it is needed; \
+         a private index may say 404 to those without a login: see ~/.netrc"
     ))]
     NotFound {
         /// The project.
         name: String,
         /// The pages that were asked for.
         asked: String,
+    },
+    /// A source that did not say whether it has the project.
+    #[error("{source_name} did not say whether it has {name}: {error}")]
+    Unclear {
+        /// The source.
+        source_name: SourceName,
+        /// The project.
+        name: String,
+        /// What it said instead.
+        error: Box<Error>,
+        /// What may help.
+        #[help]
+        advice: String,
     },
     /// A file that the lock names is on none of its sources' pages any more.
     #[error("{file} is not there any more; looked at {asked}")]
@@ -164,6 +181,44 @@ impl From<store::Error> for Error {
 }
 
 impl Error {
+    /// What is wrong with `source` when it is asked for `name`, where `next` would be asked then.
+    pub(super) fn of(
+        self,
+        name: &PackageName,
+        source: &SourceName,
+        next: Option<&SourceName>,
+    ) -> Self {
+        let status = match &self {
+            Error::Net(net::Error::Offline { .. } | net::Error::Patience { .. }) => return self,
+            Error::Net(error) => error.status(),
+            Error::NotAPage { .. } | Error::Answer { .. } => None,
+            _ => return self,
+        };
+        let refused = matches!(status, Some(StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED));
+        if next.is_none() && !refused {
+            return self;
+        }
+        let own = Diagnostic::help(&self).map(|help| format!("{help}\n")).unwrap_or_default();
+        let instead = next.map(|next| {
+            format!(
+                "{next} is not asked instead: what it has under this name may be another project\n"
+            )
+        });
+        let says_so = status.filter(|_| refused).map(|status| {
+            let code = status.as_u16();
+            format!(
+                "if {source} says {code} for what it does not have: ignore-error-codes = [{code}] under \
+                 [sources.{source}]"
+            )
+        });
+        let advice = own + &instead.unwrap_or_default() + &says_so.unwrap_or_default();
+        Error::Unclear {
+            source_name: source.clone(),
+            name: name.to_string(),
+            advice: advice.trim_end().to_owned(),
+            error: Box::new(self),
+        }
+    }
     pub(super) fn page(url: &Url, bad: &BadPage) -> Self {
         Error::NotAPage { url: net::redacted(url), why: bad.to_string() }
     }
@@ -190,6 +245,7 @@ impl Classified for Error {
             Error::NoAddress { .. } | Error::Setting { .. } => Exit::Usage,
             Error::NoTime { .. } | Error::TooNew { .. } => Exit::Unsatisfiable,
             Error::Store(Stored(error)) => error.exit(),
+            Error::Unclear { error, .. } => error.exit(),
             Error::Disk { .. } => Exit::Failed,
         }
     }

@@ -18,6 +18,7 @@ use url::Url;
 use super::Error;
 use super::cache::{Cache, Validity};
 use super::page::{Format, Page};
+use super::pretender;
 use super::turns::Turns;
 use crate::digest::Sha256;
 use crate::login;
@@ -110,16 +111,21 @@ impl Fetcher {
         self.cache.as_ref()
     }
 
-    /// A page of links. `None`: it is not there, which some indexes say with 403.
-    pub async fn page(&self, url: &Url) -> Result<Option<Page>, Error> {
-        match self.page_unless(url, None).await? {
+    /// A page of links. `None`: it is not there, which the index says by one of these statuses.
+    pub async fn page(&self, url: &Url, absent: &[StatusCode]) -> Result<Option<Page>, Error> {
+        match self.page_unless(url, absent, None).await? {
             Asked::Page(page, _) => Ok(page),
             Asked::Unchanged(_) => Err(Error::answer(url, "304 to a question without conditions")),
         }
     }
 
     /// The same, unless it is still what it was when it had this validity.
-    pub async fn page_unless(&self, url: &Url, known: Option<&Validity>) -> Result<Asked, Error> {
+    pub async fn page_unless(
+        &self,
+        url: &Url,
+        absent: &[StatusCode],
+        known: Option<&Validity>,
+    ) -> Result<Asked, Error> {
         let mut headers = header(ACCEPT, PAGE_FORMATS);
         if let Some(known) = known {
             let tag = known.tag.iter().flat_map(|tag| header(IF_NONE_MATCH, tag));
@@ -132,9 +138,7 @@ impl Fetcher {
             StatusCode::NOT_MODIFIED if known.is_some() => {
                 return Ok(Asked::Unchanged(answer.validity));
             }
-            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN | StatusCode::GONE => {
-                return Ok(Asked::Page(None, answer.validity));
-            }
+            status if absent.contains(&status) => return Ok(Asked::Page(None, answer.validity)),
             status => return Err(net::Error::answer(url, status).into()),
         }
         let kind = answer.content_type.as_ref().and_then(|v| v.to_str().ok());
@@ -150,7 +154,11 @@ impl Fetcher {
             let why = format!("its content type is `{kind}`");
             return Err(Error::NotAPage { url: net::redacted(url), why });
         };
-        Ok(Asked::Page(Some(Page { url: answer.url, format, text }), answer.validity))
+        let page = Page { url: answer.url, format, text };
+        match pretender::why_not(url, &page) {
+            Some(why) => Err(Error::NotAPage { url: net::redacted(url), why }),
+            None => Ok(Asked::Page(Some(page), answer.validity)),
+        }
     }
 
     /// A small file, whole. `None`: 404 or 403.

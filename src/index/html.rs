@@ -1,6 +1,7 @@
 //! Links of an HTML page, PEP 503 or a flat find-links list, in one pass over the text.
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 
 use memchr::{memchr, memmem};
 
@@ -9,13 +10,28 @@ use super::link::{Beside, Link, file_of};
 /// Calls `each` for every anchor that has an href; returns the page's `<base href>`. Nothing in a
 /// page is an error: what is not an anchor is text.
 pub fn scan<'a>(page: &'a str, mut each: impl FnMut(Link<'a>)) -> Option<Cow<'a, str>> {
+    scan_until(page, |link| {
+        each(link);
+        ControlFlow::Continue(())
+    })
+}
+
+/// The same, as far as `each` goes on.
+pub fn scan_until<'a>(
+    page: &'a str,
+    mut each: impl FnMut(Link<'a>) -> ControlFlow<()>,
+) -> Option<Cow<'a, str>> {
     let (mut rest, mut base) = (page, None);
     while let Some(at) = memchr(b'<', rest.as_bytes()) {
         rest = &rest[at + 1..];
         if let Some(comment) = rest.strip_prefix("!--") {
             rest = memmem::find(comment.as_bytes(), b"-->").map_or("", |end| &comment[end + 3..]);
         } else if let Some(inside) = tag(rest, "a") {
-            rest = anchor(inside, &mut each);
+            let (link, after) = anchor(inside);
+            if link.is_some_and(|link| each(link).is_break()) {
+                return base;
+            }
+            rest = after;
         } else if let Some(inside) = tag(rest, "base") {
             let mut attributes = Attributes(inside);
             while let Some((name, value)) = attributes.next() {
@@ -36,8 +52,8 @@ fn tag<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     (delimited && start.eq_ignore_ascii_case(name)).then_some(inside)
 }
 
-/// Reads one anchor's attributes; returns the text after them.
-fn anchor<'a>(inside: &'a str, each: &mut impl FnMut(Link<'a>)) -> &'a str {
+/// Reads one anchor's attributes; returns its link, if it has one, and the text after them.
+fn anchor(inside: &str) -> (Option<Link<'_>>, &str) {
     let (mut href, mut core_metadata, mut dist_info_metadata) = (None, None, None);
     let (mut requires_python, mut yanked, mut uploaded) = (None, false, None);
     let mut attributes = Attributes(inside);
@@ -57,7 +73,7 @@ fn anchor<'a>(inside: &'a str, each: &mut impl FnMut(Link<'a>)) -> &'a str {
             uploaded = Some(decoded(value));
         }
     }
-    if let Some(href) = href {
+    let link = href.map(|href| {
         let (href, fragment) = match href.split_once('#') {
             Some((href, fragment)) => (href, Some(fragment)),
             None => (href, None),
@@ -67,7 +83,7 @@ fn anchor<'a>(inside: &'a str, each: &mut impl FnMut(Link<'a>)) -> &'a str {
             .into_iter()
             .flat_map(|f| f.split('&'))
             .find_map(|pair| pair.strip_prefix("sha256="));
-        each(Link {
+        Link {
             file: file_of(&href),
             href,
             sha256: hash.map(Cow::Borrowed),
@@ -76,9 +92,9 @@ fn anchor<'a>(inside: &'a str, each: &mut impl FnMut(Link<'a>)) -> &'a str {
             yanked,
             metadata: core_metadata.or(dist_info_metadata).map_or(Beside::None, Beside::from),
             uploaded,
-        });
-    }
-    attributes.0
+        }
+    });
+    (link, attributes.0)
 }
 
 /// The attributes of a tag; afterwards, the text behind its `>`.

@@ -44,7 +44,7 @@ impl Locator {
             let Some(place) = self.sources.place(source) else { continue };
             for url in pages(place, package, location) {
                 asked.push(url.clone());
-                match self.on_page(&url, package).await {
+                match self.on_page(&url, place, package).await {
                     Ok(Some(address)) if found.contains(&address) => {}
                     Ok(Some(address)) => found.push(address),
                     Ok(None) => continue,
@@ -75,8 +75,13 @@ impl Locator {
         locked.chain(wished.map(|source| (source, None)))
     }
 
-    async fn on_page(&self, url: &Url, package: &Package) -> Result<Option<Url>, Error> {
-        let fetch = || async { Ok(self.fetcher.page(url).await?.map(Arc::new)) };
+    async fn on_page(
+        &self,
+        url: &Url,
+        place: &Place,
+        package: &Package,
+    ) -> Result<Option<Url>, Error> {
+        let fetch = || async { Ok(self.fetcher.page(url, &place.absent()).await?.map(Arc::new)) };
         let Some(page) = self.pages.get(url, fetch).await? else { return Ok(None) };
         let found = page.find(&package.file).map_err(|bad| Error::page(url, &bad))?;
         let Some((address, stated)) = found else { return Ok(None) };

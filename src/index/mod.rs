@@ -14,14 +14,18 @@ pub mod link;
 mod locate;
 mod memo;
 pub mod page;
+pub mod pip_conf;
+mod pretender;
 pub mod range;
 mod remembered;
+mod settings;
 mod sources;
 pub mod standalone;
 mod standalone_release;
 pub mod target;
 mod times;
 mod turns;
+pub mod uv_toml;
 mod wheels;
 pub mod zip;
 

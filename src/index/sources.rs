@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use pep508_rs::PackageName;
+use reqwest::StatusCode;
 use url::Url;
 
 use super::address::Surroundings;
@@ -20,6 +21,8 @@ pub struct Sources {
     direct: BTreeMap<PackageName, DirectWheel>,
     /// Each with the address that it is for.
     logins: Vec<(Url, Login)>,
+    /// What the user's settings have and envlock does not use, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// A source.
@@ -29,17 +32,21 @@ pub struct Place {
     pub kind: SourceKind,
     /// Its address; a folder's ends with `/`.
     pub url: Url,
+    /// By which statuses, beside 404, it says that it does not have a project.
+    pub ignored: Vec<StatusCode>,
 }
 
 impl Sources {
     /// Takes addresses from the spec, and pypi's from the surroundings when the spec has none.
     pub async fn find(spec: &Spec, surroundings: &Surroundings) -> Result<Self, Error> {
         let (mut places, mut logins) = (BTreeMap::new(), spec.logins.clone());
+        let mut notes = Vec::new();
         for (name, source) in &spec.sources {
             let url = match &source.url {
                 Some(url) => url.clone(),
                 None => {
-                    let Address { url, login, from } = surroundings.pypi().await?;
+                    let Address { url, login, from, unused } = surroundings.pypi().await?;
+                    notes.extend(unused);
                     tracing::debug!(%from, "the address of the source {name}");
                     logins.extend(login.map(|login| (url.clone(), login)));
                     url
@@ -49,20 +56,28 @@ impl Sources {
             let given = surroundings.login(name).filter(|_| !has_own);
             logins.extend(given.map(|login| (url.clone(), login)));
             let url = if source.kind == SourceKind::FindLinks { url } else { folder(url) };
-            places.insert(name.clone(), Place { kind: source.kind, url });
+            let ignored = source.ignored(name, &url);
+            let ignored = ignored.into_iter().filter_map(|code| StatusCode::from_u16(code).ok());
+            let ignored = ignored.collect();
+            places.insert(name.clone(), Place { kind: source.kind, url, ignored });
         }
-        let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut routes = BTreeMap::new();
         let mut direct = BTreeMap::new();
+        for (name, package) in &spec.packages {
+            routes.extend(package.sources.clone().map(|sources| (name.clone(), sources)));
+        }
+        let mut wished = BTreeMap::new();
         for (_, wish) in spec.wishes() {
             let name = wish.requirement.name.clone();
             direct.extend(wish.direct().map(|wheel| (name.clone(), wheel)));
-            routes.entry(name).or_insert_with(|| wish.sources.clone());
+            wished.entry(name).or_insert_with(|| wish.sources.clone());
         }
+        routes.extend(wished);
         let default = "pypi".parse().into_iter().collect();
-        Ok(Self { places, routes, default, direct, logins })
+        Ok(Self { places, routes, default, direct, logins, notes })
     }
 
-    /// Where a project is looked for, in order: as its wish says, else `pypi`.
+    /// Where a project is looked for, in order: as its wish says, else as `[packages]` says, else `pypi`.
     pub fn of(&self, name: &PackageName) -> &[SourceName] {
         self.routes.get(name).unwrap_or(&self.default)
     }
@@ -99,6 +114,16 @@ impl Place {
         }
     }
 
+    /// The statuses by which it says that a page is not there. A list of files is always there: nothing is said of
+    /// a project by one that is not.
+    pub fn absent(&self) -> Vec<StatusCode> {
+        let gone = match self.kind {
+            SourceKind::FindLinks => &[][..],
+            SourceKind::Simple | SourceKind::Pyg => &[StatusCode::NOT_FOUND, StatusCode::GONE],
+        };
+        [gone, &self.ignored].concat()
+    }
+
     /// The pages that may have the wheels for a torch release, in the order to try: PyG aliases
     /// patch releases to X.Y.0 by hand, and not always.
     pub fn pyg_pages(&self, torch: &[u64], cuda: impl std::fmt::Display) -> Vec<Url> {
@@ -132,7 +157,8 @@ mod tests {
 
     #[test]
     fn pages_are_below_their_source() {
-        let place = |kind, url: &str| Place { kind, url: url.parse().unwrap() };
+        let place =
+            |kind, url: &str| Place { kind, url: url.parse().unwrap(), ignored: Vec::new() };
         let simple = place(SourceKind::Simple, "https://i.example/simple/?key=1");
         assert_eq!(
             simple.page(&"a-b".parse().unwrap()).as_str(),

@@ -4,6 +4,7 @@ use camino::Utf8Path;
 use toml::Spanned;
 
 use super::groups::{groups, images};
+use super::packages::packages;
 use super::place::Place;
 use super::source_tables::{mirrors, sources};
 use super::tables::{File, SignTable, TargetPlaceTable};
@@ -82,6 +83,7 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
     mirrors(&file.registry.mirrors, place)?;
     let groups =
         groups(file.groups.ok_or_else(|| missing("groups"))?, &file.packages, &sources, place)?;
+    let packages = packages(&file.packages, &sources, place)?;
     let images = images(file.images.ok_or_else(|| missing("images"))?, &groups, place)?;
     if let Some(group) = groups.iter().find(|g| !images.iter().any(|i| i.groups.contains(&g.name)))
     {
@@ -130,6 +132,7 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
             devel: image_reference(file.base.devel.ok_or_else(|| missing("base.devel"))?, place)?,
         },
         groups,
+        packages,
         sources,
         images,
         build: BuildSpec {

@@ -7,7 +7,7 @@ use pep508_rs::{PackageName, Requirement, VerbatimUrl};
 use toml::Spanned;
 
 use super::place::Place;
-use super::source_tables::PYPI;
+use super::source_tables::{PYPI, known_sources};
 use super::tables::{GroupTable, ImageTable, Ordered, PackageTable};
 use super::{Error, GroupSpec, ImageSpec, SourceName, SourceSpec, Wish};
 
@@ -17,21 +17,7 @@ pub(super) fn groups(
     known: &BTreeMap<SourceName, SourceSpec>,
     place: &Place,
 ) -> Result<Vec<GroupSpec>, Error> {
-    let check = |list: &[Spanned<SourceName>]| -> Result<Vec<SourceName>, Error> {
-        list.iter()
-            .map(|name| {
-                if known.contains_key(name.get_ref()) {
-                    return Ok(name.get_ref().clone());
-                }
-                let message = format!("the source `{}` is not defined", name.get_ref());
-                Err(place.at(
-                    name.span(),
-                    message,
-                    format!("add [sources.{}] with its url", name.get_ref()),
-                ))
-            })
-            .collect()
-    };
+    let check = |list: &[Spanned<SourceName>]| known_sources(list, known, place);
     let pypi: SourceName = place.name(PYPI, "source")?;
     let mut groups = Vec::new();
     for (name, table) in tables.0 {

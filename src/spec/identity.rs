@@ -1,9 +1,12 @@
 //! What a lock remembers of a spec.
 
 use jiff::Timestamp;
+use pep508_rs::PackageName;
 use serde::Serialize;
 
-use super::{BaseSpec, GroupName, PythonSpec, SourceName, Spec, Strength, TargetSpec, Wish};
+use super::{
+    BaseSpec, GroupName, PackageSpec, PythonSpec, SourceName, Spec, Strength, TargetSpec, Wish,
+};
 use crate::digest::Sha256;
 
 impl Spec {
@@ -16,6 +19,8 @@ impl Spec {
             target: &'a TargetSpec,
             base: &'a BaseSpec,
             groups: Vec<(&'a GroupName, Vec<String>)>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            packages: Vec<String>,
             #[serde(skip_serializing_if = "Option::is_none")]
             exclude_newer: Option<Timestamp>,
         }
@@ -24,6 +29,13 @@ impl Spec {
             // Locks made before there were preferred wishes keep their hash.
             let may = if w.strength == Strength::Preferred { " if it fits" } else { "" };
             format!("{} from {}{may}", w.requirement, sources.join(","))
+        };
+        // Those of wishes are in the wishes.
+        let asked_for = self.asked_for();
+        let route = |(name, package): (&PackageName, &PackageSpec)| {
+            let sources = package.sources.as_ref().filter(|_| package.is_own)?;
+            let sources: Vec<_> = sources.iter().map(SourceName::as_str).collect();
+            (!asked_for.contains(name)).then(|| format!("{name} from {}", sources.join(",")))
         };
         let identity = Identity {
             python: &self.python,
@@ -34,6 +46,7 @@ impl Spec {
                 .iter()
                 .map(|g| (&g.name, g.requirements.iter().map(wish).collect()))
                 .collect(),
+            packages: self.packages.iter().filter_map(route).collect(),
             exclude_newer: self.exclude_newer,
         };
         Sha256::of(serde_json::to_vec(&identity).expect("names and versions always serialize"))

@@ -10,6 +10,7 @@ mod identity;
 mod model;
 mod names;
 mod overrides;
+mod packages;
 mod place;
 mod release;
 mod source_tables;

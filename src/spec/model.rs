@@ -33,6 +33,8 @@ pub struct Spec {
     /// Packages that ship together, in layer order. A transitive dependency belongs to the first
     /// group that needs it.
     pub groups: Vec<GroupSpec>,
+    /// What is different for single packages, wherever they are needed.
+    pub packages: BTreeMap<PackageName, PackageSpec>,
     /// Where distributions come from, by name. `pypi`, `pytorch` and `pyg` always exist.
     pub sources: BTreeMap<SourceName, SourceSpec>,
     /// The build targets, each after the one it is `FROM`.
@@ -143,6 +145,15 @@ pub enum Strength {
     Preferred,
 }
 
+/// What is different for one package: a table in `[packages]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageSpec {
+    /// In order; the first source that has the project is used.
+    pub sources: Option<Vec<SourceName>>,
+    /// Whether the user wrote it, and not the built-in stack.
+    pub is_own: bool,
+}
+
 /// An index or page of wheels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSpec {
@@ -150,6 +161,27 @@ pub struct SourceSpec {
     pub kind: SourceKind,
     /// Its address; `None` only for `pypi`, whose address is found where Python users keep it.
     pub url: Option<Url>,
+    /// By which statuses, beside 404, it says that it does not have a project; `None`: see [`SourceSpec::ignored`].
+    pub ignore_error_codes: Option<Vec<u16>>,
+}
+
+/// Where what is missing answers 403, because the bucket behind it does not list its files.
+const HIDING: [&str; 3] = ["download.pytorch.org", "download-r2.pytorch.org", "data.pyg.org"];
+
+impl SourceSpec {
+    /// By which statuses, beside 404, the source of this name and address says that it does not have a project.
+    pub fn ignored(&self, name: &SourceName, url: &Url) -> Vec<u16> {
+        let is_hiding = || {
+            self.kind == SourceKind::Pyg
+                || matches!(name.as_str(), "pytorch" | "pyg")
+                || url.host_str().is_some_and(|host| HIDING.contains(&host))
+        };
+        match &self.ignore_error_codes {
+            Some(codes) => codes.clone(),
+            None if is_hiding() => vec![403],
+            None => Vec::new(),
+        }
+    }
 }
 
 /// How a source is laid out.

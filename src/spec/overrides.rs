@@ -93,8 +93,10 @@ fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), String> {
         // The lock records a name, never a host: an address given by hand is called after its group.
         Some(url) => {
             let name: SourceName = group.parse().map_err(|e| format!("{e}"))?;
-            spec.sources
-                .insert(name.clone(), SourceSpec { kind: SourceKind::Simple, url: Some(url) });
+            spec.sources.insert(
+                name.clone(),
+                SourceSpec { kind: SourceKind::Simple, url: Some(url), ignore_error_codes: None },
+            );
             name
         }
         None => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use toml::Spanned;
 use url::Url;
 
 use super::place::Place;
@@ -49,9 +50,41 @@ pub(super) fn sources(
                 Some(url)
             }
         };
-        Ok((name, SourceSpec { kind: table.kind.unwrap_or(SourceKind::Simple), url }))
+        let kind = table.kind.unwrap_or(SourceKind::Simple);
+        let codes = table.ignore_error_codes;
+        let ignore_error_codes = codes.map(|codes| error_codes(codes, place)).transpose()?;
+        Ok((name, SourceSpec { kind, url, ignore_error_codes }))
     };
     tables.into_iter().map(source).collect()
+}
+
+/// Only a refusal may mean that something is not there: a server that is out of order has said nothing.
+fn error_codes(codes: Vec<Spanned<u16>>, place: &Place) -> Result<Vec<u16>, Error> {
+    let code = |code: Spanned<u16>| match code.get_ref() {
+        400..=407 | 409..=428 | 430..=499 => Ok(code.into_inner()),
+        other => {
+            let message = format!("{other} does not say that a package is not there");
+            Err(place.at(code.span(), message, "write codes such as 401 or 403"))
+        }
+    };
+    codes.into_iter().map(code).collect()
+}
+
+/// The sources that are meant. Errors: one that is not defined, with its line.
+pub(super) fn known_sources(
+    names: &[Spanned<SourceName>],
+    known: &BTreeMap<SourceName, SourceSpec>,
+    place: &Place,
+) -> Result<Vec<SourceName>, Error> {
+    let source = |name: &Spanned<SourceName>| {
+        if known.contains_key(name.get_ref()) {
+            return Ok(name.get_ref().clone());
+        }
+        let message = format!("the source `{}` is not defined", name.get_ref());
+        let help = format!("add [sources.{}] with its url", name.get_ref());
+        Err(place.at(name.span(), message, help))
+    };
+    names.iter().map(source).collect()
 }
 
 /// Mirrors are `HOST[:PORT][/PREFIX]`, and who we are to them the docker config says.

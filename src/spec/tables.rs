@@ -86,13 +86,17 @@ pub(super) struct GroupTable {
 pub(super) struct PackageTable {
     pub(super) index: Option<Vec<Spanned<SourceName>>>,
     pub(super) wish: Option<Strength>,
+    /// Whether something in it is not the built-in stack's.
+    #[serde(skip)]
+    pub(super) is_own: bool,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct SourceTable {
     pub(super) kind: Option<SourceKind>,
     pub(super) url: Option<Spanned<String>>,
+    pub(super) ignore_error_codes: Option<Vec<Spanned<u16>>>,
 }
 
 #[derive(Deserialize)]
@@ -228,6 +232,7 @@ impl File {
         let mut packages = defaults.packages;
         for (name, own) in self.packages {
             let table = packages.entry(name).or_default();
+            table.is_own |= own.is_own || !own.is_same(table);
             table.index = own.index.or(table.index.take());
             table.wish = own.wish.or(table.wish);
         }
@@ -297,6 +302,18 @@ impl File {
             sign: self.sign.or(defaults.sign),
             profiles,
         }
+    }
+}
+
+impl PackageTable {
+    /// Whether it says nothing that the other one does not say: `envlock init` writes the built-in stack into the file.
+    fn is_same(&self, other: &Self) -> bool {
+        let names = |index: &Option<Vec<Spanned<SourceName>>>| -> Option<Vec<SourceName>> {
+            Some(index.as_ref()?.iter().map(|name| name.get_ref().clone()).collect())
+        };
+        (self.index.is_none() || names(&self.index) == names(&other.index))
+            && (self.wish.is_none() || self.wish == other.wish)
+            && (other.index.is_some() || other.wish.is_some())
     }
 }
 

@@ -164,9 +164,9 @@ fn a_lasting_failure_names_the_address_and_is_a_network_error() {
 }
 
 #[test]
-fn a_project_that_is_nowhere_is_not_found_with_403_or_404() {
+fn a_project_that_is_nowhere_is_not_found_with_404_or_410() {
     let index = FakeIndex::start();
-    index.fail("/simple/gone/", Fault::Status(403), 1);
+    index.fail("/simple/gone/", Fault::Status(410), 1);
     let world = World::new(&index);
     for name in ["gone", "never"] {
         let problem = world.project(name).unwrap_err();
@@ -352,7 +352,8 @@ fn a_server_that_cannot_be_trusted_or_understood_is_not_asked_again() {
     let patient = Retry { first: Duration::from_secs(600), ..Retry::default() };
     let fetcher = Fetcher::new(Client::new(patient).unwrap());
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let page = async { tokio::time::timeout(Duration::from_secs(20), fetcher.page(&url)).await };
+    let page =
+        async { tokio::time::timeout(Duration::from_secs(20), fetcher.page(&url, &[])).await };
     let error = runtime.block_on(page).expect("it gives up at once").unwrap_err();
     assert_eq!(error.exit(), Exit::Network);
 }

@@ -28,6 +28,7 @@ mod order;
 mod outdated;
 mod own_registry;
 mod personalities;
+mod pip_conf;
 mod proof;
 mod purity;
 mod push;

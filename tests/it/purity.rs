@@ -23,7 +23,7 @@ const PURE: [&str; 10] = [
 ];
 
 /// `src/index` is pure, its parsers first of all, but for these.
-const INDEX_EDGES: [&str; 17] = [
+const INDEX_EDGES: [&str; 18] = [
     "address.rs",
     "answers.rs",
     "cache.rs",
@@ -36,6 +36,7 @@ const INDEX_EDGES: [&str; 17] = [
     "memo.rs",
     "range.rs",
     "remembered.rs",
+    "settings.rs",
     "sources.rs",
     "standalone.rs",
     "times.rs",

@@ -439,3 +439,121 @@ fn where_nothing_says_where_pypi_is_the_commands_that_mend_it_are_named() {
     }
     assert!(!envlock.path("env.lock").exists());
 }
+
+/// A private source and PyPI, both with a project called `inner`, and a spec that asks the private one first.
+fn namesakes(packages: &str, more: &str) -> (FakeIndex, FakeIndex, Envlock) {
+    let (corp, pypi) = (start(), start());
+    corp.wheel("inner", "1.0").add();
+    pypi.wheel("inner", "99.0").add();
+    pypi.wheel("outer", "1.0").requires("inner").add();
+    let envlock = Envlock::new();
+    let sources = [("corp", corp.url().to_string()), ("pypi", pypi.url().to_string())];
+    let text = spec(NO_BASE, packages, "[\"corp\", \"pypi\"]", &sources);
+    envlock.write("envlock.toml", text + more);
+    (corp, pypi, envlock)
+}
+
+#[test]
+fn a_source_that_refuses_or_fails_is_never_passed_over_for_a_namesake() {
+    use crate::support::Fault;
+    for status in [401, 403, 501] {
+        let (corp, pypi, envlock) = namesakes("[\"inner\"]", "");
+        corp.fail("/simple/inner/", Fault::Status(status), 1000);
+        let run = envlock.run(["resolve"]).exits(5);
+        let said = words(&run.stderr());
+        assert!(said.contains("corp did not say whether it has inner"), "{said}");
+        assert!(said.contains(&status.to_string()), "{said}");
+        assert!(said.contains("pypi is not asked instead"), "{said}");
+        assert_eq!(pypi.requests("/simple/inner/"), 0, "{status}");
+        assert!(!envlock.path("env.lock").exists());
+    }
+}
+
+#[test]
+fn a_login_page_is_no_answer() {
+    let (corp, pypi, envlock) = namesakes("[\"inner\"]", "");
+    corp.page("/simple/inner/", "<html><form action='/sso'><input name=user></form></html>");
+    let run = envlock.run(["resolve"]).exits(5);
+    let said = words(&run.stderr());
+    assert!(
+        said.contains("/simple/inner/ is not an index page") && said.contains("a login"),
+        "{said}"
+    );
+    assert_eq!(pypi.requests("/simple/inner/"), 0);
+    // Nothing of it is remembered: after the login the project is there.
+    corp.page("/simple/inner/", "<a href='/files/inner-1.0-py3-none-any.whl'>inner</a>");
+    envlock.run(["resolve"]).exits(0);
+    assert_eq!(locked(&envlock, "inner").version.to_string(), "1.0");
+}
+
+#[test]
+fn a_list_of_files_that_is_not_there_says_nothing_of_its_projects() {
+    let (corp, pypi, envlock) = namesakes("[\"inner\"]", "");
+    let text = envlock.read("envlock.toml");
+    let list = format!("http://{}/wheels.html", corp.host());
+    let flat = format!("kind = \"find-links\"\nurl = \"{list}\"");
+    envlock.write("envlock.toml", text.replace(&format!("url = \"{}\"", corp.url()), &flat));
+    let run = envlock.run(["resolve"]).exits(5);
+    assert!(words(&run.stderr()).contains("404"), "{}", run.stderr());
+    assert_eq!(pypi.requests("/simple/inner/"), 0);
+    corp.page("/wheels.html", "<html><body></body></html>");
+    envlock.run(["resolve"]).exits(0);
+    assert_eq!(locked(&envlock, "inner").version.to_string(), "99.0");
+}
+
+#[test]
+fn a_source_may_say_403_for_what_it_does_not_have() {
+    use crate::support::Fault;
+    let says_so = "[sources.corp]\n";
+    let (corp, _pypi, envlock) = namesakes("[\"outer\", \"inner\"]", "");
+    corp.fail("/simple/outer/", Fault::Status(403), 1000);
+    let run = envlock.run(["resolve"]).exits(5);
+    let said = words(&run.stderr());
+    assert!(said.contains("ignore-error-codes = [403] under [sources.corp]"), "{said}");
+    let text = envlock.read("envlock.toml");
+    let allowed = format!("{says_so}ignore-error-codes = [403]\n");
+    envlock.write("envlock.toml", text.replace(says_so, &allowed));
+    envlock.run(["resolve"]).exits(0);
+    assert_eq!(locked(&envlock, "inner").version.to_string(), "1.0");
+    assert_eq!(locked(&envlock, "outer").locations[0].source.as_str(), "pypi");
+    // What was remembered while it was allowed is no answer any more.
+    envlock.write("envlock.toml", text.replace("\"outer\", ", "\"outer>=1\", "));
+    envlock.run(["resolve"]).exits(5);
+    let wrong = text.replace(says_so, &format!("{says_so}ignore-error-codes = [503]\n"));
+    envlock.write("envlock.toml", wrong);
+    envlock.run(["resolve"]).exits(2);
+}
+
+#[test]
+fn the_source_of_a_package_holds_wherever_it_is_needed_and_is_part_of_the_lock() {
+    let route =
+        "[packages]\ninner = { index = [\"corp\"] }\nspelt-wrong = { index = [\"corp\"] }\n";
+    let (corp, pypi, envlock) = namesakes("[\"outer\"]", "");
+    envlock.run(["resolve"]).exits(0);
+    assert_eq!(locked(&envlock, "inner").version.to_string(), "99.0");
+    let text = envlock.read("envlock.toml");
+    envlock.write("envlock.toml", text + route);
+    let before = lock(&envlock).spec_sha256;
+    let asked = pypi.requests("/simple/inner/");
+    let run = envlock.run(["resolve"]).exits(0);
+    let inner = locked(&envlock, "inner");
+    assert_eq!(
+        (inner.version.to_string().as_str(), inner.locations[0].source.as_str()),
+        ("1.0", "corp")
+    );
+    assert_eq!(pypi.requests("/simple/inner/"), asked);
+    let said = words(&run.stderr());
+    assert!(said.contains("nothing needs spelt-wrong"), "{said}");
+    assert!(!said.contains("nothing needs inner"), "{said}");
+    assert_ne!(lock(&envlock).spec_sha256, before);
+    assert!(corp.requests("/simple/inner/") > 0);
+    // What `envlock init` writes is nobody's mistake.
+    let other = Envlock::new();
+    other.run(["init"]).exits(0);
+    let text = other.read("envlock.toml");
+    let own = spec(NO_BASE, "[\"outer\"]", "[\"pypi\"]", &[("pypi", pypi.url().to_string())]);
+    let packages = text.split("[packages]").nth(1).unwrap().split("\n\n").next().unwrap();
+    other.write("envlock.toml", format!("{own}[packages]{packages}\n"));
+    let run = other.run(["resolve"]).exits(0);
+    assert!(!run.stderr().contains("nothing needs"), "{}", run.stderr());
+}

@@ -78,7 +78,7 @@ impl Field {
              [base]\nruntime = \"127.0.0.1:1/base:v1\"\ndevel = \"127.0.0.1:1/base:v1\"\n\
              [groups.python]\npackages = [\"pip\"]\nindex = [\"pytorch\"]\n\
              [groups.torch]\npackages = {packages}\nindex = [\"pytorch\"]\n\
-             [sources.pypi]\nurl = \"http://{0}/whl/cu130/\"\n\
+             [sources.pypi]\nurl = \"http://{0}/whl/cu130/\"\nignore-error-codes = [403]\n\
              [sources.pytorch]\nurl = \"http://{0}/whl/{{cuda}}/\"\n\
              [sources.pyg]\nkind = \"pyg\"\nurl = \"http://{1}/pyg/\"\n",
             self.pytorch.host(),

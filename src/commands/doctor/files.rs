@@ -73,7 +73,13 @@ pub(super) async fn pypi(context: &Context, spec: &Spec) -> Check {
         return Check::ok(name, format!("{} from envlock.toml", redacted(url)));
     }
     match Surroundings::of_process(&context.folder).pypi().await {
-        Ok(address) => Check::ok(name, format!("{} from {}", redacted(&address.url), address.from)),
+        Ok(address) => {
+            let found = format!("{} from {}", redacted(&address.url), address.from);
+            match address.unused.as_slice() {
+                [] => Check::ok(name, found),
+                unused => Check::warn(name, found, unused.join("; ")),
+            }
+        }
         Err(error) => Check::error(name, Level::Fail, &error),
     }
 }

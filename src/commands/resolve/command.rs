@@ -157,6 +157,7 @@ async fn resolve(
     let bar = context.ui.bar("resolving", None, Unit::Items);
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
+    sources.notes.iter().for_each(|note| context.ui.warn(note));
     let client = client.with_logins(sources.logins(spec, &surroundings)?);
     let fetcher = Fetcher::new(client.clone()).with_cache(cache.clone()).remembering(store.clone());
     let start = |target: Target| {
@@ -241,6 +242,11 @@ fn finish(
     let unpinned = lock.unpinned();
     for missing in &unpinned {
         context.ui.warn(format!("not pinned yet: {missing}"));
+    }
+    let is_needed =
+        |name: &PackageName| args.without.contains(name) || lock.package(name).is_some();
+    for name in spec.unused(is_needed) {
+        context.ui.warn(format!("nothing needs {name}, which stands under [packages]"));
     }
     context.ui.output([
         ("lock_changed".to_owned(), written.to_string()),
