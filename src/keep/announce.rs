@@ -57,7 +57,9 @@ pub async fn announce(
     required: bool,
 ) -> Result<Vec<String>, Error> {
     let Some(images) = draft.record().map(|record| record.images.clone()) else {
-        return list(client, required).await.map(|lost| lost.into_iter().collect());
+        let mut lost = Lost::default();
+        lost.add_list(client.list_attached().await, required)?;
+        return Ok(lost.warnings.into_iter().collect());
     };
     let (ours, others): (Vec<_>, Vec<_>) =
         images.into_iter().partition(|(name, _)| fresh.contains(name));
@@ -74,12 +76,12 @@ pub async fn announce(
             Some(put) => put.holds(client, image, record.number).await,
             None => Ok(false),
         });
-        let (held, unlisted) = join(join_all(held), list(client, required)).await;
-        let unlisted = unlisted?;
+        let (held, listed) = join(join_all(held), client.list_attached()).await;
         if !held.into_iter().collect::<Result<Vec<_>, _>>()?.contains(&false) {
             let mut lost = Lost::default();
-            lost.warnings.extend(unlisted);
+            lost.add_list(listed, required)?;
             for ((name, image), put) in ours.iter().zip(puts.into_iter().flatten()) {
+                lost.add_list(put.listed, required)?;
                 lost.add(name, image, put.lost, required)?;
             }
             lost.warnings.extend(renumbered(draft, &record));
@@ -121,14 +123,23 @@ impl Lost {
         }
         Ok(())
     }
-}
 
-/// Sees to it that lists show everything that this run attached; a warning where they do not. Errors: it is `required`.
-pub async fn list(client: &Client, required: bool) -> Result<Option<String>, Error> {
-    match client.list_attached().await {
-        Err(error) if required => Err(error.into()),
-        Err(registry::Error::NotKept { .. }) | Ok(()) => Ok(None),
-        Err(error) => Ok(Some(format!("what lies beside the images is in no list: {error}"))),
+    /// What came of making lists show what this run attached. Errors: that was required.
+    fn add_list(
+        &mut self,
+        listed: Result<(), registry::Error>,
+        required: bool,
+    ) -> Result<(), Error> {
+        match listed {
+            Err(error) if required => return Err(error.into()),
+            Err(error) if is_untold(&error) => self.warn_of_list(&error),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn warn_of_list(&mut self, error: &registry::Error) {
+        self.warnings.insert(format!("what lies beside the images is in no list: {error}"));
     }
 }
 
@@ -147,23 +158,28 @@ async fn beside(
     lost: &mut Lost,
 ) {
     let Some(record) = draft.record() else { return };
-    let taken = || Some("somebody else has this number there".to_owned());
     let puts = others.iter().map(async |(_, image)| {
         let seen = match standing(client, draft, image, record.number).await? {
-            Standing::Taken => return Ok(taken()),
+            Standing::Taken => return Ok(None),
             Standing::Free(seen) => seen,
             Standing::Ours(_, seen) => Some(seen),
         };
-        match put(client, image, record, parts, seen).await? {
-            Some(put) => Ok(put.untold().map(ToString::to_string)),
-            None => Ok(taken()),
-        }
+        put(client, image, record, parts, seen).await
     });
-    let puts = join_all(puts).await;
-    let listed = list(client, false).await.unwrap_or_default();
-    lost.warnings.extend(listed);
-    for ((name, image), result) in others.iter().zip(puts) {
-        let why = result.unwrap_or_else(|error: Error| Some(error.to_string()));
+    let puts: Vec<Result<_, Error>> = join_all(puts).await;
+    for ((name, image), put) in others.iter().zip(puts) {
+        let why = match put {
+            Ok(Some(put)) => {
+                put.listed
+                    .as_ref()
+                    .err()
+                    .filter(|e| is_untold(e))
+                    .inspect(|e| lost.warn_of_list(e));
+                put.untold().map(ToString::to_string)
+            }
+            Ok(None) => Some("somebody else has this number there".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
         if let Some(why) = why {
             let about = format!("{name} of release {} is not kept", record.number);
             lost.warnings.insert(format!("{about}: {image}: {why}"));

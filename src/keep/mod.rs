@@ -9,7 +9,7 @@ mod retention;
 mod secure;
 mod sweep;
 
-pub use announce::{ahead, announce, list};
+pub use announce::{ahead, announce};
 pub use error::Error;
 pub use names::{HISTORY, LOCK, Name, RECORD, RELEASE, record_tag, tag};
 pub use recall::{Recalled, recall};

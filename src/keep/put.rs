@@ -56,6 +56,8 @@ pub(super) struct Put {
     tagged: bool,
     /// What the registry did not take.
     pub(super) lost: Vec<registry::Error>,
+    /// Whether lists show what lies beside the image.
+    pub(super) listed: Result<(), registry::Error>,
 }
 
 impl Put {
@@ -93,7 +95,7 @@ pub(super) async fn put(
     seen: Option<Seen>,
 ) -> Result<Option<Put>, Error> {
     let place = Repository::of(image);
-    let mut put = Put { digest: None, tagged: false, lost: vec![] };
+    let mut put = Put { digest: None, tagged: false, lost: vec![], listed: Ok(()) };
     let tags = (record_tag(record.number), tag(record.number));
     // Both are looked at before either is written.
     let known = async {
@@ -119,14 +121,19 @@ pub(super) async fn put(
     {
         return Ok(None);
     }
-    let recorded = client.attach_as(&place, &artifact, &tags.0, now.0);
+    // The list is written while the image gets its tag.
+    let recorded = async {
+        let recorded = client.attach_as(&place, &artifact, &tags.0, now.0).await;
+        (recorded, client.list_attached_to(image).await)
+    };
     let named = async {
         match now.1 {
             Some(_) => Ok(true),
             None => client.name_free(&place, image.digest(), &tags.1).await,
         }
     };
-    let (recorded, named) = join(recorded, named).await;
+    let ((recorded, listed), named) = join(recorded, named).await;
+    put.listed = listed;
     match recorded {
         Ok(None) => return Ok(None),
         Ok(digest) => put.digest = digest,

@@ -5,10 +5,12 @@ use futures_util::future::join_all;
 
 use super::abilities::Ability;
 use super::address::Address;
-use super::beside::NO_LIST;
+use super::beside::{About, NO_LIST};
 use super::way::Way;
 use super::{Artifact, Client, Error};
+use crate::digest::Digest;
 use crate::image::Repository;
+use crate::reference::PinnedReference;
 
 /// An artifact that is in its repository, and in no list.
 #[derive(Debug)]
@@ -26,6 +28,16 @@ impl Client {
         let all = unlisted.into_values().map(|(to, artifacts)| self.list(to, artifacts));
         // All of them come to their end: one image's list is no other one's.
         join_all(all).await.into_iter().collect()
+    }
+
+    /// The same of one image only: the other lists wait. Errors: as those of [`Client::attach`].
+    pub async fn list_attached_to(&self, image: &PinnedReference) -> Result<(), Error> {
+        let unlisted =
+            self.beside.run().unlisted.remove(&about(&Address::pinned(image), image.digest()));
+        match unlisted {
+            Some((to, artifacts)) => self.list(to, artifacts).await,
+            None => Ok(()),
+        }
     }
 
     async fn list(&self, to: Repository, unlisted: Vec<Unlisted>) -> Result<(), Error> {
@@ -56,9 +68,13 @@ impl Client {
 
     pub(super) fn not_listed(&self, to: &Repository, artifact: &Artifact, tagged: bool) {
         let address = Address::pinned(&to.pinned(artifact.subject.digest));
-        let about = (address.authority, address.repository, artifact.subject.digest);
         let mut run = self.beside.run();
+        let about = about(&address, artifact.subject.digest);
         let (_, list) = run.unlisted.entry(about).or_insert_with(|| (to.clone(), vec![]));
         list.push(Unlisted { artifact: artifact.clone(), tagged });
     }
+}
+
+fn about(address: &Address, subject: Digest) -> About {
+    (address.authority.clone(), address.repository.clone(), subject)
 }
