@@ -48,6 +48,7 @@ pub fn assemble(spec: &Spec, pins: Pins, chosen: Vec<(Chosen, WheelFacts)>) -> L
             cuda_line: line,
             min_driver: line.and_then(crate::cuda::CudaLine::min_driver),
             arch_list: Vec::new(),
+            cuda_allow: spec.cuda_allow.iter().cloned().collect(),
             source_date_epoch: pins.source_date_epoch,
         },
         python: pins.python,

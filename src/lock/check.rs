@@ -119,6 +119,17 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
             changes.push(format!("it was not checked for GPUs of compute capability {gpu}"));
         }
     }
+    if !spec.cuda_allow.iter().eq(&lock.target.cuda_allow) {
+        let names = |names: &mut dyn Iterator<Item = &PackageName>| {
+            let names: Vec<_> = names.map(PackageName::to_string).collect();
+            if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+        };
+        changes.push(format!(
+            "[cuda] allow permits {}; the lock was made with {}",
+            names(&mut spec.cuda_allow.iter()),
+            names(&mut lock.target.cuda_allow.iter())
+        ));
+    }
     let dated = |p: &&Package| p.uploaded.is_some();
     match (lock.packages.iter().find(dated), spec.exclude_newer) {
         (None, Some(cut_off)) => changes.push(format!(

@@ -159,6 +159,7 @@ pub(crate) mod tests {
                 cuda_line: "13.0".parse().ok(),
                 min_driver: Some(580),
                 arch_list: Vec::new(),
+                cuda_allow: Vec::new(),
                 source_date_epoch: 1_767_225_600,
             },
             python: PythonPin {

@@ -74,6 +74,9 @@ pub struct Target {
     /// What torch has code for; only where the spec names GPUs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arch_list: Vec<Arch>,
+    /// What was taken whatever CUDA it is for: `[cuda] allow` of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuda_allow: Vec<PackageName>,
     /// Seconds since 1970-01-01 UTC: the time stamp of everything a build writes.
     pub source_date_epoch: i64,
 }

@@ -60,6 +60,19 @@ pub fn foreign_name(name: &PackageName, target: CudaTag) -> Option<String> {
         .then(|| format!("{name} is for CUDA {major}, and everything here must be for {target}"))
 }
 
+/// The name of the same distribution for the target's CUDA: `cupy-cuda13x` of `cupy-cuda12x`. `None`: this one's name
+/// says no other CUDA. Whether there is such a distribution is not known here.
+pub fn same_for(name: &PackageName, target: CudaTag) -> Option<PackageName> {
+    foreign_name(name, target)?;
+    let (from, to) =
+        (name_cuda_major(name.as_ref())?.to_string(), target.line()?.major.to_string());
+    let parts = name.as_ref().split('-').map(|part| match name_cuda_major(part) {
+        Some(_) => part.replacen(&from, &to, 1),
+        None => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("-").parse().ok()
+}
+
 /// Why this version cannot be: the CUDA toolkit's version is its CUDA line.
 pub fn foreign_toolkit(name: &PackageName, version: &Version, target: CudaTag) -> Option<String> {
     let wanted = target.line()?;

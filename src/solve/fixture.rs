@@ -1,7 +1,7 @@
 //! A catalog from a few lines of text, for the tests of this folder.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, PackageName};
@@ -22,6 +22,8 @@ pub struct MapCatalog {
     metadata: BTreeMap<(PackageName, String), Arc<CoreMetadata>>,
     builds: BTreeMap<(PackageName, String), CudaTag>,
     pub asked: RefCell<Vec<String>>,
+    /// The files whose metadata was read.
+    pub read: RefCell<BTreeSet<String>>,
 }
 
 impl MapCatalog {
@@ -66,6 +68,8 @@ impl MapCatalog {
             .filter(|n| !n.is_empty())
             .map(|n| n.replace(" if ", "; ").parse().unwrap())
             .collect();
+        let extras = needs.split("extra == '").skip(1);
+        let extras = extras.filter_map(|n| n.split('\'').next()?.parse().ok()).collect();
         self.metadata.insert(
             key,
             Arc::new(CoreMetadata {
@@ -73,7 +77,7 @@ impl MapCatalog {
                 version: version.clone(),
                 requires,
                 requires_python: None,
-                extras: vec![],
+                extras,
             }),
         );
         let file = format!("{name}-{version}-py3-none-any.whl");
@@ -101,6 +105,7 @@ impl Catalog for MapCatalog {
         project.ok_or_else(|| Problem::NotFound(format!("pypi has no project {name}")))
     }
     fn metadata(&self, candidate: &Candidate) -> Result<Arc<CoreMetadata>, Problem> {
+        self.read.borrow_mut().insert(candidate.file.clone());
         Ok(self.metadata[&(candidate.name.clone(), candidate.version.to_string())].clone())
     }
     fn cuda_build(&self, candidate: &Candidate) -> Result<Option<CudaTag>, Problem> {

@@ -7,22 +7,23 @@ use pep508_rs::{MarkerEnvironment, PackageName, Requirement, VerbatimUrl, Versio
 use serde::Serialize;
 
 use super::abi::TorchAbi;
-use super::explain::and;
+use super::explain::{Conflict, and};
 use super::preferred::{self, Answer};
-use super::provider::Provider;
+use super::provider::{Bounds, Floors, Provider};
+use super::question::{ENOUGH, Question, Unsolved};
 use super::range::range;
 use super::solution::{Error, Settled};
 use super::{Catalog, Problem};
 use crate::index::Candidate;
-use crate::spec::Spec;
+use crate::spec::{Spec, Wish};
+
+/// So many facts fit a line.
+const ROOT_FACTS: usize = 4;
 
 /// A sentence for every wish whose newest final version was passed over for a reason that is not
 /// the wish's own.
-pub(super) fn held_back(
-    provider: &Provider,
-    settled: &BTreeMap<PackageName, Settled>,
-    gives_way: &BTreeMap<PackageName, String>,
-) -> Vec<String> {
+pub(super) fn held_back(answer: &Answer) -> Result<Vec<String>, Error> {
+    let Answer { provider, settled, .. } = answer;
     let mut sentences = Vec::new();
     for wish in &provider.wishes {
         let name = &wish.requirement.name;
@@ -30,28 +31,67 @@ pub(super) fn held_back(
         else {
             continue;
         };
-        let newest = project.candidates.iter().find(|c| {
+        let chosen = &chosen.candidate.version;
+        let newer = |c: &&Candidate| {
             !c.version.any_prerelease()
                 && !c.yanked
-                && c.version > chosen.candidate.version
+                && c.version > *chosen
                 && allows(&wish.requirement, &c.version)
-        });
-        let Some(newest) = newest else { continue };
+        };
         // Staying with the lock is a choice, not an obstacle.
-        if provider.kept.get(name) == Some(&chosen.candidate.version) {
+        if provider.kept.get(name) == Some(chosen) {
             continue;
         }
-        let why = reason(provider, settled, newest);
+        let Some(newest) = project.candidates.iter().find(newer) else { continue };
         let mut sentence =
-            format!("{name} {} instead of {}: {why}", chosen.candidate.version, newest.version);
-        if let Some(cost) = gives_way.get(name) {
+            format!("{name} {chosen} instead of {}: {}", newest.version, why(answer, newest)?);
+        // The newest is impossible; what about the one that is not?
+        if let Some(other) = provider.ladder(name).newest()
+            && other > chosen
+            && *other != newest.version
+            && let Some(other) = project.candidates.iter().find(|c| c.version == *other)
+        {
+            sentence += &format!("; not {} either: {}", other.version, why(answer, other)?);
+        }
+        if let Some(cost) = answer.gives_way.get(name) {
             sentence += &format!("; {cost}");
         }
         if !sentences.contains(&sentence) {
             sentences.push(sentence);
         }
     }
-    sentences
+    Ok(sentences)
+}
+
+/// What keeps `newer` out: its root, not a consequence.
+fn why(answer: &Answer, newer: &Candidate) -> Result<String, Error> {
+    let Answer { question, required, provider, settled, .. } = answer;
+    match reason(provider, settled, newer) {
+        Reason::Root(why) => Ok(why),
+        Reason::Consequence(why) => {
+            let root = root(question, required, newer)?;
+            Ok(root.unwrap_or(why))
+        }
+    }
+}
+
+/// The facts that leave no set with `newer` in it; `None`: there is one, or the facts are too many to be told.
+fn root(
+    question: &Question,
+    required: &[&Wish],
+    newer: &Candidate,
+) -> Result<Option<String>, Error> {
+    let floors = Floors::from([(newer.name.clone(), newer.version.clone())]);
+    let bounds = Bounds { floors, limit: Some(ENOUGH), ..Bounds::default() };
+    let none = match question.any(required, bounds) {
+        Err(Unsolved::NoSet(none)) => none,
+        Ok(_) | Err(Unsolved::TooLong) => return Ok(None),
+        Err(unsolved) => return Err(unsolved.into()),
+    };
+    let own = |fact: &&String| !fact.starts_with("you ask for ");
+    let facts: Vec<_> = Conflict::of(&none).facts;
+    let facts: Vec<_> = facts.iter().filter(own).map(String::as_str).collect();
+    Ok(Some(facts.join("; ")).filter(|_| (1..=ROOT_FACTS).contains(&facts.len())))
 }
 
 /// A locked distribution of which there is a newer version.
@@ -79,7 +119,8 @@ pub fn behind(
     locked: &BTreeMap<PackageName, Version>,
 ) -> Result<Vec<Behind>, Error> {
     let kept = BTreeMap::new();
-    let Answer { provider, settled, .. } = preferred::answer(spec, environment, catalog, &kept)?;
+    let answer = preferred::answer(spec, environment, catalog, &kept)?;
+    let settled = &answer.settled;
     let mut found = Vec::new();
     for (name, locked) in locked {
         let project = match catalog.project(name) {
@@ -97,7 +138,7 @@ pub fn behind(
         let why = match (now, wishes.iter().find(|r| !allows(r, &newest.version))) {
             (Some(now), _) if *now >= newest.version => None,
             (_, Some(wish)) => Some(format!("you ask for {wish}")),
-            (Some(_), None) => Some(reason(&provider, &settled, newest)),
+            (Some(_), None) => Some(why(&answer, newest)?),
             (None, None) => Some("a full upgrade does not need it".to_owned()),
         };
         let fits = now.filter(|now| *now > locked).cloned();
@@ -108,59 +149,86 @@ pub fn behind(
     Ok(found)
 }
 
+/// Why a version was passed over.
+enum Reason {
+    /// There is nothing behind it.
+    Root(String),
+    /// Something is, which is not told elsewhere.
+    Consequence(String),
+}
+
 fn reason(
     provider: &Provider,
     settled: &BTreeMap<PackageName, Settled>,
     newer: &Candidate,
-) -> String {
+) -> Reason {
     let key = (newer.name.clone(), Some(newer.version.clone()));
     if let Some(why) = provider.refused.borrow().get(&key) {
-        return why.clone();
+        return Reason::Root(why.clone());
     }
     if newer.name.as_ref() == "torch"
         && let Some(why) = companion_without_wheel(provider, settled, &newer.version)
     {
-        return why;
+        return Reason::Root(why);
     }
     if let (Some(abi), Some(torch)) =
         (TorchAbi::of(&newer.version), settled.iter().find(|(n, _)| n.as_ref() == "torch"))
     {
         let torch = &torch.1.candidate.version;
-        return format!("its wheel is for torch {}.{}, and torch is {torch}", abi.major, abi.minor);
+        let (major, minor) = (abi.major, abi.minor);
+        return Reason::Root(format!(
+            "its wheel is for torch {major}.{minor}, and torch is {torch}"
+        ));
     }
+    if let Some(why) = forbidden(provider, settled, newer) {
+        return Reason::Root(why);
+    }
+    if let Some((other, why)) = does_not_fit(provider, settled, newer) {
+        // A wish that is behind has its own sentence.
+        let is_wish = provider.wishes.iter().any(|w| w.requirement.name == other);
+        return if is_wish { Reason::Root(why) } else { Reason::Consequence(why) };
+    }
+    match needs_what_is_refused(provider, newer) {
+        Some(why) => Reason::Root(why),
+        None => Reason::Consequence("it does not fit the rest of the set".to_owned()),
+    }
+}
+
+/// Who of the set forbids this version.
+fn forbidden(
+    provider: &Provider,
+    settled: &BTreeMap<PackageName, Settled>,
+    newer: &Candidate,
+) -> Option<String> {
     let needs = |other: &Settled, requirement: &Requirement<VerbatimUrl>| {
         requirement.name == newer.name
             && requirement.evaluate_markers(provider.environment, &other.extras)
             && !allows(requirement, &newer.version)
     };
-    for other in settled.values() {
-        if let Some(requirement) = other.metadata.requires.iter().find(|r| needs(other, r)) {
-            return format!(
-                "{} {} needs {}",
-                other.candidate.name,
-                other.candidate.version,
-                plain(requirement)
-            );
-        }
-    }
-    if let Ok(metadata) = provider.catalog.metadata(newer) {
-        for requirement in
-            metadata.requires.iter().filter(|r| r.evaluate_markers(provider.environment, &[]))
-        {
-            if let Some(other) = settled.get(&requirement.name)
-                && !allows(requirement, &other.candidate.version)
-            {
-                return format!(
-                    "it needs {}, and {} is {}",
-                    plain(requirement),
-                    requirement.name,
-                    other.candidate.version
-                );
-            }
-        }
-    }
-    needs_what_is_refused(provider, newer)
-        .unwrap_or_else(|| "it does not fit the rest of the set".to_owned())
+    settled.values().find_map(|other| {
+        let requirement = other.metadata.requires.iter().find(|r| needs(other, r))?;
+        let Candidate { name, version, .. } = &other.candidate;
+        Some(format!("{name} {version} needs {}", plain(requirement)))
+    })
+}
+
+/// What this version needs in another version than the set has it.
+fn does_not_fit(
+    provider: &Provider,
+    settled: &BTreeMap<PackageName, Settled>,
+    newer: &Candidate,
+) -> Option<(PackageName, String)> {
+    let metadata = provider.catalog.metadata(newer).ok()?;
+    let active = |r: &&Requirement<_>| r.evaluate_markers(provider.environment, &[]);
+    metadata.requires.iter().filter(active).find_map(|requirement| {
+        let other = settled.get(&requirement.name)?;
+        let version = &other.candidate.version;
+        let sentence = || {
+            let name = &requirement.name;
+            format!("it needs {}, and {name} is {version}", plain(requirement))
+        };
+        (!allows(requirement, version)).then(|| (requirement.name.clone(), sentence()))
+    })
 }
 
 /// What `newer` needs and nothing can be taken of, with the reason of the newest that it would take.
@@ -211,7 +279,11 @@ fn companion_without_wheel(
         false => format!("{} to {}", text(first), text(newest)),
     };
     let have = if names.len() == 1 { "has" } else { "have" };
-    Some(format!("{} {have} no wheel for torch {missing} with {} yet", and(&names), provider.cuda))
+    Some(format!(
+        "{} {have} no wheel for torch {missing} with {} yet",
+        and(&names),
+        provider.cuda()
+    ))
 }
 
 fn line(version: &Version) -> Option<(u64, u64)> {

@@ -83,7 +83,8 @@ impl Ladder {
     }
 }
 
-fn line(version: &Version) -> (u64, u64, u64) {
+/// Epoch and the first two numbers.
+pub(super) fn line(version: &Version) -> (u64, u64, u64) {
     let release = version.release();
     let part = |i: usize| release.get(i).copied().unwrap_or_default();
     (version.epoch(), part(0), part(1))

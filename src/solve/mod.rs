@@ -3,6 +3,7 @@ pub mod abi;
 pub mod base;
 mod catalog;
 mod explain;
+mod extras;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod grouping;
@@ -12,11 +13,13 @@ mod least_behind;
 mod node;
 mod preferred;
 mod provider;
+mod question;
 mod range;
 mod solution;
+mod surprises;
 
 pub use catalog::{Catalog, Problem};
-pub use explain::Conflict;
+pub use explain::{Conflict, Elsewhere, TargetChange};
 pub use held_back::{Behind, behind};
 pub use range::range;
-pub use solution::{Chosen, Error, Solution, solve};
+pub use solution::{Chosen, Error, Solution, possible, solve};

@@ -1,22 +1,24 @@
 //! Required and preferred wishes: a preferred one joins when it costs no required wish a version.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use pep440_rs::Version;
-use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
-use pubgrub::PubGrubError;
+use pep508_rs::{MarkerEnvironment, PackageName};
 
-use super::explain::Conflict;
+use super::Catalog;
+use super::explain::{Conflict, conflict};
+use super::extras::not_for_an_extra;
 use super::least_behind::{Found, least_behind, what_gives_way};
-use super::node::Node;
-use super::provider::{Bounds, Floors, Provider, Refusals, root_version};
+use super::provider::{Bounds, Floors, Provider, Refusals};
+use super::question::{Question, Unsolved};
 use super::solution::{Error, Settled};
-use super::{Catalog, Problem};
 use crate::spec::{Spec, Strength, Wish};
 
 /// The distributions of a set, and how it was found.
 pub(super) struct Answer<'a> {
+    pub question: Question<'a>,
+    /// The required wishes.
+    pub required: Vec<&'a Wish>,
     pub provider: Provider<'a>,
     pub settled: BTreeMap<PackageName, Settled>,
     /// Preferred wishes that did not fit.
@@ -25,42 +27,6 @@ pub(super) struct Answer<'a> {
     pub said: Vec<String>,
     /// For a wish that is far behind: what its newest version would cost.
     pub gives_way: BTreeMap<PackageName, String>,
-}
-
-/// What all runs of pubgrub for one answer share.
-struct Question<'a> {
-    spec: &'a Spec,
-    environment: &'a MarkerEnvironment,
-    catalog: &'a dyn Catalog,
-    kept: &'a BTreeMap<PackageName, Version>,
-    refused: Refusals,
-}
-
-impl<'a> Question<'a> {
-    /// Some set, or why there is none.
-    fn any(&self, wishes: &[&'a Wish], bounds: Bounds) -> Result<Found<'a>, Error> {
-        // Groups are walked in the spec's order; what is told keeps to it.
-        let mut wishes = wishes.to_vec();
-        wishes.sort_by_key(|w| self.spec.wishes().position(|(_, other)| std::ptr::eq(other, *w)));
-        let (cuda, refused) = (self.spec.target.cuda, Rc::clone(&self.refused));
-        let provider =
-            Provider::new(wishes, cuda, self.environment, self.catalog, self.kept, refused, bounds);
-        settled(&provider).map(|settled| Found { provider, settled })
-    }
-
-    /// A set in which nothing is older than its floor.
-    fn bounded(
-        &self,
-        wishes: &[&'a Wish],
-        floors: Floors,
-        limit: usize,
-    ) -> Result<Option<Found<'a>>, Error> {
-        match self.any(wishes, Bounds { floors, limit: Some(limit) }) {
-            Ok(found) => Ok(Some(found)),
-            Err(Error::Unsatisfiable(_) | Error::TooLong) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 /// The set of all required wishes, none further behind than it must be, and as many preferred ones as cost nothing.
@@ -72,40 +38,66 @@ pub(super) fn answer<'a>(
     kept: &'a BTreeMap<PackageName, Version>,
 ) -> Result<Answer<'a>, Error> {
     let question = Question { spec, environment, catalog, kept, refused: Refusals::default() };
-    let all = spec.wishes().map(|(_, wish)| wish);
-    let (mut preferred, required): (Vec<_>, Vec<_>) =
-        all.partition(|wish| wish.strength == Strength::Preferred);
-    preferred.sort_by_key(|wish| &wish.requirement.name);
+    let required = question.required();
     let names: BTreeSet<_> = required.iter().map(|wish| &wish.requirement.name).collect();
     let names: Vec<_> = names.into_iter().collect();
     let bounded = |floors, limit| question.bounded(&required, floors, limit);
-    let first = question.any(&required, Bounds::default())?;
-    let mut best = least_behind(first, &names, bounded)?;
+    let first = match question.any(&required, Bounds::default()) {
+        Ok(first) => first,
+        Err(Unsolved::NoSet(none)) => return Err(conflict(&question, &none)?.into()),
+        Err(unsolved) => return Err(unsolved.into()),
+    };
+    let best = least_behind(first, &names, bounded)?;
+    not_for_an_extra(&question, &best)?;
     let gives_way = what_gives_way(&best, &names, bounded)?;
-    let without: Floors = names
-        .iter()
-        .filter_map(|name| Some(((*name).clone(), best.version(name)?.clone())))
-        .collect();
-    let (mut taken, mut left_out, mut said) = (required.clone(), vec![], vec![]);
+    let preferred = join(&question, &required, best)?;
+    let Joined { found: Found { provider, settled }, left_out, said } = preferred;
+    Ok(Answer { question, required, provider, settled, left_out, said, gives_way })
+}
+
+/// A set with as many preferred wishes as cost nothing.
+struct Joined<'a> {
+    found: Found<'a>,
+    left_out: Vec<&'a Wish>,
+    said: Vec<String>,
+}
+
+fn join<'a>(
+    question: &Question<'a>,
+    required: &[&'a Wish],
+    found: Found<'a>,
+) -> Result<Joined<'a>, Error> {
+    let all = question.spec.wishes().map(|(_, wish)| wish);
+    let mut preferred: Vec<_> = all.filter(|w| w.strength == Strength::Preferred).collect();
+    preferred.sort_by_key(|wish| &wish.requirement.name);
+    let own = |wish: &&Wish| {
+        let name = &wish.requirement.name;
+        Some((name.clone(), found.version(name)?.clone()))
+    };
+    let without: Floors = required.iter().filter_map(own).collect();
+    let mut taken = required.to_vec();
+    let mut joined = Joined { found, left_out: vec![], said: vec![] };
     for wish in preferred {
         let wishes = [&taken[..], &[wish]].concat();
-        match question.any(&wishes, Bounds { floors: without.clone(), limit: None }) {
-            Ok(found) => (best, taken) = (found, wishes),
-            Err(Error::Unsatisfiable(conflict)) => {
-                left_out.push(wish);
+        let bounds = Bounds { floors: without.clone(), ..Bounds::default() };
+        match question.any(&wishes, bounds) {
+            Ok(found) => (joined.found, taken) = (found, wishes),
+            Err(Unsolved::NoSet(none)) => {
+                joined.left_out.push(wish);
+                let facts = |conflict: Conflict| conflict.facts.join("; ");
                 let why = match question.any(&wishes, Bounds::default()) {
                     Ok(found) => cost(&without, &found.settled),
-                    Err(Error::Unsatisfiable(conflict)) => Some(conflict.facts.join("; ")),
-                    Err(error) => return Err(error),
+                    Err(Unsolved::NoSet(none)) => Some(facts(Conflict::of(&none))),
+                    Err(unsolved) => return Err(unsolved.into()),
                 };
-                let why = why.unwrap_or_else(|| conflict.facts.join("; "));
-                said.push(format!("{} is left out (preferred): {why}", wish.requirement.name));
+                let why = why.unwrap_or_else(|| facts(Conflict::of(&none)));
+                let name = &wish.requirement.name;
+                joined.said.push(format!("{name} is left out (preferred): {why}"));
             }
-            Err(error) => return Err(error),
+            Err(unsolved) => return Err(unsolved.into()),
         }
     }
-    let Found { provider, settled } = best;
-    Ok(Answer { provider, settled, left_out, said, gives_way })
+    Ok(joined)
 }
 
 /// The required wish that gets an older version in `set`, torch before others.
@@ -121,44 +113,6 @@ fn cost(
     let first = older.next()?;
     let all = std::iter::once(first).chain(older);
     all.min_by_key(|(name, _)| name.as_ref() != "torch").map(|(_, sentence)| sentence)
-}
-
-fn settled(provider: &Provider) -> Result<BTreeMap<PackageName, Settled>, Error> {
-    let nodes: BTreeMap<Node, Version> =
-        match pubgrub::resolve(provider, Node::Root, root_version()) {
-            Ok(selected) => selected.into_iter().collect(),
-            Err(PubGrubError::NoSolution(tree)) => {
-                return Err(Error::Unsatisfiable(Conflict::new(&tree, provider)));
-            }
-            Err(
-                PubGrubError::ErrorRetrievingDependencies { source, .. }
-                | PubGrubError::ErrorChoosingVersion { source, .. },
-            ) => return Err(Error::Catalog(source.to_string())),
-            Err(PubGrubError::ErrorInShouldCancel(_)) => return Err(Error::TooLong),
-        };
-    settle(provider, &nodes).map_err(|problem| Error::Catalog(problem.to_string()))
-}
-
-fn settle(
-    provider: &Provider,
-    nodes: &BTreeMap<Node, Version>,
-) -> Result<BTreeMap<PackageName, Settled>, Problem> {
-    let mut extras: BTreeMap<&PackageName, BTreeSet<&ExtraName>> = BTreeMap::new();
-    for node in nodes.keys() {
-        if let Node::Extra(name, extra) = node {
-            extras.entry(name).or_default().insert(extra);
-        }
-    }
-    let mut settled = BTreeMap::new();
-    for (node, version) in nodes {
-        let Node::Package(name) = node else { continue };
-        let (project, index) = provider.candidate(name, version)?;
-        let candidate = project.candidates[index].clone();
-        let metadata = provider.catalog.metadata(&candidate)?;
-        let extras = extras.remove(name).into_iter().flatten().cloned().collect();
-        settled.insert(name.clone(), Settled { candidate, metadata, extras });
-    }
-    Ok(settled)
 }
 
 #[cfg(test)]

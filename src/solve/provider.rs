@@ -15,21 +15,23 @@ use pubgrub::{
 };
 
 use super::abi::{self, TorchAbi};
+use super::extras::Extras;
 use super::lag::Ladder;
 use super::node::Node;
+use super::question::Question;
 use super::range::{exactly, range};
 use super::{Catalog, Problem};
 use crate::cuda::CudaTag;
 use crate::index::{Candidate, Project};
 use crate::python::CoreMetadata;
-use crate::spec::Wish;
+use crate::spec::{Spec, Wish};
 
 type Constraints = DependencyConstraints<Node, Ranges<Version>>;
 
 /// One run's view: the wishes, the target and what was learned on the way.
 pub struct Provider<'a> {
     pub(super) wishes: Vec<&'a Wish>,
-    pub(super) cuda: CudaTag,
+    spec: &'a Spec,
     pub(super) environment: &'a MarkerEnvironment,
     pub(super) catalog: &'a dyn Catalog,
     /// What is asked for: it keeps its newest version when a transitive distribution can give way.
@@ -38,6 +40,8 @@ pub struct Provider<'a> {
     steps: Cell<usize>,
     /// Distributions for which some requirement names a pre-release.
     prereleases: RefCell<BTreeSet<PackageName>>,
+    /// What is asked for with them.
+    pub(super) extras: Extras,
     /// Versions to keep where they still fit.
     pub(super) kept: &'a BTreeMap<PackageName, Version>,
     pub(super) refused: Refusals,
@@ -50,6 +54,8 @@ pub(super) struct Bounds {
     pub floors: Floors,
     /// Steps after which it is given up.
     pub limit: Option<usize>,
+    /// Pre-releases may be taken of everything that has no final version.
+    pub prereleases: bool,
 }
 
 /// Oldest versions.
@@ -59,32 +65,36 @@ pub(super) type Floors = BTreeMap<PackageName, Version>;
 pub(super) type Refusals = Rc<RefCell<BTreeMap<(PackageName, Option<Version>), String>>>;
 
 impl<'a> Provider<'a> {
-    pub(super) fn new(
-        mut wishes: Vec<&'a Wish>,
-        cuda: CudaTag,
-        environment: &'a MarkerEnvironment,
-        catalog: &'a dyn Catalog,
-        kept: &'a BTreeMap<PackageName, Version>,
-        refused: Refusals,
-        bounds: Bounds,
-    ) -> Self {
+    pub(super) fn new(question: &Question<'a>, mut wishes: Vec<&'a Wish>, bounds: Bounds) -> Self {
+        let Question { spec, environment, catalog, kept, refused } = question.clone();
         // Only for what is told: torch explains most.
         wishes.sort_by_key(|w| w.requirement.name.as_ref() != "torch");
         let wished = wishes.iter().map(|w| w.requirement.name.clone()).collect();
         let explicit = wishes.iter().filter(|w| names_prerelease(&w.requirement));
         let prereleases = explicit.map(|w| w.requirement.name.clone()).collect();
         Provider {
-            cuda,
+            spec,
             environment,
             catalog,
             wished,
             bounds,
             steps: Cell::new(0),
             prereleases: RefCell::new(prereleases),
+            extras: Extras::of(&wishes),
             refused,
             kept,
             wishes,
         }
+    }
+
+    /// What everything must be built for.
+    pub(super) fn cuda(&self) -> CudaTag {
+        self.spec.target.cuda
+    }
+
+    /// Whether its pre-releases may be chosen although there is a final version.
+    pub(super) fn may_be_prerelease(&self, name: &PackageName) -> bool {
+        self.prereleases.borrow().contains(name)
     }
 
     /// The candidate of this version.
@@ -158,11 +168,14 @@ impl<'a> Provider<'a> {
     /// Why this wheel cannot be in the set, whatever else is.
     fn foreign(&self, candidate: &Candidate) -> Result<Option<String>, Problem> {
         let Candidate { name, version, .. } = candidate;
-        if let Some(why) = abi::foreign_toolkit(name, version, self.cuda) {
+        if self.spec.cuda_allow.contains(name) {
+            return Ok(None);
+        }
+        if let Some(why) = abi::foreign_toolkit(name, version, self.cuda()) {
             return Ok(Some(why));
         }
         if let Some(abi) = TorchAbi::of(version) {
-            return Ok(abi::foreign_build(name, version, Some(abi.cuda), self.cuda));
+            return Ok(abi::foreign_build(name, version, Some(abi.cuda), self.cuda()));
         }
         if !abi::states_cuda_build(name) {
             return Ok(None);
@@ -171,7 +184,7 @@ impl<'a> Provider<'a> {
             Some(tag) => Some(tag),
             None => self.catalog.cuda_build(candidate)?,
         };
-        Ok(abi::foreign_build(name, version, found, self.cuda))
+        Ok(abi::foreign_build(name, version, found, self.cuda()))
     }
 
     fn dependencies(
@@ -184,6 +197,9 @@ impl<'a> Provider<'a> {
             Node::Package(name) => (name, None),
             Node::Extra(name, extra) => (name, Some(extra)),
         };
+        if let Some(why) = extra.and_then(|extra| self.unknown_extra(name, extra)) {
+            return Ok(Err(why));
+        }
         let (project, index) = self.candidate(name, version)?;
         let candidate = &project.candidates[index];
         if extra.is_none()
@@ -196,6 +212,11 @@ impl<'a> Provider<'a> {
             Err(Problem::Unusable(why) | Problem::NotFound(why)) => return Ok(Err(why)),
             Err(stop) => return Err(stop),
         };
+        if let Some(extra) = extra
+            && let Some(why) = self.lacks(candidate, &metadata, extra)?
+        {
+            return Ok(Err(why));
+        }
         Ok(self.requirements(node, candidate, &metadata))
     }
 
@@ -251,7 +272,7 @@ impl<'a> Provider<'a> {
     }
 
     /// What may be chosen in `versions`, best first: finals, then, where they are allowed, pre-releases.
-    fn usable<'p>(
+    pub(super) fn usable<'p>(
         &self,
         project: &'p Project,
         versions: &Ranges<Version>,
@@ -262,7 +283,9 @@ impl<'a> Provider<'a> {
             .any(|w| w.requirement.name == project.name && names_prerelease(&w.requirement));
         let is_pre = |c: &Candidate| c.version.any_prerelease();
         let only_pre = project.candidates.iter().all(is_pre);
-        let allowed = only_pre || self.prereleases.borrow().contains(&project.name);
+        let allowed = only_pre
+            || self.bounds.prereleases
+            || self.prereleases.borrow().contains(&project.name);
         let finals = move |c: &&Candidate| explicit_wish || !is_pre(c);
         let (finals, pre) = (
             project.candidates.iter().filter(finals),
@@ -274,19 +297,21 @@ impl<'a> Provider<'a> {
         })
     }
 
+    /// What the wishes for it allow.
+    pub(super) fn wished_versions(&self, name: &PackageName) -> Result<Ranges<Version>, String> {
+        let mut versions = Ranges::full();
+        for wish in self.wishes.iter().filter(|w| w.requirement.name == *name) {
+            let nodes = self.constraints(&wish.requirement, &[])?;
+            let own = nodes.iter().filter(|(node, _)| node.name() == Some(name));
+            own.for_each(|(_, range)| versions = versions.intersection(range));
+        }
+        Ok(versions)
+    }
+
     /// The versions that a wish could have if nothing else were asked for, as far as is known; the kept one stands for
     /// the newest.
     pub(super) fn ladder(&self, name: &PackageName) -> Ladder {
-        let mut versions = Ranges::full();
-        for wish in self.wishes.iter().filter(|w| w.requirement.name == *name) {
-            match self.constraints(&wish.requirement, &[]) {
-                Ok(nodes) => {
-                    let own = nodes.iter().filter(|(node, _)| node.name() == Some(name));
-                    own.for_each(|(_, range)| versions = versions.intersection(range));
-                }
-                Err(_) => return Ladder::default(),
-            }
-        }
+        let Ok(versions) = self.wished_versions(name) else { return Ladder::default() };
         let Ok(project) = self.catalog.project(name) else { return Ladder::default() };
         let refused = self.refused.borrow();
         let kept = self.kept.get(name);
@@ -329,7 +354,9 @@ impl DependencyProvider for Provider<'_> {
         versions: &Ranges<Version>,
     ) -> Result<Option<Version>, Problem> {
         let Some(name) = node.name() else { return Ok(Some(root_version())) };
-        if let Some(why) = abi::foreign_name(name, self.cuda) {
+        if !self.spec.cuda_allow.contains(name)
+            && let Some(why) = abi::foreign_name(name, self.cuda())
+        {
             self.refuse(name, None, why);
             return Ok(None);
         }

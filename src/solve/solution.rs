@@ -12,7 +12,10 @@ use super::Catalog;
 use super::explain::Conflict;
 use super::grouping::Graph;
 use super::held_back::held_back;
-use super::preferred::{self, Answer};
+use super::preferred;
+use super::provider::{Floors, Refusals};
+use super::question::{Question, Unsolved};
+use super::surprises::surprises;
 use crate::exit::{Classified, Exit};
 use crate::index::Candidate;
 use crate::python::CoreMetadata;
@@ -26,6 +29,8 @@ pub struct Solution {
     /// For each wish that did not get its newest version, or is preferred and left out: a sentence
     /// that says what held it back.
     pub held_back: Vec<String>,
+    /// What a user would not expect of the set, a sentence each.
+    pub surprises: Vec<String>,
 }
 
 /// One distribution of the set.
@@ -66,6 +71,22 @@ impl Classified for Error {
     }
 }
 
+impl From<Conflict> for Error {
+    fn from(conflict: Conflict) -> Self {
+        Error::Unsatisfiable(conflict)
+    }
+}
+
+impl From<Unsolved<'_>> for Error {
+    fn from(unsolved: Unsolved) -> Self {
+        match unsolved {
+            Unsolved::NoSet(none) => Error::Unsatisfiable(Conflict::of(&none)),
+            Unsolved::TooLong => Error::TooLong,
+            Unsolved::Catalog(why) => Error::Catalog(why),
+        }
+    }
+}
+
 /// A distribution at the version the solver settled on.
 pub(super) struct Settled {
     pub candidate: Candidate,
@@ -82,12 +103,13 @@ pub fn solve(
     catalog: &dyn Catalog,
     kept: &BTreeMap<PackageName, Version>,
 ) -> Result<Solution, Error> {
-    let Answer { provider, settled, left_out, said, gives_way } =
-        preferred::answer(spec, environment, catalog, kept)?;
-    let graph = Graph::new(spec, environment, &settled, &left_out);
-    let mut held_back = held_back(&provider, &settled, &gives_way);
-    held_back.extend(said);
-    let chosen = settled
+    let answer = preferred::answer(spec, environment, catalog, kept)?;
+    let graph = Graph::new(spec, environment, &answer.settled, &answer.left_out);
+    let mut held_back = held_back(&answer)?;
+    held_back.extend(answer.said);
+    let surprises = surprises(&answer.provider, &answer.settled);
+    let chosen = answer
+        .settled
         .into_iter()
         .map(|(name, settled)| {
             // Every settled distribution is reachable from a wish: pubgrub selects nothing else.
@@ -101,7 +123,14 @@ pub fn solve(
             }
         })
         .collect();
-    Ok(Solution { chosen, held_back })
+    Ok(Solution { chosen, held_back, surprises })
+}
+
+/// Whether there is any set for the required wishes; `false` also where that cannot be found out.
+pub fn possible(spec: &Spec, environment: &MarkerEnvironment, catalog: &dyn Catalog) -> bool {
+    let (kept, refused) = (BTreeMap::new(), Refusals::default());
+    let question = Question { spec, environment, catalog, kept: &kept, refused };
+    matches!(question.works(spec, Floors::new()), Ok(true))
 }
 
 #[cfg(test)]
@@ -256,6 +285,6 @@ mod tests {
             c 1.5:",
         );
         assert_eq!(set, "g a 1.0\ng b 1.0\ng c 1.5");
-        assert_eq!(said, ["a 1.0 instead of 2.0: it needs c>=2, and c is 1.5"]);
+        assert_eq!(said, ["a 1.0 instead of 2.0: a 2.0 needs c>=2; b 1.0 needs c<2"]);
     }
 }

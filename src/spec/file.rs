@@ -124,6 +124,7 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
             cuda,
             gpus: file.target.gpus.unwrap_or_default(),
         },
+        cuda_allow: file.cuda.allow.unwrap_or_default(),
         base: BaseSpec {
             runtime: image_reference(
                 file.base.runtime.ok_or_else(|| missing("base.runtime"))?,

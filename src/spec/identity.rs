@@ -1,5 +1,7 @@
 //! What a lock remembers of a spec.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use pep508_rs::PackageName;
 use serde::Serialize;
@@ -21,6 +23,8 @@ impl Spec {
             groups: Vec<(&'a GroupName, Vec<String>)>,
             #[serde(skip_serializing_if = "Vec::is_empty")]
             packages: Vec<String>,
+            #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+            cuda_allow: &'a BTreeSet<PackageName>,
             #[serde(skip_serializing_if = "Option::is_none")]
             exclude_newer: Option<Timestamp>,
         }
@@ -47,6 +51,7 @@ impl Spec {
                 .map(|g| (&g.name, g.requirements.iter().map(wish).collect()))
                 .collect(),
             packages: self.packages.iter().filter_map(route).collect(),
+            cuda_allow: &self.cuda_allow,
             exclude_newer: self.exclude_newer,
         };
         Sha256::of(serde_json::to_vec(&identity).expect("names and versions always serialize"))

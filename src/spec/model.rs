@@ -28,6 +28,8 @@ pub struct Spec {
     pub python: PythonSpec,
     /// What the environment runs on.
     pub target: TargetSpec,
+    /// Distributions that are taken whatever CUDA they are for: somebody knows that they do no harm.
+    pub cuda_allow: BTreeSet<PackageName>,
     /// The images ours are built on.
     pub base: BaseSpec,
     /// Packages that ship together, in layer order. A transitive dependency belongs to the first
@@ -161,6 +163,8 @@ pub struct SourceSpec {
     pub kind: SourceKind,
     /// Its address; `None` only for `pypi`, whose address is found where Python users keep it.
     pub url: Option<Url>,
+    /// The address as it is written, where it depends on the CUDA tag.
+    pub template: Option<Url>,
     /// By which statuses, beside 404, it says that it does not have a project; `None`: see [`SourceSpec::ignored`].
     pub ignore_error_codes: Option<Vec<u16>>,
 }
@@ -169,6 +173,15 @@ pub struct SourceSpec {
 const HIDING: [&str; 3] = ["download.pytorch.org", "download-r2.pytorch.org", "data.pyg.org"];
 
 impl SourceSpec {
+    pub(super) fn for_cuda(mut self, cuda: CudaTag) -> Self {
+        // In a path the braces are percent-encoded.
+        let tag = cuda.to_string();
+        let with = |text: &str| text.replace("%7Bcuda%7D", &tag).replace("{cuda}", &tag);
+        let filled = self.template.as_ref().and_then(|url| with(url.as_str()).parse().ok());
+        self.url = filled.or(self.url);
+        self
+    }
+
     /// By which statuses, beside 404, the source of this name and address says that it does not have a project.
     pub fn ignored(&self, name: &SourceName, url: &Url) -> Vec<u16> {
         let is_hiding = || {
@@ -270,6 +283,15 @@ impl Spec {
     /// Every wish, in group order.
     pub fn wishes(&self) -> impl Iterator<Item = (&GroupName, &Wish)> {
         self.groups.iter().flat_map(|g| g.requirements.iter().map(move |w| (&g.name, w)))
+    }
+
+    /// The same, for another CUDA tag.
+    #[must_use]
+    pub fn for_cuda(mut self, cuda: CudaTag) -> Self {
+        self.target.cuda = cuda;
+        let sources = self.sources.into_iter();
+        self.sources = sources.map(|(name, source)| (name, source.for_cuda(cuda))).collect();
+        self
     }
 
     /// The names that are asked for.

@@ -81,7 +81,7 @@ fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), String> {
     if let (Some(url), Ok(name)) = (&address, group.parse::<SourceName>())
         && let Some(known) = spec.sources.get_mut(&name)
     {
-        known.url = Some(url.clone());
+        (known.url, known.template) = (Some(url.clone()), None);
         return Ok(());
     }
     let group_name = group.parse::<GroupName>().ok();
@@ -93,10 +93,13 @@ fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), String> {
         // The lock records a name, never a host: an address given by hand is called after its group.
         Some(url) => {
             let name: SourceName = group.parse().map_err(|e| format!("{e}"))?;
-            spec.sources.insert(
-                name.clone(),
-                SourceSpec { kind: SourceKind::Simple, url: Some(url), ignore_error_codes: None },
-            );
+            let source = SourceSpec {
+                kind: SourceKind::Simple,
+                url: Some(url),
+                template: None,
+                ignore_error_codes: None,
+            };
+            spec.sources.insert(name.clone(), source);
             name
         }
         None => {

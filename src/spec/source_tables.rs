@@ -14,6 +14,9 @@ use crate::login::{self, Login};
 /// The source whose address is found where Python users keep it.
 pub(super) const PYPI: &str = "pypi";
 
+/// What stands for the CUDA tag in an address.
+const CUDA: &str = "{cuda}";
+
 pub(super) fn sources(
     tables: BTreeMap<SourceName, SourceTable>,
     cuda: CudaTag,
@@ -26,6 +29,7 @@ pub(super) fn sources(
             let message = format!("`{WISH}` is what a lock calls an address in the spec itself");
             return Err(place.at(start..start + WISH.len(), message, "rename this source"));
         }
+        let mut template = None;
         let url = match table.url {
             None if name.as_str() == PYPI => None,
             None => {
@@ -38,7 +42,9 @@ pub(super) fn sources(
                 ));
             }
             Some(text) => {
-                let full = text.get_ref().replace("{cuda}", &cuda.to_string());
+                let full = text.get_ref().replace(CUDA, &cuda.to_string());
+                let has_tag = text.get_ref().contains(CUDA);
+                template = has_tag.then(|| login::parse(text.get_ref()).ok()).flatten();
                 let (url, login) = login::parse(&full).map_err(|e| {
                     place.at(
                         text.span(),
@@ -53,7 +59,8 @@ pub(super) fn sources(
         let kind = table.kind.unwrap_or(SourceKind::Simple);
         let codes = table.ignore_error_codes;
         let ignore_error_codes = codes.map(|codes| error_codes(codes, place)).transpose()?;
-        Ok((name, SourceSpec { kind, url, ignore_error_codes }))
+        let template = template.map(|(url, _login)| url);
+        Ok((name, SourceSpec { kind, url, template, ignore_error_codes }))
     };
     tables.into_iter().map(source).collect()
 }

@@ -1,6 +1,6 @@
 //! The tables of envlock.toml as they are written, and how one file's keys go over another's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU16, NonZeroUsize};
 
 use camino::Utf8PathBuf;
@@ -26,6 +26,8 @@ pub(super) struct File {
     pub(super) python: PythonTable,
     #[serde(default)]
     pub(super) target: TargetTable,
+    #[serde(default)]
+    pub(super) cuda: CudaTable,
     #[serde(default)]
     pub(super) base: BaseTable,
     pub(super) groups: Option<Ordered<GroupTable>>,
@@ -65,6 +67,12 @@ pub(super) struct TargetTable {
     pub(super) cuda: Option<CudaTag>,
     pub(super) glibc: Option<GlibcVersion>,
     pub(super) gpus: Option<Vec<ComputeCapability>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CudaTable {
+    pub(super) allow: Option<BTreeSet<PackageName>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -256,6 +264,7 @@ impl File {
                 glibc: self.target.glibc.or(defaults.target.glibc),
                 gpus: self.target.gpus.or(defaults.target.gpus),
             },
+            cuda: CudaTable { allow: self.cuda.allow.or(defaults.cuda.allow) },
             base: BaseTable {
                 runtime: self.base.runtime.or(defaults.base.runtime),
                 devel: self.base.devel.or(defaults.base.devel),

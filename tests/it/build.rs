@@ -91,6 +91,7 @@ fn locked(envlock: &Envlock) -> Lock {
             cuda_tag: "cu130".parse().unwrap(),
             cuda_line: "13.0".parse().ok(),
             min_driver: Some(580),
+            cuda_allow: Vec::new(),
             arch_list: Vec::new(),
             source_date_epoch: 1_767_225_600,
         },

@@ -204,6 +204,7 @@ fn the_schema_of_envlock_toml_has_the_keys_that_are_read() {
         ("", ""),
         ("[python]", "/$defs/python"),
         ("[target]", "/$defs/target"),
+        ("[cuda]", "/$defs/cuda"),
         ("[base]", "/$defs/base"),
         ("[groups.x]", "/$defs/group"),
         ("[packages.x]", "/$defs/package"),

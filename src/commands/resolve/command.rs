@@ -8,6 +8,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use serde::Serialize;
 
+use super::elsewhere::try_elsewhere;
 use super::{gpus, target};
 use crate::cli::Resolve;
 use crate::commands::{Context, driver, embedded, summary};
@@ -21,7 +22,7 @@ use crate::index::{
 use crate::lock::{self, Diff, Lock, Package};
 use crate::python::marker_environment;
 use crate::release;
-use crate::solve::{Solution, solve};
+use crate::solve::{self, Solution, solve};
 use crate::spec::{Overrides, Spec};
 use crate::store;
 use crate::ui::Unit;
@@ -57,7 +58,7 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
         && lock::stale(old, &spec).is_empty()
     {
         // The lock answers this very spec: there is nothing to ask the network for.
-        return finish(&args, &name, &spec, Some(old), old, vec![], context);
+        return finish(&args, &name, &spec, Some(old), old, Told::default(), context);
     }
     // The images may run elsewhere: what is too old here is an error only when it was stated.
     if args.driver.is_none()
@@ -66,17 +67,18 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
         context.ui.warn(why);
     }
     let kept = kept(old.as_ref(), args.upgrade.as_deref());
-    let (lock, held_back) = resolve(&args, &spec, old.as_ref(), kept, context).await?;
+    let (lock, told) = resolve(&args, &spec, old.as_ref(), kept, context).await?;
     let may_change = |name: &PackageName| {
         args.upgrade.as_ref().is_some_and(|u| u.is_empty() || u.contains(name))
     };
     if let Some(replaced) = old.as_ref().and_then(|o| lock::replaced(o, &lock, may_change)) {
         return Err(replaced.into());
     }
-    for sentence in &held_back {
+    for sentence in &told.held_back {
         context.ui.note(format!("held back: {sentence}"));
     }
-    finish(&args, &name, &spec, old.as_ref(), &lock, held_back, context)
+    told.surprises.iter().for_each(|surprise| context.ui.warn(surprise));
+    finish(&args, &name, &spec, old.as_ref(), &lock, told, context)
 }
 
 fn check(name: &Utf8Path, spec: &Spec, old: Option<Lock>, context: &Context) -> CommandResult {
@@ -149,7 +151,7 @@ async fn resolve(
     old: Option<&Lock>,
     kept: Kept,
     context: &Context,
-) -> Result<(Lock, Vec<String>), Failure> {
+) -> Result<(Lock, Told), Failure> {
     let client = context.client(&spec.network)?;
     let client = if args.offline { client.offline() } else { client };
     let store = store::Store::open()?;
@@ -187,8 +189,16 @@ async fn resolve(
             .await
             .map_err(|e| Failure::message(Exit::Failed, format!("the solver stopped: {e}")))?
     };
-    let Solution { chosen, held_back } = match solution {
+    let Solution { chosen, held_back, surprises } = match solution {
         Ok(solution) => solution,
+        Err(solve::Error::Unsatisfiable(mut conflict)) => {
+            if !args.offline {
+                bar.finish();
+                let python = &pins.python.version;
+                try_elsewhere(&mut conflict, spec, python, pins.glibc, context).await;
+            }
+            return Err(solve::Error::Unsatisfiable(conflict).into());
+        }
         Err(error) => return Err(catalog.take_error().map_or_else(|| error.into(), Failure::from)),
     };
     let candidates: Vec<_> = chosen.iter().map(|c| c.candidate.clone()).collect();
@@ -205,7 +215,14 @@ async fn resolve(
     let keys = image::layer_keys(&lock, spec);
     let layers = old.into_iter().flat_map(|old| &old.layers);
     lock.layers = layers.filter(|layer| keys.contains(&layer.key)).cloned().collect();
-    Ok((lock, held_back))
+    Ok((lock, Told { held_back, surprises }))
+}
+
+/// What is to be said of the chosen set, a sentence each.
+#[derive(Default, Serialize)]
+struct Told {
+    held_back: Vec<String>,
+    surprises: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -214,7 +231,8 @@ struct Report<'a> {
     written: bool,
     lock: &'a Lock,
     diff: &'a Diff,
-    held_back: Vec<String>,
+    #[serde(flatten)]
+    told: Told,
     unpinned: Vec<String>,
 }
 
@@ -224,7 +242,7 @@ fn finish(
     spec: &Spec,
     old: Option<&Lock>,
     lock: &Lock,
-    held_back: Vec<String>,
+    told: Told,
     context: &Context,
 ) -> CommandResult {
     let text = lock::render(lock);
@@ -272,7 +290,7 @@ fn finish(
         }
     ));
     if context.ui.wants_json() {
-        context.ui.json(&Report { version: 1, written, lock, diff: &diff, held_back, unpinned });
+        context.ui.json(&Report { version: 1, written, lock, diff: &diff, told, unpinned });
     } else {
         context.ui.result(diff.to_string());
     }

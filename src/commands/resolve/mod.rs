@@ -1,5 +1,6 @@
 //! `envlock resolve`: spec → env.lock.
 mod command;
+mod elsewhere;
 mod gpus;
 mod target;
 

@@ -3,20 +3,24 @@
 use std::collections::BTreeSet;
 
 use pep440_rs::Version;
-use pep508_rs::PackageName;
+use pep508_rs::{ExtraName, PackageName};
 use pubgrub::Ranges;
 
+use super::change::{Advice, Change, TargetChange};
 use super::proof::Proof;
 use super::words::and;
 use crate::cuda::CudaTag;
-use crate::index::{Project, Skip};
-use crate::solve::abi::{TorchAbi, local_cuda, states_cuda_build};
+use crate::index::{Project, Skip, Skipped};
+use crate::solve::abi::{self, TorchAbi, local_cuda, states_cuda_build};
 use crate::solve::provider::Provider;
+
+/// The minor versions of Python 3 that may be worth a try.
+const PYTHONS: std::ops::RangeInclusive<u64> = 9..=15;
 
 pub struct Advisor<'a, 'p> {
     proof: &'a Proof,
     provider: &'a Provider<'p>,
-    said: Vec<String>,
+    said: Vec<Advice>,
 }
 
 impl<'a, 'p> Advisor<'a, 'p> {
@@ -24,7 +28,8 @@ impl<'a, 'p> Advisor<'a, 'p> {
         Self { proof, provider, said: vec![] }
     }
 
-    pub fn advice(mut self) -> Vec<String> {
+    /// What may help, most promising first; the last resort at the end. Nothing of it was tried.
+    pub fn advice(mut self) -> Vec<Advice> {
         let missing = self.proof.missing.iter();
         for (name, range) in missing {
             self.missing(name, range);
@@ -35,31 +40,23 @@ impl<'a, 'p> Advisor<'a, 'p> {
         }
         self.matching_torch();
         self.extras();
-        if self.said.is_empty() || self.roots().len() > 1 {
-            self.loosen();
-        }
-        self.leave_out();
+        self.permit();
+        self.loosen();
         self.said
     }
 
-    fn say(&mut self, sentence: String) {
-        if !self.said.contains(&sentence) {
-            self.said.push(sentence);
+    fn say(&mut self, sentence: String, change: Change) {
+        let advice = Advice { sentence, change };
+        if !self.said.contains(&advice) {
+            self.said.push(advice);
         }
     }
 
-    /// The wishes that take part, in the user's order.
-    fn roots(&self) -> Vec<String> {
-        let mut roots = Vec::new();
-        for wish in &self.provider.wishes {
-            let name = wish.requirement.name.to_string();
-            let takes_part =
-                self.proof.needs.keys().any(|n| n.from.is_none() && n.to == wish.requirement.name);
-            if takes_part && !roots.contains(&name) {
-                roots.push(name);
-            }
+    /// Asking for a version, or a range of them.
+    fn ask(&mut self, sentence: String, requirement: &str) {
+        if let Ok(requirement) = requirement.parse() {
+            self.say(sentence, Change::Ask(Box::new(requirement)));
         }
-        roots
     }
 
     fn is_wish(&self, name: &PackageName) -> bool {
@@ -68,40 +65,77 @@ impl<'a, 'p> Advisor<'a, 'p> {
 
     fn missing(&mut self, name: &PackageName, range: &Ranges<Version>) {
         if self.provider.refused.borrow().contains_key(&(name.clone(), None)) {
-            if self.is_wish(name) {
-                self.say(format!(
-                    "check the name, or take it from another source: [packages] {name} = {{ index = [\"…\"] }}"
-                ));
-            }
-            return;
+            return self.nowhere(name);
         }
         let Ok(project) = self.provider.catalog.project(name) else { return };
         let skipped = project.skipped.iter().find(|s| range.contains(&s.version));
+        let newest = newest_usable(&project);
         if let Some(skipped) = skipped {
-            let (python, other) = match &skipped.why {
-                Skip::NoMatchingWheel(tags) => (self.python_of(tags), false),
-                Skip::RequiresPython(_) => (None, true),
-                Skip::NoWheel | Skip::Unreadable(_) | Skip::TooNew(_) => (None, false),
-            };
-            if let Some(newest) = newest_usable(&project) {
-                self.say(format!(
-                    "the newest version of {name} with a wheel is {newest}: ask for it"
-                ));
+            if let Some(newest) = newest {
+                let sentence =
+                    format!("the newest version of {name} with a wheel is {newest}: ask for it");
+                self.ask(sentence, &format!("{name}=={newest}"));
             }
-            match python {
-                Some(python) => self.say(format!("set python.version = \"{python}\"")),
-                None if let Skip::TooNew(at) = skipped.why => {
-                    self.say(format!("move the cut-off (--exclude-newer) past {at}"));
-                }
-                None if other => self.say("set another python.version".to_owned()),
-                None => {}
-            }
+            self.skipped(skipped);
         } else if let Some(only) = project.candidates.iter().find(|c| range.contains(&c.version)) {
-            self.say(format!("ask for {name}=={} to take it all the same", only.version));
-        } else if let Some(newest) = newest_usable(&project)
-            && self.is_wish(name)
+            let exactly = format!("{name}=={}", only.version);
+            self.ask(format!("ask for {exactly} to take it all the same"), &exactly);
+        } else if let Some(newest) = newest {
+            let most = format!("{name}<={newest}");
+            self.ask(format!("ask for {most}"), &most);
+        }
+    }
+
+    /// No source has it, or it is for another CUDA as a whole.
+    fn nowhere(&mut self, name: &PackageName) {
+        let Some(other) = abi::same_for(name, self.provider.cuda()) else {
+            if self.is_wish(name) {
+                self.say(
+                    format!(
+                        "check the name, or take it from another source: [packages] {name} = {{ index = [\"…\"] }}"
+                    ),
+                    Change::ByHand,
+                );
+            }
+            return;
+        };
+        if self.is_wish(name) {
+            let sentence = format!("ask for {other} instead of {name}");
+            self.say(sentence, Change::Instead(name.clone(), other));
+        }
+    }
+
+    /// What is for another CUDA by its name, and could be permitted.
+    fn permit(&mut self) {
+        for name in self.proof.missing.keys() {
+            if abi::foreign_name(name, self.provider.cuda()).is_some() {
+                let sentence =
+                    format!("if it is known to do no harm, permit it: [cuda] allow = [\"{name}\"]");
+                self.say(sentence, Change::AllowCuda(name.clone()));
+            }
+        }
+    }
+
+    /// Another target for which this version is usable.
+    fn skipped(&mut self, skipped: &Skipped) {
+        let python = match &skipped.why {
+            Skip::NoMatchingWheel(tags) => self.python_of(tags),
+            Skip::RequiresPython(needed) => PYTHONS
+                .rev()
+                .find(|minor| needed.contains(&Version::new([3, *minor, 99])))
+                .map(|minor| format!("3.{minor}")),
+            Skip::TooNew(at) => {
+                let sentence = format!("move the cut-off (--exclude-newer) past {at}");
+                self.say(sentence, Change::Target(TargetChange::CutOff(*at)));
+                None
+            }
+            Skip::NoWheel | Skip::Unreadable(_) => None,
+        };
+        if let Some(python) = python
+            && let Ok(wanted) = python.clone().try_into()
         {
-            self.say(format!("ask for {name}<={newest}"));
+            let sentence = format!("set python.version = \"{python}\"");
+            self.say(sentence, Change::Target(TargetChange::Python(wanted)));
         }
     }
 
@@ -125,12 +159,11 @@ impl<'a, 'p> Advisor<'a, 'p> {
         let stated = local_cuda(&newest.version);
         let found: Option<CudaTag> =
             stated.or_else(|| self.provider.catalog.cuda_build(newest).ok().flatten());
-        let older = oldest.version.clone().without_local();
-        match found.filter(|found| *found != self.provider.cuda) {
-            Some(found) => self.say(format!(
-                "ask for {name}<{older}, or set target.cuda = \"{found}\" for everything"
-            )),
-            None => self.say(format!("ask for {name}<{older}")),
+        let older = format!("{name}<{}", oldest.version.clone().without_local());
+        self.ask(format!("ask for {older}"), &older);
+        if let Some(found) = found.filter(|found| *found != self.provider.cuda()) {
+            let sentence = format!("set target.cuda = \"{found}\" for everything");
+            self.say(sentence, Change::Target(TargetChange::Cuda(found)));
         }
     }
 
@@ -162,9 +195,8 @@ impl<'a, 'p> Advisor<'a, 'p> {
         let Some((major, minor)) = common.and_then(|lines| lines.last().copied()) else { return };
         let have = if names.len() == 1 { "has" } else { "have" };
         let names = and(&names);
-        self.say(format!(
-            "ask for torch=={major}.{minor}.*, the newest that {names} {have} a wheel for"
-        ));
+        let line = format!("torch=={major}.{minor}.*");
+        self.ask(format!("ask for {line}, the newest that {names} {have} a wheel for"), &line);
     }
 
     /// Extras whose needs take part.
@@ -173,38 +205,28 @@ impl<'a, 'p> Advisor<'a, 'p> {
             if let (Some(name), Some(extra)) = (&need.from, &need.extra)
                 && self.is_wish(name)
             {
-                self.say(format!("ask for {name} without the extra `{extra}`"));
+                self.without_extra(name, extra);
             }
+        }
+        for (name, extra) in self.provider.extras_not_had() {
+            if let Some(other) = self.provider.almost(&name, &extra) {
+                let sentence = format!("ask for {name}[{other}]");
+                self.say(sentence, Change::Extra(name.clone(), extra.clone(), Some(other)));
+            }
+            self.without_extra(&name, &extra);
         }
     }
 
-    fn loosen(&mut self) {
-        let takes_part: Vec<_> = self
-            .provider
-            .wishes
-            .iter()
-            .filter(|w| w.requirement.version_or_url.is_some() && self.is_wish(&w.requirement.name))
-            .filter(|w| {
-                !self.said.iter().any(|s| s.starts_with(&format!("ask for {}", w.requirement.name)))
-            })
-            .map(|w| format!("loosen {}", w.requirement))
-            .collect();
-        takes_part.into_iter().for_each(|sentence| self.say(sentence));
+    fn without_extra(&mut self, name: &PackageName, extra: &ExtraName) {
+        let sentence = format!("ask for {name} without the extra `{extra}`");
+        self.say(sentence, Change::Extra(name.clone(), extra.clone(), None));
     }
 
-    fn leave_out(&mut self) {
-        let roots = self.roots();
-        // torch is what the set is built around.
-        let out: Vec<String> =
-            roots.iter().filter(|r| *r != "torch").map(|r| format!("--without {r}")).collect();
-        match &out[..] {
-            [] => {}
-            _ if roots.len() > 1 => self.say(format!(
-                "do without one: {}; wish = \"preferred\" under [packages] does that by itself",
-                out.join(" or ")
-            )),
-            [one] => self.say(format!("leave it out: {one}")),
-            _ => {}
+    fn loosen(&mut self) {
+        for wish in self.provider.wishes.iter().map(|w| &w.requirement) {
+            if wish.version_or_url.is_some() && self.is_wish(&wish.name) {
+                self.say(format!("loosen {wish}"), Change::Loosen(wish.name.clone()));
+            }
         }
     }
 }

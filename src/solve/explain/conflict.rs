@@ -1,30 +1,45 @@
 //! A proof that there is no solution → the few sentences a user needs.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use pep440_rs::Version;
-use pep508_rs::PackageName;
+use pep508_rs::{ExtraName, PackageName};
 use pubgrub::Ranges;
 
-use super::advice::Advisor;
-use super::proof::{Need, Proof, Tree, Versions};
+use super::change::TargetChange;
+use super::proof::{Need, Proof, Versions};
 use super::words::{and, shown, versions};
 use crate::index::{Skip, Skipped};
 use crate::solve::abi::TorchAbi;
 use crate::solve::provider::Provider;
+use crate::solve::question::NoSet;
 
 /// How many versions of one distribution are told apart.
 const TOLD: usize = 3;
 
 /// Why there is no solution, as facts that together leave no choice.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conflict {
     /// The wishes that clash, in a line.
     pub summary: String,
     /// One sentence each, wishes first.
     pub facts: Vec<String>,
-    /// What the user can change.
+    /// What the user can change; each was tried.
     pub advice: Vec<String>,
+    /// What may help and could not be tried: it changes what there is to choose from.
+    pub elsewhere: Vec<Elsewhere>,
+    /// The wishes that take part.
+    pub(super) roots: BTreeSet<PackageName>,
+}
+
+/// Another target that may have a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// What the user is told if it has.
+    pub sentence: String,
+    /// Which.
+    pub target: TargetChange,
 }
 
 impl fmt::Display for Conflict {
@@ -39,13 +54,44 @@ impl fmt::Display for Conflict {
 }
 
 impl Conflict {
-    pub(in crate::solve) fn new(tree: &Tree, provider: &Provider) -> Self {
-        let proof = Proof::of(tree);
-        let teller = Teller { proof: &proof, provider };
+    /// What is in the way, without advice.
+    pub(in crate::solve) fn of(none: &NoSet) -> Self {
+        let proof = Proof::of(&none.tree);
+        let teller = Teller { proof: &proof, provider: &none.provider };
+        let roots = proof.needs.keys().filter(|need| need.from.is_none());
         Conflict {
             summary: teller.summary(),
             facts: teller.facts(),
-            advice: Advisor::new(&proof, provider).advice(),
+            roots: roots.map(|need| need.to.clone()).collect(),
+            ..Conflict::default()
+        }
+    }
+
+    /// An extra that was there in `older` and is not in `newest`, which could be had without it.
+    pub(in crate::solve) fn lost_extra(
+        name: &PackageName,
+        extra: &ExtraName,
+        newest: &Version,
+        older: &Version,
+    ) -> Self {
+        Conflict {
+            summary: format!("{name}[{extra}] cannot be had in its newest version"),
+            facts: vec![
+                format!("{name} {newest} has no extra `{extra}`"),
+                format!("{name} {older} is the newest that fits and has it"),
+            ],
+            advice: vec![
+                format!("ask for {name}[{extra}]=={older}"),
+                format!("ask for {name} without the extra `{extra}`"),
+            ],
+            ..Conflict::default()
+        }
+    }
+
+    /// Something that was tried and helps.
+    pub fn advise(&mut self, sentence: String) {
+        if !self.advice.contains(&sentence) {
+            self.advice.push(sentence);
         }
     }
 }

@@ -1,10 +1,16 @@
 //! A conflict in the user's words: which wishes clash, through what, what to loosen.
 mod advice;
+mod change;
 mod conflict;
 mod proof;
 #[cfg(test)]
 mod tests;
+mod together;
 mod words;
 
-pub use conflict::Conflict;
+pub(super) use change::Change;
+pub use change::TargetChange;
+pub use conflict::{Conflict, Elsewhere};
+pub use proof::Tree;
+pub(super) use together::conflict;
 pub(super) use words::and;

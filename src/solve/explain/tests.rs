@@ -100,3 +100,33 @@ told!(
     "g: a; b",
     "a 2.0: c[x]>=2\nb 1.0: c<2\nc 2.0: y if extra == 'x'\nc 1.0:\ny 1.0:"
 );
+told!(
+    a_wish_for_another_cuda_that_has_a_sibling_for_this_one,
+    "g: cupy-cuda12x; numpy",
+    "cupy-cuda12x 13.0:\ncupy-cuda13x 13.0: numpy\nnumpy 2.0:"
+);
+told!(
+    a_sibling_that_does_not_fit_is_no_advice,
+    "g: cupy-cuda12x; numpy>=2",
+    "cupy-cuda12x 13.0:\ncupy-cuda13x 13.0: numpy<2\nnumpy 2.0:\nnumpy 1.0:"
+);
+told!(
+    wishes_that_cannot_be_had_at_all_are_told_together,
+    "g: fine; old; sdist>=2; nowhere; needy",
+    "fine 1.0:\nold 3.0!tags=cp312\nsdist 2.0!sdist\nsdist 1.0:\nneedy 1.0: nowhere-else"
+);
+told!(
+    what_is_left_without_them_may_not_go_together_either,
+    "g: old; a; b",
+    "old 3.0!tags=cp312\na 1.0: c<2\nb 1.0: c>=2\nc 2.0:\nc 1.0:"
+);
+told!(
+    a_pre_release_that_would_do_is_a_hint,
+    "g: torchgeo",
+    "torchgeo 0.8: hydra-core>=1.3\nhydra-core 1.4.0.dev1: antlr>=4.11\nhydra-core 1.3.2: antlr==4.9.*\nantlr 4.13:\nantlr 4.9.3!sdist"
+);
+told!(
+    advice_that_does_not_help_is_not_given,
+    "g: app",
+    "app 1.0: outlines-core==0.1\noutlines-core 0.1!sdist\noutlines-core 0.2:"
+);

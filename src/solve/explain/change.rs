@@ -1,0 +1,91 @@
+//! What a user could change so that there is a set: as a sentence, and as what it does to the spec.
+
+use jiff::Timestamp;
+use pep508_rs::{ExtraName, PackageName, Requirement, VerbatimUrl};
+
+use crate::cuda::CudaTag;
+use crate::spec::{PythonRequest, Spec, Strength, Wish};
+
+/// Something that may help.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Advice {
+    pub sentence: String,
+    pub change: Change,
+}
+
+/// A change of the spec.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::solve) enum Change {
+    /// These are not asked for.
+    Without(Vec<PackageName>),
+    /// This is asked for: with another version than it is now, or beside everything else.
+    Ask(Box<Requirement<VerbatimUrl>>),
+    /// Without this extra, or with the other one instead.
+    Extra(PackageName, ExtraName, Option<ExtraName>),
+    /// In any version.
+    Loosen(PackageName),
+    /// Another distribution instead.
+    Instead(PackageName, PackageName),
+    /// Permitted although it is for another CUDA.
+    AllowCuda(PackageName),
+    /// Another target, whose pages nobody has read yet.
+    Target(TargetChange),
+    /// Nothing that a solver could judge.
+    ByHand,
+}
+
+/// A change after which all candidates are others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetChange {
+    /// `target.cuda`
+    Cuda(CudaTag),
+    /// `python.version`
+    Python(PythonRequest),
+    /// `exclude-newer`: past this moment.
+    CutOff(Timestamp),
+}
+
+impl Change {
+    /// The spec after it; `None`: that cannot be judged from here.
+    pub(in crate::solve) fn of(&self, spec: &Spec) -> Option<Spec> {
+        let mut spec = spec.clone();
+        let wishes = |spec: &mut Spec, name: &PackageName, change: &dyn Fn(&mut Wish)| {
+            let all = spec.groups.iter_mut().flat_map(|g| &mut g.requirements);
+            all.filter(|w| w.requirement.name == *name).map(change).count()
+        };
+        match self {
+            Change::Without(names) => {
+                for group in &mut spec.groups {
+                    group.requirements.retain(|w| !names.contains(&w.requirement.name));
+                }
+            }
+            Change::Ask(wanted) => {
+                let version = wanted.version_or_url.clone();
+                let ask = |w: &mut Wish| w.requirement.version_or_url.clone_from(&version);
+                if wishes(&mut spec, &wanted.name, &ask) == 0 {
+                    let requirement = (**wanted).clone();
+                    let wish = Wish { requirement, sources: vec![], strength: Strength::Required };
+                    spec.groups.first_mut()?.requirements.push(wish);
+                }
+            }
+            Change::Extra(name, extra, instead) => {
+                let change = |w: &mut Wish| {
+                    w.requirement.extras.retain(|e| e != extra);
+                    w.requirement.extras.extend(instead.clone());
+                };
+                wishes(&mut spec, name, &change);
+            }
+            Change::Loosen(name) => {
+                wishes(&mut spec, name, &|w| w.requirement.version_or_url = None);
+            }
+            Change::Instead(name, other) => {
+                wishes(&mut spec, name, &|w| w.requirement.name = other.clone());
+            }
+            Change::AllowCuda(name) => {
+                spec.cuda_allow.insert(name.clone());
+            }
+            Change::Target(_) | Change::ByHand => return None,
+        }
+        Some(spec)
+    }
+}

@@ -1,0 +1,195 @@
+//! No set: all that is in the way, and what helps. Wishes that cannot be had at all are told together, not one a run,
+//! and whatever is advised was tried.
+
+use std::collections::BTreeSet;
+
+use pep508_rs::{PackageName, Requirement, VerbatimUrl};
+
+use super::advice::Advisor;
+use super::change::{Advice, Change};
+use super::conflict::{Conflict, Elsewhere};
+use super::proof::Proof;
+use super::words::and;
+use crate::solve::provider::{Bounds, Floors};
+use crate::solve::question::{ENOUGH, NoSet, Question, Unsolved};
+use crate::solve::solution::Error;
+use crate::spec::Spec;
+
+/// A wish that nothing can be had for, whatever the others are.
+struct Impossible {
+    name: PackageName,
+    conflict: Conflict,
+    advice: Vec<Advice>,
+}
+
+/// What is told of `none`, the proof that the question has no answer.
+pub(in crate::solve) fn conflict<'a>(
+    question: &Question<'a>,
+    none: &NoSet<'a>,
+) -> Result<Conflict, Error> {
+    let mut wishes = question.required();
+    let (mut impossible, mut rest) = (Vec::new(), None);
+    let mut latest = None;
+    loop {
+        let none = latest.as_deref().unwrap_or(none);
+        let proof = Proof::of(&none.tree);
+        let Some(name) = alone(&proof) else {
+            rest = Some((Conflict::of(none), advice(&proof, none)));
+            break;
+        };
+        wishes.retain(|wish| wish.requirement.name != name);
+        impossible.push(Impossible {
+            name,
+            conflict: Conflict::of(none),
+            advice: advice(&proof, none),
+        });
+        match question.any(&wishes, Bounds { limit: Some(ENOUGH), ..Bounds::default() }) {
+            Err(Unsolved::NoSet(none)) => latest = Some(none),
+            Err(Unsolved::Catalog(why)) => return Err(Error::Catalog(why)),
+            Ok(_) | Err(Unsolved::TooLong) => break,
+        }
+    }
+    Ok(told(question, impossible, rest))
+}
+
+/// The only wish that takes part.
+fn alone(proof: &Proof) -> Option<PackageName> {
+    let wished: BTreeSet<_> =
+        proof.needs.keys().filter(|n| n.from.is_none()).map(|n| &n.to).collect();
+    let mut wished = wished.into_iter();
+    wished.next().filter(|_| wished.next().is_none()).cloned()
+}
+
+fn advice(proof: &Proof, none: &NoSet) -> Vec<Advice> {
+    Advisor::new(proof, &none.provider).advice()
+}
+
+fn told(
+    question: &Question,
+    impossible: Vec<Impossible>,
+    rest: Option<(Conflict, Vec<Advice>)>,
+) -> Conflict {
+    let names: Vec<_> = impossible.iter().map(|i| i.name.clone()).collect();
+    let mut all = Conflict::default();
+    let mut summaries = Vec::new();
+    for Impossible { name, conflict, advice } in impossible {
+        // Where several are in the way, one's advice is judged as if the others were out of it.
+        let others = names.iter().filter(|other| **other != name).cloned().collect();
+        let confirm = Confirm::new(question, Change::Without(others).of(question.spec));
+        confirm.add_to(&mut all, advice, &BTreeSet::from([name]));
+        summaries.push(conflict.summary);
+        let known = all.facts.clone();
+        all.facts.extend(conflict.facts.into_iter().filter(|fact| !known.contains(fact)));
+    }
+    all.summary = match &summaries[..] {
+        [] | [_] => summaries.concat(),
+        _ => format!("{} cannot be installed here", and(&names)),
+    };
+    let confirm = Confirm::new(question, Some(question.spec.clone()));
+    // torch is what the set is built around.
+    let out: Vec<String> = match &names[..] {
+        [torch] if torch.as_ref() == "torch" => vec![],
+        names => names.iter().map(|name| format!("--without {name}")).collect(),
+    };
+    match rest {
+        Some((conflict, advice)) => {
+            let roots = conflict.roots.clone();
+            let known = if names.is_empty() { String::new() } else { all.summary + "; " };
+            all.summary = known + &conflict.summary;
+            all.facts.extend(conflict.facts);
+            let confirm = Confirm::new(question, Change::Without(names).of(question.spec));
+            confirm.add_to(&mut all, advice, &roots);
+            confirm.one_of(&mut all, &roots);
+        }
+        None if !out.is_empty() && confirm.works(&Change::Without(names.clone())) => {
+            let them = if out.len() == 1 { "it" } else { "them" };
+            all.advise(format!("leave {them} out: {}", out.join(" ")));
+        }
+        None => {}
+    }
+    all
+}
+
+/// Tries what might help.
+struct Confirm<'q, 'a> {
+    question: &'q Question<'a>,
+    /// What the changes are made to.
+    spec: Option<Spec>,
+}
+
+impl<'q, 'a> Confirm<'q, 'a> {
+    fn new(question: &'q Question<'a>, spec: Option<Spec>) -> Self {
+        Confirm { question, spec }
+    }
+
+    /// Whether there is a set after this change. What cannot be found out in time counts as no.
+    fn works(&self, change: &Change) -> bool {
+        let after = self.spec.as_ref().and_then(|spec| change.of(spec));
+        after.is_some_and(|spec| matches!(self.question.works(&spec, Floors::new()), Ok(true)))
+    }
+
+    /// Adds what helps to `all`.
+    fn add_to(&self, all: &mut Conflict, advice: Vec<Advice>, roots: &BTreeSet<PackageName>) {
+        let before = all.advice.len();
+        let mut asked_for = BTreeSet::new();
+        for Advice { sentence, change } in advice {
+            // Any other version will do only where no better one is known.
+            if let Change::Loosen(name) = &change
+                && (asked_for.contains(name) || roots.len() < 2 && all.advice.len() > before)
+            {
+                continue;
+            }
+            match change {
+                Change::ByHand => all.advise(sentence),
+                Change::Target(target) => all.elsewhere.push(Elsewhere { sentence, target }),
+                change if self.works(&change) => {
+                    all.advise(sentence);
+                    if let Change::Ask(requirement) = change {
+                        asked_for.insert(requirement.name);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if all.advice.len() == before {
+            self.prereleases(all);
+        }
+    }
+
+    /// Pre-releases that would do where no final version does.
+    fn prereleases(&self, all: &mut Conflict) {
+        let Some(spec) = &self.spec else { return };
+        let question = Question { spec, ..self.question.clone() };
+        let bounds = Bounds { limit: Some(ENOUGH), prereleases: true, ..Bounds::default() };
+        let Ok(found) = question.any(&question.required(), bounds) else { return };
+        let taken = found.settled.iter().filter(|(name, settled)| {
+            settled.candidate.version.any_prerelease() && !found.provider.may_be_prerelease(name)
+        });
+        let wanted: Vec<String> =
+            taken.map(|(name, s)| format!("{name}>={}", s.candidate.version)).collect();
+        let mut with = spec.clone();
+        for text in &wanted {
+            let Ok(requirement) = text.parse::<Requirement<VerbatimUrl>>() else { return };
+            let Some(more) = Change::Ask(Box::new(requirement)).of(&with) else { return };
+            with = more;
+        }
+        if !wanted.is_empty() && matches!(self.question.works(&with, Floors::new()), Ok(true)) {
+            let kind = if wanted.len() == 1 { "a pre-release" } else { "pre-releases" };
+            all.advise(format!("ask for {} as well, {kind}", and(&wanted)));
+        }
+    }
+
+    /// Which of those that do not go together could be left out.
+    fn one_of(&self, all: &mut Conflict, roots: &BTreeSet<PackageName>) {
+        // torch is what the set is built around.
+        let others = roots.iter().filter(|name| name.as_ref() != "torch");
+        let works = |name: &&PackageName| self.works(&Change::Without(vec![(*name).clone()]));
+        let out: Vec<_> = others.filter(works).map(|name| format!("--without {name}")).collect();
+        if !out.is_empty() {
+            all.advise(format!(
+                "do without one: {}; wish = \"preferred\" under [packages] does that by itself",
+                out.join(" or ")
+            ));
+        }
+    }
+}
