@@ -29,6 +29,7 @@ fn tree(wheel: &Path) -> Tree {
                 zip::CompressionMethod::Stored => Method::Stored,
                 _ => Method::Deflate,
             },
+            recorded: None,
         };
         let kind = Kind::File(Content::Member(member));
         let node = Node { mode: 0o644, owner: Owner { uid: 0, gid: 0 }, kind };

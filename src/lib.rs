@@ -1,8 +1,8 @@
 //! envlock makes a deep-learning environment reproducible from version choice to running cluster:
 //! spec → lock → images by digest → config.yaml, and back.
 //!
-//! `ARCHITECTURE.md` is the map. The folders `solve`, `matrix`, `lock`, `image`, `config`, `render`, `python`, `size`
-//! and the parsers of `index` are pure: values in, values out; `tests/it/purity.rs` holds them to it.
+//! `ARCHITECTURE.md` is the map. The folders `solve`, `matrix`, `lock`, `image`, `config`, `render`, `python`, `size`,
+//! `wheel` and the parsers of `index` are pure: values in, values out; `tests/it/purity.rs` holds them to it.
 
 pub mod cli;
 pub mod commands;
@@ -34,3 +34,4 @@ pub mod solve;
 pub mod spec;
 pub mod store;
 pub mod ui;
+pub mod wheel;

@@ -10,10 +10,10 @@ use thiserror::Error;
 use url::Url;
 
 use super::page::BadPage;
-use super::zip::BadZip;
 use crate::digest::Sha256;
 use crate::exit::{Classified, Exit};
 use crate::spec::SourceName;
+use crate::wheel::zip::BadZip;
 use crate::{net, store};
 
 /// An index, a wheel or a setting that cannot be used. Cloned where many ask for the same thing.
@@ -77,6 +77,15 @@ pub enum Error {
     /// A wheel that cannot be read.
     #[error("{url} cannot be used: {why}")]
     Wheel {
+        /// The wheel.
+        url: Url,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A wheel that could be chosen, and not be installed.
+    #[error("{url} would be refused by a build: {why}")]
+    #[diagnostic(help("it was published like that; pin another version"))]
+    Refused {
         /// The wheel.
         url: Url,
         /// What is wrong with it.
@@ -241,7 +250,10 @@ impl Classified for Error {
             | Error::Answer { .. }
             | Error::NotFound { .. }
             | Error::Gone { .. } => Exit::Network,
-            Error::Wheel { .. } | Error::Hash { .. } | Error::Size { .. } => Exit::Integrity,
+            Error::Wheel { .. }
+            | Error::Refused { .. }
+            | Error::Hash { .. }
+            | Error::Size { .. } => Exit::Integrity,
             Error::NoAddress { .. } | Error::Setting { .. } => Exit::Usage,
             Error::NoTime { .. } | Error::TooNew { .. } => Exit::Unsatisfiable,
             Error::Store(Stored(error)) => error.exit(),

@@ -1,4 +1,4 @@
-//! Pages of wheels → candidates. The parsers (`link`, `html`, `json`, `page`, `zip`) are pure; the
+//! Pages of wheels → candidates. The parsers (`link`, `html`, `json`, `page`) are pure; the
 //! other parts are edges.
 pub mod address;
 mod answers;
@@ -27,7 +27,6 @@ mod times;
 mod turns;
 pub mod uv_toml;
 mod wheels;
-pub mod zip;
 
 pub use address::{Address, Surroundings};
 pub use cache::{CACHE, Cache, Trust};

@@ -8,10 +8,12 @@ use bytes::Bytes;
 use url::Url;
 
 use super::fetch::{Fetcher, Part, Piece};
-use super::zip::{BadZip, Directory, Find, LOCAL_HEADER, Member, find_directory};
 use super::{Error, Sidecar};
 use crate::digest::{Hasher, Sha256};
+use crate::net::redacted;
 use crate::python::same_project;
+use crate::wheel::zip::{BadZip, Directory, Find, LOCAL_HEADER, Member, find_directory};
+use crate::wheel::{self, Flaw, Rows};
 use pep508_rs::PackageName;
 
 /// Bytes of the first request: METADATA and the directory of most wheels are within.
@@ -105,6 +107,46 @@ impl RemoteWheel {
         self.directory.unpacked_size()
     }
 
+    /// What will be refused when this wheel, of the name `file`, is installed, as far as its directory tells it, and its
+    /// RECORD where that has come with it.
+    pub fn check(&self, file: &str) -> Result<(), Error> {
+        let refused = |(member, flaw): (String, Flaw)| {
+            let why = format!("`{}` in it {flaw}", member.escape_debug());
+            Error::Refused { url: redacted(&self.url), why }
+        };
+        let members: Vec<Member> = self.directory.members().collect();
+        wheel::check(&members).map_err(refused)?;
+        let names = members.iter().map(|member| member.name.as_str());
+        let (_, info) = wheel::identity(file, names)
+            .map_err(|why| Error::Refused { url: redacted(&self.url), why })?;
+        for name in ["METADATA", "WHEEL", "RECORD"] {
+            let path = format!("{info}/{name}");
+            if !members.iter().any(|member| member.name == path) {
+                return Err(Error::Refused {
+                    url: redacted(&self.url),
+                    why: format!("it has no {path}"),
+                });
+            }
+        }
+        let path = format!("{info}/RECORD");
+        let Some(text) = self.at_hand(&path) else { return Ok(()) };
+        let rows = Rows::parse(&text).map_err(|line| refused((path, Flaw::Line(line))))?;
+        let files = members.iter().filter(|m| !m.name.ends_with('/'));
+        let files = files.map(|m| (m.name.as_str(), m.unpacked));
+        rows.check(&info, files).map(drop).map_err(refused)
+    }
+
+    /// A text in it, where no request is needed to read it.
+    fn at_hand(&self, path: &str) -> Option<String> {
+        let Body::Tail(tail) = &self.body else { return None };
+        let member = self.directory.member(path)?;
+        let start = member.offset.checked_sub(self.size - tail.len() as u64)?;
+        let local = tail.slice(usize::try_from(start).ok()?..);
+        let data = member.data_offset(&local).ok()?;
+        let packed = slice(&local, data, member.packed)?;
+        String::from_utf8(member.unpack(&packed, TEXT_LIMIT).ok()?).ok()
+    }
+
     /// The METADATA of the wheel of `name`.
     pub async fn metadata(&self, fetcher: &Fetcher, name: &PackageName) -> Result<Vec<u8>, Error> {
         let is_metadata = |member: &Member| {
@@ -189,7 +231,7 @@ pub async fn sidecar(
     let found = Sha256::of(&bytes);
     match expected {
         Some(expected) if expected != found => Err(Error::Hash {
-            url: crate::net::redacted(&url).into(),
+            url: redacted(&url).into(),
             promised_by: "the index page",
             expected,
             found,

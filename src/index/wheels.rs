@@ -18,7 +18,7 @@ use crate::digest::Sha256;
 use crate::gpu::{Arch, arch_list};
 use crate::lock::WheelFacts;
 use crate::net::redacted;
-use crate::python::{CoreMetadata, cuda_build};
+use crate::python::{CoreMetadata, cuda_build, same_version};
 use crate::spec::SourceName;
 
 /// The binding of torch to Python.
@@ -110,9 +110,8 @@ impl Answers {
                 };
                 let bad = |why: String| Error::Wheel { url: redacted(url), why };
                 let metadata = CoreMetadata::parse(&bytes).map_err(|e| bad(e.to_string()))?;
-                let public = |v: &pep440_rs::Version| v.clone().without_local();
                 if metadata.name != candidate.name
-                    || public(&metadata.version) != public(&candidate.version)
+                    || !same_version(&candidate.version, &metadata.version)
                 {
                     let CoreMetadata { name, version, .. } = metadata;
                     return Err(bad(format!("its METADATA is that of {name} {version}")));
@@ -205,6 +204,7 @@ impl Answers {
         self.bar.message(candidate.file.clone());
         let wheel = self.wheel(url).await?;
         same_size(candidate.size.unwrap_or(wheel.size), wheel.size)?;
+        wheel.check(&candidate.file)?;
         // An index is held to its word at every build; an address of the user's own is proven now.
         let is_wish = candidate.location.source == SourceName::wish();
         let found = match (candidate.sha256, wheel.sha256) {

@@ -72,6 +72,25 @@ impl CoreMetadata {
     }
 }
 
+impl CoreMetadata {
+    /// Only whose METADATA it is.
+    pub fn identity(bytes: &[u8]) -> Result<(PackageName, Version), BadMetadata> {
+        let (mut name, mut version) = (None, None);
+        for (field, value) in fields(bytes) {
+            let value = value.trim();
+            if field.eq_ignore_ascii_case("Name") {
+                name = Some(read("Name", value, |v| v.parse().map_err(text_of))?);
+            } else if field.eq_ignore_ascii_case("Version") {
+                version = Some(read("Version", value, |v| v.parse().map_err(text_of))?);
+            }
+        }
+        Ok((
+            name.ok_or(BadMetadata::Missing("Name"))?,
+            version.ok_or(BadMetadata::Missing("Version"))?,
+        ))
+    }
+}
+
 fn text_of(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

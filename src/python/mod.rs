@@ -11,4 +11,4 @@ pub use markers::marker_environment;
 pub use metadata::{BadMetadata, CoreMetadata};
 pub use tags::{Rank, TargetTags};
 pub use version_py::cuda_build;
-pub use wheel_name::{BadWheelName, WheelName, same_project, sdist_version};
+pub use wheel_name::{BadWheelName, WheelName, same_project, same_version, sdist_version};

@@ -62,6 +62,13 @@ impl<'a> WheelName<'a> {
         self.version.parse().ok()
     }
 
+    /// Whether a METADATA with this name and version can be this wheel's. Indexes add local parts (`+cu130`) to file
+    /// names; any other difference is one that pip and uv refuse, too.
+    pub fn is_of(&self, name: &PackageName, version: &Version) -> bool {
+        same_project(self.distribution, name)
+            && self.version().is_some_and(|stated| same_version(&stated, version))
+    }
+
     /// How build tags sort: by their number, then by the rest; none sorts first.
     pub fn build_order(&self) -> (Option<u64>, &'a str) {
         let digits = self.build.bytes().take_while(u8::is_ascii_digit).count();
@@ -82,6 +89,11 @@ pub fn same_project(written: &str, name: &PackageName) -> bool {
         (!repeated).then_some(b'-')
     });
     normal.eq(name.as_ref().bytes())
+}
+
+/// Whether METADATA that says `version` can be in a file that says `stated`.
+pub fn same_version(stated: &Version, version: &Version) -> bool {
+    stated == version || (!version.is_local() && stated.clone().without_local() == *version)
 }
 
 /// The version in the file name of a source distribution of `name`, as written; `None` when the

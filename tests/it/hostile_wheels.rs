@@ -1,14 +1,15 @@
 //! Wheels that were made to harm or to mislead: each is refused, by its own name.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use envlock::digest::Sha256;
 use envlock::engine::layers::error::{Error, Flaw};
 use envlock::engine::layers::install::{Environment, install};
-use envlock::engine::layers::tree::{Kind, Owner, Tree};
+use envlock::engine::layers::tree::{Content, Kind, Owner, Tree};
 use envlock::engine::layers::wheel::Wheel;
+use envlock::engine::layers::{Source, measure, splice, write_zstd};
 use envlock::exit::{Classified, Exit};
 
 const FILE: &str = "x-1-py3-none-any.whl";
@@ -22,6 +23,7 @@ struct Member {
     stated: (u32, u32),
     local_stated: Option<(u32, u32)>,
     crc: u32,
+    local_crc: Option<u32>,
     method: u16,
     local_method: Option<u16>,
     flags: u16,
@@ -44,6 +46,7 @@ fn member(name: &str, content: &[u8]) -> Member {
         local_stated: None,
         packed,
         crc: crc.sum(),
+        local_crc: None,
         method: 8,
         local_method: None,
         flags: 1 << 11,
@@ -65,7 +68,9 @@ fn zip(members: &[Member]) -> Vec<u8> {
         file.extend(m.local_flags.unwrap_or(m.flags).to_le_bytes());
         file.extend(m.local_method.unwrap_or(m.method).to_le_bytes());
         file.extend([0; 4]);
-        [m.crc, packed, size].iter().for_each(|field| file.extend(field.to_le_bytes()));
+        [m.local_crc.unwrap_or(m.crc), packed, size]
+            .iter()
+            .for_each(|field| file.extend(field.to_le_bytes()));
         file.extend((name.len() as u16).to_le_bytes());
         file.extend([0; 2]);
         file.extend(name);
@@ -126,6 +131,14 @@ fn environment() -> Environment {
     }
 }
 
+/// A file of the environment that envlock made.
+fn text(tree: &Tree, path: &str) -> String {
+    match &tree.get(&format!("opt/conda/envs/py/{path}")).unwrap().kind {
+        Kind::File(Content::Bytes(bytes)) => String::from_utf8(bytes.to_vec()).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn tree(files: &[(&str, &str)]) -> Result<Tree, Error> {
     install(&read(&wheel(files))?, 0, &environment())
 }
@@ -168,9 +181,6 @@ fn links_devices_and_folders_named_as_files_are_refused() {
 fn names_that_are_there_twice_are_refused() {
     assert_eq!(flaw(|m| m.name = "x/b.py".into()), Flaw::Duplicate);
     let mut members = wheel(&[("x/a.py", "a = 1\n")]);
-    members.push(member("x/A.py", b"a = 2\n"));
-    assert_eq!(flaw_of(read(&members), "x/a.py"), Flaw::Case("x/A.py".into()));
-    members.pop();
     members.push(member("x/a.py/b", b""));
     assert_eq!(flaw_of(read(&members), "x/a.py/b"), Flaw::FileAndFolder);
 }
@@ -189,7 +199,9 @@ fn names_that_readers_decode_differently_are_refused() {
 fn headers_that_disagree_are_refused() {
     assert_eq!(flaw(|m| m.local_name = Some("x/c.py".into())), Flaw::Header("name"));
     assert_eq!(flaw(|m| m.local_method = Some(0)), Flaw::Header("method"));
-    assert_eq!(flaw(|m| m.local_flags = Some(0)), Flaw::Header("set of flags"));
+    for flags in [1 << 11 | 1, 1 << 11 | 1 << 3] {
+        assert_eq!(flaw(|m| m.local_flags = Some(flags)), Flaw::Header("set of flags"));
+    }
     assert_eq!(flaw(|m| m.local_stated = Some((m.stated.0, 7))), Flaw::Header("size"));
     assert_eq!(flaw(|m| m.local_stated = Some((0, 0))), Flaw::Header("size"));
 }
@@ -237,6 +249,10 @@ fn encrypted_and_unknown_data_is_refused() {
     for method in [1, 9, 12, 14, 93, 99] {
         assert_eq!(flaw(|m| m.method = method), Flaw::Method(method));
     }
+    for (method, name) in [(12, "bzip2 (method 12)"), (14, "lzma (method 14)"), (7, "method 7")] {
+        let text = Flaw::Method(method).to_string();
+        assert!(text.contains(&format!("compressed with {name}, ")), "{text}");
+    }
 }
 
 #[test]
@@ -261,33 +277,148 @@ fn a_second_directory_or_bytes_after_the_end_are_refused() {
 }
 
 #[test]
-fn a_record_that_does_not_know_a_file_is_refused() {
-    let record = "x-1.dist-info/RECORD";
-    let with = |text: String| {
-        let mut members = wheel(&[("x/a.py", "a = 1\n")]);
-        members.pop();
-        members.push(member(record, text.as_bytes()));
-        read(&members)
-    };
-    let others = row("x-1.dist-info/METADATA", b"") + &row("x-1.dist-info/WHEEL", b"");
-    let others = others.replace(",0\n", ",\n");
-    assert!(with(format!("{others}{}", row("x/a.py", b"a = 1\n"))).is_ok());
-    assert_eq!(flaw_of(with(others.clone()), "x/a.py"), Flaw::Unrecorded);
-    assert_eq!(flaw_of(with(format!("{others}x/a.py,,6\n")), "x/a.py"), Flaw::Unhashed);
-    assert_eq!(flaw_of(with(format!("{others}x/a.py,md5=x,6\n")), "x/a.py"), Flaw::Unhashed);
-    let short = with(format!("{others}{}", row("x/a.py", b"a")));
+fn a_header_before_streamed_data_may_leave_out_any_of_its_numbers() {
+    const STREAMED: u16 = 1 << 3;
+    let mut members = wheel(&[("x/a.py", "a = 1\n")]);
+    let (crc, stated) = (members[0].crc, members[0].stated);
+    for (crc, local) in
+        [(0, stated), (crc, (0, 0)), (0, (0, 0)), (crc, stated), (crc, (0, stated.1))]
+    {
+        members[0].flags |= STREAMED;
+        (members[0].local_crc, members[0].local_stated) = (Some(crc), Some(local));
+        read(&members).unwrap();
+    }
+    let streamed = |m: &mut Member| m.flags |= STREAMED;
+    let lie = |m: &mut Member| (streamed(m), m.local_crc = Some(7)).0;
+    assert_eq!(flaw(lie), Flaw::Header("checksum"));
+    let lie = |m: &mut Member| (streamed(m), m.local_stated = Some((0, 7))).0;
+    assert_eq!(flaw(lie), Flaw::Header("size"));
+    // Without that flag a zero is a number like any other.
+    assert_eq!(flaw(|m| m.local_crc = Some(0)), Flaw::Header("checksum"));
+    // How hard the packer tried, and what an ASCII name is written in, change nothing.
+    members[0].local_flags = Some(members[0].flags ^ (0b110 | 1 << 11));
+    read(&members).unwrap();
+}
+
+/// A wheel with the one module `x/a.py` and this RECORD.
+fn with_record(text: &str) -> Result<Wheel, Error> {
+    let mut members = wheel(&[("x/a.py", "a = 1\n")]);
+    members.pop();
+    members.push(member("x-1.dist-info/RECORD", text.as_bytes()));
+    read(&members)
+}
+
+/// The rows of all but that module, without sizes.
+fn other_rows() -> String {
+    let [metadata, wheel] = ["METADATA", "WHEEL"].map(|name| {
+        let name = format!("x-1.dist-info/{name}");
+        let members = self::wheel(&[]);
+        let member = members.iter().find(|m| m.name == name.as_bytes()).unwrap();
+        let mut text = String::new();
+        flate2::read::DeflateDecoder::new(&member.packed[..]).read_to_string(&mut text).unwrap();
+        row(&name, text.as_bytes())
+    });
+    metadata + &wheel
+}
+
+#[test]
+fn files_that_record_does_not_vouch_for_are_installed_recorded_and_told_of() {
+    let (others, own) = (other_rows(), row("x/a.py", b"a = 1\n"));
+    assert_eq!(with_record(&(others.clone() + &own)).unwrap().doubt(), None);
+    for (line, why) in [
+        (String::new(), "does not list `x/a.py`"),
+        (format!("/{own}"), "has a path from the root for `x/a.py`"),
+        ("x/a.py,,6\n".to_owned(), "has no hash that counts for `x/a.py`"),
+        ("x/a.py,md5=x,6\n".to_owned(), "has no hash that counts for `x/a.py`"),
+    ] {
+        let wheel = with_record(&(others.clone() + &line)).unwrap();
+        let told = wheel.doubt().unwrap();
+        assert!(told.contains(FILE) && told.contains(why), "{told}");
+        let tree = install(&wheel, 0, &environment()).unwrap();
+        let record = text(&tree, "lib/python3.14/site-packages/x-1.dist-info/RECORD");
+        assert!(record.contains(&own), "{record}");
+    }
+    let none = with_record("").unwrap().doubt().unwrap();
+    assert!(none.contains("does not list 3 of its files (`x-1.dist-info/METADATA`, …)"), "{none}");
+}
+
+#[test]
+fn a_record_that_contradicts_a_file_is_refused() {
+    let others = other_rows();
+    let short = with_record(&format!("{others}{}", row("x/a.py", b"a")));
     assert!(matches!(flaw_of(short, "x/a.py"), Flaw::RecordedSize { size: 6, .. }));
-    assert!(matches!(flaw_of(with("\"".into()), record), Flaw::Line(_)));
+    let rooted = with_record(&format!("{others}/{}", row("x/a.py", b"a")));
+    assert!(matches!(flaw_of(rooted, "x/a.py"), Flaw::RecordedSize { size: 6, .. }));
+    let unread = with_record("\"");
+    assert!(matches!(flaw_of(unread, "x-1.dist-info/RECORD"), Flaw::Line(_)));
+}
+
+#[test]
+fn a_file_with_another_hash_than_record_states_is_refused_when_its_layer_is_made() {
+    let content = "a = 1\n".repeat(20_000);
+    for (stated, large) in [("x = 1\n", false), ("a = 1\n", false), ("x", true), (&*content, true)]
+    {
+        let module = if large { content.as_str() } else { "a = 1\n" };
+        let mut members = wheel(&[("x/a.py", module)]);
+        members.pop();
+        let size = module.len();
+        let hash = row("x/a.py", stated.as_bytes());
+        let (line, _) = hash.rsplit_once(',').unwrap();
+        let record = format!("{}{line},{size}\n", other_rows());
+        members.push(member("x-1.dist-info/RECORD", record.as_bytes()));
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&zip(&members)).unwrap();
+        let wheel = Wheel::read(&file, FILE, None).unwrap();
+        let tree = install(&wheel, 0, &environment()).unwrap();
+        let source = Source { name: FILE.into(), file };
+        let rope = splice(&tree, [source], 0).unwrap();
+        let (gzip, zstd) = (measure(&rope), write_zstd(&rope, std::io::sink()));
+        assert_eq!(gzip.is_ok(), stated == module);
+        assert_eq!(zstd.is_ok(), stated == module);
+        for error in [gzip.err(), zstd.err()].into_iter().flatten() {
+            assert_eq!(error.exit(), Exit::Integrity);
+            let text = error.to_string();
+            assert!(text.starts_with(FILE) && text.contains("site-packages/x/a.py"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_script_with_another_hash_than_record_states_is_refused() {
+    let script = "x-1.data/scripts/run";
+    let mut members = wheel(&[("x/a.py", "a = 1\n"), (script, "#!python\nprint()\n")]);
+    let record = other_rows() + &row("x/a.py", b"a = 1\n") + &row(script, b"#!python\nexit()!\n");
+    members.pop();
+    members.push(member("x-1.dist-info/RECORD", record.as_bytes()));
+    assert_eq!(flaw_of(read(&members), script), Flaw::RecordedHash);
+}
+
+#[test]
+fn names_that_differ_in_case_and_files_that_were_written_twice_are_installed() {
+    let mut members = wheel(&[("x/a.py", "a = 1\n"), ("x/A.py", "a = 2\n"), ("X/a.py", "a = 3\n")]);
+    members.insert(0, members[0].clone());
+    let tree = install(&read(&members).unwrap(), 0, &environment()).unwrap();
+    for name in ["x/a.py", "x/A.py", "X/a.py"] {
+        let path = format!("opt/conda/envs/py/lib/python3.14/site-packages/{name}");
+        assert!(tree.get(&path).is_some(), "{name}");
+    }
 }
 
 #[test]
 fn another_distribution_inside_or_a_format_of_the_future_is_refused() {
     let text = |error: Error| error.to_string();
     let file = zip(&wheel(&[]));
-    for other in ["y-1-py3-none-any.whl", "x-2-py3-none-any.whl"] {
+    for other in ["y-1-py3-none-any.whl", "x-2-py3-none-any.whl", "x-1.post1-py3-none-any.whl"] {
         let error = text(Wheel::read(&file[..], other, None).unwrap_err());
         assert!(error.contains(other) && error.contains("x-1.dist-info"), "{error}");
     }
+    // An index may add a local part to the file's name, and 1.0 is 1.
+    for same in ["x-1+cu130-py3-none-any.whl", "X-1.0-py3-none-any.whl"] {
+        Wheel::read(&file[..], same, None).unwrap();
+    }
+    let local = [("x-1.dist-info/METADATA", "Name: x\nVersion: 1+cu130\n")];
+    let error = text(tree(&local).unwrap_err());
+    assert!(error.contains("is that of x 1+cu130"), "{error}");
     let two = text(tree(&[("y-1.dist-info/METADATA", "")]).unwrap_err());
     assert!(two.contains("x-1.dist-info, y-1.dist-info"), "{two}");
     let future = text(tree(&[("x-1.dist-info/WHEEL", "Wheel-Version: 2.0\n")]).unwrap_err());
@@ -358,13 +489,7 @@ fn every_kind_of_file_finds_its_place() {
         "644 /share/x/x.json",
     ];
     assert_eq!(files, expected);
-    let text = |path: &str| {
-        use envlock::engine::layers::tree::Content;
-        match &tree.get(&format!("opt/conda/envs/py/{path}")).unwrap().kind {
-            Kind::File(Content::Bytes(bytes)) => String::from_utf8(bytes.to_vec()).unwrap(),
-            other => panic!("{other:?}"),
-        }
-    };
+    let text = |path: &str| text(&tree, path);
     assert_eq!(text("bin/run"), "#!/opt/conda/envs/py/bin/python\nprint()\n");
     assert!(text("bin/start").starts_with("#!/opt/conda/envs/py/bin/python\n"));
     let record = text("lib/python3.14/site-packages/x-1.dist-info/RECORD");

@@ -24,6 +24,7 @@ mod logins;
 mod matrix;
 mod names;
 mod no_config;
+mod odd_wheels;
 mod order;
 mod outdated;
 mod own_registry;

@@ -12,6 +12,7 @@ use envlock::engine::layers::claims::Claims;
 use envlock::engine::layers::install::{Environment, install};
 use envlock::engine::layers::tree::{Content, Kind, Method, Owner, Tree};
 use envlock::engine::layers::wheel::Wheel;
+use envlock::engine::layers::{Source, measure, splice};
 
 /// pip without its question whether this machine can run the wheel.
 const PIP: &str = "
@@ -152,4 +153,43 @@ fn real_wheels_are_accepted_and_do_not_conflict() {
         added.unwrap_or_else(|e| panic!("{e}"));
     }
     assert!(claims.iter().count() > wheels.len() * 4);
+}
+
+/// The files of a wheel with mode and checksum once its layer was made, or why there is none.
+fn outcome(wheel: &Utf8Path) -> Result<BTreeMap<String, (u32, u32)>, String> {
+    let told = |error: &dyn std::fmt::Display| error.to_string();
+    let (file, target) = (wheel.file_name().unwrap(), environment(Utf8Path::new("/e"), "3.14"));
+    let opened = Wheel::open(wheel, file, None).map_err(|e| told(&e))?;
+    let tree = install(&opened, 0, &target).map_err(|e| told(&e))?;
+    let source = Source { name: file.to_owned(), file: File::open(wheel).unwrap() };
+    let rope = splice(&tree, [source], 0).map_err(|e| told(&e))?;
+    measure(&rope).map_err(|e| told(&e))?;
+    let files = in_tree(&tree, "e", &[wheel.to_owned()]).into_iter().filter_map(|(path, about)| {
+        let name = path.strip_prefix("lib/python3.14/site-packages/").unwrap_or(&path).to_owned();
+        let own = ["/INSTALLER", "/REQUESTED", "/RECORD"].iter().any(|end| name.ends_with(end));
+        let (mode, sum) = about;
+        let sum = if name.starts_with("bin/") { 0 } else { sum };
+        (!own).then_some((name, (mode, sum)))
+    });
+    Ok(files.collect())
+}
+
+/// For ci/agree-on-wheels.py: writes envlock.json into the folder of folders of wheels.
+#[test]
+#[ignore = "needs ENVLOCK_TEST_WHEELS, a folder of folders with one wheel each"]
+fn what_becomes_of_odd_wheels() {
+    let mut verdicts = serde_json::Map::new();
+    for entry in folder().read_dir_utf8().unwrap() {
+        let entry = entry.unwrap().into_path();
+        let Some(name) = entry.file_name().filter(|_| entry.is_dir()) else { continue };
+        let wheel = entry.join("x-1-py3-none-any.whl");
+        let verdict = match outcome(&wheel) {
+            Ok(files) => serde_json::to_value(files).unwrap(),
+            Err(why) => why.into(),
+        };
+        verdicts.insert(name.to_owned(), verdict);
+    }
+    assert!(!verdicts.is_empty());
+    let text = serde_json::to_string(&verdicts).unwrap();
+    fs_err::write(folder().join("envlock.json"), text).unwrap();
 }

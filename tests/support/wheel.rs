@@ -19,6 +19,7 @@ pub struct WheelBuilder<'a> {
     metadata: Vec<String>,
     files: BTreeMap<String, Vec<u8>>,
     compression: zip::CompressionMethod,
+    record: Box<dyn Fn(String) -> String>,
     wheel: Wheel,
 }
 
@@ -55,6 +56,7 @@ impl<'a> WheelBuilder<'a> {
             metadata: vec![],
             files: BTreeMap::new(),
             compression: zip::CompressionMethod::Deflated,
+            record: Box::new(|text| text),
             wheel: Wheel::default(),
         }
     }
@@ -91,6 +93,11 @@ impl<'a> WheelBuilder<'a> {
     /// Its files are not compressed: much faster to make, where they are large.
     pub fn stored(mut self) -> Self {
         self.compression = zip::CompressionMethod::Stored;
+        self
+    }
+    /// Its RECORD becomes what this makes of it.
+    pub fn record(mut self, edit: impl Fn(String) -> String + 'static) -> Self {
+        self.record = Box::new(edit);
         self
     }
     /// The page states no sha256.
@@ -147,7 +154,7 @@ impl<'a> WheelBuilder<'a> {
             format!("{path},sha256={hash},{}\n", content.len())
         };
         let rows: String = files.iter().map(row).collect();
-        files.push((record.clone(), format!("{rows}{record},,\n").into()));
+        files.push((record.clone(), (self.record)(format!("{rows}{record},,\n")).into()));
         let mut zip = zip::ZipWriter::new(Cursor::new(vec![]));
         let options = SimpleFileOptions::default().compression_method(self.compression);
         for (path, content) in &files {

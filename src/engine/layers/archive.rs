@@ -1,14 +1,16 @@
 //! A wheel's zip, read strictly: whatever two readers could understand differently is refused, so
 //! that what is installed is what anybody sees in it. Only headers are read.
 
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileExt;
 
 use bytes::Bytes;
 
 use super::error::{Error, Flaw};
-use super::names::{self, Seen};
 use super::tree::{self, Method};
-use crate::index::zip::{self, BadZip, Directory, Find, LOCAL, LOCAL_HEADER, find_directory};
+use crate::digest::{Hasher, Sha256};
+use crate::wheel;
+use crate::wheel::zip::{self, BadZip, Directory, Find, LOCAL, LOCAL_HEADER, find_directory};
 
 /// A file that is read at positions, so that many can read it at once.
 pub trait ReadAt {
@@ -55,27 +57,20 @@ const TAIL: u64 = 66_000;
 const DIRECTORY_LIMIT: u64 = 64 << 20;
 /// Extra fields of a local header are rarely longer (bytes).
 const EXTRA: u64 = 64;
-/// No deflate stream unpacks to more than this many times its size, and the few bytes of its end.
-const DEFLATE_RATIO: u64 = 1032;
-
-/// Encrypted, in any of the three ways (bits 0, 6 and 13).
-const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
 /// Sizes and checksum follow the data.
 const STREAMED: u16 = 1 << 3;
 
-const TYPE: u32 = 0o170_000;
-const FILE: u32 = 0o100_000;
-const FOLDER: u32 = 0o040_000;
-const SYMLINK: u32 = 0o120_000;
+/// Which of its levels the packer used.
+const EFFORT: u16 = 1 << 1 | 1 << 2;
+/// The name is UTF-8.
+const UTF8: u16 = 1 << 11;
 
 /// The files of an archive, in the order of their names; folders are checked and left out. `wheel`
 /// is its name in errors.
 pub fn read(source: &(impl ReadAt + ?Sized), wheel: &str) -> Result<Vec<ArchiveMember>, Error> {
     let directory = directory(source, wheel)?;
     let mut members: Vec<_> = directory.members().collect();
-    for member in &members {
-        check(member).map_err(|flaw| Error::member(wheel, &member.name, flaw))?;
-    }
+    wheel::check(&members).map_err(|(name, flaw)| Error::member(wheel, &name, flaw))?;
     members.sort_unstable_by_key(|member| member.offset);
     let mut files = Vec::with_capacity(members.len());
     let mut before: Option<(u64, &str)> = None;
@@ -92,12 +87,10 @@ pub fn read(source: &(impl ReadAt + ?Sized), wheel: &str) -> Result<Vec<ArchiveM
             files.push(file(member, offset));
         }
     }
-    members.sort_by(|one, two| one.name.cmp(&two.name));
-    let mut seen = Seen::default();
-    for member in &members {
-        seen.add(&member.name).map_err(|flaw| Error::member(wheel, &member.name, flaw))?;
-    }
-    files.sort_unstable_by(|one, two| one.name.cmp(&two.name));
+    // Of a file that was written twice the last one counts, as everywhere.
+    files.reverse();
+    files.sort_by(|one, two| one.name.cmp(&two.name));
+    files.dedup_by(|two, one| one.name == two.name);
     Ok(files)
 }
 
@@ -131,6 +124,53 @@ pub fn unpack(
     member.unpack(&packed, limit).map(Bytes::from).map_err(damaged)
 }
 
+/// The hash of a member's bytes, however many; there must be as many as it states.
+pub(super) fn hash(
+    source: &(impl ReadAt + ?Sized),
+    wheel: &str,
+    member: &ArchiveMember,
+) -> Result<Sha256, Error> {
+    let data = member.data;
+    let packed = Section { source, at: data.offset, left: data.compressed };
+    let mut plain: Box<dyn Read> = match data.method {
+        Method::Stored => Box::new(packed),
+        Method::Deflate => Box::new(flate2::read::DeflateDecoder::new(packed)),
+    };
+    let damaged = |what| Error::member(wheel, &member.name, Flaw::Damaged(what));
+    let (mut hasher, mut buffer, mut left) = (Hasher::default(), vec![0; 64 << 10], data.size);
+    while left > 0 {
+        let room = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        match plain.read(&mut buffer[..room]) {
+            Ok(0) => return Err(damaged("its size is not what the directory says")),
+            Ok(read) => {
+                sha2::Digest::update(&mut hasher, &buffer[..read]);
+                left -= read as u64;
+            }
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                return Err(damaged("its data does not inflate"));
+            }
+            Err(error) => return Err(Error::read(wheel)(error)),
+        }
+    }
+    Ok(Sha256::finish(&mut hasher))
+}
+
+/// A part of a file, read in order.
+struct Section<'a, S: ?Sized> {
+    source: &'a S,
+    at: u64,
+    left: u64,
+}
+
+impl<S: ReadAt + ?Sized> Read for Section<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let take = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        self.source.read_exact_at(&mut buffer[..take], self.at)?;
+        (self.at, self.left) = (self.at + take as u64, self.left - take as u64);
+        Ok(take)
+    }
+}
+
 /// Bytes of the file; the range must be known to lie inside, and to be small.
 pub(super) fn bytes(
     source: &(impl ReadAt + ?Sized),
@@ -158,38 +198,6 @@ fn directory(source: &(impl ReadAt + ?Sized), wheel: &str) -> Result<Directory, 
     };
     let entries = bytes(source, wheel, start, length)?;
     Directory::new(entries.into(), start).map_err(bad)
-}
-
-/// What the directory alone tells.
-fn check(member: &zip::Member) -> Result<(), Flaw> {
-    let zip::Member { packed, unpacked, mode, .. } = *member;
-    if !member.clear_name {
-        return Err(Flaw::Name);
-    }
-    names::check(&member.name)?;
-    let folder = member.name.ends_with('/');
-    match mode & TYPE {
-        SYMLINK => return Err(Flaw::Symlink),
-        0 => {}
-        FILE if !folder => {}
-        FOLDER if folder => {}
-        _ => return Err(Flaw::Special(mode)),
-    }
-    if member.flags & ENCRYPTED != 0 {
-        return Err(Flaw::Encrypted);
-    }
-    let possible = match member.method {
-        0 => packed == unpacked,
-        8 => packed >= 2,
-        other => return Err(Flaw::Method(other)),
-    };
-    if !possible || (folder && unpacked != 0) {
-        return Err(Flaw::Sizes { packed, unpacked });
-    }
-    if unpacked > packed.saturating_mul(DEFLATE_RATIO) {
-        return Err(Flaw::Bomb { packed, unpacked });
-    }
-    Ok(())
 }
 
 /// Where a member's data starts, once the header before it agrees with the directory.
@@ -231,7 +239,9 @@ fn agrees(member: &zip::Member, header: &[u8]) -> Result<(), &'static str> {
     if word(8) != Some(member.method) {
         return Err("method");
     }
-    if word(6) != Some(member.flags) {
+    // Bits 1 and 2 say only how hard the packer tried, and the one for UTF-8 nothing of ASCII names.
+    let idle = if member.name.is_ascii() { EFFORT | UTF8 } else { EFFORT };
+    if word(6).is_none_or(|flags| (flags ^ member.flags) & !idle != 0) {
         return Err("set of flags");
     }
     let (Some(crc32), Some(packed), Some(unpacked)) = (long(14), long(18), long(22)) else {
@@ -239,11 +249,13 @@ fn agrees(member: &zip::Member, header: &[u8]) -> Result<(), &'static str> {
     };
     let (mut packed, mut unpacked) = (u64::from(packed), u64::from(unpacked));
     zip::widen(&header[30 + member.name.len()..], [&mut unpacked, &mut packed]).ok_or("size")?;
-    let unknown = member.flags & STREAMED != 0 && (crc32, packed, unpacked) == (0, 0, 0);
-    if !unknown && (packed, unpacked) != (member.packed, member.unpacked) {
+    // What follows the data is 0 here; some writers knew a part of it beforehand.
+    let streamed = member.flags & STREAMED != 0;
+    let same = |here: u64, there: u64| here == there || (streamed && here == 0);
+    if !same(packed, member.packed) || !same(unpacked, member.unpacked) {
         return Err("size");
     }
-    if !unknown && crc32 != member.crc32 {
+    if !same(crc32.into(), member.crc32.into()) {
         return Err("checksum");
     }
     Ok(())
@@ -260,6 +272,7 @@ fn file(member: &zip::Member, offset: u64) -> ArchiveMember {
             size: member.unpacked,
             crc32: member.crc32,
             method: if member.method == 0 { Method::Stored } else { Method::Deflate },
+            recorded: None,
         },
     }
 }

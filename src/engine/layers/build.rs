@@ -152,6 +152,7 @@ impl Engine {
                     lock: Arc::clone(&lock),
                     envelope: Envelope::of(&lock, spec.build),
                     base: Arc::clone(&ground.system),
+                    ui: ui.clone(),
                     bar: bar.clone(),
                     phases: Arc::clone(&phases),
                 };

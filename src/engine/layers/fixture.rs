@@ -49,6 +49,7 @@ pub(super) fn wheel(
                 size: entry.size(),
                 crc32: entry.crc32(),
                 method,
+                recorded: None,
             };
             ((*name).to_owned(), member)
         })

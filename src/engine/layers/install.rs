@@ -5,9 +5,9 @@ use bytes::Bytes;
 use super::archive::ArchiveMember;
 use super::entry_points;
 use super::error::{Error, Flaw};
-use super::record::{self, Row};
 use super::tree::{Content, Kind, Member, Node, Owner, Tree};
 use super::wheel::{PYTHON, Wheel};
+use crate::wheel::{Row, in_data_folder, write};
 
 /// Where wheels are installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +93,8 @@ fn place(wheel: &Wheel, environment: &Environment, name: &str) -> Result<Option<
         return Ok(Some(Place { path, is_script: false }));
     }
     let unknown = || Error::member(&wheel.file, name, Flaw::Scheme);
-    let (scheme, below) = rest.split_once('/').ok_or_else(unknown)?;
+    let found = in_data_folder(name).map_err(|flaw| Error::member(&wheel.file, name, flaw))?;
+    let (scheme, below) = found.ok_or_else(unknown)?;
     let folder = match scheme {
         "purelib" | "platlib" => environment.site_packages(),
         "scripts" => format!("{root}/bin"),
@@ -154,8 +155,7 @@ impl<'a> Made<'a> {
         mode: u32,
         file: usize,
     ) -> Result<(), Error> {
-        let unrecorded = || Error::member(&self.wheel.file, &member.name, Flaw::Unrecorded);
-        let hash = self.wheel.record.get(&member.name).ok_or_else(unrecorded)?.hash.clone();
+        let hash = self.wheel.hashes.get(&member.name).cloned().unwrap_or_default();
         let row = Row { hash, size: member.data.size.to_string() };
         let content = Content::Member(Member { file, ..member.data });
         self.add(&member.name, path, mode, content, row)
@@ -205,7 +205,7 @@ impl<'a> Made<'a> {
         let place = |name: &str| format!("{}/{name}", self.site_packages);
         let (installer_path, record_path) = (place(&installer), place(&record));
         self.text(&installer, installer_path, FILE, Bytes::from_static(INSTALLER))?;
-        let text = record::write(std::mem::take(&mut self.rows), &record);
+        let text = write(std::mem::take(&mut self.rows), &record);
         self.insert(&record, record_path, FILE, Content::Bytes(text.into()))?;
         Ok(self.tree)
     }

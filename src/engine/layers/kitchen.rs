@@ -26,7 +26,7 @@ use crate::image::{ContextFile, Envelope, OwnLayer, WheelLayer};
 use crate::lock::Lock;
 use crate::registry::BaseSystem;
 use crate::spec::{Compression, PythonSource};
-use crate::ui::Bar;
+use crate::ui::{Bar, Ui};
 
 /// The kind of the store's facts about what layers bring; the key is the layer's.
 const CLAIMS: &str = "claims-1";
@@ -40,6 +40,7 @@ pub(super) struct Kitchen {
     pub(super) lock: Arc<Lock>,
     pub(super) envelope: Envelope,
     pub(super) base: Arc<BaseSystem>,
+    pub(super) ui: Ui,
     pub(super) bar: Bar,
     pub(super) phases: Arc<Phases>,
 }
@@ -160,6 +161,7 @@ impl Kitchen {
             })?;
             let package = file.package.as_ref().and_then(|name| self.lock.package(name));
             let wheel = Wheel::open(path, &file.file, package.map(|p| p.unpacked_size))?;
+            wheel.doubt().into_iter().for_each(|doubt| self.ui.warn(doubt));
             trees.push((file.file.clone(), install(&wheel, number, &environment)?));
             sources.push(open(path, file.file.clone())?);
         }

@@ -9,6 +9,7 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 
 use super::gunzip::{Gunzip, Out};
+use super::recorded;
 use super::rope::Rope;
 use super::splice_error::SpliceError;
 use crate::digest::{Digest, Hasher, Sha256};
@@ -55,14 +56,18 @@ pub fn measure(rope: &Rope) -> Result<Measured, SpliceError> {
         let (to_digest, compressed) = channel();
         let (to_inflate, members) = channel();
         let (to_diff_id, tar) = channel();
+        let (to_check, files) = channel();
         let reading = scope.spawn(|| read(rope, vec![to_digest, to_inflate]));
         let digest = scope.spawn(|| hash(compressed));
         let diff_id = scope.spawn(|| hash(tar));
-        let unpacked = inflate(rope, members, vec![to_diff_id]);
+        let checked = scope.spawn(|| recorded::check(rope, files));
+        let unpacked = inflate(rope, members, vec![to_diff_id, to_check]);
         // A read error cuts the stream short, so it is the first to be told.
         joined(reading).map_err(SpliceError::Read)?;
+        let unpacked = unpacked?;
+        joined(checked)?;
         Ok(Measured {
-            unpacked: unpacked?,
+            unpacked,
             digest: joined(digest),
             size: rope.size(),
             diff_id: joined(diff_id),

@@ -191,7 +191,8 @@ fn member(
         }
     }
     let crc32 = crc.sum();
-    let member = Member { file: 0, offset, compressed: size, size, crc32, method: Method::Stored };
+    let (method, recorded) = (Method::Stored, None);
+    let member = Member { file: 0, offset, compressed: size, size, crc32, method, recorded };
     Ok((member, wanted.then(|| String::from_utf8_lossy(&text).into_owned())))
 }
 

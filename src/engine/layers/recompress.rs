@@ -6,6 +6,7 @@ use std::thread;
 use sha2::Digest as _;
 
 use super::measure::{Measured, channel, hash, inflate, joined, read};
+use super::recorded;
 use super::rope::Rope;
 use super::splice_error::SpliceError;
 use crate::digest::{Hasher, Sha256};
@@ -20,9 +21,11 @@ pub fn write_zstd(rope: &Rope, out: impl Write) -> Result<Measured, SpliceError>
         let (to_inflate, members) = channel();
         let (to_diff_id, tar) = channel();
         let (to_zstd, plain) = channel();
+        let (to_check, files) = channel();
         let reading = scope.spawn(|| read(rope, vec![to_inflate]));
-        let inflating = scope.spawn(|| inflate(rope, members, vec![to_diff_id, to_zstd]));
+        let inflating = scope.spawn(|| inflate(rope, members, vec![to_diff_id, to_check, to_zstd]));
         let diff_id = scope.spawn(|| hash(tar));
+        let checked = scope.spawn(|| recorded::check(rope, files));
         let encoded = (|| {
             let mut encoder = zstd::Encoder::new(Tally::new(out), LEVEL)?;
             encoder.include_checksum(true)?;
@@ -35,6 +38,7 @@ pub fn write_zstd(rope: &Rope, out: impl Write) -> Result<Measured, SpliceError>
         drop(plain);
         joined(reading).map_err(SpliceError::Read)?;
         let unpacked = joined(inflating)?;
+        joined(checked)?;
         let mut tally = encoded.map_err(SpliceError::Write)?;
         Ok(Measured {
             digest: Sha256::finish(&mut tally.hasher).into(),

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::recorded::Recorded;
+
 /// An opened file that members of a tree lie in.
 #[derive(Debug)]
 pub struct Source {
@@ -67,11 +69,17 @@ struct Inner {
     /// Where each segment ends in the rope.
     ends: Vec<u64>,
     claims: Vec<Claim>,
+    recorded: Vec<Recorded>,
     sources: Arc<[Source]>,
 }
 
 impl Rope {
-    pub(super) fn new(segments: Vec<Segment>, claims: Vec<Claim>, sources: Arc<[Source]>) -> Self {
+    pub(super) fn new(
+        segments: Vec<Segment>,
+        claims: Vec<Claim>,
+        recorded: Vec<Recorded>,
+        sources: Arc<[Source]>,
+    ) -> Self {
         let ends = segments
             .iter()
             .scan(0, |end, segment| {
@@ -79,7 +87,7 @@ impl Rope {
                 Some(*end)
             })
             .collect();
-        Rope(Arc::new(Inner { segments, ends, claims, sources }))
+        Rope(Arc::new(Inner { segments, ends, claims, recorded, sources }))
     }
 
     /// Bytes.
@@ -103,6 +111,10 @@ impl Rope {
 
     pub(super) fn claims(&self) -> &[Claim] {
         &self.0.claims
+    }
+
+    pub(super) fn recorded(&self) -> &[Recorded] {
+        &self.0.recorded
     }
 
     pub(super) fn source(&self, file: usize) -> &str {

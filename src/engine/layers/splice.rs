@@ -9,6 +9,7 @@ use bytes::Bytes;
 use miniz_oxide::deflate::compress_to_vec;
 
 use super::gunzip;
+use super::recorded::Recorded;
 use super::rope::{Claim, Rope, Segment, Source};
 use super::splice_error::SpliceError;
 use super::tar;
@@ -46,6 +47,7 @@ pub fn splice(
         match &node.kind {
             Kind::File(Content::Bytes(bytes)) => splicer.plain(bytes),
             Kind::File(Content::Member(member)) => {
+                splicer.record(path, member);
                 let Some(source) = sources.get(member.file) else {
                     return Err(SpliceError::Outside { wheel: "?".into(), path: path.into() });
                 };
@@ -65,13 +67,16 @@ pub fn splice(
     splicer.plain(&tar::END);
     splicer.flush();
     splicer.close();
-    Ok(Rope::new(splicer.segments, splicer.claims, sources))
+    Ok(Rope::new(splicer.segments, splicer.claims, splicer.recorded, sources))
 }
 
 #[derive(Default)]
 struct Splicer {
     segments: Vec<Segment>,
     claims: Vec<Claim>,
+    recorded: Vec<Recorded>,
+    /// Bytes of the tar so far.
+    tar: u64,
     /// How long the segments are together.
     length: u64,
     /// Compressed bytes that follow the segments.
@@ -83,6 +88,7 @@ struct Splicer {
 impl Splicer {
     /// Tar bytes that are to be bundled.
     fn plain(&mut self, mut bytes: &[u8]) {
+        self.tar += bytes.len() as u64;
         while self.pending.len() + bytes.len() >= BUNDLE {
             let (now, later) = bytes.split_at(BUNDLE - self.pending.len());
             self.pending.extend_from_slice(now);
@@ -90,6 +96,15 @@ impl Splicer {
             bytes = later;
         }
         self.pending.extend_from_slice(bytes);
+    }
+
+    /// The next bytes of the tar are this member's.
+    fn record(&mut self, path: &str, member: &Member) {
+        let Member { file, size, recorded, .. } = *member;
+        if let Some(hash) = recorded {
+            let (start, end) = (self.tar, self.tar + size);
+            self.recorded.push(Recorded { start, end, hash, file, path: path.to_owned() });
+        }
     }
 
     /// The pending tar bytes become a gzip member.
@@ -140,6 +155,7 @@ impl Splicer {
             return Ok(());
         }
         self.flush();
+        self.tar += member.size;
         self.glue.extend_from_slice(&GZIP);
         let start = self.length + self.glue.len() as u64;
         match member.method {

@@ -38,6 +38,15 @@ pub enum SpliceError {
         /// Inflating was stopped there.
         more: bool,
     },
+    /// Another file than the wheel's own list promises.
+    #[error("{wheel}: {path} is not the file whose hash stands in the wheel's RECORD")]
+    #[diagnostic(help("{}", HELP))]
+    Recorded {
+        /// The wheel.
+        wheel: String,
+        /// The file, as a path in the layer.
+        path: String,
+    },
     /// Not one whole deflate stream.
     #[error("{wheel}: the compressed bytes of {path} {what}")]
     #[diagnostic(help("{}", HELP))]
@@ -83,6 +92,7 @@ impl Classified for SpliceError {
         match self {
             SpliceError::Crc { .. }
             | SpliceError::Size { .. }
+            | SpliceError::Recorded { .. }
             | SpliceError::Corrupt { .. }
             | SpliceError::Outside { .. } => Exit::Integrity,
             SpliceError::Path(_) => Exit::Build,

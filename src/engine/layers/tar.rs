@@ -235,8 +235,15 @@ mod tests {
     #[test]
     fn numbers_beyond_the_octal_fields_are_pax_records() {
         let size = (8 << 30) + 5;
-        let member =
-            Member { file: 0, offset: 0, compressed: 9, size, crc32: 0, method: Method::Deflate };
+        let member = Member {
+            file: 0,
+            offset: 0,
+            compressed: 9,
+            size,
+            crc32: 0,
+            method: Method::Deflate,
+            recorded: None,
+        };
         let owner = Owner { uid: 3_000_000, gid: u32::MAX };
         let node = Node { mode: 0o644, owner, kind: Kind::File(Content::Member(member)) };
         let text = header("a", &node, 1 << 40).unwrap();

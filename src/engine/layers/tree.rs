@@ -6,6 +6,8 @@ use std::collections::btree_map::Entry;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::wheel::RecordedHash;
+
 /// What a layer adds to a file system: absolute paths without the leading slash, sorted by bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
@@ -72,6 +74,8 @@ pub struct Member {
     pub crc32: u32,
     /// How its data is packed.
     pub method: Method,
+    /// Of the unpacked bytes, by the wheel's RECORD; whoever inflates them checks it.
+    pub recorded: Option<RecordedHash>,
 }
 
 /// How a member is packed.
@@ -244,6 +248,7 @@ mod tests {
             size: 1,
             crc32: 0xe8b7_be43,
             method: Method::Deflate,
+            recorded: None,
         };
         let packed = Node { kind: Kind::File(Content::Member(member)), ..file("", 0o644) };
         let mut merged = one.clone();

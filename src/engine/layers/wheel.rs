@@ -1,7 +1,7 @@
 //! A wheel as a value: its files, checked, and the few of them that installing must read.
 //!
-//! The wheel's bytes were hashed against the lock before. What its RECORD says about the hashes of
-//! single files is required and copied, not checked: it adds nothing to a file whose hash is known.
+//! The wheel's bytes were hashed against the lock before. What its RECORD says of single files is held against them
+//! when they are read anyway, by [`super::measure()`]; files that it does not vouch for are hashed here, and told.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
@@ -9,15 +9,14 @@ use std::io::Read;
 use bytes::Bytes;
 use camino::Utf8Path;
 use flate2::read::DeflateDecoder;
-use pep440_rs::Version;
 use pep508_rs::PackageName;
 
 use super::archive::{self, ArchiveMember, ReadAt};
 use super::entry_points::{self, EntryPoint};
 use super::error::{Error, Flaw};
-use super::record::{self, Row};
 use super::tree::Method;
-use crate::python::{WheelName, same_project};
+use crate::python::{CoreMetadata, WheelName};
+use crate::wheel::{Doubt, Row, Rows, identity};
 
 /// No RECORD, entry_points.txt or Python script is larger (bytes).
 const TEXT_LIMIT: u64 = 64 << 20;
@@ -32,7 +31,10 @@ pub struct Wheel {
     /// `torch-2.14.1.dist-info`
     pub(super) info: String,
     pub(super) members: Vec<ArchiveMember>,
-    pub(super) record: HashMap<String, Row>,
+    /// What the RECORD of the environment says of them, by name.
+    pub(super) hashes: HashMap<String, String>,
+    /// Files that the wheel's own RECORD does not vouch for.
+    doubts: Vec<(String, Doubt)>,
     pub(super) commands: BTreeMap<String, EntryPoint>,
     /// The bytes of scripts whose first line is to be rewritten, by name.
     pub(super) scripts: BTreeMap<String, Bytes>,
@@ -40,7 +42,7 @@ pub struct Wheel {
 
 impl Wheel {
     /// Reads the wheel at `path`. `file` is its file name (a store has no names); `promised` the
-    /// bytes that it unpacks to by the lock. Any oddity is an error.
+    /// bytes that it unpacks to by the lock. What pip and uv understand differently is an error.
     pub fn open(path: &Utf8Path, file: &str, promised: Option<u64>) -> Result<Self, Error> {
         let source = std::fs::File::open(path).map_err(Error::read(file))?;
         Self::read(&source, file, promised)
@@ -52,12 +54,13 @@ impl Wheel {
         file: &str,
         promised: Option<u64>,
     ) -> Result<Self, Error> {
-        let members = archive::read(source, file)?;
+        let mut members = archive::read(source, file)?;
         let unpacked = members.iter().fold(0, |sum: u64, m| sum.saturating_add(m.data.size));
         if let Some(promised) = promised.filter(|promised| unpacked > *promised) {
             return Err(Error::Unpacked { wheel: file.to_owned(), unpacked, promised });
         }
-        let (project, info) = identity(file, &members)?;
+        let names = members.iter().map(|m| m.name.as_str());
+        let (project, info) = identity(file, names).map_err(|why| Error::wheel(file, why))?;
         let text = |name: &str| -> Result<Option<String>, Error> {
             let path = format!("{info}/{name}");
             let Ok(at) = members.binary_search_by(|m| m.name.cmp(&path)) else { return Ok(None) };
@@ -69,17 +72,42 @@ impl Wheel {
             text(name)?.ok_or_else(|| Error::wheel(file, format!("it has no {info}/{name}")))
         };
         check_format(file, &required("WHEEL")?)?;
-        required("METADATA")?;
+        check_metadata(file, &info, &required("METADATA")?)?;
         let line = |name: &str| {
             let member = format!("{info}/{name}");
             move |line| Error::member(file, &member, Flaw::Line(line))
         };
-        let record = record::parse(&required("RECORD")?).map_err(line("RECORD"))?;
-        check_record(file, &info, &members, &record)?;
+        let record = Rows::parse(&required("RECORD")?).map_err(line("RECORD"))?;
         let commands = text("entry_points.txt")?.unwrap_or_default();
         let commands = entry_points::parse(&commands).map_err(line("entry_points.txt"))?;
+        let files = members.iter().map(|m| (m.name.as_str(), m.data.size));
+        let doubts = record.check(&info, files);
+        let doubts = doubts.map_err(|(name, flaw)| Error::member(file, &name, flaw))?;
+        let doubts = doubts.into_iter().map(|(name, doubt)| (name.to_owned(), doubt)).collect();
+        let hashes = hashes(source, file, &mut members, &record)?;
         let scripts = scripts(source, file, &members)?;
-        Ok(Self { file: file.to_owned(), project, info, members, record, commands, scripts })
+        let file = file.to_owned();
+        Ok(Self { file, project, info, members, hashes, doubts, commands, scripts })
+    }
+
+    /// What its RECORD leaves open, a sentence; `None`: nothing.
+    pub fn doubt(&self) -> Option<String> {
+        let said = |doubt: Doubt| {
+            let mut files = self.doubts.iter().filter(|(_, why)| *why == doubt).peekable();
+            let (first, _) = *files.peek()?;
+            Some(match files.count() {
+                1 => format!("{doubt} `{first}`"),
+                more => format!("{doubt} {more} of its files (`{first}`, …)"),
+            })
+        };
+        let said: Vec<_> = Doubt::ALL.into_iter().filter_map(said).collect();
+        (!said.is_empty()).then(|| {
+            format!(
+                "the RECORD of {} {}: installed and recorded all the same, as pip and uv do it",
+                self.file,
+                said.join(", and ")
+            )
+        })
     }
 
     /// Its file name.
@@ -91,37 +119,6 @@ impl Wheel {
     pub fn project(&self) -> &PackageName {
         &self.project
     }
-}
-
-/// The project and the `.dist-info` folder, which must be the one that the file name promises.
-fn identity(file: &str, members: &[ArchiveMember]) -> Result<(PackageName, String), Error> {
-    let name = WheelName::parse(file).map_err(|bad| Error::wheel(file, bad.to_string()))?;
-    let no_name = || Error::wheel(file, "its file name has no valid project name");
-    let project = name.name().ok_or_else(no_name)?;
-    let tops = members.iter().filter_map(|m| Some(m.name.split_once('/')?.0));
-    let mut folders: Vec<_> = tops.filter(|top| top.ends_with(".dist-info")).collect();
-    folders.dedup();
-    let &[info] = folders.as_slice() else {
-        let found = if folders.is_empty() { "none".to_owned() } else { folders.join(", ") };
-        return Err(Error::wheel(file, format!("it needs one .dist-info folder and has {found}")));
-    };
-    let stem = info.trim_end_matches(".dist-info");
-    let same = stem.split_once('-').is_some_and(|(project_part, version)| {
-        same_project(project_part, &project) && same_version(version, name.version)
-    });
-    if !same {
-        let detail = format!("it is another distribution inside: {info}");
-        return Err(Error::wheel(file, detail));
-    }
-    Ok((project, info.to_owned()))
-}
-
-/// Wheels write `-` and sometimes `+` as `_`.
-fn same_version(one: &str, two: &str) -> bool {
-    let parse = |text: &str| -> Option<Version> {
-        text.parse().or_else(|_| text.replacen('_', "+", 1).parse()).ok()
-    };
-    one == two || matches!((parse(one), parse(two)), (Some(one), Some(two)) if one == two)
 }
 
 fn check_format(file: &str, text: &str) -> Result<(), Error> {
@@ -136,26 +133,37 @@ fn check_format(file: &str, text: &str) -> Result<(), Error> {
     }
 }
 
-/// RECORD must know every file that is installed, with a hash and the right size.
-fn check_record(
-    file: &str,
-    info: &str,
-    members: &[ArchiveMember],
-    record: &HashMap<String, Row>,
-) -> Result<(), Error> {
-    let own = ["RECORD", "RECORD.jws", "RECORD.p7s"].map(|name| format!("{info}/{name}"));
-    for member in members.iter().filter(|member| !own.contains(&member.name)) {
-        let bad = |flaw| Error::member(file, &member.name, flaw);
-        let row = record.get(&member.name).ok_or_else(|| bad(Flaw::Unrecorded))?;
-        if !row.is_hashed() {
-            return Err(bad(Flaw::Unhashed));
-        }
-        let size = member.data.size;
-        if !row.size.is_empty() && row.size.parse() != Ok(size) {
-            return Err(bad(Flaw::RecordedSize { size, recorded: row.size.clone() }));
+/// METADATA must be that of the distribution that the file name states, as resolving asked for it.
+fn check_metadata(file: &str, info: &str, text: &str) -> Result<(), Error> {
+    let (name, version) = CoreMetadata::identity(text.as_bytes())
+        .map_err(|bad| Error::wheel(file, format!("{info}: {bad}")))?;
+    match WheelName::parse(file) {
+        Ok(wheel) if wheel.is_of(&name, &version) => Ok(()),
+        _ => {
+            let detail = format!("{info}/METADATA is that of {name} {version}");
+            Err(Error::wheel(file, detail))
         }
     }
-    Ok(())
+}
+
+/// The hash of every file as RECORD has it; where it has none that counts, of the file itself. The members learn what
+/// they are to be held to.
+fn hashes(
+    source: &(impl ReadAt + ?Sized),
+    file: &str,
+    members: &mut [ArchiveMember],
+    record: &Rows,
+) -> Result<HashMap<String, String>, Error> {
+    let hash = |member: &mut ArchiveMember| {
+        let row = record.get(&member.name);
+        member.data.recorded = row.and_then(Row::hash);
+        let text = match (member.data.recorded, row) {
+            (Some(_), Some(row)) => row.hash.clone(),
+            _ => Row::new(&archive::hash(source, file, member)?, member.data.size).hash,
+        };
+        Ok((member.name.clone(), text))
+    };
+    members.iter_mut().map(hash).collect()
 }
 
 /// The scripts that start with `#!python`; others are installed as they are, however large.
@@ -172,6 +180,9 @@ fn scripts(
     for member in members.iter().filter(is_script) {
         if starts_with_python(source, file, member)? {
             let bytes = archive::unpack(source, file, member, TEXT_LIMIT)?;
+            if member.data.recorded.is_some_and(|hash| !hash.is_of(&bytes)) {
+                return Err(Error::member(file, &member.name, Flaw::RecordedHash));
+            }
             scripts.insert(member.name.clone(), bytes);
         }
     }
