@@ -10,7 +10,7 @@ tools() {
   done
 }
 
-# An empty docker-registry, its address in HOST; `end_registry` ends it.
+# An empty docker-registry, with the cache that its packages switch on, its address in HOST; `end_registry` ends it.
 start_registry() {
   rm -rf "$PLACE/registry"
   mkdir "$PLACE/registry"
@@ -18,7 +18,7 @@ start_registry() {
 version: 0.1
 log: {level: info, formatter: text}
 http: {addr: '127.0.0.1:0'}
-storage: {filesystem: {rootdirectory: '$PLACE/registry'}}
+storage: {filesystem: {rootdirectory: '$PLACE/registry'}, cache: {blobdescriptor: inmemory}}
 C
   docker-registry serve "$PLACE/registry.yml" >"$PLACE/registry.log" 2>&1 &
   # shellcheck disable=SC2034

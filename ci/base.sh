@@ -3,8 +3,8 @@
 #
 # Debian with Python 3.14 and a C compiler (docker/base/packages.txt), pushed to a registry as
 # envlock/base:debian-py3.14. The reference is printed on stdout. The root file system is made once, in
-# about a minute, and kept; the same packages give the same bytes. Needs root or sudo for debootstrap,
-# and no Docker: one layer and two documents are sent by curl.
+# about a minute, and kept; the same packages give the same bytes where the same Debian release puts them
+# together. Needs root or sudo for debootstrap, and no Docker: one layer and two documents are sent by curl.
 #
 # ENGINE_REGISTRY      HOST:PORT[/PREFIX], without login: of `ci/engine.sh env`, or of `envlock serve`
 # ENVLOCK_CI_HOME      where it is kept, as in ci/engine.sh

@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::reference::PinnedReference;
 
 /// Requests at the same time.
-const CONCURRENCY: usize = 16;
+const CONCURRENCY: usize = 8;
 
 /// An image that a registry has, with all its blobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
