@@ -27,13 +27,18 @@ pub fn run(args: &Why, context: &Context) -> CommandResult {
         let paths: Vec<Vec<_>> = paths.iter().map(|p| p.iter().map(step).collect()).collect();
         context.ui.json(&json!({
             "version": 1,
-            "package": { "name": package.name, "version": package.version, "group": package.group },
+            "package": {
+                "name": package.name, "version": package.version, "group": package.group, "rules": package.rules,
+            },
             "paths": paths,
         }));
         return Ok(Exit::Ok);
     }
     let mut text =
         format!("{} {}, in the group {}\n", package.name, package.version, package.group);
+    for rule in &package.rules {
+        text += &format!("{rule}\n");
+    }
     let paths: Vec<&[&Package]> = paths.iter().map(Vec::as_slice).collect();
     for wish in starts(&paths) {
         text += &format!(

@@ -83,4 +83,6 @@ pub enum Skip {
     TooNew(Timestamp),
     /// The file name is not a wheel's, or its version not PEP 440.
     Unreadable(String),
+    /// A rule of the spec forbids it; what follows the version in a sentence. No index says so.
+    Ruled(String),
 }

@@ -58,7 +58,8 @@ impl LiveCatalog {
         let cut_off = target.cut_off;
         let answers = Arc::new(Answers::new(spec, target, sources, fetcher, bar, locked));
         let runtime = Handle::current();
-        let crawl = runtime.spawn(crawl(Arc::clone(&answers), wishes)).abort_handle();
+        let crawl = crawl(Arc::clone(&answers), wishes, spec.rules.clone());
+        let crawl = runtime.spawn(crawl).abort_handle();
         let ahead = Mutex::new(vec![crawl]);
         Self {
             answers,

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::answers::Answers;
 use super::{Candidate, Error, Project};
 use crate::python::{CoreMetadata, marker_environment};
+use crate::spec::Rules;
 
 /// Wheels of these say which CUDA they were built for; others of the family are of no use.
 pub const TORCH_FAMILY: [&str; 3] = ["torch", "torchvision", "torchaudio"];
@@ -63,9 +64,14 @@ pub(super) async fn look_into(
 
 /// Goes on until the closure of the wishes is known. Failures end a branch; the solver meets them
 /// again if they matter.
-pub(super) async fn crawl(answers: Arc<Answers>, wishes: Vec<Requirement<VerbatimUrl>>) {
+pub(super) async fn crawl(
+    answers: Arc<Answers>,
+    wishes: Vec<Requirement<VerbatimUrl>>,
+    rules: Rules,
+) {
     let environment = marker_environment(&answers.target.python);
-    let mut crawl = Crawl { answers, environment, asked: HashMap::new(), done: HashSet::new() };
+    let (asked, done) = (constrained(&rules, &environment), HashSet::new());
+    let mut crawl = Crawl { answers, environment, rules, asked, done };
     let mut visits = JoinSet::new();
     for wish in wishes {
         crawl.follow(&wish, &[], &mut visits);
@@ -74,8 +80,10 @@ pub(super) async fn crawl(answers: Arc<Answers>, wishes: Vec<Requirement<Verbati
         let Ok(Ok(Some((extras, metadata)))) = visit else { continue };
         let key = (metadata.name.clone(), metadata.version.clone(), extras.clone());
         if crawl.done.insert(key) {
-            for requirement in &metadata.requires {
-                crawl.follow(requirement, &extras, &mut visits);
+            for requirement in
+                metadata.requires.iter().flat_map(|r| crawl.rules.in_force(r)).collect::<Vec<_>>()
+            {
+                crawl.follow(&requirement, &extras, &mut visits);
             }
         }
     }
@@ -84,6 +92,7 @@ pub(super) async fn crawl(answers: Arc<Answers>, wishes: Vec<Requirement<Verbati
 struct Crawl {
     answers: Arc<Answers>,
     environment: MarkerEnvironment,
+    rules: Rules,
     /// Every specifier met so far: the newest wheel that fits all is the best guess.
     asked: HashMap<PackageName, Asked>,
     done: HashSet<(PackageName, Version, Vec<ExtraName>)>,
@@ -94,6 +103,19 @@ struct Asked {
     specifiers: Vec<VersionSpecifiers>,
     extras: BTreeSet<ExtraName>,
     visited: bool,
+}
+
+/// What the constraints that hold here say, before anything asks.
+fn constrained(rules: &Rules, environment: &MarkerEnvironment) -> HashMap<PackageName, Asked> {
+    let mut asked: HashMap<PackageName, Asked> = HashMap::new();
+    let holding = rules.constraints.iter().map(|rule| &rule.requirement);
+    for requirement in holding.filter(|r| r.evaluate_markers(environment, &[])) {
+        if let Some(VersionOrUrl::VersionSpecifier(specifiers)) = &requirement.version_or_url {
+            let known = asked.entry(requirement.name.clone()).or_default();
+            known.specifiers.push(specifiers.clone());
+        }
+    }
+    asked
 }
 
 impl Crawl {

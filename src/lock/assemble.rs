@@ -35,7 +35,7 @@ pub struct Pins {
 pub fn assemble(spec: &Spec, pins: Pins, chosen: Vec<(Chosen, WheelFacts)>) -> Lock {
     let line = spec.target.cuda.line();
     let mut packages: Vec<Package> =
-        chosen.into_iter().map(|(chosen, facts)| package(chosen, facts)).collect();
+        chosen.into_iter().map(|(chosen, facts)| package(spec, chosen, facts)).collect();
     packages.sort_by(|a, b| a.name.cmp(&b.name));
     Lock {
         version: FORMAT,
@@ -58,10 +58,11 @@ pub fn assemble(spec: &Spec, pins: Pins, chosen: Vec<(Chosen, WheelFacts)>) -> L
     }
 }
 
-fn package(chosen: Chosen, facts: WheelFacts) -> Package {
+fn package(spec: &Spec, chosen: Chosen, facts: WheelFacts) -> Package {
     let candidate = chosen.candidate;
     let Location { source, path } = candidate.location;
     Package {
+        rules: spec.rules.of(&candidate.name, Some(&candidate.version)),
         name: candidate.name,
         version: candidate.version,
         group: chosen.group,

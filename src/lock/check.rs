@@ -114,6 +114,7 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
             Some(_) => {}
         }
     }
+    changes.extend(rules(lock, spec));
     for gpu in &spec.target.gpus {
         if !lock.target.arch_list.iter().any(|arch| arch.runs_on(*gpu)) {
             changes.push(format!("it was not checked for GPUs of compute capability {gpu}"));
@@ -159,6 +160,19 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
         &lock.target.cuda_tag.to_string(),
         &spec.target.cuda.to_string(),
     ));
+    changes
+}
+
+/// The rules that are other ones than when the lock was made.
+fn rules(lock: &Lock, spec: &Spec) -> Vec<String> {
+    let mut changes = Vec::new();
+    for package in &lock.packages {
+        let now = spec.rules.of(&package.name, Some(&package.version));
+        let new = now.iter().filter(|rule| !package.rules.contains(rule));
+        changes.extend(new.map(|rule| format!("{} was locked without the {rule}", package.name)));
+        let gone = package.rules.iter().filter(|rule| !now.contains(rule));
+        changes.extend(gone.map(|rule| format!("{} was locked with the {rule}", package.name)));
+    }
     changes
 }
 

@@ -130,6 +130,7 @@ pub(crate) mod tests {
             version: version.parse().unwrap(),
             group: group.parse().unwrap(),
             requested: vec![name.to_owned()],
+            rules: vec![],
             required_by: vec![],
             extras: vec![],
             file: format!("{}-{version}-py3-none-any.whl", name.replace('-', "_")),

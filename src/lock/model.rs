@@ -160,6 +160,9 @@ pub struct Package {
     /// The wishes that name it, as written; empty for a transitive dependency.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requested: Vec<String>,
+    /// The rules of the spec about it, as it has them: `constraint: numpy<2.3`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
     /// The distributions that need it, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub required_by: Vec<PackageName>,

@@ -54,7 +54,7 @@ pub fn surveyed(spec: &Spec) -> Spec {
         let Ok(requirement) = name.parse::<pep508_rs::Requirement<_>>() else { continue };
         if !spec.wishes().any(|(_, w)| w.requirement.name == requirement.name) {
             let sources = sources_of(&spec, name);
-            added.push(Wish { requirement, sources, strength: Strength::Preferred });
+            added.push(Wish::new(requirement, sources, Strength::Preferred));
         }
     }
     if let Some(group) = spec.groups.last_mut() {

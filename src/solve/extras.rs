@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep440_rs::Version;
 use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
 
-use super::Problem;
 use super::explain::{Change, Conflict};
 use super::lag::line;
 use super::least_behind::Found;
 use super::provider::{Floors, Provider};
 use super::question::Question;
 use super::solution::Error;
+use super::{Catalog, Problem};
 use crate::index::Candidate;
 use crate::python::CoreMetadata;
 use crate::spec::Wish;

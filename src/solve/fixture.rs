@@ -115,7 +115,12 @@ impl Catalog for MapCatalog {
 
 /// A spec with one group for each line `GROUP: REQUIREMENT; REQUIREMENT`.
 pub fn spec(groups: &str) -> Spec {
-    let mut text = String::new();
+    spec_with(groups, "")
+}
+
+/// The same, with more tables of envlock.toml.
+pub fn spec_with(groups: &str, tables: &str) -> Spec {
+    let mut text = format!("{tables}\n");
     let mut names = vec![];
     for line in groups.lines().map(str::trim).filter(|l| !l.is_empty()) {
         let (name, packages) = line.split_once(": ").unwrap();
@@ -124,7 +129,7 @@ pub fn spec(groups: &str) -> Spec {
         text.push_str(&format!("[groups.{name}]\npackages = [{}]\n", packages.join(", ")));
     }
     text.push_str(&format!("[images.all]\ngroups = [{}]\n", names.join(", ")));
-    parse("test", &text).unwrap()
+    parse(crate::spec::FILE_NAME, &text).unwrap()
 }
 
 /// CPython 3.14.2 on linux x86_64.

@@ -7,6 +7,7 @@ use pep508_rs::{MarkerEnvironment, PackageName, Requirement, VerbatimUrl, Versio
 use serde::Serialize;
 
 use super::abi::TorchAbi;
+use super::decided::Decided;
 use super::explain::{Conflict, and};
 use super::preferred::{self, Answer};
 use super::provider::{Bounds, Floors, Provider};
@@ -119,7 +120,8 @@ pub fn behind(
     locked: &BTreeMap<PackageName, Version>,
 ) -> Result<Vec<Behind>, Error> {
     let kept = BTreeMap::new();
-    let answer = preferred::answer(spec, environment, catalog, &kept)?;
+    let decided = Decided::new(catalog, &spec.rules, environment);
+    let answer = preferred::answer(spec, environment, &decided, &kept)?;
     let settled = &answer.settled;
     let mut found = Vec::new();
     for (name, locked) in locked {
@@ -135,8 +137,10 @@ pub fn behind(
         let wishes: Vec<_> = wishes.collect();
         let wish = !wishes.is_empty();
         let now = settled.get(name).map(|s| &s.candidate.version);
+        let ruled = decided.why_not(name, &newest.version);
         let why = match (now, wishes.iter().find(|r| !allows(r, &newest.version))) {
             (Some(now), _) if *now >= newest.version => None,
+            (Some(_), None) if ruled.is_some() => ruled,
             (_, Some(wish)) => Some(format!("you ask for {wish}")),
             (Some(_), None) => Some(why(&answer, newest)?),
             (None, None) => Some("a full upgrade does not need it".to_owned()),

@@ -2,6 +2,7 @@
 pub mod abi;
 pub mod base;
 mod catalog;
+mod decided;
 mod explain;
 mod extras;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep440_rs::Version;
 use pep508_rs::{MarkerEnvironment, PackageName};
 
-use super::Catalog;
+use super::decided::Decided;
 use super::explain::{Conflict, conflict};
 use super::extras::not_for_an_extra;
 use super::least_behind::{Found, least_behind, what_gives_way};
@@ -34,7 +34,7 @@ pub(super) struct Answer<'a> {
 pub(super) fn answer<'a>(
     spec: &'a Spec,
     environment: &'a MarkerEnvironment,
-    catalog: &'a dyn Catalog,
+    catalog: &'a Decided<'a>,
     kept: &'a BTreeMap<PackageName, Version>,
 ) -> Result<Answer<'a>, Error> {
     let question = Question { spec, environment, catalog, kept, refused: Refusals::default() };

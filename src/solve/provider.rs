@@ -15,6 +15,7 @@ use pubgrub::{
 };
 
 use super::abi::{self, TorchAbi};
+use super::decided::Decided;
 use super::extras::Extras;
 use super::lag::Ladder;
 use super::node::Node;
@@ -22,9 +23,9 @@ use super::question::Question;
 use super::range::{exactly, range};
 use super::{Catalog, Problem};
 use crate::cuda::CudaTag;
-use crate::index::{Candidate, Project};
+use crate::index::{Candidate, Project, Skip};
 use crate::python::CoreMetadata;
-use crate::spec::{Spec, Wish};
+use crate::spec::{Prereleases, Spec, Wish};
 
 type Constraints = DependencyConstraints<Node, Ranges<Version>>;
 
@@ -33,7 +34,7 @@ pub struct Provider<'a> {
     pub(super) wishes: Vec<&'a Wish>,
     spec: &'a Spec,
     pub(super) environment: &'a MarkerEnvironment,
-    pub(super) catalog: &'a dyn Catalog,
+    pub(super) catalog: &'a Decided<'a>,
     /// What is asked for: it keeps its newest version when a transitive distribution can give way.
     wished: BTreeSet<PackageName>,
     bounds: Bounds,
@@ -277,21 +278,27 @@ impl<'a> Provider<'a> {
         project: &'p Project,
         versions: &Ranges<Version>,
     ) -> impl Iterator<Item = &'p Candidate> {
-        let explicit_wish = self
-            .wishes
-            .iter()
-            .any(|w| w.requirement.name == project.name && names_prerelease(&w.requirement));
+        let name = &project.name;
+        let asked = |w: &&&Wish| w.requirement.name == *name && names_prerelease(&w.requirement);
         let is_pre = |c: &Candidate| c.version.any_prerelease();
-        let only_pre = project.candidates.iter().all(is_pre);
-        let allowed = only_pre
-            || self.bounds.prereleases
-            || self.prereleases.borrow().contains(&project.name);
-        let finals = move |c: &&Candidate| explicit_wish || !is_pre(c);
+        let (alike, allowed) = match self.catalog.prereleases(name) {
+            Some(Prereleases::Allow) => (true, true),
+            Some(Prereleases::IfNecessary) => (false, true),
+            Some(Prereleases::Never) => (false, false),
+            None => (
+                self.wishes.iter().any(|w| asked(&w)) || self.catalog.names_prerelease(name),
+                only_prereleases(project)
+                    || self.bounds.prereleases
+                    || self.may_be_prerelease(name),
+            ),
+        };
+        let finals = move |c: &&Candidate| alike || !is_pre(c);
         let (finals, pre) = (
             project.candidates.iter().filter(finals),
             project.candidates.iter().filter(move |c| allowed && !finals(c)),
         );
-        let versions = versions.clone();
+        let left = self.catalog.left(name);
+        let versions = left.map_or_else(|| versions.clone(), |left| versions.intersection(&left));
         finals.chain(pre).filter(move |c| {
             versions.contains(&c.version) && (!c.yanked || versions.subset_of(&exactly(&c.version)))
         })
@@ -398,12 +405,19 @@ pub fn root_version() -> Version {
     Version::new([0])
 }
 
-fn names_prerelease(requirement: &Requirement<VerbatimUrl>) -> bool {
+pub(super) fn names_prerelease(requirement: &Requirement<VerbatimUrl>) -> bool {
     match &requirement.version_or_url {
         Some(VersionOrUrl::VersionSpecifier(s)) => s.iter().any(|s| s.version().any_prerelease()),
         Some(VersionOrUrl::Url(_)) => true,
         None => false,
     }
+}
+
+/// Whether there are no others, of which a rule may have left none.
+fn only_prereleases(project: &Project) -> bool {
+    let candidates = project.candidates.iter().map(|c| &c.version);
+    let ruled = project.skipped.iter().filter(|s| matches!(s.why, Skip::Ruled(_)));
+    candidates.chain(ruled.map(|s| &s.version)).all(Version::any_prerelease)
 }
 
 /// One range a node: requirements may name a distribution more than once.

@@ -6,6 +6,7 @@ use pep440_rs::Version;
 use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
 use pubgrub::PubGrubError;
 
+use super::decided::Decided;
 use super::explain::Tree;
 use super::least_behind::Found;
 use super::node::Node;
@@ -22,7 +23,7 @@ pub(super) const ENOUGH: usize = 4000;
 pub(super) struct Question<'a> {
     pub spec: &'a Spec,
     pub environment: &'a MarkerEnvironment,
-    pub catalog: &'a dyn Catalog,
+    pub catalog: &'a Decided<'a>,
     pub kept: &'a BTreeMap<PackageName, Version>,
     pub refused: Refusals,
 }
@@ -91,7 +92,9 @@ impl<'a> Question<'a> {
     /// nothing is older than its floor.
     pub fn works(&self, spec: &Spec, floors: Floors) -> Result<bool, Error> {
         // What is refused may be refused for a wish that is no longer there.
-        let question = Question { spec, refused: Refusals::default(), ..self.clone() };
+        let decided = self.catalog.with(&spec.rules, self.environment);
+        let refused = Refusals::default();
+        let question = Question { spec, refused, catalog: &decided, ..self.clone() };
         Ok(question.bounded(&question.required(), floors, ENOUGH)?.is_some())
     }
 }

@@ -9,6 +9,7 @@ use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
 use thiserror::Error;
 
 use super::Catalog;
+use super::decided::Decided;
 use super::explain::Conflict;
 use super::grouping::Graph;
 use super::held_back::held_back;
@@ -103,7 +104,8 @@ pub fn solve(
     catalog: &dyn Catalog,
     kept: &BTreeMap<PackageName, Version>,
 ) -> Result<Solution, Error> {
-    let answer = preferred::answer(spec, environment, catalog, kept)?;
+    let decided = Decided::new(catalog, &spec.rules, environment);
+    let answer = preferred::answer(spec, environment, &decided, kept)?;
     let graph = Graph::new(spec, environment, &answer.settled, &answer.left_out);
     let mut held_back = held_back(&answer)?;
     held_back.extend(answer.said);
@@ -129,6 +131,7 @@ pub fn solve(
 /// Whether there is any set for the required wishes; `false` also where that cannot be found out.
 pub fn possible(spec: &Spec, environment: &MarkerEnvironment, catalog: &dyn Catalog) -> bool {
     let (kept, refused) = (BTreeMap::new(), Refusals::default());
+    let catalog = &Decided::new(catalog, &spec.rules, environment);
     let question = Question { spec, environment, catalog, kept: &kept, refused };
     matches!(question.works(spec, Floors::new()), Ok(true))
 }

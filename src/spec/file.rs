@@ -6,9 +6,11 @@ use toml::Spanned;
 use super::groups::{groups, images};
 use super::packages::packages;
 use super::place::Place;
+use super::rule_tables::rules;
 use super::source_tables::{mirrors, sources};
 use super::tables::{File, SignTable, TargetPlaceTable};
 use super::time::length;
+use super::wishes::Wishes;
 use super::{
     BaseSpec, BuildSpec, ConfigSpec, Error, ImageSpec, NetworkSpec, ProfileName, PythonSpec,
     RegistrySpec, ReleaseSpec, SignSpec, SignWith, Spec, TargetPlace, TargetSpec, cut_off,
@@ -67,8 +69,9 @@ fn unknown_profile(name: &ProfileName, known: &[ProfileName]) -> Error {
     Error::Override(format!("--profile {name}: there is no such profile; {known}"))
 }
 
-fn build(file: File, place: &Place) -> Result<Spec, Error> {
+fn build(mut file: File, place: &Place) -> Result<Spec, Error> {
     let missing = |key: &str| Error::Override(format!("{key} has no value"));
+    let rules = rules(&mut file, place)?;
     let cuda = file.target.cuda.ok_or_else(|| missing("target.cuda"))?;
     let platform = file.target.platform.ok_or_else(|| missing("target.platform"))?;
     if platform.get_ref() != "linux/amd64" {
@@ -81,9 +84,10 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
     let login = mirror.as_mut().and_then(login::take);
     logins.extend(mirror.clone().zip(login));
     mirrors(&file.registry.mirrors, place)?;
-    let groups =
-        groups(file.groups.ok_or_else(|| missing("groups"))?, &file.packages, &sources, place)?;
     let packages = packages(&file.packages, &sources, place)?;
+    let wanted = file.groups.ok_or_else(|| missing("groups"))?;
+    let wishes = Wishes { packages: &file.packages, known: &sources, rules: &rules, place };
+    let groups = groups(wanted, &wishes, place)?;
     let images = images(file.images.ok_or_else(|| missing("images"))?, &groups, place)?;
     if let Some(group) = groups.iter().find(|g| !images.iter().any(|i| i.groups.contains(&g.name)))
     {
@@ -134,6 +138,7 @@ fn build(file: File, place: &Place) -> Result<Spec, Error> {
         },
         groups,
         packages,
+        rules,
         sources,
         images,
         build: BuildSpec {

@@ -1,56 +1,28 @@
 //! What ships together, as envlock.toml says: `[groups]` and `[images]`.
 
-use std::collections::BTreeMap;
-use std::str::FromStr;
-
-use pep508_rs::{PackageName, Requirement, VerbatimUrl};
 use toml::Spanned;
 
 use super::place::Place;
-use super::source_tables::{PYPI, known_sources};
-use super::tables::{GroupTable, ImageTable, Ordered, PackageTable};
-use super::{Error, GroupSpec, ImageSpec, SourceName, SourceSpec, Wish};
+use super::source_tables::PYPI;
+use super::tables::{GroupTable, ImageTable, Ordered};
+use super::wishes::Wishes;
+use super::{Error, GroupSpec, ImageSpec};
 
 pub(super) fn groups(
     tables: Ordered<GroupTable>,
-    packages: &BTreeMap<PackageName, PackageTable>,
-    known: &BTreeMap<SourceName, SourceSpec>,
+    wishes: &Wishes,
     place: &Place,
 ) -> Result<Vec<GroupSpec>, Error> {
-    let check = |list: &[Spanned<SourceName>]| known_sources(list, known, place);
-    let pypi: SourceName = place.name(PYPI, "source")?;
-    let mut groups = Vec::new();
-    for (name, table) in tables.0 {
-        let default = table.index.as_deref().map_or_else(|| Ok(vec![pypi.clone()]), check)?;
-        let mut requirements = Vec::new();
-        for text in table.packages {
-            // PEP 508 is ASCII, and its parser may cut other characters in the middle.
-            if !text.get_ref().is_ascii() {
-                let message = format!("`{}` is not a requirement", text.get_ref());
-                return Err(place.at(text.span(), message, "use ASCII letters, digits and signs"));
-            }
-            let requirement =
-                Requirement::<VerbatimUrl>::from_str(text.get_ref()).map_err(|e| {
-                    place.at(
-                        text.span(),
-                        format!("`{}` is not a requirement: {}", text.get_ref(), e.message),
-                        "write it as in requirements.txt, for example \"ray[default]>=2.60\"",
-                    )
-                })?;
-            let direct = super::direct::direct(&requirement).transpose();
-            let direct = direct.map_err(|(message, help)| place.at(text.span(), message, help))?;
-            let package = packages.get(&requirement.name);
-            let sources = match package.and_then(|p| p.index.as_deref()) {
-                _ if direct.is_some() => vec![SourceName::wish()],
-                Some(index) => check(index)?,
-                None => default.clone(),
-            };
-            let strength = package.and_then(|p| p.wish).unwrap_or_default();
-            requirements.push(Wish { requirement, sources, strength });
-        }
-        groups.push(GroupSpec { name: place.name(&name, "group")?, requirements });
-    }
-    Ok(groups)
+    let group = |(name, table): (String, GroupTable)| {
+        let default = match &table.index {
+            Some(index) => wishes.sources(index)?,
+            None => vec![place.name(PYPI, "source")?],
+        };
+        let each = table.packages.iter().map(|text| wishes.read(text, &default));
+        let requirements = each.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        Ok(GroupSpec { name: place.name(&name, "group")?, requirements })
+    };
+    tables.0.into_iter().map(group).collect()
 }
 
 pub(super) fn images(

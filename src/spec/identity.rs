@@ -27,6 +27,9 @@ impl Spec {
             cuda_allow: &'a BTreeSet<PackageName>,
             #[serde(skip_serializing_if = "Option::is_none")]
             exclude_newer: Option<Timestamp>,
+            // Locks made before there were rules keep their hash.
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            rules: Vec<String>,
         }
         let wish = |w: &Wish| {
             let sources: Vec<_> = w.sources.iter().map(SourceName::as_str).collect();
@@ -53,6 +56,7 @@ impl Spec {
             packages: self.packages.iter().filter_map(route).collect(),
             cuda_allow: &self.cuda_allow,
             exclude_newer: self.exclude_newer,
+            rules: self.rules.names().iter().flat_map(|name| self.rules.of(name, None)).collect(),
         };
         Sha256::of(serde_json::to_vec(&identity).expect("names and versions always serialize"))
     }

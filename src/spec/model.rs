@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    BuildSpec, ByteSize, GlibcVersion, GroupName, ImageName, ProfileName, PythonRequest,
-    ReleaseSpec, SignSpec, SourceName,
+    BuildSpec, ByteSize, GlibcVersion, GroupName, ImageName, Origin, ProfileName, PythonRequest,
+    ReleaseSpec, Rules, SignSpec, SourceName,
 };
 use crate::config::ConfigPath;
 use crate::cuda::CudaTag;
@@ -35,6 +35,8 @@ pub struct Spec {
     /// Packages that ship together, in layer order. A transitive dependency belongs to the first
     /// group that needs it.
     pub groups: Vec<GroupSpec>,
+    /// What is decided about the set beside the wishes.
+    pub rules: Rules,
     /// What is different for single packages, wherever they are needed.
     pub packages: BTreeMap<PackageName, PackageSpec>,
     /// Where distributions come from, by name. `pypi`, `pytorch` and `pyg` always exist.
@@ -134,6 +136,31 @@ pub struct Wish {
     pub sources: Vec<SourceName>,
     /// How much it may cost the others.
     pub strength: Strength,
+    /// As it is written, and where the override is that stands in its place.
+    pub overridden: Option<(String, Origin)>,
+    /// Where it is written, if not in envlock.toml.
+    pub origin: Option<Origin>,
+}
+
+impl Wish {
+    /// One of the spec itself.
+    pub fn new(
+        requirement: Requirement<VerbatimUrl>,
+        sources: Vec<SourceName>,
+        strength: Strength,
+    ) -> Self {
+        Wish { requirement, sources, strength, overridden: None, origin: None }
+    }
+
+    /// As messages name it: with the place where it is written, and what is overridden.
+    pub fn told(&self) -> String {
+        let Wish { requirement, overridden, origin, .. } = self;
+        let place = origin.as_ref().map_or_else(String::new, |origin| format!(" ({origin})"));
+        match overridden {
+            None => format!("{requirement}{place}"),
+            Some((written, by)) => format!("{requirement} (override of {written}{place}, {by})"),
+        }
+    }
 }
 
 /// How much a wish may cost the others: the key `wish` of a package.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use miette::NamedSource;
 
-use super::{Error, FILE_NAME};
+use super::{Error, FILE_NAME, Origin};
 use crate::login;
 
 /// The text being read, to point into.
@@ -30,6 +30,12 @@ impl Place<'_> {
             text: NamedSource::new(self.name, login::masked(self.text)).with_language("TOML"),
             span,
         }
+    }
+
+    /// Where a span begins. One of the defaults has no place in this text, and is not asked for.
+    pub(super) fn origin(&self, span: &Range<usize>) -> Origin {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        Origin { file: self.name.to_owned(), line: before.matches('\n').count() + 1 }
     }
 
     pub(super) fn toml(&self, error: &toml::de::Error) -> Error {

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU16, NonZeroUsize};
 
 use camino::Utf8PathBuf;
-use pep508_rs::PackageName;
+use pep508_rs::{ExtraName, PackageName};
 use serde::Deserialize;
 use toml::Spanned;
 use url::Url;
 
+use super::rule_tables::Bounds;
 use super::{
     ByteSize, Bytecode, CompilerNeed, Compression, EngineChoice, GlibcVersion, GroupName,
-    ImageName, KeyringProvider, ProfileName, PythonRequest, PythonSource, Records, SourceKind,
-    SourceName, Strength,
+    ImageName, KeyringProvider, Prereleases, ProfileName, PythonRequest, PythonSource, Records,
+    SourceKind, SourceName, Strength,
 };
 use crate::cuda::CudaTag;
 use crate::gpu::ComputeCapability;
@@ -33,6 +34,14 @@ pub(super) struct File {
     pub(super) groups: Option<Ordered<GroupTable>>,
     #[serde(default)]
     pub(super) packages: BTreeMap<PackageName, PackageTable>,
+    #[serde(default)]
+    pub(super) constraints: Bounds,
+    #[serde(default)]
+    pub(super) overrides: Bounds,
+    #[serde(default)]
+    pub(super) deny: Bounds,
+    #[serde(default)]
+    pub(super) metadata: BTreeMap<Spanned<String>, MetadataTable>,
     #[serde(default)]
     pub(super) sources: BTreeMap<SourceName, SourceTable>,
     pub(super) images: Option<Ordered<ImageTable>>,
@@ -94,9 +103,18 @@ pub(super) struct GroupTable {
 pub(super) struct PackageTable {
     pub(super) index: Option<Vec<Spanned<SourceName>>>,
     pub(super) wish: Option<Strength>,
+    pub(super) prereleases: Option<Prereleases>,
     /// Whether something in it is not the built-in stack's.
     #[serde(skip)]
     pub(super) is_own: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct MetadataTable {
+    pub(super) requires_dist: Option<Vec<Spanned<String>>>,
+    pub(super) requires_python: Option<Spanned<String>>,
+    pub(super) provides_extra: Option<Vec<ExtraName>>,
 }
 
 #[derive(Deserialize)]
@@ -243,7 +261,14 @@ impl File {
             table.is_own |= own.is_own || !own.is_same(table);
             table.index = own.index.or(table.index.take());
             table.wish = own.wish.or(table.wish);
+            table.prereleases = own.prereleases.or(table.prereleases);
         }
+        let (mut constraints, mut overrides) = (defaults.constraints, defaults.overrides);
+        constraints.extend(self.constraints);
+        overrides.extend(self.overrides);
+        let (mut deny, mut metadata) = (defaults.deny, defaults.metadata);
+        deny.extend(self.deny);
+        metadata.extend(self.metadata);
         let mut sources = defaults.sources;
         sources.extend(self.sources);
         let mut mirrors = defaults.registry.mirrors;
@@ -271,6 +296,10 @@ impl File {
             },
             groups: defaults.groups,
             packages,
+            constraints,
+            overrides,
+            deny,
+            metadata,
             sources,
             images: defaults.images,
             build: BuildTable {
@@ -322,6 +351,7 @@ impl PackageTable {
         };
         (self.index.is_none() || names(&self.index) == names(&other.index))
             && (self.wish.is_none() || self.wish == other.wish)
+            && (self.prereleases.is_none() || self.prereleases == other.prereleases)
             && (other.index.is_some() || other.wish.is_some())
     }
 }

@@ -300,6 +300,7 @@ fn locked(world: &World, name: &str) -> Package {
         locations: vec![candidate.location],
         uploaded: None,
         uploaded_from: None,
+        rules: vec![],
     }
 }
 

@@ -48,6 +48,7 @@ mod replaced_files;
 mod resolve;
 mod rollback;
 mod rollback_bytes;
+mod rules;
 mod schema;
 mod serve;
 mod serve_engine;

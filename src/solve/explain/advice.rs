@@ -11,8 +11,11 @@ use super::proof::Proof;
 use super::words::and;
 use crate::cuda::CudaTag;
 use crate::index::{Project, Skip, Skipped};
+use crate::solve::Catalog;
 use crate::solve::abi::{self, TorchAbi, local_cuda, states_cuda_build};
+use crate::solve::decided::Against;
 use crate::solve::provider::Provider;
+use crate::spec::Prereleases;
 
 /// The minor versions of Python 3 that may be worth a try.
 const PYTHONS: std::ops::RangeInclusive<u64> = 9..=15;
@@ -65,12 +68,18 @@ impl<'a, 'p> Advisor<'a, 'p> {
 
     fn missing(&mut self, name: &PackageName, range: &Ranges<Version>) {
         if self.provider.refused.borrow().contains_key(&(name.clone(), None)) {
-            return self.nowhere(name);
+            return match self.provider.catalog.denied(name) {
+                Some(rule) => self.rule(name, Against::Denied(rule)),
+                None => self.nowhere(name),
+            };
         }
         let Ok(project) = self.provider.catalog.project(name) else { return };
         let skipped = project.skipped.iter().find(|s| range.contains(&s.version));
         let newest = newest_usable(&project);
         if let Some(skipped) = skipped {
+            if let Some(against) = self.provider.catalog.against(name, &skipped.version) {
+                return self.rule(name, against);
+            }
             if let Some(newest) = newest {
                 let sentence =
                     format!("the newest version of {name} with a wheel is {newest}: ask for it");
@@ -80,10 +89,23 @@ impl<'a, 'p> Advisor<'a, 'p> {
         } else if let Some(only) = project.candidates.iter().find(|c| range.contains(&c.version)) {
             let exactly = format!("{name}=={}", only.version);
             self.ask(format!("ask for {exactly} to take it all the same"), &exactly);
+        } else if let Some(rule) = self.provider.catalog.rules.override_of(name) {
+            let sentence = format!("take the override {} back ({})", rule.requirement, rule.origin);
+            self.say(sentence, Change::NotOverridden(name.clone()));
         } else if let Some(newest) = newest {
             let most = format!("{name}<={newest}");
             self.ask(format!("ask for {most}"), &most);
         }
+    }
+
+    /// A rule that forbids it, the other way.
+    fn rule(&mut self, name: &PackageName, against: Against) {
+        let change = match against {
+            Against::Constraint(_) => Change::Unbound(name.clone()),
+            Against::Denied(_) => Change::NotDenied(name.clone()),
+            Against::Never => Change::Prereleases(name.clone(), Prereleases::IfNecessary),
+        };
+        self.say(against.advice(name), change);
     }
 
     /// No source has it, or it is for another CUDA as a whole.
@@ -129,7 +151,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
                 self.say(sentence, Change::Target(TargetChange::CutOff(*at)));
                 None
             }
-            Skip::NoWheel | Skip::Unreadable(_) => None,
+            Skip::NoWheel | Skip::Unreadable(_) | Skip::Ruled(_) => None,
         };
         if let Some(python) = python
             && let Ok(wanted) = python.clone().try_into()

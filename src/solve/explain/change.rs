@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use pep508_rs::{ExtraName, PackageName, Requirement, VerbatimUrl};
 
 use crate::cuda::CudaTag;
-use crate::spec::{PythonRequest, Spec, Strength, Wish};
+use crate::spec::{Prereleases, PythonRequest, Spec, Strength, Wish};
 
 /// Something that may help.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,14 @@ pub(in crate::solve) enum Change {
     Loosen(PackageName),
     /// Another distribution instead.
     Instead(PackageName, PackageName),
+    /// Without constraints on it.
+    Unbound(PackageName),
+    /// Without denials of it.
+    NotDenied(PackageName),
+    /// With requirements on it as they are written.
+    NotOverridden(PackageName),
+    /// With these of its pre-releases.
+    Prereleases(PackageName, Prereleases),
     /// Permitted although it is for another CUDA.
     AllowCuda(PackageName),
     /// Another target, whose pages nobody has read yet.
@@ -64,7 +72,7 @@ impl Change {
                 let ask = |w: &mut Wish| w.requirement.version_or_url.clone_from(&version);
                 if wishes(&mut spec, &wanted.name, &ask) == 0 {
                     let requirement = (**wanted).clone();
-                    let wish = Wish { requirement, sources: vec![], strength: Strength::Required };
+                    let wish = Wish::new(requirement, vec![], Strength::Required);
                     spec.groups.first_mut()?.requirements.push(wish);
                 }
             }
@@ -80,6 +88,23 @@ impl Change {
             }
             Change::Instead(name, other) => {
                 wishes(&mut spec, name, &|w| w.requirement.name = other.clone());
+            }
+            Change::Unbound(name) => {
+                spec.rules.constraints.retain(|rule| rule.requirement.name != *name);
+            }
+            Change::NotDenied(name) => {
+                spec.rules.denied.retain(|rule| rule.requirement.name != *name);
+            }
+            Change::NotOverridden(name) => {
+                spec.rules.overrides.remove(name);
+                let written = |w: &mut Wish| {
+                    let written = w.overridden.take().and_then(|(text, _)| text.parse().ok());
+                    w.requirement = written.unwrap_or_else(|| w.requirement.clone());
+                };
+                wishes(&mut spec, name, &written);
+            }
+            Change::Prereleases(name, which) => {
+                spec.rules.prereleases.insert(name.clone(), *which);
             }
             Change::AllowCuda(name) => {
                 spec.cuda_allow.insert(name.clone());

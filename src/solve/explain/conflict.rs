@@ -11,6 +11,7 @@ use super::change::TargetChange;
 use super::proof::{Need, Proof, Versions};
 use super::words::{and, shown, versions};
 use crate::index::{Skip, Skipped};
+use crate::solve::Catalog;
 use crate::solve::abi::TorchAbi;
 use crate::solve::provider::Provider;
 use crate::solve::question::NoSet;
@@ -107,7 +108,7 @@ impl Teller<'_, '_> {
             |name: &PackageName| self.proof.needs.keys().any(|n| n.from.is_none() && n.to == *name);
         let mut wishes: Vec<String> = Vec::new();
         for wish in self.provider.wishes.iter().filter(|w| asked(&w.requirement.name)) {
-            let text = wish.requirement.to_string();
+            let text = wish.told();
             if !wishes.contains(&text) {
                 wishes.push(text);
             }
@@ -144,7 +145,7 @@ impl Teller<'_, '_> {
 
     fn wishes(&self, name: &PackageName) -> Vec<String> {
         let of_name = self.provider.wishes.iter().filter(|w| w.requirement.name == *name);
-        of_name.map(|w| format!("you ask for {}", w.requirement)).collect()
+        of_name.map(|w| format!("you ask for {}", w.told())).collect()
     }
 
     /// `a 1.0 → b 2.0 needs c<2`
@@ -180,13 +181,20 @@ impl Teller<'_, '_> {
         let mut pairs: Vec<&Versions> = pairs.iter().collect();
         pairs.sort_by_key(|pair| std::cmp::Reverse(self.newest(need, &pair.of)));
         let told = pairs.iter().take(TOLD).map(|pair| {
-            format!("{} needs {}{}", self.named(need, &pair.of), need.to, shown(&pair.fit))
+            let rule = self.override_of(&need.to);
+            format!("{} needs {}{}{rule}", self.named(need, &pair.of), need.to, shown(&pair.fit))
         });
         let mut sentence = told.collect::<Vec<_>>().join(", ");
         if pairs.len() > TOLD {
             sentence += ", and older ones do not fit either";
         }
         sentence
+    }
+
+    /// Where it says that a need is not what its metadata says.
+    fn override_of(&self, name: &PackageName) -> String {
+        let rule = self.provider.catalog.rules.override_of(name);
+        rule.map_or_else(String::new, |rule| format!(" (override, {})", rule.origin))
     }
 
     fn newest(&self, need: &Need, range: &Ranges<Version>) -> Option<Version> {
@@ -228,8 +236,9 @@ impl Teller<'_, '_> {
             return Some(why.clone());
         }
         let project = self.provider.catalog.project(name).ok()?;
-        let skipped: Vec<_> =
+        let mut skipped: Vec<_> =
             project.skipped.iter().filter(|s| range.contains(&s.version)).collect();
+        skipped.sort_by_key(|skipped| skipped.version.any_prerelease());
         if let [newest, older @ ..] = &skipped[..] {
             let others = match older.len() {
                 0 => String::new(),
@@ -298,5 +307,6 @@ fn unusable(skipped: &Skipped, python: &str) -> String {
         }
         Skip::TooNew(at) => format!("{version} was uploaded {at}, after the cut-off"),
         Skip::Unreadable(why) => format!("{version} cannot be read ({why})"),
+        Skip::Ruled(why) => format!("{version} {why}"),
     }
 }

@@ -1,0 +1,77 @@
+//! The text of a wish → [`Wish`]: where it may come from, and what stands in its place.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use pep508_rs::{PackageName, Requirement, VerbatimUrl};
+use toml::Spanned;
+
+use super::place::Place;
+use super::source_tables::known_sources;
+use super::tables::PackageTable;
+use super::{Error, Override, Rules, SourceName, SourceSpec, Wish};
+
+/// What is needed to read wishes.
+pub(super) struct Wishes<'a> {
+    /// `[packages]`
+    pub(super) packages: &'a BTreeMap<PackageName, PackageTable>,
+    /// `[sources]`
+    pub(super) known: &'a BTreeMap<SourceName, SourceSpec>,
+    pub(super) rules: &'a Rules,
+    pub(super) place: &'a Place<'a>,
+}
+
+impl Wishes<'_> {
+    /// One text of a group's `packages`; `default` is where the group's packages come from. More or fewer than one wish
+    /// where an override stands in its place.
+    pub(super) fn read(
+        &self,
+        text: &Spanned<String>,
+        default: &[SourceName],
+    ) -> Result<Vec<Wish>, Error> {
+        let wrong = |message: String, help: &str| self.place.at(text.span(), message, help);
+        // PEP 508 is ASCII, and its parser may cut other characters in the middle.
+        if !text.get_ref().is_ascii() {
+            let message = format!("`{}` is not a requirement", text.get_ref());
+            return Err(wrong(message, "use ASCII letters, digits and signs"));
+        }
+        let requirement = Requirement::<VerbatimUrl>::from_str(text.get_ref()).map_err(|e| {
+            wrong(
+                format!("`{}` is not a requirement: {}", text.get_ref(), e.message),
+                "write it as in requirements.txt, for example \"ray[default]>=2.60\"",
+            )
+        })?;
+        let overridden = match self.rules.overrides.get(&requirement.name) {
+            Some(Override::LeftOut(origin)) => {
+                let name = &requirement.name;
+                let message =
+                    format!("{name} is asked for, and [overrides] leaves it out ({origin})");
+                return Err(wrong(message, "take it out of one of the two"));
+            }
+            Some(Override::By(rules)) => {
+                rules.first().map(|rule| (requirement.to_string(), rule.origin.clone()))
+            }
+            None => None,
+        };
+        let instead = self.rules.in_force(&requirement);
+        let wish = |requirement: Requirement<VerbatimUrl>| {
+            let direct = super::direct::direct(&requirement).transpose();
+            let direct = direct.map_err(|(message, help)| wrong(message, help))?;
+            let package = self.packages.get(&requirement.name);
+            let sources = match package.and_then(|p| p.index.as_deref()) {
+                _ if direct.is_some() => vec![SourceName::wish()],
+                Some(index) => self.sources(index)?,
+                None => default.to_vec(),
+            };
+            let strength = package.and_then(|p| p.wish).unwrap_or_default();
+            let overridden = overridden.clone();
+            Ok(Wish { overridden, ..Wish::new(requirement, sources, strength) })
+        };
+        instead.into_iter().map(wish).collect()
+    }
+
+    /// Sources by name, which must be known.
+    pub(super) fn sources(&self, names: &[Spanned<SourceName>]) -> Result<Vec<SourceName>, Error> {
+        known_sources(names, self.known, self.place)
+    }
+}
