@@ -1,7 +1,7 @@
 //! What the indexes say of projects, each question asked once. Of single wheels: see `wheels`.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
 
 use pep440_rs::VersionSpecifiers;
 use pep508_rs::{PackageName, VersionOrUrl};
@@ -34,6 +34,8 @@ pub(super) struct Answers {
     projects: Memo<PackageName, Arc<Project>>,
     pages: Memo<Url, Option<Arc<Page>>>,
     pub wheels: Wheels,
+    /// The `.metadata` files that could not be believed, and why.
+    pub passed_over: Mutex<BTreeMap<String, String>>,
 }
 
 impl Answers {
@@ -59,6 +61,7 @@ impl Answers {
             projects: Memo::default(),
             pages: Memo::default(),
             wheels: Wheels::knowing(locked),
+            passed_over: Mutex::default(),
         }
     }
 

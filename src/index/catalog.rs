@@ -112,6 +112,11 @@ impl LiveCatalog {
         }
     }
 
+    /// What the indexes said and was not believed, a sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        self.answers.about_metadata().into_iter().collect()
+    }
+
     /// The error behind the last [`Problem::Stop`].
     pub fn take_error(&self) -> Option<Error> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).take()

@@ -161,40 +161,34 @@ impl Fetcher {
         }
     }
 
-    /// A small file, whole. `None`: 404 or 403.
+    /// A small file, whole, that something else stands in for: `None` where the server does not give it.
     pub async fn small(&self, url: &Url) -> Result<Option<Bytes>, Error> {
-        let (answer, body) = self.body(url, HeaderMap::new()).await?;
-        match answer.status {
-            status if status.is_success() => Ok(Some(body)),
-            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => Ok(None),
-            status => Err(net::Error::answer(url, status).into()),
+        match self.body(url, HeaderMap::new()).await {
+            Ok((answer, body)) => Ok(answer.status.is_success().then_some(body)),
+            Err(Error::Answer { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
-    /// A part of a file: `bytes=-65536` is its tail, `bytes=10-19` ten bytes.
+    /// A part of a file: `bytes=-65536` is its tail, `bytes=10-19` ten bytes. An answer that is not such a part is no
+    /// error: what the server has against ranges, it may not have against the whole file.
     pub async fn range(&self, url: &Url, range: &str) -> Result<Part, Error> {
         let turn = self.turns.at(url).await;
         let headers = header(RANGE, range);
-        let mut budget = self.client.retry().budget();
+        // Some servers fail over a range, and would fail again.
+        let lasting = &[StatusCode::INTERNAL_SERVER_ERROR];
+        let mut budget = self.client.retry().budget().but_not_after(lasting);
         loop {
             let response = self.client.send_raw(Method::GET, url, &headers, &mut budget).await?;
             turn.answered(response.version());
-            match response.status() {
-                StatusCode::PARTIAL_CONTENT => {}
-                // Servers that do not know suffix ranges say so in several ways.
-                StatusCode::OK
-                | StatusCode::RANGE_NOT_SATISFIABLE
-                | StatusCode::NOT_IMPLEMENTED
-                | StatusCode::BAD_REQUEST => return Ok(Part::NoRanges),
-                status => return Err(net::Error::answer(url, status).into()),
-            }
-            let (start, end, total) = content_range(response.headers())
-                .ok_or_else(|| Error::answer(url, "206 without a usable Content-Range"))?;
-            match response.bytes().await {
+            let is_part = response.status() == StatusCode::PARTIAL_CONTENT;
+            let range = content_range(response.headers()).filter(|_| is_part);
+            let Some((start, end, total)) = range else { return Ok(Part::NoRanges) };
+            match self.client.body(url, response).await {
                 Ok(bytes) if bytes.len() as u64 == end - start => {
                     return Ok(Part::Range { start, total, bytes });
                 }
-                Ok(_) => return Err(Error::answer(url, "not the bytes of its Content-Range")),
+                Ok(_) => return Ok(Part::NoRanges),
                 Err(error) => self.client.pause(url, error, &mut budget).await?,
             }
         }
@@ -224,7 +218,7 @@ impl Fetcher {
             validator = part.validator();
             let (before, mut body) = (got, part.response.bytes_stream());
             let broken = loop {
-                match body.next().await {
+                match client.listening(url, body.next()).await {
                     Some(Ok(chunk)) => {
                         take(Piece::Bytes(&chunk)).map_err(disk)?;
                         got += chunk.len() as u64;
@@ -258,7 +252,7 @@ impl Fetcher {
                 url: login::without(response.url().clone()),
             };
             let encoding = text(CONTENT_ENCODING).map(str::to_ascii_lowercase);
-            let body = match response.bytes().await {
+            let body = match self.client.body(url, response).await {
                 Ok(body) => body,
                 Err(error) => {
                     self.client.pause(url, error, &mut budget).await?;

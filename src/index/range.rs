@@ -1,10 +1,12 @@
-//! A wheel read from afar: its tail, its directory and single members, without the rest.
+//! A wheel read from afar: its tail, its directory and single members, without the rest. Where a server does not give
+//! parts, or not the ones that it was asked for, the whole file is read by one plain GET, and only its failure counts.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use super::fetch::{Fetcher, Part, Piece};
@@ -31,6 +33,8 @@ pub struct RemoteWheel {
     pub sha256: Option<Sha256>,
     directory: Directory,
     body: Body,
+    /// The whole file, where parts of it could be had at first and then not any more.
+    whole: OnceCell<Box<RemoteWheel>>,
 }
 
 #[derive(Debug)]
@@ -48,24 +52,30 @@ impl RemoteWheel {
             Part::Range { start, total, bytes } if start + bytes.len() as u64 == total => {
                 (bytes, total)
             }
-            Part::Range { .. } => return Err(Error::answer(url, "not the tail it was asked for")),
-            Part::NoRanges => return Self::download(fetcher, url).await,
+            Part::Range { .. } | Part::NoRanges => return Self::download(fetcher, url).await,
         };
         let bad = |bad| Error::zip(url, &bad);
         let (start, length) = loop {
             match find_directory(&tail, total).map_err(bad)? {
                 Find::At { start, length } => break (start, length),
-                Find::NeedFrom(at) => tail = extended(fetcher, url, tail, total, at).await?,
+                Find::NeedFrom(at) => match extended(fetcher, url, &tail, total, at).await? {
+                    Some(longer) => tail = longer,
+                    None => return Self::download(fetcher, url).await,
+                },
             }
         };
         if start < total - tail.len() as u64 {
-            tail = extended(fetcher, url, tail, total, start).await?;
+            match extended(fetcher, url, &tail, total, start).await? {
+                Some(longer) => tail = longer,
+                None => return Self::download(fetcher, url).await,
+            }
         }
         let first = (start + tail.len() as u64).checked_sub(total);
         let entries = first.and_then(|first| slice(&tail, first, length));
         let entries = entries.ok_or_else(|| bad(BadZip::Directory))?;
         let directory = Directory::new(entries, start).map_err(bad)?;
-        Ok(Self { url: url.clone(), size: total, sha256: None, directory, body: Body::Tail(tail) })
+        let (url, whole) = (url.clone(), OnceCell::new());
+        Ok(Self { url, size: total, sha256: None, directory, body: Body::Tail(tail), whole })
     }
 
     /// For servers without ranges: everything goes to a temporary file, and is hashed on the way.
@@ -99,7 +109,8 @@ impl RemoteWheel {
         let entries = read_at(&mut file, start, length).map_err(disk)?;
         let directory = Directory::new(entries.into(), start).map_err(bad)?;
         let sha256 = Some(Sha256::finish(&mut hasher));
-        Ok(Self { url: url.clone(), size, sha256, directory, body: Body::Whole(file.into()) })
+        let (url, whole) = (url.clone(), OnceCell::new());
+        Ok(Self { url, size, sha256, directory, body: Body::Whole(file.into()), whole })
     }
 
     /// Bytes of all files in it, unpacked.
@@ -174,39 +185,64 @@ impl RemoteWheel {
     }
 
     async fn read(&self, fetcher: &Fetcher, member: &Member, limit: u64) -> Result<Vec<u8>, Error> {
+        if let Some(bytes) = self.unpacked(fetcher, member, limit).await? {
+            return Ok(bytes);
+        }
+        let download = || async { Self::download(fetcher, &self.url).await.map(Box::new) };
+        let whole = self.whole.get_or_try_init(download).await?;
+        let missing = || Error::zip(&self.url, &BadZip::NoMember(member.name.clone()));
+        let member = whole.directory.member(&member.name).ok_or_else(missing)?;
+        whole.unpacked(fetcher, &member, limit).await?.ok_or_else(missing)
+    }
+
+    /// `None`: the server did not give that part.
+    async fn unpacked(
+        &self,
+        fetcher: &Fetcher,
+        member: &Member,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, Error> {
         let bad = |bad| Error::zip(&self.url, &bad);
         if member.packed > limit {
             return Err(bad(BadZip::Member(member.name.clone(), "too large")));
         }
         // The local header's extra field may differ from the directory's: ask for a little more.
         let guess = LOCAL_HEADER + member.name.len() as u64 + 64 + member.packed;
-        let local = self.bytes(fetcher, member.offset, guess).await?;
+        let Some(local) = self.bytes(fetcher, member.offset, guess).await? else { return Ok(None) };
         let data = member.data_offset(&local).map_err(bad)?;
         let packed = match slice(&local, data, member.packed) {
             Some(packed) => packed,
-            None => self.bytes(fetcher, member.offset + data, member.packed).await?,
+            None => match self.bytes(fetcher, member.offset + data, member.packed).await? {
+                Some(packed) => packed,
+                None => return Ok(None),
+            },
         };
         if (packed.len() as u64) < member.packed {
             return Err(bad(BadZip::Directory));
         }
-        member.unpack(&packed, limit).map_err(bad)
+        member.unpack(&packed, limit).map(Some).map_err(bad)
     }
 
     /// Bytes from `start`, `length` of them or up to the directory.
-    async fn bytes(&self, fetcher: &Fetcher, start: u64, length: u64) -> Result<Bytes, Error> {
+    async fn bytes(
+        &self,
+        fetcher: &Fetcher,
+        start: u64,
+        length: u64,
+    ) -> Result<Option<Bytes>, Error> {
         let end = start.saturating_add(length).min(self.directory.start);
         let length = end.saturating_sub(start);
         match &self.body {
             Body::Whole(file) => {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
                 let read = read_at(&mut file, start, length);
-                Ok(read.map_err(|e| Error::disk(&self.url, &e))?.into())
+                Ok(Some(read.map_err(|e| Error::disk(&self.url, &e))?.into()))
             }
             Body::Tail(tail) => {
                 let tail_start = self.size - tail.len() as u64;
                 if let Some(at) = start.checked_sub(tail_start) {
-                    return slice(tail, at, length)
-                        .ok_or_else(|| Error::zip(&self.url, &BadZip::Directory));
+                    let slice = slice(tail, at, length).map(Some);
+                    return slice.ok_or_else(|| Error::zip(&self.url, &BadZip::Directory));
                 }
                 part(fetcher, &self.url, start, end, self.size).await
             }
@@ -214,62 +250,63 @@ impl RemoteWheel {
     }
 }
 
-/// The `.metadata` file beside a wheel, if there is one; its hash is checked when the page has it.
-pub async fn sidecar(
-    fetcher: &Fetcher,
-    wheel: &Url,
-    sidecar: Sidecar,
-) -> Result<Option<Bytes>, Error> {
+/// The `.metadata` file beside a wheel, if there is one. Its hash is checked when the page has it: one with another is
+/// [`Beside::Wrong`].
+pub async fn sidecar(fetcher: &Fetcher, wheel: &Url, sidecar: Sidecar) -> Result<Beside, Error> {
     let expected = match sidecar {
-        Sidecar::None => return Ok(None),
+        Sidecar::None => return Ok(Beside::None),
         Sidecar::Unhashed => None,
         Sidecar::Hashed(hash) => Some(hash),
     };
     let mut url = wheel.clone();
     url.set_path(&format!("{}.metadata", wheel.path()));
-    let Some(bytes) = fetcher.small(&url).await? else { return Ok(None) };
-    let found = Sha256::of(&bytes);
-    match expected {
-        Some(expected) if expected != found => Err(Error::Hash {
-            url: redacted(&url).into(),
-            promised_by: "the index page",
-            expected,
-            found,
-        }),
-        _ => Ok(Some(bytes)),
+    let Some(bytes) = fetcher.small(&url).await? else { return Ok(Beside::None) };
+    match expected.is_none_or(|expected| Sha256::of(&bytes) == expected) {
+        true => Ok(Beside::Bytes(bytes)),
+        false => Ok(Beside::Wrong),
     }
+}
+
+/// What stands beside a wheel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing that the server gives.
+    None,
+    /// A file with the bytes that the page promises.
+    Bytes(Bytes),
+    /// A file with others.
+    Wrong,
 }
 
 /// The tail, reaching back to `from`.
 async fn extended(
     fetcher: &Fetcher,
     url: &Url,
-    tail: Bytes,
+    tail: &Bytes,
     total: u64,
     from: u64,
-) -> Result<Bytes, Error> {
+) -> Result<Option<Bytes>, Error> {
     let tail_start = total - tail.len() as u64;
     let more = part(fetcher, url, from, tail_start, total).await?;
-    Ok([more, tail].concat().into())
+    Ok(more.map(|more| [more.as_ref(), tail].concat().into()))
 }
 
-/// Bytes `start..end` of a file that must still have `total`.
+/// Bytes `start..end` of a file that must still have `total`. `None`: the server does not give them (any more).
 async fn part(
     fetcher: &Fetcher,
     url: &Url,
     start: u64,
     end: u64,
     total: u64,
-) -> Result<Bytes, Error> {
-    match fetcher.range(url, &format!("bytes={start}-{}", end.saturating_sub(1))).await? {
+) -> Result<Option<Bytes>, Error> {
+    Ok(match fetcher.range(url, &format!("bytes={start}-{}", end.saturating_sub(1))).await? {
         Part::Range { start: from, total: now, bytes }
             if from == start && now == total && bytes.len() as u64 == end - start =>
         {
-            Ok(bytes)
+            Some(bytes)
         }
-        Part::Range { .. } => Err(Error::answer(url, "the file changed while it was read")),
-        Part::NoRanges => Err(Error::answer(url, "ranges worked once, and then not any more")),
-    }
+        Part::Range { .. } | Part::NoRanges => None,
+    })
 }
 
 fn slice(bytes: &Bytes, at: u64, length: u64) -> Option<Bytes> {

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::answers::Answers;
 use super::memo::Memo;
-use super::range::{RemoteWheel, TEXT_LIMIT, sidecar};
+use super::range::{Beside, RemoteWheel, TEXT_LIMIT, sidecar};
 use super::remembered::hash;
 use super::target::build_of;
 use super::{Candidate, Error};
@@ -102,41 +102,53 @@ impl Answers {
         self.wheels
             .metadata
             .get(url, || async {
-                let seen = self.seen(candidate).metadata;
-                let known = seen.is_some();
-                let bytes = match seen {
-                    Some(text) => text.into(),
-                    None => self.read_metadata(candidate).await?,
+                if let Some(text) = self.seen(candidate).metadata {
+                    return parsed(candidate, text.as_bytes()).map(Arc::new);
+                }
+                self.bar.inc_length(1);
+                self.bar.message(candidate.name.to_string());
+                let (bytes, metadata) = match self.beside(candidate).await? {
+                    Some(read) => read,
+                    None => {
+                        let wheel = self.wheel(url).await?;
+                        let bytes = wheel.metadata(&self.fetcher, &candidate.name).await?;
+                        let metadata = parsed(candidate, &bytes)?;
+                        (bytes.into(), metadata)
+                    }
                 };
-                let bad = |why: String| Error::Wheel { url: redacted(url), why };
-                let metadata = CoreMetadata::parse(&bytes).map_err(|e| bad(e.to_string()))?;
-                if metadata.name != candidate.name
-                    || !same_version(&candidate.version, &metadata.version)
-                {
-                    let CoreMetadata { name, version, .. } = metadata;
-                    return Err(bad(format!("its METADATA is that of {name} {version}")));
-                }
-                if !known {
-                    self.learn(candidate, |seen| seen.metadata = Some(head(&bytes)));
-                }
+                self.bar.inc(1);
+                self.learn(candidate, |seen| seen.metadata = Some(head(&bytes)));
                 Ok(Arc::new(metadata))
             })
             .await
     }
 
-    async fn read_metadata(&self, candidate: &Candidate) -> Result<Bytes, Error> {
-        self.bar.inc_length(1);
-        self.bar.message(candidate.name.to_string());
-        let beside = sidecar(&self.fetcher, &candidate.url, candidate.sidecar).await?;
-        let bytes = match beside {
-            Some(bytes) => bytes,
-            None => {
-                let wheel = self.wheel(&candidate.url).await?;
-                wheel.metadata(&self.fetcher, &candidate.name).await?.into()
-            }
+    /// What the `.metadata` file beside the wheel says. `None`: there is none that can be believed; the wheel itself,
+    /// whose bytes are proven before they are used, says the same.
+    async fn beside(&self, candidate: &Candidate) -> Result<Option<(Bytes, CoreMetadata)>, Error> {
+        let why = match sidecar(&self.fetcher, &candidate.url, candidate.sidecar).await? {
+            Beside::None => return Ok(None),
+            Beside::Wrong => "has other bytes than its index says".to_owned(),
+            Beside::Bytes(bytes) => match parsed(candidate, &bytes) {
+                Ok(metadata) => return Ok(Some((bytes, metadata))),
+                Err(error) => format!("is of no use: {error}"),
+            },
         };
-        self.bar.inc(1);
-        Ok(bytes)
+        tracing::info!("{}.metadata {why}", redacted(&candidate.url));
+        let mut passed_over = self.passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+        passed_over.insert(format!("{}.metadata", candidate.file), why);
+        Ok(None)
+    }
+
+    /// The `.metadata` files that could not be believed, in a sentence; `None`: there was none.
+    pub fn about_metadata(&self) -> Option<String> {
+        let passed_over = self.passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, why) = passed_over.first_key_value()?;
+        let more = match passed_over.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more such files)"),
+        };
+        Some(format!("{file} {why}{more}; the METADATA in the wheel was read instead"))
     }
 
     /// Which CUDA the wheel was built for: its version's local part says, or its version.py.
@@ -231,6 +243,17 @@ impl Answers {
         });
         Ok(WheelFacts { size, unpacked_size, sha256: found, uploaded: None })
     }
+}
+
+/// METADATA, which must be about that wheel.
+fn parsed(candidate: &Candidate, bytes: &[u8]) -> Result<CoreMetadata, Error> {
+    let bad = |why: String| Error::Wheel { url: redacted(&candidate.url), why };
+    let metadata = CoreMetadata::parse(bytes).map_err(|e| bad(e.to_string()))?;
+    if metadata.name != candidate.name || !same_version(&candidate.version, &metadata.version) {
+        let CoreMetadata { name, version, .. } = metadata;
+        return Err(bad(format!("its METADATA is that of {name} {version}")));
+    }
+    Ok(metadata)
 }
 
 /// The name of a wheel's entry in the cache: what its page says of it.

@@ -13,6 +13,7 @@ use url::Url;
 use super::first::{First, asking};
 use super::pace::{Pace, jitter};
 use super::retry::retry_after;
+use super::silence::Silence;
 use super::trust::Trust;
 use super::upload::Streams;
 use super::wait::Listener;
@@ -32,7 +33,8 @@ pub struct Client {
     pub(super) streams: Streams,
     retry: Retry,
     pub(super) pace: Pace,
-    listener: Listener,
+    pub(super) listener: Listener,
+    pub(super) silence: Silence,
     logins: Logins,
     pub(super) offline: bool,
 }
@@ -53,6 +55,7 @@ impl Client {
             retry,
             pace: Pace::default(),
             listener: Listener::default(),
+            silence: Silence::new(silence),
             logins: Logins::default(),
             offline: false,
         })
@@ -102,8 +105,9 @@ impl Client {
         headers: &HeaderMap,
         budget: &mut Budget,
     ) -> Result<Response, Error> {
+        let hears = hears(&method);
         let request = self.request(&self.http, method, url).await.headers(headers.clone());
-        self.execute(url, request, budget).await
+        self.execute(url, request, hears, budget).await
     }
 
     /// As [`Client::send`], for bytes that are hashed: the body comes as it is stored, without
@@ -115,8 +119,9 @@ impl Client {
         headers: &HeaderMap,
         budget: &mut Budget,
     ) -> Result<Response, Error> {
+        let hears = hears(&method);
         let request = self.request(&self.raw, method, url).await.headers(headers.clone());
-        self.execute(url, request, budget).await
+        self.execute(url, request, hears, budget).await
     }
 
     /// As [`Client::send_raw`], with a body that is at hand.
@@ -129,7 +134,7 @@ impl Client {
         budget: &mut Budget,
     ) -> Result<Response, Error> {
         let request = self.request(&self.raw, method, url).await.headers(headers.clone());
-        self.execute(url, request.body(body), budget).await
+        self.execute(url, request.body(body), false, budget).await
     }
 
     /// As [`Client::send`], as a POST of form fields.
@@ -141,7 +146,7 @@ impl Client {
             .post(url.clone())
             .header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form);
-        self.execute(url, request, &mut self.retry.budget()).await
+        self.execute(url, request, false, &mut self.retry.budget()).await
     }
 
     /// The whole body of a successful GET; a body that breaks off is fetched again.
@@ -151,12 +156,12 @@ impl Client {
         loop {
             let request = self.request(&self.http, Method::GET, url).await;
             let request = request.headers(headers.clone());
-            let answer = self.execute(url, request, &mut budget).await?;
+            let answer = self.execute(url, request, true, &mut budget).await?;
             if !answer.status().is_success() {
                 return Err(Error::answer(url, answer.status()));
             }
             let head = answer.headers().clone();
-            match answer.bytes().await {
+            match self.body(url, answer).await {
                 Ok(body) => return Ok((head, body)),
                 Err(error) => self.pause(url, error, &mut budget).await?,
             }
@@ -170,8 +175,9 @@ impl Client {
         error: reqwest::Error,
         budget: &mut Budget,
     ) -> Result<(), Error> {
-        let error = Error::transport(url, error);
-        let Some(wait) = budget.spend() else { return Err(error) };
+        let spent = if error.is_timeout() { budget.spend_on_silence() } else { budget.spend() };
+        let error = self.failure(url, error);
+        let Some(wait) = spent else { return Err(error) };
         tracing::debug!(%error, attempt = budget.attempt(), "the body broke off, trying again");
         tokio::time::sleep(wait + jitter(wait / 2)).await;
         Ok(())
@@ -200,6 +206,13 @@ impl Client {
         Ok(wait)
     }
 
+    fn failure(&self, url: &Url, error: reqwest::Error) -> Error {
+        match error.is_timeout() && !error.is_connect() {
+            true => Error::silent(url, self.silence.length),
+            false => Error::transport(url, error),
+        }
+    }
+
     /// With the login for the host, if there is one; a redirect to another host goes without.
     async fn request(&self, http: &reqwest::Client, method: Method, url: &Url) -> RequestBuilder {
         debug_assert!(!login::has_one(url), "logins are taken out where addresses are read");
@@ -214,6 +227,7 @@ impl Client {
         &self,
         url: &Url,
         request: RequestBuilder,
+        hears: bool,
         budget: &mut Budget,
     ) -> Result<Response, Error> {
         if self.offline {
@@ -222,15 +236,20 @@ impl Client {
         loop {
             self.pace.keep(url).await;
             let again = request.try_clone().expect("no request here has a streamed body");
-            let result = asking(url, again.send()).await;
+            let sent = asking(url, again.send());
+            let result = match hears {
+                true => self.listening(url, sent).await,
+                false => sent.await,
+            };
             let wait = match &result {
-                Ok(answer) if !Retry::is_passing(answer.status()) => {
+                Ok(answer) if !budget.is_passing(answer.status()) => {
                     self.pace.ease(url);
                     None
                 }
                 Ok(answer) => self.wait_for(url, answer, budget)?,
                 Err(error) if is_lasting(error) => None,
                 Err(error) if error.is_connect() => budget.spend_on_connecting(),
+                Err(error) if hears && error.is_timeout() => budget.spend_on_silence(),
                 Err(_) => budget.spend(),
             };
             match wait {
@@ -239,10 +258,15 @@ impl Client {
                     tracing::debug!(%url, attempt = budget.attempt(), ?wait, "trying again");
                     tokio::time::sleep(wait + jitter(wait / 2)).await;
                 }
-                None => return result.map_err(|e| Error::transport(url, e)),
+                None => return result.map_err(|e| self.failure(url, e)),
             }
         }
     }
+}
+
+/// Whether nothing is sent that could take long: then every moment without an answer is the server's silence.
+fn hears(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 pub(super) fn builder() -> reqwest::ClientBuilder {

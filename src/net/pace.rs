@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 use super::Error;
-use super::wait::{Wait, Waited};
+use super::wait::{Wait, Waited, Why};
 use crate::login;
 
 /// Between the requests to a host that was too busy once. Doubles with every further time.
@@ -68,7 +68,7 @@ impl Hosts {
         let until = self.waited.spend(now, asked, patience);
         let until = until.map_err(|left| Error::Patience { host: name.to_owned(), asked, left })?;
         let host = self.host(name, now);
-        let wait = Wait { host: name.to_owned(), length: asked };
+        let wait = Wait { host: name.to_owned(), why: Why::Asked(asked) };
         let is_new = until > host.held + MORE || now >= host.held;
         host.held = host.held.max(until);
         host.next = host.next.max(host.held);
@@ -155,7 +155,7 @@ pub(super) fn jitter(longest: Duration) -> Duration {
     longest.mul_f64(random as f64 / f64::from(u32::MAX))
 }
 
-fn name(url: &Url) -> String {
+pub(super) fn name(url: &Url) -> String {
     login::without(url.clone()).authority().to_owned()
 }
 
@@ -184,7 +184,12 @@ mod tests {
         let mut hold = |at: u64, asked: u64| {
             let asked = Duration::from_secs(asked);
             let held = hosts.hold("one", now + Duration::from_secs(at), asked, MINUTE * 15);
-            held.map(|wait| wait.map(|wait| wait.length.as_secs()))
+            held.map(|wait| {
+                wait.map(|wait| match wait.why {
+                    Why::Asked(length) => length.as_secs(),
+                    Why::Silent { .. } => 0,
+                })
+            })
         };
         // Refused together, twice.
         assert_eq!((hold(0, 5).unwrap(), hold(0, 5).unwrap()), (Some(5), None));

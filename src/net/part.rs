@@ -51,7 +51,7 @@ impl Client {
     }
 
     /// GETs `url` from `offset` on. With `if_range`, a file that changed since comes whole. A
-    /// server without ranges, or a range it cannot serve (416), gives the whole file too.
+    /// server that does not give a range, in whatever way it says so, is asked for the whole file.
     pub async fn open_any(
         &self,
         url: &Url,
@@ -78,7 +78,9 @@ impl Client {
                 _ => return self.whole(url, headers, budget).await,
             }
         }
-        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && offset > 0 {
+        let has_other_ways =
+            [StatusCode::OK, StatusCode::UNAUTHORIZED].contains(&response.status());
+        if offset > 0 && !has_other_ways {
             return self.whole(url, headers, budget).await;
         }
         Ok(whole_of(response))

@@ -49,7 +49,7 @@ impl Retry {
 
     /// What one piece of work may spend.
     pub fn budget(self) -> Budget {
-        Budget { retry: self, used: 1 }
+        Budget { retry: self, used: 1, silences: 0, lasting: &[] }
     }
 }
 
@@ -60,7 +60,12 @@ impl Retry {
 pub struct Budget {
     retry: Retry,
     used: u32,
+    silences: u32,
+    lasting: &'static [StatusCode],
 }
+
+/// How often a server is listened to that says nothing: the second time may find another connection.
+pub(super) const SILENCES: u32 = 2;
 
 impl Budget {
     /// Spends one attempt: the wait before it, or `None` when there is none left.
@@ -72,6 +77,21 @@ impl Budget {
     /// Whether anything is tried twice. A wait that a server asks for is no attempt.
     pub(super) fn has_patience(&self) -> bool {
         self.retry.attempts > 1
+    }
+
+    /// The same, for work that has another way after these statuses: they are not tried again.
+    pub fn but_not_after(self, lasting: &'static [StatusCode]) -> Self {
+        Budget { lasting, ..self }
+    }
+
+    pub(super) fn is_passing(&self, status: StatusCode) -> bool {
+        Retry::is_passing(status) && !self.lasting.contains(&status)
+    }
+
+    /// The same for a server that said nothing, as long as the client listens.
+    pub(super) fn spend_on_silence(&mut self) -> Option<Duration> {
+        self.silences += 1;
+        self.spend().filter(|_| self.silences < SILENCES)
     }
 
     /// The same for a connection that was not made at all.
@@ -87,6 +107,7 @@ impl Budget {
     /// Work went on: the next failure is a first failure again.
     pub fn renew(&mut self) {
         self.used = 1;
+        self.silences = 0;
     }
 }
 

@@ -6,13 +6,27 @@ use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 
-/// A wait that a host asked for. Shown as a sentence.
+/// A wait for a host. Shown as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
     /// `HOST[:PORT]`
     pub host: String,
-    /// From now on.
-    pub length: Duration,
+    /// Why.
+    pub why: Why,
+}
+
+/// What a run waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The host asked to be left alone for so long, from now on.
+    Asked(Duration),
+    /// It takes a request and says nothing.
+    Silent {
+        /// For so long already.
+        since: Duration,
+        /// When it is given up, from the beginning of the silence.
+        end: Duration,
+    },
 }
 
 /// A longer wait is one that nobody should wonder about.
@@ -21,13 +35,25 @@ const LONG: Duration = Duration::from_secs(10);
 impl Wait {
     /// Whether it is told to those, too, who want to hear of problems only.
     pub fn is_long(&self) -> bool {
-        self.length > LONG
+        match self.why {
+            Why::Asked(length) => length > LONG,
+            Why::Silent { .. } => true,
+        }
     }
 }
 
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} asks to be left alone for {}; waiting", self.host, words(self.length))
+        let Wait { host, why } = self;
+        match *why {
+            Why::Asked(length) => {
+                write!(f, "{host} asks to be left alone for {}; waiting", words(length))
+            }
+            Why::Silent { since, end } => {
+                let (since, end) = (words(since), words(end));
+                write!(f, "{host} has said nothing for {since}; it is given up after {end}")
+            }
+        }
     }
 }
 
@@ -115,7 +141,10 @@ mod tests {
         for (seconds, shown) in [(0, "0s"), (45, "45s"), (90, "1m 30s"), (86_400, "24h")] {
             assert_eq!(words(Duration::from_secs(seconds)), shown);
         }
-        let wait = Wait { host: "r.example".to_owned(), length: MINUTE };
-        assert_eq!(wait.to_string(), "r.example asks to be left alone for 1m; waiting");
+        let wait = |why| Wait { host: "r.example".to_owned(), why };
+        let asked = wait(Why::Asked(MINUTE)).to_string();
+        assert_eq!(asked, "r.example asks to be left alone for 1m; waiting");
+        let silent = wait(Why::Silent { since: LONG, end: MINUTE * 2 }).to_string();
+        assert_eq!(silent, "r.example has said nothing for 10s; it is given up after 2m");
     }
 }

@@ -186,7 +186,7 @@ async fn receive(
         let mut length = sink.length;
         let (sender, draining) = sink.drain();
         let broken = loop {
-            match part.response.chunk().await {
+            match client.listening(url, part.response.chunk()).await {
                 Ok(Some(chunk)) => {
                     length += chunk.len() as u64;
                     bar.inc(chunk.len() as u64);

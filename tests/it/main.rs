@@ -36,6 +36,7 @@ mod push;
 mod push_access;
 mod push_faults;
 mod push_schedules;
+mod ranges;
 mod ray_sh;
 mod real_wheels;
 mod referrers;

@@ -207,6 +207,7 @@ async fn resolve(
     let arch_list = gpus::arch_list(spec, old, hashes, &catalog, &context.ui).await?;
     catalog.remember().await;
     bar.finish();
+    catalog.warnings().iter().for_each(|warning| context.ui.warn(warning));
     // Thousands of versions are given back while the lock is written, not before.
     std::thread::spawn(move || drop(catalog));
     let mut lock = lock::assemble(spec, pins, chosen.into_iter().zip(facts).collect());
