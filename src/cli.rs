@@ -123,8 +123,8 @@ pub struct Resolve {
     /// Show what would change, write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Move these packages to their newest fitting versions (all, when none is named); without it,
-    /// whatever is locked and still fits stays
+    /// Move these packages to their newest fitting versions (all, when none is named; `python` is the
+    /// standalone interpreter); without it, whatever is locked and still fits stays
     #[arg(short = 'U', long, value_name = "PKG", num_args = 0..)]
     pub upgrade: Option<Vec<PackageName>>,
     /// The NVIDIA driver the images will meet; one that is too old for the CUDA tag is an error

@@ -7,7 +7,7 @@ use reqwest::header::HeaderMap;
 use thiserror::Error;
 use url::Url;
 
-use super::standalone_release::{Latest, archives, newest};
+use super::standalone_release::{Archive, Latest, archives, archives_of_all, newest, newest_final};
 use crate::exit::{Classified, Exit};
 use crate::lock::PythonArchive;
 use crate::spec::PythonRequest;
@@ -16,6 +16,9 @@ use crate::{login, net};
 /// Where the project publishes which release is the newest, without GitHub's rate-limited API.
 const LATEST: &str =
     "https://raw.githubusercontent.com/astral-sh/python-build-standalone/latest-release/";
+
+/// Where the project's publisher lists all of its releases, with hashes; uv reads it.
+const ALL: &str = "https://releases.astral.sh/github/versions/main/v1/";
 
 /// Below it: `TAG/SHA256SUMS` and `TAG/FILE`.
 const RELEASES: &str = "https://github.com/astral-sh/python-build-standalone/releases/download/";
@@ -26,8 +29,8 @@ pub enum Error {
     /// The releases cannot be reached.
     #[error("python-build-standalone's releases cannot be read")]
     #[diagnostic(help(
-        "name a mirror in envlock.toml ([python] mirror = \"https://…\", with latest-release.json \
-         and TAG/SHA256SUMS below it), or take the base image's own: [python] source = \"base\""
+        "name a mirror in envlock.toml ([python] mirror = \"https://…\", with latest-release.json, \
+         python-build-standalone.ndjson and TAG/SHA256SUMS below it), or take the base image's own: [python] source = \"base\""
     ))]
     Net(#[source] net::Error),
     /// A file there is not what it should be.
@@ -41,8 +44,8 @@ pub enum Error {
         /// Why not.
         cause: String,
     },
-    /// The newest release has no such Python.
-    #[error("the release {release} has no Python {wanted} for x86_64 Linux, only {found}")]
+    /// No release has such a Python.
+    #[error("the release {release} has no Python {wanted} for x86_64 Linux, only {found}{listed}")]
     #[diagnostic(help(
         "ask for one of these in envlock.toml ([python] version), or take the base image's own: \
          [python] source = \"base\""
@@ -54,10 +57,20 @@ pub enum Error {
         wanted: PythonRequest,
         /// What it has.
         found: String,
+        /// What became of the list of all releases.
+        listed: String,
     },
 }
 
 impl Error {
+    /// The error with its cause, in one line.
+    fn in_full(&self) -> String {
+        match self {
+            Error::Net(cause) => cause.to_string(),
+            other => other.to_string(),
+        }
+    }
+
     /// Whether nothing answered: the version may exist, and cannot be pinned now.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Error::Net(error) if error.is_unreachable())
@@ -73,28 +86,54 @@ impl Classified for Error {
     }
 }
 
-/// The newest patch release of `X.Y`, or exactly `X.Y.Z`, in the newest release: its full version
-/// and its archive with the sha256 of the release's SHA256SUMS.
+/// The newest patch release of `X.Y`, or exactly `X.Y.Z`: its full version and its archive with the sha256 that the
+/// project states. The newest release is asked first, and where it lacks that (it has one patch of each `X.Y`, which may be
+/// a release candidate), the list of all. A pre-release is taken where no release has a final version.
 pub async fn pin(
     client: &net::Client,
     wanted: &PythonRequest,
     mirror: Option<&Url>,
 ) -> Result<(Version, PythonArchive), Error> {
+    let (release, archives) = newest_release(client, mirror).await?;
+    if let Some(found) = newest_final(&archives, wanted) {
+        return Ok(found.clone());
+    }
+    let listed = match all_releases(client, mirror).await {
+        Ok(all) => {
+            newest(&all, wanted).cloned().ok_or_else(|| "; nor has any release before".into())
+        }
+        Err(error) if error.is_unreachable() => return Err(error),
+        Err(error) => Err(format!(
+            "; and the list of all releases, one of which may have it, cannot be read: {}",
+            error.in_full()
+        )),
+    };
+    listed.map_err(|listed| {
+        let versions: Vec<_> = archives.iter().map(|(version, _)| version.to_string()).collect();
+        Error::NoSuchPython { release, wanted: wanted.clone(), found: versions.join(", "), listed }
+    })
+}
+
+async fn newest_release(
+    client: &net::Client,
+    mirror: Option<&Url>,
+) -> Result<(String, Vec<Archive>), Error> {
     let latest_url = below(mirror, LATEST, "latest-release.json");
     let latest: Latest = serde_json::from_str(&text(client, &latest_url).await?)
         .map_err(|e| Error::Malformed { url: latest_url.into(), cause: e.to_string() })?;
     let sums_url = below(mirror, RELEASES, &format!("{}/SHA256SUMS", latest.tag));
-    let sums = text(client, &sums_url).await?;
-    let archives = archives(&sums, &latest.tag);
+    let archives = archives(&text(client, &sums_url).await?, &latest.tag);
     if archives.is_empty() {
         let cause = format!("it lists no interpreter of the release {}", latest.tag);
         return Err(Error::Malformed { url: sums_url.into(), cause });
     }
-    newest(&archives, wanted).cloned().ok_or_else(|| {
-        let versions: Vec<_> = archives.iter().map(|(version, _)| version.to_string()).collect();
-        let (release, found) = (latest.tag, versions.join(", "));
-        Error::NoSuchPython { release, wanted: wanted.clone(), found }
-    })
+    Ok((latest.tag, archives))
+}
+
+async fn all_releases(client: &net::Client, mirror: Option<&Url>) -> Result<Vec<Archive>, Error> {
+    let url = below(mirror, ALL, "python-build-standalone.ndjson");
+    let list = text(client, &url).await?;
+    archives_of_all(&list).map_err(|cause| Error::Malformed { url: url.into(), cause })
 }
 
 /// Where a pinned archive is.

@@ -1,6 +1,7 @@
 //! The files of a python-build-standalone release, read. Pure.
 
 use pep440_rs::Version;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use crate::digest::Sha256;
@@ -18,35 +19,82 @@ pub(super) struct Latest {
 /// The tag becomes part of addresses and of the lock: it must be one plain word.
 fn plain_tag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let tag = String::deserialize(deserializer)?;
-    let plain = !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric());
-    plain.then_some(tag).ok_or_else(|| serde::de::Error::custom("the tag is not a release's"))
+    let is_plain = plain(&tag).is_some();
+    is_plain.then_some(tag).ok_or_else(|| serde::de::Error::custom("the tag is not a release's"))
 }
 
-/// The interpreters for our platform in a release's SHA256SUMS, oldest first. Free-threaded,
-/// debug, musl and optimized-for-newer-CPUs builds have other names and are left out.
-pub(super) fn archives(sums: &str, tag: &str) -> Vec<(Version, PythonArchive)> {
-    let suffix = format!("+{tag}-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz");
-    let mut archives: Vec<_> = sums
-        .lines()
-        .filter_map(|line| {
-            // As sha256sum writes: the hash, a space, a space or `*`, the name.
-            let (hash, file) = line.trim_end().split_once(' ')?;
-            let file = file.trim_start_matches([' ', '*']);
-            let version = file.strip_prefix("cpython-")?.strip_suffix(&suffix)?;
-            let (release, sha256) = (tag.to_owned(), hash.parse::<Sha256>().ok()?);
-            let archive = PythonArchive { release, file: file.to_owned(), sha256 };
-            Some((version.parse::<Version>().ok()?, archive))
-        })
-        .collect();
-    archives.sort_by(|a, b| a.0.cmp(&b.0));
+fn plain(tag: &str) -> Option<&str> {
+    let is_plain = !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric());
+    is_plain.then_some(tag)
+}
+
+/// An interpreter that can be had.
+pub(super) type Archive = (Version, PythonArchive);
+
+/// The interpreters for our platform in a release's SHA256SUMS, oldest first.
+pub(super) fn archives(sums: &str, tag: &str) -> Vec<Archive> {
+    let of_line = |line: &str| {
+        // As sha256sum writes: the hash, a space, a space or `*`, the name.
+        let (hash, file) = line.trim_end().split_once(' ')?;
+        archive(file.trim_start_matches([' ', '*']), hash)
+    };
+    let of_release = |(_, archive): &Archive| archive.release == tag;
+    sorted(sums.lines().filter_map(of_line).filter(of_release).collect())
+}
+
+/// The interpreters for our platform in the list of all releases (a JSON object a line, for each version of each
+/// release), oldest first. Errors: a line that is none, counted from 1, and why.
+pub(super) fn archives_of_all(list: &str) -> Result<Vec<Archive>, String> {
+    let mut found = Vec::new();
+    for (at, line) in list.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let listed: Listed =
+            serde_json::from_str(line).map_err(|why| format!("line {}: {why}", at + 1))?;
+        found.extend(listed.artifacts.iter().filter_map(|artifact| {
+            let file = artifact.url.rsplit('/').next()?;
+            archive(&percent_decode_str(file).decode_utf8_lossy(), artifact.sha256.as_deref()?)
+        }));
+    }
+    Ok(sorted(found))
+}
+
+/// A version of a release in the list of all.
+#[derive(Debug, Deserialize)]
+struct Listed {
+    artifacts: Vec<Artifact>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Artifact {
+    url: String,
+    sha256: Option<String>,
+}
+
+/// The interpreter in the file of this name, where it is one for our platform. Free-threaded, debug, musl and
+/// optimized-for-newer-CPUs builds have other names and are left out.
+fn archive(file: &str, hash: &str) -> Option<Archive> {
+    const END: &str = "-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz";
+    let (version, release) = file.strip_prefix("cpython-")?.strip_suffix(END)?.split_once('+')?;
+    let (release, sha256) = (plain(release)?.to_owned(), hash.parse::<Sha256>().ok()?);
+    let archive = PythonArchive { release, file: file.to_owned(), sha256 };
+    Some((version.parse::<Version>().ok()?, archive))
+}
+
+/// By version; of a version in several releases the newest release is the last.
+fn sorted(mut archives: Vec<Archive>) -> Vec<Archive> {
+    archives.sort_by(|(one, a), (two, b)| one.cmp(two).then_with(|| a.release.cmp(&b.release)));
     archives
 }
 
-/// The newest that was asked for. A pre-release only where there is no final one of `X.Y`.
-pub(super) fn newest<'a>(
-    archives: &'a [(Version, PythonArchive)],
+/// The newest final version that was asked for.
+pub(super) fn newest_final<'a>(
+    archives: &'a [Archive],
     wanted: &PythonRequest,
-) -> Option<&'a (Version, PythonArchive)> {
+) -> Option<&'a Archive> {
+    newest(archives, wanted).filter(|(version, _)| !version.any_prerelease())
+}
+
+/// The newest that was asked for. A pre-release only where there is no final one.
+pub(super) fn newest<'a>(archives: &'a [Archive], wanted: &PythonRequest) -> Option<&'a Archive> {
     let fits = |version: &Version| match version.release() {
         [major, minor, rest @ ..] => {
             let patch = rest.first().copied().unwrap_or(0);
@@ -99,6 +147,59 @@ mod tests {
         assert_eq!(pin("3.15").as_deref(), Some("3.15.0a5"));
         assert_eq!(pin("3.14.4"), None);
         assert_eq!(pin("3.12"), None);
+    }
+
+    const RECORDED: [(&str, &str); 2] = [
+        (
+            "20260508",
+            include_str!("../../tests/fixtures/python-build-standalone/SHA256SUMS-20260508"),
+        ),
+        (
+            "20260814",
+            include_str!("../../tests/fixtures/python-build-standalone/SHA256SUMS-20260814"),
+        ),
+    ];
+
+    #[test]
+    fn a_release_candidate_is_not_what_a_minor_version_asks_for() {
+        let [only_candidate, newest_release] = RECORDED.map(|(tag, sums)| archives(sums, tag));
+        let wanted = |text: &str| text.to_owned().try_into().unwrap();
+        assert_eq!(only_candidate.len(), 1);
+        assert_eq!(newest_final(&only_candidate, &wanted("3.14")), None);
+        assert_eq!(newest_final(&only_candidate, &wanted("3.14.5")), None);
+        let version = |text: &str| {
+            newest_final(&newest_release, &wanted(text)).map(|(version, _)| version.to_string())
+        };
+        assert_eq!(version("3.14").as_deref(), Some("3.14.7"));
+        assert_eq!(version("3.15"), None);
+        assert_eq!(newest(&newest_release, &wanted("3.15")).unwrap().0.to_string(), "3.15.0rc1");
+    }
+
+    #[test]
+    fn the_list_of_all_releases_has_every_version_and_of_the_same_the_newest_release() {
+        let line = |version: &str, release: &str, variant: &str| {
+            let file =
+                format!("cpython-{version}%2B{release}-x86_64-unknown-linux-gnu-{variant}.tar.gz");
+            let hash = Sha256::of(&file);
+            format!(
+                "{{\"version\":\"{version}+{release}\",\"artifacts\":[{{\"url\":\"https://h.example/{release}/{file}\",\
+                 \"sha256\":\"{hash}\",\"platform\":\"p\",\"variant\":\"{variant}\"}},{{\"url\":\"https://h.example/x\"}}]}}\n"
+            )
+        };
+        let stripped = "install_only_stripped";
+        let list = line("3.14.6", "20260610", stripped)
+            + &line("3.14.6", "20260701", stripped)
+            + &line("3.14.9", "20260701", "debug-install_only_stripped")
+            + "\n"
+            + &line("3.14.5rc1", "20260508", stripped);
+        let all = archives_of_all(&list).unwrap();
+        let found: Vec<_> = all.iter().map(|(v, a)| format!("{v} {}", a.release)).collect();
+        assert_eq!(found, ["3.14.5rc1 20260508", "3.14.6 20260610", "3.14.6 20260701"]);
+        assert!(all[2].1.file.starts_with("cpython-3.14.6+20260701-"), "{}", all[2].1.file);
+        let wanted = "3.14.6".to_owned().try_into().unwrap();
+        assert_eq!(newest_final(&all, &wanted).unwrap().1.release, "20260701");
+        let why = archives_of_all(&(list + "<html>")).unwrap_err();
+        assert!(why.starts_with("line 6: "), "{why}");
     }
 
     #[test]

@@ -136,6 +136,12 @@ fn locked(old: Option<&Lock>) -> HashMap<Sha256, Locked> {
     packages.map(|(lock, package)| (package.sha256, known(lock, package))).collect()
 }
 
+/// An upgrade of everything, or one that names it, takes a newer interpreter.
+fn moves_python(args: &Resolve) -> bool {
+    let names = args.upgrade.as_ref();
+    names.is_some_and(|n| n.is_empty() || n.iter().any(|name| name.as_ref() == "python"))
+}
+
 fn trust(args: &Resolve) -> Trust {
     // Who asks for the newest must not be answered with what was the newest ten minutes ago.
     match (args.offline, args.refresh || args.upgrade.is_some()) {
@@ -173,7 +179,8 @@ async fn resolve(
     let hosts = [&spec.base.runtime, &spec.base.devel].into_iter();
     let hosts = hosts.filter_map(|text| Some(text.split_once('/')?.0));
     let _serving = embedded::hold_for(context, hosts).await?;
-    let pins = target::pins(spec, old, &client, &store, &cache, &context.ui).await?;
+    let pins =
+        target::pins(spec, old, moves_python(args), &client, &store, &cache, &context.ui).await?;
     let environment = marker_environment(&pins.python.version);
     let target = Target::new(pins.python.version.clone(), pins.glibc, spec.target.cuda)
         .before(spec.exclude_newer);

@@ -22,10 +22,12 @@ use crate::{net, reference};
 /// The earliest time a zip entry can have, 1980-01-01 UTC: the stamp when nothing better is known.
 const ZIP_EPOCH: i64 = 315_532_800;
 
-/// Asks the registries and python-build-standalone, all at once.
+/// Asks the registries and python-build-standalone, all at once. A locked interpreter that fits stays, unless it
+/// `may_move`.
 pub async fn pins(
     spec: &Spec,
     old: Option<&Lock>,
+    may_move: bool,
     client: &net::Client,
     store: &Store,
     cache: &Cache,
@@ -43,7 +45,7 @@ pub async fn pins(
     let (runtime, devel, archive) = tokio::join!(
         base(&registry, &spec.base.runtime, old.map(|o| &o.base.runtime), cache, ui),
         devel,
-        standalone_python(spec, old, client, cache, ui),
+        standalone_python(spec, old, may_move, client, cache, ui),
     );
     let runtime = runtime?;
     let devel = devel?.unwrap_or_else(|| runtime.clone());
@@ -176,6 +178,7 @@ async fn facts_of(
 async fn standalone_python(
     spec: &Spec,
     old: Option<&Lock>,
+    may_move: bool,
     client: &net::Client,
     cache: &Cache,
     ui: &Ui,
@@ -184,19 +187,30 @@ async fn standalone_python(
     if wanted.source != PythonSource::Standalone {
         return Ok(None);
     }
+    let fits = |p: &&PythonPin| p.archive.is_some() && matches(spec, &p.version);
+    let locked = old.map(|o| &o.python).filter(fits);
+    if let Some(locked) = locked.filter(|p| !may_move && !p.version.any_prerelease()) {
+        return Ok(Some(locked.clone()));
+    }
     let question = format!("{} {:?}", wanted.version, wanted.mirror);
     let ask = || standalone::pin(client, &wanted.version, wanted.mirror.as_ref());
     match kept(cache, "pythons", &question, ask).await {
-        Ok((version, archive)) => Ok(Some(PythonPin {
-            version,
-            source: PythonSource::Standalone,
-            archive: Some(archive),
-            verified: true,
-        })),
+        Ok((version, archive)) => {
+            if version.any_prerelease() {
+                ui.warn(format!(
+                    "Python {version} is a pre-release: there is no final {} yet",
+                    wanted.version
+                ));
+            }
+            Ok(Some(PythonPin {
+                version,
+                source: PythonSource::Standalone,
+                archive: Some(archive),
+                verified: true,
+            }))
+        }
         Err(error) if error.is_unreachable() => {
-            if let Some(pin) =
-                old.map(|o| &o.python).filter(|p| p.archive.is_some() && matches(spec, &p.version))
-            {
+            if let Some(pin) = locked {
                 ui.warn(format!(
                     "{error}; Python {} stays as the present lock has it",
                     pin.version
