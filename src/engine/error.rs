@@ -2,10 +2,12 @@
 
 use camino::Utf8PathBuf;
 use miette::Diagnostic;
+use pep508_rs::PackageName;
 use thiserror::Error;
+use url::Url;
 
 use crate::exit::{Classified, Exit};
-use crate::room;
+use crate::{net, room};
 
 /// A build that did not happen or did not end well.
 #[derive(Debug, Error, Diagnostic)]
@@ -77,6 +79,35 @@ pub enum Error {
         /// The image.
         image: String,
     },
+    /// A locked file that is another one now.
+    #[error("{address} is not the file that env.lock has for {package} any more: {what}")]
+    #[diagnostic(help(
+        "the bytes were thrown away. Find out why it changed, then lock what is there now: `envlock resolve --upgrade {package}`. \
+         What is locked can be built where the store still has it, and with the layers engine wherever a registry \
+         has its layer: push to where it was pushed before, or have env.releases.jsonl, which says where"
+    ))]
+    Changed {
+        /// The distribution.
+        package: PackageName,
+        /// Where it was looked for.
+        address: Box<Url>,
+        /// What is different.
+        what: String,
+    },
+    /// The locked file of a wish that names its address cannot be had.
+    #[error("the locked wheel of {package} cannot be had from where the wish says")]
+    #[diagnostic(help(
+        "a wheel that is there now is locked by `envlock resolve --upgrade {package}`. What is locked can be built where \
+         the store still has it, and with the layers engine wherever a registry has its layer: push to where it was \
+         pushed before, or have env.releases.jsonl, which says where"
+    ))]
+    Vanished {
+        /// The distribution.
+        package: PackageName,
+        /// What the server said.
+        #[source]
+        source: net::Error,
+    },
     /// Ctrl-C, or a termination signal.
     #[error("interrupted: the build was stopped, no file was changed")]
     #[diagnostic(help(
@@ -122,6 +153,8 @@ impl Classified for Error {
             | Error::Build { .. }
             | Error::NoDigest { .. } => Exit::Build,
             Error::Registry { .. } => Exit::Registry,
+            Error::Changed { .. } => Exit::Integrity,
+            Error::Vanished { source, .. } => source.exit(),
             Error::Interrupted | Error::File { .. } => Exit::Failed,
         }
     }

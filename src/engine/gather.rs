@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use percent_encoding::percent_decode_str;
 use tokio::sync::OnceCell;
 
 use crate::digest::Sha256;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::image::{ContextFile, Plan};
 use crate::index::{Fetcher, Locator, Sources, Surroundings, standalone};
-use crate::lock::Lock;
+use crate::lock::{Lock, Package};
 use crate::net;
 use crate::spec::Spec;
-use crate::store::{Store, Wanted};
+use crate::store::{self, Store, Wanted};
 use crate::ui::{Bar, Ui, Unit};
 
 /// Pages asked for at the same time.
@@ -79,7 +80,8 @@ impl Gatherer {
         let wanted: Vec<Wanted> = stream::iter(lookups).buffered(LOOKUPS).try_collect().await?;
         bar.inc_length(wanted.iter().filter_map(|w| w.size).sum());
         let client = self.sources.get().map_or(&self.client, |(_, client)| client);
-        let verified = self.store.fetch_all(client, wanted, DOWNLOADS, bar).await?;
+        let verified = self.store.fetch_all(client, wanted, DOWNLOADS, bar).await;
+        let verified = verified.map_err(|error| self.explained(error))?;
         Ok(verified.into_iter().map(|file| (file.sha256(), file.path().to_owned())).collect())
     }
 
@@ -102,6 +104,47 @@ impl Gatherer {
             };
         }
         Ok(wanted)
+    }
+
+    /// What became of a locked file, with what helps.
+    fn explained(&self, error: store::Error) -> Failure {
+        let (url, what) = match error {
+            store::Error::Hash { url, expected, got } => {
+                (url, format!("it has sha256 {got}, and {expected} is locked"))
+            }
+            store::Error::Size { url, expected, got } => {
+                (url, format!("it has {got} bytes, and {expected} are locked"))
+            }
+            store::Error::Net(source) => return self.vanished(source),
+            error => return error.into(),
+        };
+        let file = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
+        let file = percent_decode_str(file).decode_utf8_lossy().into_owned();
+        match self.lock.packages.iter().find(|package| package.file == file) {
+            Some(package) => {
+                let package = package.name.clone();
+                super::Error::Changed { package, address: url, what }.into()
+            }
+            None => {
+                Failure::message(Exit::Integrity, format!("{url} is not what is locked: {what}"))
+            }
+        }
+    }
+
+    /// A wish that names an address has no other place to look at.
+    fn vanished(&self, source: net::Error) -> Failure {
+        let is_there = |package: &&Package| {
+            let wish = self.spec.wishes().find(|(_, wish)| wish.requirement.name == package.name);
+            let direct = wish.and_then(|(_, wish)| wish.direct());
+            direct.is_some_and(|wheel| source.is_of(&wheel.url))
+        };
+        match self.lock.packages.iter().find(is_there) {
+            Some(package) => {
+                let package = package.name.clone();
+                super::Error::Vanished { package, source }.into()
+            }
+            None => store::Error::Net(source).into(),
+        }
     }
 
     async fn find_sources(&self) -> Result<(Locator, net::Client), Failure> {

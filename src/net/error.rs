@@ -69,6 +69,16 @@ impl Error {
         }
     }
 
+    /// Whether it is about a request for this address.
+    pub fn is_of(&self, asked: &Url) -> bool {
+        match self {
+            Error::Status { url, .. } | Error::Offline { url } | Error::Transport { url, .. } => {
+                **url == redacted(asked)
+            }
+            Error::Patience { .. } => false,
+        }
+    }
+
     /// Whether no answer came at all: the host is away, or the way to it is.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Error::Offline { .. } | Error::Transport { .. })

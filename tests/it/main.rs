@@ -7,6 +7,7 @@ mod build;
 mod build_engine;
 mod cli;
 mod config;
+mod direct_wheels;
 mod docs;
 mod doctor;
 mod export;

@@ -154,6 +154,11 @@ impl FakeIndex {
         wheel.bytes[middle] ^= 0xff;
     }
 
+    /// A file is there no more.
+    pub fn remove(&self, file: &str) {
+        self.lock().wheels.retain(|wheel| wheel.file != file);
+    }
+
     /// `127.0.0.1:PORT`
     pub fn host(&self) -> String {
         self.address.to_string()

@@ -94,6 +94,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     if let Some(destination) = stated.as_ref().filter(|_| args.push) {
         _serving.extend(embedded::hold_named(context, destination.registry()).await);
     }
+    let pushed = pushed(context);
     let order = Order {
         plan: &plan,
         lock: &lock,
@@ -101,6 +102,7 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
         stages: recipe.stages(),
         project: &context.folder,
         earlier: earlier.as_ref(),
+        pushed: &pushed,
     };
     let builder = args.builder.as_deref();
     let question =
@@ -228,6 +230,15 @@ fn nowhere() -> Failure {
     let message = "where the images go is not said: use --registry HOST[/PREFIX], or set destination under \
                    [registry] in envlock.toml (only the layers engine has a registry of its own)";
     Failure::message(Exit::Usage, message)
+}
+
+/// Images of the releases so far, newest first, one of each repository.
+fn pushed(context: &Context) -> Vec<PinnedReference> {
+    let records = release::read_history(&context.folder).map(|(_, history)| history.records);
+    let mut seen = BTreeSet::new();
+    let newest_first = records.unwrap_or_default().into_iter().rev();
+    let images = newest_first.flat_map(|record| record.images.into_values());
+    images.filter(|i| seen.insert((i.registry().to_owned(), i.repository().to_owned()))).collect()
 }
 
 /// The lock of the release before, to tell what grew; where it cannot be had, nothing is told.

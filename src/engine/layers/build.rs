@@ -53,6 +53,8 @@ pub struct Order<'a> {
     pub project: &'a Utf8Path,
     /// The lock of the release before, to tell what grew.
     pub earlier: Option<&'a Lock>,
+    /// Images of earlier releases, newest first, one of each repository: layers that cannot be made are copied from there.
+    pub pushed: &'a [PinnedReference],
 }
 
 /// A base image under the plan's images.
@@ -88,7 +90,7 @@ struct Known {
     key: Option<Sha256>,
     measured: Measured,
     media_type: &'static str,
-    blob: Arc<dyn Blob>,
+    source: registry::Source,
 }
 
 impl Engine {
@@ -180,7 +182,8 @@ impl Engine {
         let known = wanted.iter().map(|(base, layer, to)| {
             let (kitchen, making, bar) = (&kitchens[*base], &making, &bar);
             async move {
-                let (known, sent) = placed(kitchen, layer, to, registry, making, bar).await?;
+                let place = Place { to, registry, pushed: order.pushed };
+                let (known, sent) = placed(kitchen, layer, &place, making, bar, ui).await?;
                 Ok::<_, Failure>((((*base).clone(), (*layer).clone()), known, sent))
             }
         });
@@ -242,7 +245,7 @@ impl Engine {
             digest: layer.digest,
             size: layer.size,
         });
-        let own = layers.iter().map(|layer| registry::Source::Ours(Arc::clone(&layer.blob)));
+        let own = layers.iter().map(|layer| layer.source.clone());
         let push = Push {
             to: repository(image)?,
             layers: &below.chain(own).collect::<Vec<_>>(),
@@ -286,14 +289,44 @@ fn repository(image: &ImagePlan) -> Result<&Repository, Failure> {
     image.repository.as_ref().ok_or_else(nowhere)
 }
 
+/// Where a layer is to be, and where it may have been.
+struct Place<'a> {
+    to: &'a Repository,
+    registry: &'a registry::Client,
+    pushed: &'a [PinnedReference],
+}
+
+impl Place<'_> {
+    /// The layer, copied from the first repository of earlier releases that has it.
+    async fn copied(
+        &self,
+        measured: Measured,
+        bar: &Bar,
+    ) -> Option<(PinnedReference, registry::Placed)> {
+        for from in self.pushed {
+            let source = from_release(from.clone(), measured);
+            match self.registry.place(self.to, &source, bar).await {
+                Ok(placed) => return Some((from.clone(), placed)),
+                Err(error) => tracing::debug!(%error, "{from} does not give the layer"),
+            }
+        }
+        None
+    }
+}
+
+fn from_release(from: PinnedReference, measured: Measured) -> registry::Source {
+    let Measured { digest, size, .. } = measured;
+    registry::Source::Base { from, digest, size }
+}
+
 /// The layer, in `to`: found there by its key, or made and sent. The bytes that were sent.
 async fn placed(
     kitchen: &Arc<Kitchen>,
     layer: &OwnLayer,
-    to: &Repository,
-    registry: &registry::Client,
+    place: &Place<'_>,
     making: &Semaphore,
     bar: &Bar,
+    ui: &Ui,
 ) -> Result<(Known, Option<u64>), Failure> {
     let key = match layer {
         OwnLayer::Wheels(wheels) => Some(kitchen.key(wheels)),
@@ -338,15 +371,24 @@ async fn placed(
     };
     let blob: Arc<dyn Blob> = Arc::new(Made::new(measured, bytes, Arc::new(make)));
     bar.inc_length(measured.size);
-    let ours = registry::Source::Ours(Arc::clone(&blob));
-    let placed = kitchen.phases.time(Phase::Upload, registry.place(to, &ours, bar)).await;
-    let placed = placed.map_err(NotMade::or)?;
+    let mut source = registry::Source::Ours(blob);
+    let Place { to, registry, .. } = *place;
+    let placed = kitchen.phases.time(Phase::Upload, registry.place(to, &source, bar)).await;
+    let placed = match placed.map_err(NotMade::or) {
+        Ok(placed) => placed,
+        Err(failure) => {
+            let (from, placed) = place.copied(measured, bar).await.ok_or(failure)?;
+            ui.note(format!("{} cannot be made here and was copied from {from}", layer.name()));
+            source = from_release(from, measured);
+            placed
+        }
+    };
     let sent = match placed {
         registry::Placed::Sent(bytes) => Some(bytes),
         _ => None,
     };
     let (name, media_type) = (layer.name().to_owned(), kitchen.media_type());
-    Ok((Known { name, key, measured, media_type, blob }, sent))
+    Ok((Known { name, key, measured, media_type, source }, sent))
 }
 
 /// No two layers may bring different things to one path. Layers that were found in the registry and never made on this
