@@ -1,6 +1,7 @@
 """Runs envlock and uv by turns on the same recorded pages and prints medians and ratios. See resolve.sh."""
 
 import os
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -9,6 +10,8 @@ import time
 import urllib.request
 
 ROUNDS = int(os.environ.get("ROUNDS", "7"))
+# For uv, which would else look for one in every run: it asks an interpreter about the machine, and remembers.
+PYTHON = os.environ.get("PYTHON", sys.executable)
 FORMS = {"html": "HTML, ranges", "json": "JSON, .metadata"}
 # The same wishes for both. torch and torchvision are pinned where CUDA 13.0 ends: uv does not look.
 WISHES = ["pip", "torch==2.14.1", "torchvision==0.29.1", "torch_geometric",
@@ -69,7 +72,10 @@ class Envlock:
     def run(self, *arguments):
         environment = {"PATH": os.environ["PATH"], "HOME": at("home"), "SSL_CERT_FILE": CERTIFICATE,
                        "ENVLOCK_STORE": at("store"), "UV_DEFAULT_INDEX": f"{SECURE}{self.form}/simple/"}
-        return timed([ENVLOCK, "resolve", "--quiet", *arguments], environment, at("project"))
+        return timed([*self.command(), *arguments], environment, at("project"))
+
+    def command(self):
+        return [ENVLOCK, "resolve", "--quiet"]
 
     def forget_cache(self):
         emptied("store")
@@ -93,11 +99,13 @@ class Uv:
     def run(self, *arguments):
         environment = {"PATH": os.environ["PATH"], "HOME": at("home"), "SSL_CERT_FILE": CERTIFICATE,
                        "UV_PYTHON_DOWNLOADS": "never"}
-        command = [UV, "pip", "compile", "wishes.in", "--python-version", "3.14.2", "--python-platform",
-                   "x86_64-manylinux_2_39", "--generate-hashes", "--only-binary", ":all:", "--no-config", "--quiet",
-                   "--default-index", f"{SECURE}{self.form}/simple", "--cache-dir", at("uv-cache"),
-                   "--output-file", "answer.txt", *arguments]
-        return timed(command, environment, at("uv"))
+        return timed([*self.command(), *arguments], environment, at("uv"))
+
+    def command(self):
+        return [UV, "pip", "compile", "wishes.in", "--python", PYTHON, "--python-version", "3.14.2",
+                "--python-platform", "x86_64-manylinux_2_39", "--generate-hashes", "--only-binary", ":all:",
+                "--no-config", "--quiet", "--default-index", f"{SECURE}{self.form}/simple", "--cache-dir",
+                at("uv-cache"), "--output-file", "answer.txt"]
 
     def forget_cache(self):
         emptied("uv-cache")
@@ -162,6 +170,9 @@ if __name__ == "__main__":
     wanted = os.environ.get("CASES", "cold,lock,warm").split(",")
     cases = {"cold": ("cold", cold), "lock": ("cold, with the previous lock", with_lock), "warm": ("warm", warm)}
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {ROUNDS} rounds, by turns; medians, ratio (least–most)\n")
+    for tool in Envlock("html"), Uv("html"):
+        print(f"    {shlex.join(tool.command())}")
+    print("    with the previous lock: envlock … --upgrade pip; uv … --upgrade-package pip\n")
     print("| index | latency | run | envlock | uv | ratio | processor | requests | peak memory | packages |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for form in os.environ.get("INDEX", "html,json").split(","):
