@@ -12,7 +12,8 @@ tools() {
 
 # An empty docker-registry, with the cache that its packages switch on, its address in HOST; `end_registry` ends it.
 start_registry() {
-  rm -rf "$PLACE/registry"
+  # The log of the one before names another port.
+  rm -rf "$PLACE/registry" "$PLACE/registry.log"
   mkdir "$PLACE/registry"
   cat >"$PLACE/registry.yml" <<C
 version: 0.1
@@ -25,7 +26,7 @@ C
   SERVING=$!
   HOST=''
   for _ in $(seq 100); do
-    HOST=$(sed -n 's/.*listening on \([0-9.:]*\).*/\1/p' "$PLACE/registry.log")
+    HOST=$(sed -n 's/.*listening on \([0-9.:]*\).*/\1/p' "$PLACE/registry.log" 2>/dev/null || true)
     if [ -n "$HOST" ]; then return; fi
     sleep 0.1
   done
