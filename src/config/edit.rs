@@ -442,4 +442,16 @@ mod tests {
         assert_eq!(run("k: v\nb: 1\n", &[gone("k")]).unwrap(), "b: 1\n");
         assert_eq!(run("{k: v, b: 1}", &[gone("k")]).unwrap(), "{b: 1}");
     }
+
+    #[test]
+    fn a_key_that_was_emptied_after_it_was_added_comes_out_by_its_text() {
+        for end in ["", "\n", " # c\n"] {
+            let inherited = "s:\n  <<: {image: m}";
+            let text = TextChange { before: "\n  image:".to_owned(), after: String::new() };
+            let value = Some(Scalar::String("m".to_owned()));
+            let back = Edit { path: "s.image".parse().unwrap(), value, text: Some(text) };
+            let emptied = format!("{inherited}\n  image:{end}");
+            assert_eq!(run(&emptied, &[back]).unwrap(), format!("{inherited}{end}"));
+        }
+    }
 }

@@ -94,18 +94,33 @@ impl Editor<'_> {
         let range = if text.before.is_empty() {
             self.splice(edit).ok()?.range
         } else {
-            let end = self.node(edit)?.range.end;
+            let end = self.value_end(edit)?;
             end.checked_sub(text.before.len())?..end
         };
         let is_there = self.text().get(range.clone())? == text.before;
         is_there.then(|| Splice { range, text: text.after.clone() })
     }
 
+    /// Where the edit's own value ends: an empty one after its colon, wherever the next token is.
+    fn value_end(&self, edit: &Edit) -> Option<usize> {
+        let node = self.node(edit)?;
+        if node.decorated || !matches!(node.kind, Kind::Empty) {
+            return Some(node.range.end);
+        }
+        let (key, parents) = edit.path.keys().split_last()?;
+        let Kind::Mapping { entries, .. } = &self.document.resolve(self.at(parents)?).kind else {
+            return Some(node.range.end);
+        };
+        self.colon(entries.iter().find(|entry| entry.key.as_ref() == Some(key))?)
+    }
+
     /// The edit's own node, where there is one.
     fn node(&self, edit: &Edit) -> Option<&Node> {
-        edit.path
-            .keys()
-            .iter()
+        self.at(edit.path.keys())
+    }
+
+    fn at(&self, keys: &[String]) -> Option<&Node> {
+        keys.iter()
             .try_fold(&self.document.root, |node, key| self.child(self.document.resolve(node), key))
     }
 
