@@ -24,7 +24,7 @@ const PURE: [&str; 11] = [
 ];
 
 /// `src/index` is pure, its parsers first of all, but for these.
-const INDEX_EDGES: [&str; 18] = [
+const INDEX_EDGES: [&str; 19] = [
     "address.rs",
     "answers.rs",
     "cache.rs",
@@ -33,6 +33,7 @@ const INDEX_EDGES: [&str; 18] = [
     "crawl.rs",
     "error.rs",
     "fetch.rs",
+    "local.rs",
     "locate.rs",
     "memo.rs",
     "range.rs",
