@@ -377,8 +377,14 @@ async fn placed(
     let placed = match placed.map_err(NotMade::or) {
         Ok(placed) => placed,
         Err(failure) => {
-            let (from, placed) = place.copied(measured, bar).await.ok_or(failure)?;
-            ui.note(format!("{} cannot be made here and was copied from {from}", layer.name()));
+            let Some((from, placed)) = place.copied(measured, bar).await else {
+                return Err(failure);
+            };
+            let why = failure.report;
+            ui.note(format!(
+                "{} cannot be made here and was copied from {from}: {why}",
+                layer.name()
+            ));
             source = from_release(from, measured);
             placed
         }
