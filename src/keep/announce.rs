@@ -72,12 +72,8 @@ pub async fn announce(
         let puts = puts.map(|(image, seen)| put(client, image, &record, &parts, seen));
         // All of them come to their end: a place that fails must not leave another half recorded.
         let puts = join_all(puts).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let held = places.iter().zip(&puts).map(async |(image, put)| match put {
-            Some(put) => put.holds(client, image, record.number).await,
-            None => Ok(false),
-        });
-        let (held, listed) = join(join_all(held), client.list_attached()).await;
-        if !held.into_iter().collect::<Result<Vec<_>, _>>()?.contains(&false) {
+        let listed = client.list_attached().await;
+        if puts.iter().all(|put| put.as_ref().is_some_and(|put| put.holds)) {
             let mut lost = Lost::default();
             lost.add_list(listed, required)?;
             for ((name, image), put) in ours.iter().zip(puts.into_iter().flatten()) {

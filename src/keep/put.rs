@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use futures_util::future::{join, try_join};
+use futures_util::future::{join, join_all, try_join};
+use tokio::sync::oneshot;
 
 use super::Error;
 use super::names::{HISTORY, LOCK, RECORD, RELEASE, record_tag, tag};
@@ -50,10 +51,8 @@ pub(super) struct Seen {
 
 /// What came of recording a release beside one image.
 pub(super) struct Put {
-    /// The record, where it is kept.
-    digest: Option<Digest>,
-    /// Whether the image has the release's tag.
-    tagged: bool,
+    /// Whether the tags that were set still were ours a moment later.
+    pub(super) holds: bool,
     /// What the registry did not take.
     pub(super) lost: Vec<registry::Error>,
     /// Whether lists show what lies beside the image.
@@ -65,23 +64,14 @@ impl Put {
     pub(super) fn untold(&self) -> Option<&registry::Error> {
         self.lost.iter().find(|error| is_untold(error))
     }
+}
 
-    /// Whether the tags that were set are still ours.
-    pub(super) async fn holds(
-        &self,
-        client: &Client,
-        image: &PinnedReference,
-        number: u64,
-    ) -> Result<bool, Error> {
-        let place = Repository::of(image);
-        let holds = async |digest: Option<Digest>, tag: String| match digest {
-            // What cannot be read any more was taken when it was written.
-            Some(digest) => client.holds(&place, digest, &tag).await.unwrap_or(true),
-            None => true,
-        };
-        let own = self.tagged.then(|| image.digest());
-        let held = join(holds(self.digest, record_tag(number)), holds(own, tag(number))).await;
-        Ok(held.0 && held.1)
+/// Whether a tag that was set is still ours.
+async fn holds(client: &Client, place: &Repository, digest: Option<Digest>, tag: &str) -> bool {
+    match digest {
+        // What cannot be read any more was taken when it was written.
+        Some(digest) => client.holds(place, digest, tag).await.unwrap_or(true),
+        None => true,
     }
 }
 
@@ -95,7 +85,7 @@ pub(super) async fn put(
     seen: Option<Seen>,
 ) -> Result<Option<Put>, Error> {
     let place = Repository::of(image);
-    let mut put = Put { digest: None, tagged: false, lost: vec![], listed: Ok(()) };
+    let mut put = Put { holds: true, lost: vec![], listed: Ok(()) };
     let tags = (record_tag(record.number), tag(record.number));
     // Both are looked at before either is written.
     let known = async {
@@ -121,27 +111,34 @@ pub(super) async fn put(
     {
         return Ok(None);
     }
-    // The list is written while the image gets its tag.
+    // The list is written while the image gets its tag, and goes on while both tags are read back.
+    let (tell, told) = oneshot::channel();
     let recorded = async {
         let recorded = client.attach_as(&place, &artifact, &tags.0, now.0).await;
+        _ = tell.send(recorded.as_ref().ok().copied().flatten());
         (recorded, client.list_attached_to(image).await)
     };
     let named = async {
-        match now.1 {
+        let named = match now.1 {
             Some(_) => Ok(true),
             None => client.name_free(&place, image.digest(), &tags.1).await,
-        }
+        };
+        let own = matches!(named, Ok(true)).then(|| image.digest());
+        let written = [(told.await.unwrap_or_default(), &tags.0), (own, &tags.1)];
+        let held = written.map(|(digest, tag)| holds(client, &place, digest, tag));
+        (named, join_all(held).await)
     };
-    let ((recorded, listed), named) = join(recorded, named).await;
+    let ((recorded, listed), (named, held)) = join(recorded, named).await;
     put.listed = listed;
+    put.holds = !held.contains(&false);
     match recorded {
         Ok(None) => return Ok(None),
-        Ok(digest) => put.digest = digest,
+        Ok(Some(_)) => {}
         Err(error) => put.lost.push(error),
     }
     match named {
         Ok(false) => return Ok(None),
-        Ok(true) => put.tagged = true,
+        Ok(true) => {}
         Err(error) => put.lost.push(error),
     }
     Ok(Some(put))
