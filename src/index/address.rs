@@ -190,9 +190,16 @@ fn address(text: &str, from: &str, unused: Vec<String>) -> Result<Address, Error
     if let [_, second, ..] = text.split_whitespace().collect::<Vec<_>>()[..] {
         return Err(bad(format!("the index address goes on with `{}`", login::masked(second))));
     }
-    let read = login::parse(text).map_err(|e| bad(format!("the index address: {e}")));
+    let full = match (text.contains("://"), Utf8Path::new(from).parent()) {
+        // uv lets an index be a folder, beside the file that says so.
+        (false, Some(folder)) if from.starts_with('/') => {
+            Url::from_file_path(folder.join(text)).map_or(text.to_owned(), Into::into)
+        }
+        _ => text.to_owned(),
+    };
+    let read = login::parse(&full).map_err(|e| bad(format!("the index address: {e}")));
     let (mut url, login) = read?;
-    if !matches!(url.scheme(), "http" | "https") {
+    if !matches!(url.scheme(), "http" | "https" | "file") {
         return Err(bad(format!("the index address has the scheme `{}`", url.scheme())));
     }
     if !url.path().ends_with('/') {

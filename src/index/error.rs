@@ -164,6 +164,17 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// Something on this machine that a source names.
+    #[error("{url} cannot be read: {why}")]
+    #[diagnostic(help(
+        "see that it is there: a path in envlock.toml begins in the folder of that file"
+    ))]
+    Local {
+        /// The file or folder.
+        url: Url,
+        /// The operating system's words.
+        why: String,
+    },
     /// The disk failed.
     #[error("a temporary file for {url} cannot be used: {why}")]
     Disk {
@@ -200,7 +211,7 @@ impl Error {
         let status = match &self {
             Error::Net(net::Error::Offline { .. } | net::Error::Patience { .. }) => return self,
             Error::Net(error) => error.status(),
-            Error::NotAPage { .. } | Error::Answer { .. } => None,
+            Error::NotAPage { .. } | Error::Answer { .. } | Error::Local { .. } => None,
             _ => return self,
         };
         let refused = matches!(status, Some(StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED));
@@ -237,6 +248,9 @@ impl Error {
     pub(super) fn disk(url: &Url, error: &std::io::Error) -> Self {
         Error::Disk { url: net::redacted(url), why: error.to_string() }
     }
+    pub(super) fn local(url: &Url, why: impl ToString) -> Self {
+        Error::Local { url: net::redacted(url), why: why.to_string() }
+    }
     pub(super) fn answer(url: &Url, why: impl Into<String>) -> Self {
         Error::Answer { url: net::redacted(url), why: why.into() }
     }
@@ -248,6 +262,7 @@ impl Classified for Error {
             Error::Net(_)
             | Error::NotAPage { .. }
             | Error::Answer { .. }
+            | Error::Local { .. }
             | Error::NotFound { .. }
             | Error::Gone { .. } => Exit::Network,
             Error::Wheel { .. }

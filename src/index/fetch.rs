@@ -15,11 +15,11 @@ use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::Error;
 use super::cache::{Cache, Validity};
 use super::page::{Format, Page};
 use super::pretender;
 use super::turns::Turns;
+use super::{Error, local};
 use crate::digest::Sha256;
 use crate::login;
 use crate::net::{self, Client};
@@ -81,6 +81,10 @@ impl Fetcher {
 
     /// What the server says of a file without sending it. `None`: it does not answer such questions.
     pub async fn head(&self, url: &Url) -> Result<Option<Head>, Error> {
+        if let Some(path) = local::path(url)? {
+            let (state, length) = local::state(url, &path)?;
+            return Ok(Some(Head { etag: Some(state), last_modified: None, length: Some(length) }));
+        }
         let turn = self.turns.at(url).await;
         let mut budget = self.client.retry().budget();
         let headers = HeaderMap::new();
@@ -126,6 +130,13 @@ impl Fetcher {
         absent: &[StatusCode],
         known: Option<&Validity>,
     ) -> Result<Asked, Error> {
+        if let Some(path) = local::path(url)? {
+            let page = local::page(url, &path)?;
+            return match page.is_none() && !absent.contains(&StatusCode::NOT_FOUND) {
+                true => Err(Error::local(url, "there is no such file or folder")),
+                false => Ok(Asked::Page(page, Validity::default())),
+            };
+        }
         let mut headers = header(ACCEPT, PAGE_FORMATS);
         if let Some(known) = known {
             let tag = known.tag.iter().flat_map(|tag| header(IF_NONE_MATCH, tag));
@@ -163,6 +174,9 @@ impl Fetcher {
 
     /// A small file, whole, that something else stands in for: `None` where the server does not give it.
     pub async fn small(&self, url: &Url) -> Result<Option<Bytes>, Error> {
+        if let Some(path) = local::path(url)? {
+            return local::small(url, &path);
+        }
         match self.body(url, HeaderMap::new()).await {
             Ok((answer, body)) => Ok(answer.status.is_success().then_some(body)),
             Err(Error::Answer { .. }) => Ok(None),
@@ -173,6 +187,9 @@ impl Fetcher {
     /// A part of a file: `bytes=-65536` is its tail, `bytes=10-19` ten bytes. An answer that is not such a part is no
     /// error: what the server has against ranges, it may not have against the whole file.
     pub async fn range(&self, url: &Url, range: &str) -> Result<Part, Error> {
+        if let Some(path) = local::path(url)? {
+            return local::range(url, &path, range);
+        }
         let turn = self.turns.at(url).await;
         let headers = header(RANGE, range);
         // Some servers fail over a range, and would fail again.
@@ -202,6 +219,9 @@ impl Fetcher {
         url: &Url,
         mut take: impl FnMut(Piece<'_>) -> io::Result<()>,
     ) -> Result<u64, Error> {
+        if let Some(path) = local::path(url)? {
+            return local::stream(url, &path, take);
+        }
         let turn = self.turns.at(url).await;
         let disk = |error: io::Error| Error::disk(url, &error);
         let (client, mut budget) = (&self.client, self.client.retry().budget());

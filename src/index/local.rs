@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use super::Error;
-use super::fetch::Part;
+use super::fetch::{Part, Piece};
 use super::page::{Format, Page};
 
 /// What a file name keeps in a link.
@@ -23,7 +23,7 @@ pub(super) fn path(url: &Url) -> Result<Option<Utf8PathBuf>, Error> {
         return Ok(None);
     }
     let path = url.to_file_path().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
-    path.map(Some).ok_or_else(|| Error::answer(url, "it is no path on this machine"))
+    path.map(Some).ok_or_else(|| Error::local(url, "it is no path on this machine"))
 }
 
 /// The page at a path: a file's text, a folder's index.html, or the list of what is in the folder. `None`: it is not
@@ -44,7 +44,7 @@ pub(super) fn page(url: &Url, path: &Utf8Path) -> Result<Option<Page>, Error> {
         }
         Err(error) => Err(error),
     };
-    let bytes = listed.map_err(|error| Error::disk(url, &error))?;
+    let bytes = listed.map_err(|error| Error::local(url, error))?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let is_json = text.trim_start_matches('\u{feff}').trim_start().starts_with('{');
     let mut url = url.clone();
@@ -72,7 +72,7 @@ pub(super) fn small(url: &Url, path: &Utf8Path) -> Result<Option<Bytes>, Error> 
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes.into())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::disk(url, &error)),
+        Err(error) => Err(Error::local(url, error)),
     }
 }
 
@@ -87,7 +87,7 @@ pub(super) fn range(url: &Url, path: &Utf8Path, range: &str) -> Result<Part, Err
         file.take(end - start).read_to_end(&mut bytes)?;
         Ok(Some(Part::Range { start, total, bytes: bytes.into() }))
     };
-    let part = read().map_err(|error| Error::disk(url, &error))?;
+    let part = read().map_err(|error| Error::local(url, error))?;
     Ok(part.unwrap_or(Part::NoRanges))
 }
 
@@ -100,9 +100,28 @@ fn bounds(range: &str, total: u64) -> Option<(u64, u64)> {
     (bounds.0 < bounds.1).then_some(bounds)
 }
 
+/// A whole file, piece by piece; the number of its bytes.
+pub(super) fn stream(
+    url: &Url,
+    path: &Utf8Path,
+    mut take: impl FnMut(Piece<'_>) -> std::io::Result<()>,
+) -> Result<u64, Error> {
+    let unreadable = |error| Error::local(url, error);
+    let mut file = File::open(path).map_err(unreadable)?;
+    let (mut piece, mut total) = (vec![0; 1 << 18], 0);
+    loop {
+        let read = file.read(&mut piece).map_err(unreadable)?;
+        if read == 0 {
+            return Ok(total);
+        }
+        take(Piece::Bytes(&piece[..read])).map_err(|error| Error::disk(url, &error))?;
+        total += read as u64;
+    }
+}
+
 /// What changes whenever the file does, and its bytes.
 pub(super) fn state(url: &Url, path: &Utf8Path) -> Result<(String, u64), Error> {
-    let found = std::fs::metadata(path).map_err(|error| Error::disk(url, &error))?;
+    let found = std::fs::metadata(path).map_err(|error| Error::local(url, error))?;
     let (inode, seconds, nanos) = (found.ino(), found.ctime(), found.ctime_nsec());
     Ok((format!("{inode} {seconds}.{nanos:09}"), found.len()))
 }

@@ -11,6 +11,7 @@ pub mod fetch;
 pub mod html;
 pub mod json;
 pub mod link;
+mod local;
 mod locate;
 mod memo;
 pub mod page;

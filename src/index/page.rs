@@ -119,9 +119,30 @@ pub fn merged(projects: impl IntoIterator<Item = Project>) -> Option<Project> {
     })
 }
 
-/// An absolute address.
+/// An absolute address. Only what is on this machine may lead to what is on this machine.
 fn absolute(base: &Url, href: &str) -> Option<Url> {
-    login::join(base, href).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+    let may_be_local = base.scheme() == "file";
+    login::join(base, href).ok().filter(|url| match url.scheme() {
+        "http" | "https" => true,
+        "file" => may_be_local,
+        _ => false,
+    })
+}
+
+/// What a lock remembers of the place of a file on this page: the path on its server, or, of a file on this machine, as
+/// much as does not depend on the machine.
+fn lasting_path(base: &Url, url: &Url) -> String {
+    let path = url.path();
+    // A lock's location has one slash in front; `//` would read as a host.
+    let lasting = match url.scheme() {
+        "file" => {
+            let folder = base.path().rfind('/').map_or("", |end| &base.path()[..=end]);
+            let name = path.rsplit('/').next().unwrap_or_default();
+            path.strip_prefix(folder).unwrap_or(name)
+        }
+        _ => path,
+    };
+    format!("/{}", lasting.trim_start_matches('/'))
 }
 
 /// What is known of one version while the page is read.
@@ -306,8 +327,7 @@ fn candidate(
     let unreadable =
         || format!("{}: its address `{}` cannot be used", link.file, login::masked(&link.href));
     let url = absolute(base, &link.href).ok_or_else(unreadable)?;
-    // A lock's location has one slash in front; `//` would read as a host.
-    let path = format!("/{}", url.path().trim_start_matches('/'));
+    let path = lasting_path(base, &url);
     let location = Location { source: source.clone(), path };
     Ok(Candidate {
         name: name.clone(),
@@ -428,5 +448,13 @@ mod tests {
         assert_eq!(url("/f/a.whl").unwrap(), "https://index.example/f/a.whl");
         assert_eq!(url("https://me:x@other.example/a.whl").unwrap(), "https://other.example/a.whl");
         assert_eq!(url("file:///etc/passwd"), None);
+        let here: Url = "file:///w/x.html".parse().unwrap();
+        let on_disk = absolute(&here, "t/a.whl").unwrap();
+        assert_eq!(
+            (on_disk.as_str(), &*lasting_path(&here, &on_disk)),
+            ("file:///w/t/a.whl", "/t/a.whl")
+        );
+        let beside = absolute(&here, "../o/a.whl").unwrap();
+        assert_eq!(lasting_path(&here, &beside), "/a.whl");
     }
 }

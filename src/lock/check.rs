@@ -83,7 +83,7 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
     let mut changes = Vec::new();
     for (group, wish) in spec.wishes() {
         let name = &wish.requirement.name;
-        let text = wish.requirement.to_string();
+        let text = wish.written();
         match lock.package(name) {
             // It may have been left out because it did not fit.
             None if wish.strength == Strength::Preferred => {}

@@ -235,7 +235,10 @@ impl Client {
         }
         loop {
             self.pace.keep(url).await;
-            let again = request.try_clone().expect("no request here has a streamed body");
+            // No request here has a streamed body; one that is none at all says why when it is sent.
+            let Some(again) = request.try_clone() else {
+                return request.send().await.map_err(|error| self.failure(url, error));
+            };
             let sent = asking(url, again.send());
             let result = match hears {
                 true => self.listening(url, sent).await,

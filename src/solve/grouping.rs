@@ -56,7 +56,7 @@ impl Graph {
                 continue;
             }
             let name = &wish.requirement.name;
-            requested.entry(name.clone()).or_default().push(wish.requirement.to_string());
+            requested.entry(name.clone()).or_default().push(wish.written());
             let mut open = vec![name];
             while let Some(name) = open.pop() {
                 if groups.contains_key(name) {

@@ -1,8 +1,12 @@
-//! A wish that names the address of its wheel: `ray @ https://host/ray-3.0.0.dev0-….whl#sha256=…`.
+//! A wish that names the address of its wheel, `ray @ https://host/ray-3.0.0.dev0-….whl#sha256=…`, or its path,
+//! `./wheels/ray-3.0.0.dev0-….whl`.
 
-use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
+use camino::Utf8Path;
+use pep508_rs::{Pep508Error, Requirement, VerbatimUrl, VersionOrUrl};
+use percent_encoding::percent_decode_str;
 use url::Url;
 
+use super::place::{is_fetched, is_path};
 use super::{SourceName, Wish};
 use crate::digest::Sha256;
 use crate::python::{WheelName, same_project};
@@ -24,6 +28,16 @@ impl Wish {
     pub fn direct(&self) -> Option<DirectWheel> {
         direct(&self.requirement)?.ok()
     }
+
+    /// As a lock remembers it. A path stays as it is written, so that it means the same in any folder.
+    pub fn written(&self) -> String {
+        let text = self.requirement.to_string();
+        let Some(VersionOrUrl::Url(url)) = &self.requirement.version_or_url else { return text };
+        match url.given().filter(|given| is_path(given)) {
+            Some(path) => text.replacen(url.raw().as_str(), path, 1),
+            None => text,
+        }
+    }
 }
 
 impl SourceName {
@@ -31,6 +45,49 @@ impl SourceName {
     pub fn wish() -> Self {
         WISH.parse().expect("a plain word is a name")
     }
+}
+
+/// The requirement that names a wheel by its path, with or without `NAME @` before it; `None`: the text has no path.
+/// Errors: in words.
+pub(super) fn of_path(
+    text: &str,
+    folder: &Utf8Path,
+) -> Option<Result<Requirement<VerbatimUrl>, String>> {
+    let (front, rest) = match text.split_once('@') {
+        Some((front, rest)) if is_path(rest.trim_start()) => (Some(front), rest.trim_start()),
+        _ if is_path(text) => (None, text),
+        _ => return None,
+    };
+    let (place, marker) = rest.split_once(" ;").unwrap_or((rest, ""));
+    let (place, extras) = match place.trim_end().strip_suffix(']') {
+        Some(inside) => inside.rsplit_once('[').unwrap_or((place, "")),
+        None => (place.trim_end(), ""),
+    };
+    let (path, fragment) = match place.split_once('#') {
+        Some((path, fragment)) => (path, Some(fragment)),
+        None => (place, None),
+    };
+    let file = path.rsplit('/').next().unwrap_or_default();
+    let name = front.map(str::to_owned).or_else(|| {
+        let wheel = WheelName::parse(file).ok()?;
+        Some(format!("{}[{extras}]", wheel.distribution))
+    });
+    let read = || {
+        let name = name.ok_or_else(|| format!("`{file}` is not a wheel"))?;
+        let url = Url::from_file_path(folder.join(path)).ok();
+        // Without `.` and `..`.
+        let url = url.and_then(|url| Url::parse(url.as_str()).ok());
+        let mut url = url.ok_or_else(|| format!("{path} is no path"))?;
+        url.set_fragment(fragment);
+        let marker = if marker.is_empty() { String::new() } else { format!(" ;{marker}") };
+        let text = format!("{name} @ {url}{marker}").replacen("[]", "", 1);
+        let mut requirement: Requirement<VerbatimUrl> =
+            text.parse().map_err(|e: Pep508Error<VerbatimUrl>| e.message.to_string())?;
+        let url = VerbatimUrl::from_url(url).with_given(place);
+        requirement.version_or_url = Some(VersionOrUrl::Url(url));
+        Ok(requirement)
+    };
+    Some(read())
 }
 
 /// What a requirement with a URL means; `None`: it has none. Errors: what is wrong and what to write
@@ -54,7 +111,7 @@ fn read(
         let message = format!("{name} is asked for from version control; only wheels are locked");
         return Err((message, WHEEL));
     }
-    if !matches!(url.scheme(), "http" | "https") {
+    if !is_fetched(&url) {
         let message = format!("{name} is asked for from a `{}:` address", url.scheme());
         return Err((message, WHEEL));
     }
@@ -75,7 +132,7 @@ fn read(
     };
     url.set_fragment(None);
     let last = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
-    let file = last.replace("%2B", "+").replace("%2b", "+");
+    let file = percent_decode_str(last).decode_utf8_lossy();
     match WheelName::parse(&file) {
         Ok(wheel) if same_project(wheel.distribution, name) => Ok(DirectWheel { url, sha256 }),
         Ok(wheel) => {
@@ -104,6 +161,36 @@ mod tests {
     }
 
     #[test]
+    fn a_path_begins_in_its_folder_and_is_remembered_as_it_is_written() {
+        let of = |text: &str| of_path(text, Utf8Path::new("/p q")).unwrap().unwrap();
+        for (text, url, written) in [
+            (
+                "./w/a-1-py3-none-any.whl",
+                "file:///p%20q/w/a-1-py3-none-any.whl",
+                "a @ ./w/a-1-py3-none-any.whl",
+            ),
+            (
+                "../a-1-py3-none-any.whl[x]",
+                "file:///a-1-py3-none-any.whl",
+                "a[x] @ ../a-1-py3-none-any.whl",
+            ),
+            (
+                "a[x] @ /w/a-1+u-py3-none-any.whl ; os_name == 'posix'",
+                "file:///w/a-1+u-py3-none-any.whl",
+                "a[x] @ /w/a-1+u-py3-none-any.whl ; os_name == 'posix'",
+            ),
+        ] {
+            let wish = Wish::new(of(text), vec![SourceName::wish()], Default::default());
+            assert_eq!(wish.direct().unwrap().url.as_str(), url);
+            assert_eq!(wish.written(), written);
+        }
+        let hashed = of(&format!("./a-1-py3-none-any.whl#sha256={HASH}"));
+        assert_eq!(direct(&hashed).unwrap().unwrap().sha256, HASH.parse().ok());
+        assert!(of_path("./a-1.tar.gz", Utf8Path::new("/p")).unwrap().is_err());
+        assert!(of_path("a>=1", Utf8Path::new("/p")).is_none());
+    }
+
+    #[test]
     fn what_is_no_wheel_is_refused_in_words() {
         for (text, why) in [
             ("a @ git+https://h.example/a.git", "from version control"),
@@ -111,7 +198,8 @@ mod tests {
             ("a @ https://h.example/b-1-py3-none-any.whl", "a wheel of b, not of a"),
             ("a @ https://me:word@h.example/a-1-py3-none-any.whl", "user name or password"),
             ("a @ https://h.example/a-1-py3-none-any.whl#sha256=12", "ends with `#sha256=12`"),
-            ("a @ file:///a-1-py3-none-any.whl", "`file:` address"),
+            ("a @ ftp://h.example/a-1-py3-none-any.whl", "`ftp:` address"),
+            ("a @ file://h.example/a-1-py3-none-any.whl", "`file:` address"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(why) && !error.contains("word@"), "{error}");

@@ -25,7 +25,7 @@ pub const FILE_NAME: &str = "envlock.toml";
 pub fn load(folder: &Utf8Path, profile: Option<&ProfileName>) -> Result<Spec, Error> {
     let path = folder.join(FILE_NAME);
     match fs_err::read_to_string(&path) {
-        Ok(text) => parse_profile(FILE_NAME, &text, profile),
+        Ok(text) => parse_in(folder, FILE_NAME, &text, profile),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => match profile {
             None => super::builtin(),
             Some(profile) => Err(unknown_profile(profile, &[])),
@@ -41,7 +41,18 @@ pub fn parse(name: &str, text: &str) -> Result<Spec, Error> {
 
 /// The same, with the changes of `[profiles.PROFILE]`. Errors: also a profile that is not there.
 pub fn parse_profile(name: &str, text: &str, profile: Option<&ProfileName>) -> Result<Spec, Error> {
-    let place = Place { name, text };
+    parse_in(Utf8Path::new("."), name, text, profile)
+}
+
+/// The same, for a file in this folder, where relative paths in it begin.
+fn parse_in(
+    folder: &Utf8Path,
+    name: &str,
+    text: &str,
+    profile: Option<&ProfileName>,
+) -> Result<Spec, Error> {
+    let folder = camino::absolute_utf8(folder).unwrap_or_else(|_| folder.to_owned());
+    let place = Place { name, text, folder };
     let defaults: File = toml::from_str(super::BUILTIN_TEXT).map_err(|e| place.toml(&e))?;
     let mut file: File = toml::from_str(text).map_err(|e| place.toml(&e))?;
     let mut profiles = std::mem::take(&mut file.profiles);
@@ -81,6 +92,11 @@ fn build(mut file: File, place: &Place) -> Result<Spec, Error> {
     let mut logins = Vec::new();
     let sources = sources(file.sources, cuda, &mut logins, place)?;
     let mut mirror = file.python.mirror;
+    if let Some(url) = mirror.as_ref().filter(|url| !matches!(url.scheme(), "http" | "https")) {
+        let start = place.text.find("mirror").unwrap_or(0);
+        let message = format!("no archive is fetched from a `{}:` address", url.scheme());
+        return Err(place.at(start..start + "mirror".len(), message, "write https://HOST/PATH/"));
+    }
     let login = mirror.as_mut().and_then(login::take);
     logins.extend(mirror.clone().zip(login));
     mirrors(&file.registry.mirrors, place)?;

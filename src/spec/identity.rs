@@ -35,7 +35,7 @@ impl Spec {
             let sources: Vec<_> = w.sources.iter().map(SourceName::as_str).collect();
             // Locks made before there were preferred wishes keep their hash.
             let may = if w.strength == Strength::Preferred { " if it fits" } else { "" };
-            format!("{} from {}{may}", w.requirement, sources.join(","))
+            format!("{} from {}{may}", w.written(), sources.join(","))
         };
         // Those of wishes are in the wishes.
         let asked_for = self.asked_for();

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use pep508_rs::PackageName;
 
+use super::place::is_fetched;
 use super::{Error, GroupName, SourceKind, SourceName, SourceSpec, Spec};
 use crate::login;
 
@@ -75,6 +76,9 @@ fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), String> {
     };
     let address = source.contains("://").then(|| login::parse(source)).transpose();
     let (address, login) = address.map_err(|e| e.to_string())?.unzip();
+    if let Some(url) = address.as_ref().filter(|url| !is_fetched(url)) {
+        return Err(format!("nothing is fetched from a `{}:` address", url.scheme()));
+    }
     // Before those of envlock.toml, which may be for the same address.
     let login = address.clone().zip(login.flatten());
     spec.logins.splice(..0, login);

@@ -3,18 +3,55 @@
 use std::ops::Range;
 use std::str::FromStr;
 
+use camino::Utf8PathBuf;
 use miette::NamedSource;
+use url::Url;
 
 use super::{Error, FILE_NAME, Origin};
-use crate::login;
+use crate::login::{self, Login};
 
 /// The text being read, to point into.
 pub(super) struct Place<'a> {
     pub(super) name: &'a str,
     pub(super) text: &'a str,
+    /// Where relative paths begin; absolute.
+    pub(super) folder: Utf8PathBuf,
+}
+
+/// What is told of an address that nothing is fetched from.
+pub(super) const SCHEMES: &str = "write https://HOST/PATH/, file:///PATH or ./PATH";
+
+/// Whether anything is fetched from such an address: over HTTP, or from this machine.
+pub(super) fn is_fetched(url: &Url) -> bool {
+    match url.scheme() {
+        "http" | "https" => true,
+        "file" => url.to_file_path().is_ok(),
+        _ => false,
+    }
+}
+
+/// Whether this is a path, and no address: `./x`, `../x`, `/x`.
+pub(super) fn is_path(text: &str) -> bool {
+    text.starts_with("./") || text.starts_with("../") || text.starts_with('/')
 }
 
 impl Place<'_> {
+    /// An address or a path, as an address. Errors: it is neither, or none from which anything is fetched, in words.
+    pub(super) fn address(&self, text: &str) -> Result<(Url, Option<Login>), String> {
+        if is_path(text) {
+            let path = self.folder.join(text);
+            let url = Url::from_file_path(&path).map_err(|()| format!("{path} is no path"))?;
+            // Without `.` and `..`.
+            return Ok((Url::parse(url.as_str()).map_err(|e| e.to_string())?, None));
+        }
+        let (url, login) = login::parse(text).map_err(|e| format!("this is not a URL: {e}"))?;
+        match (is_fetched(&url), url.scheme()) {
+            (true, _) => Ok((url, login)),
+            (false, "file") => Err("this is no path on this machine".to_owned()),
+            (false, scheme) => Err(format!("nothing is fetched from a `{scheme}:` address")),
+        }
+    }
+
     pub(super) fn at(
         &self,
         span: Range<usize>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use url::Url;
 
-use super::place::Place;
+use super::place::{Place, SCHEMES};
 use super::tables::SourceTable;
 use super::{Error, SourceKind, SourceName, SourceSpec, WISH};
 use crate::cuda::CudaTag;
@@ -45,13 +45,8 @@ pub(super) fn sources(
                 let full = text.get_ref().replace(CUDA, &cuda.to_string());
                 let has_tag = text.get_ref().contains(CUDA);
                 template = has_tag.then(|| login::parse(text.get_ref()).ok()).flatten();
-                let (url, login) = login::parse(&full).map_err(|e| {
-                    place.at(
-                        text.span(),
-                        format!("this is not a URL: {e}"),
-                        "write https://HOST/PATH/",
-                    )
-                })?;
+                let read = place.address(&full);
+                let (url, login) = read.map_err(|why| place.at(text.span(), why, SCHEMES))?;
                 logins.extend(login.map(|login| (url.clone(), login)));
                 Some(url)
             }

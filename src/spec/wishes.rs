@@ -35,9 +35,14 @@ impl Wishes<'_> {
             let message = format!("`{}` is not a requirement", text.get_ref());
             return Err(wrong(message, "use ASCII letters, digits and signs"));
         }
-        let requirement = Requirement::<VerbatimUrl>::from_str(text.get_ref()).map_err(|e| {
+        let requirement = match super::direct::of_path(text.get_ref(), &self.place.folder) {
+            Some(read) => read,
+            None => Requirement::<VerbatimUrl>::from_str(text.get_ref())
+                .map_err(|e| e.message.to_string()),
+        };
+        let requirement = requirement.map_err(|why| {
             wrong(
-                format!("`{}` is not a requirement: {}", text.get_ref(), e.message),
+                format!("`{}` is not a requirement: {why}", text.get_ref()),
                 "write it as in requirements.txt, for example \"ray[default]>=2.60\"",
             )
         })?;

@@ -61,6 +61,16 @@ pub enum Error {
     /// Asked for by hash, and not there.
     #[error("the store has no file with sha256 {0}")]
     Missing(Sha256),
+    /// A file of this machine that is not there any more.
+    #[error("{url} cannot be read: {source}")]
+    #[diagnostic(help("put it back, or run `envlock resolve` to lock another one"))]
+    Local {
+        /// Where it should be.
+        url: Box<Url>,
+        /// The operating system's words.
+        #[source]
+        source: std::io::Error,
+    },
     /// Nothing says where the file could be fetched.
     #[error("no address is known for {0}")]
     #[diagnostic(help("its source is not in the spec any more; run `envlock resolve`"))]
@@ -123,7 +133,7 @@ impl Error {
 
     /// Whether another address may still have the file: it could not be fetched from this one.
     pub fn is_about_this_address(&self) -> bool {
-        matches!(self, Error::Net(_))
+        matches!(self, Error::Net(_) | Error::Local { .. })
     }
 }
 
@@ -132,6 +142,7 @@ impl Classified for Error {
         match self {
             Error::Net(error) => error.exit(),
             Error::Hash { .. } | Error::Size { .. } | Error::Changed { .. } => Exit::Integrity,
+            Error::Local { .. } => Exit::Network,
             Error::NoAddress(_) => Exit::LockStale,
             Error::Missing(_) | Error::NoHome | Error::Full { .. } | Error::Io { .. } => {
                 Exit::Failed

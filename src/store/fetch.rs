@@ -6,7 +6,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use url::Url;
 
 use super::sink::{Sink, blocking};
-use super::{Error, Store, Verified};
+use super::{Error, Store, Verified, local};
 use crate::digest::Sha256;
 use crate::net::{Client, redacted};
 use crate::ui::Bar;
@@ -161,6 +161,9 @@ async fn receive(
     trust: Trust,
     bar: &Bar,
 ) -> Result<Sink, Error> {
+    if url.scheme() == "file" {
+        return local::receive(url, sink, size, bar).await;
+    }
     let mut budget = client.retry().budget();
     let mut validator: Option<HeaderValue> = None;
     // A server without ranges sends the same bytes again and again: only new ones are progress.

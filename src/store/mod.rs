@@ -4,6 +4,7 @@ mod error;
 mod facts;
 mod fetch;
 mod folder;
+mod local;
 mod prune;
 mod sink;
 mod verified;

@@ -557,3 +557,141 @@ fn the_source_of_a_package_holds_wherever_it_is_needed_and_is_part_of_the_lock()
     let run = other.run(["resolve"]).exits(0);
     assert!(!run.stderr().contains("nothing needs"), "{}", run.stderr());
 }
+
+#[test]
+fn sources_on_this_machine_are_read_in_every_form() {
+    let (_registry, base) = base();
+    let index = start();
+    let files =
+        [index.wheel("ray", "2.0").requires("six").add(), index.wheel("six", "1.0").add(), {
+            index.wheel("pip", "26.0").add()
+        }];
+    let list: String = files
+        .iter()
+        .map(|w| format!("<a href='../wheels/{}#sha256={}'>x</a>", w.file, w.sha256.unwrap()))
+        .collect();
+    for (url, kind, location) in [
+        ("./simple", "simple", "ray-2.0-py3-none-any.whl"),
+        ("./wheels", "find-links", "ray-2.0-py3-none-any.whl"),
+        ("./lists/all.html", "find-links", "ray-2.0-py3-none-any.whl"),
+    ] {
+        let envlock = Envlock::new();
+        for wheel in &files {
+            let name = wheel.file.split('-').next().unwrap();
+            for folder in [format!("simple/{name}"), "wheels".to_owned()] {
+                fs_err::create_dir_all(envlock.path(&folder)).unwrap();
+                fs_err::write(envlock.path(&format!("{folder}/{}", wheel.file)), &wheel.bytes)
+                    .unwrap();
+            }
+        }
+        envlock.write("lists/all.html", list.clone());
+        let text = spec(&base, "[\"ray\"]", "[\"pypi\"]", &[("pypi", url.to_owned())]);
+        let kind = format!("[sources.pypi]\nkind = \"{kind}\"\n");
+        envlock.write("envlock.toml", text.replace("[sources.pypi]\n", &kind));
+        envlock.run(["resolve"]).exits(0);
+        let ray = locked(&envlock, "ray");
+        assert_eq!(Some(ray.sha256), files[0].sha256, "{url}");
+        assert_eq!(ray.locations[0].to_string(), format!("pypi:/{location}"));
+        // A lock is the same wherever the project lies.
+        let here = envlock.path("").to_string();
+        assert!(!envlock.read("env.lock").contains(here.trim_end_matches('/')), "{url}");
+        let lock = envlock.read("env.lock");
+        envlock.run(["resolve", "--upgrade"]).exits(0);
+        assert_eq!(envlock.read("env.lock"), lock);
+        fs_err::remove_dir_all(envlock.path(".store")).unwrap();
+        envlock.run(["build", "--prepare"]).exits(0);
+        // What is not there is told with its place; a source that is away is not passed over.
+        envlock.run(["resolve", "--upgrade", "--index", "pypi=file:///nowhere/at/all/"]).exits(5);
+    }
+    assert_eq!(index.requests(""), 0);
+}
+
+#[test]
+fn a_wheel_of_this_machine_is_locked_by_its_hash_and_built_from_where_it_lies() {
+    let (_registry, base) = base();
+    let index = start();
+    let wheel =
+        index.wheel("ray", "3.0").requires("six").extra("x").requires("more ; extra == 'x'").add();
+    index.wheel("six", "1.0").add();
+    index.wheel("more", "1.0").add();
+    let sources = [("pypi", index.url().to_string())];
+    let envlock = Envlock::new();
+    let place = format!("wheels/{}", wheel.file);
+    fs_err::create_dir(envlock.path("wheels")).unwrap();
+    fs_err::write(envlock.path(&place), &wheel.bytes).unwrap();
+    let absolute = url::Url::from_file_path(envlock.path(&place)).unwrap();
+    for wish in
+        [format!("./{place}[x]"), format!("ray[x] @ ./{place}"), format!("ray[x] @ {absolute}")]
+    {
+        let text = spec(&base, &format!("[\"{wish}\"]"), "[\"pypi\"]", &sources);
+        envlock.write("envlock.toml", text);
+        envlock.run(["resolve"]).exits(0);
+        let ray = locked(&envlock, "ray");
+        assert_eq!((Some(ray.sha256), &ray.file), (wheel.sha256, &wheel.file));
+        assert_eq!(ray.locations[0].to_string(), format!("wish:/{}", wheel.file));
+        assert!(lock(&envlock).package(&"more".parse().unwrap()).is_some());
+        envlock.run(["resolve", "--check"]).exits(0);
+        fs_err::remove_dir_all(envlock.path(".store")).unwrap();
+        envlock.run(["build", "--prepare"]).exits(0);
+    }
+    // Another file under its name, and none.
+    fs_err::remove_dir_all(envlock.path(".store")).unwrap();
+    let other = start().wheel("ray", "3.0").file("ray/new", "x").add();
+    fs_err::write(envlock.path(&place), &other.bytes).unwrap();
+    envlock.run(["build", "--prepare"]).exits(6);
+    fs_err::remove_file(envlock.path(&place)).unwrap();
+    let run = envlock.run(["build", "--prepare"]).exits(5);
+    assert!(words(&run.stderr()).contains("cannot be read"), "{}", run.stderr());
+}
+
+#[test]
+fn no_address_of_a_source_is_a_crash_and_those_that_nothing_is_fetched_from_are_named() {
+    let index = start();
+    index.wheel("ray", "2.0").add();
+    let envlock = Envlock::new();
+    for url in [
+        "ftp://h.example/simple/",
+        "data:text/html,x",
+        "mailto:a@h.example",
+        "javascript:1",
+        "about:blank",
+        "file://h.example/simple/",
+        "ssh://h.example/x",
+        "git+https://h.example/x",
+        "http://",
+        "http://[::1/",
+        "http://h.example:99999/",
+        "C:\\\\simple",
+        "simple",
+        "",
+    ] {
+        for kind in ["simple", "find-links", "pyg"] {
+            let text = spec(NO_BASE, "[\"ray\"]", "[\"corp\"]", &[("corp", url.to_owned())]);
+            let kind = format!("[sources.corp]\nkind = \"{kind}\"\n");
+            envlock.write("envlock.toml", text.replace("[sources.corp]\n", &kind));
+            let run = envlock.run(["resolve"]).exits(2);
+            assert!(!run.stderr().contains("panicked"), "{url}: {}", run.stderr());
+        }
+        envlock.write("envlock.toml", pypi(&index, "[\"ray\"]"));
+        if url.contains("://") {
+            envlock.run(["resolve", "--index", &format!("pypi={url}")]).exits(2);
+        }
+        let run = envlock.run(["resolve", "--index", &format!("ray={url}")]).exits(2);
+        assert!(!run.stderr().contains("panicked"), "{url}: {}", run.stderr());
+    }
+    for wish in
+        ["ray @ ftp://h.example/ray-2.0-py3-none-any.whl", "./ray-2.0.tar.gz", "./x", "ray @ ./"]
+    {
+        envlock.write("envlock.toml", pypi(&index, &format!("[\"{wish}\"]")));
+        envlock.run(["resolve"]).exits(2);
+    }
+    // What is an address, and leads nowhere.
+    let nowhere =
+        ["http:///x/", "http:h.example", "file:///", "http://127.0.0.1:1/?a#b", "http://x..y/"];
+    for url in nowhere {
+        let text = spec(NO_BASE, "[\"ray\"]", "[\"corp\"]", &[("corp", url.to_owned())]);
+        envlock.write("envlock.toml", text);
+        let run = envlock.run(["resolve"]);
+        assert!(!run.stderr().contains("panicked"), "{url}: {}", run.stderr());
+    }
+}
