@@ -5,7 +5,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
-use jiff::Timestamp;
+
 use pep508_rs::PackageName;
 
 use crate::cuda::{CudaTag, DriverVersion};
@@ -14,7 +14,7 @@ use crate::release::Wanted;
 use crate::size::Measure;
 use crate::smoke::Choice;
 use crate::smoke::judge::CheckName;
-use crate::spec::{EngineChoice, ImageName, IndexOverride, ProfileName, PythonRequest};
+use crate::spec::{CutOff, EngineChoice, ImageName, IndexOverride, ProfileName, PythonRequest};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 ok, 1 failed, 2 usage, 3 lock stale, 4 unsatisfiable, 5 network, 6 integrity,
@@ -116,7 +116,7 @@ pub struct Resolve {
     /// Leave out files uploaded at this moment or later: 2026-11-23 (to its end, UTC) or an RFC 3339
     /// time
     #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
-    pub exclude_newer: Option<Timestamp>,
+    pub exclude_newer: Option<CutOff>,
     /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
     #[arg(long, value_name = "FILE")]
     pub lock: Option<Utf8PathBuf>,
@@ -190,7 +190,7 @@ pub struct Build {
     pub without: Vec<PackageName>,
     /// The cut-off the lock was made with
     #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
-    pub exclude_newer: Option<Timestamp>,
+    pub exclude_newer: Option<CutOff>,
     /// The NVIDIA driver the images will meet, instead of this machine's
     #[arg(long, value_name = "VERSION")]
     pub driver: Option<DriverVersion>,
@@ -255,7 +255,7 @@ pub struct Outdated {
     pub without: Vec<PackageName>,
     /// Leave out files uploaded at this moment or later, as for resolve
     #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
-    pub exclude_newer: Option<Timestamp>,
+    pub exclude_newer: Option<CutOff>,
 }
 
 /// `envlock matrix`
@@ -281,7 +281,7 @@ pub struct Matrix {
     pub without: Vec<PackageName>,
     /// Leave out files uploaded at this moment or later, as for resolve
     #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
-    pub exclude_newer: Option<Timestamp>,
+    pub exclude_newer: Option<CutOff>,
 }
 
 fn python(text: &str) -> Result<PythonRequest, String> {

@@ -72,7 +72,7 @@ async fn find(
     let client = context.client(&spec.network)?.with_logins(sources.logins(spec, &surroundings)?);
     let locator = Locator::new(sources.clone(), Fetcher::new(client));
     let lookups = lock.packages.iter().map(async |package| {
-        let best = locator.addresses(package).await?.into_iter().next();
+        let best = locator.addresses(package).await?.into_iter().next().map(|best| best.url);
         let source = package.locations.first().and_then(|l| sources.place(&l.source));
         let index = source.filter(|p| p.kind == SourceKind::Simple).map(|p| p.url.clone());
         Ok::<_, Failure>(best.map(|url| (package.name.clone(), Found { url, index })))

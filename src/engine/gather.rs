@@ -98,7 +98,7 @@ impl Gatherer {
             wanted.urls = match (package, &self.lock.python.archive) {
                 (Some(package), _) => locator.addresses(package).await?,
                 (None, Some(archive)) => {
-                    vec![standalone::url(archive, self.spec.python.mirror.as_ref())]
+                    vec![standalone::url(archive, self.spec.python.mirror.as_ref()).into()]
                 }
                 (None, None) => vec![],
             };

@@ -80,6 +80,14 @@ impl Answers {
                     let unclear = |error: Error| error.of(name, source, sources.get(at + 1));
                     let project = self.at(name, source, place, &mut asked).await;
                     if let Some(project) = project.map_err(unclear)? {
+                        if let Some(why) = &project.quarantined {
+                            let (name, why) = (name.to_string(), why.clone());
+                            return Err(Error::Quarantined {
+                                name,
+                                source_name: source.clone(),
+                                why,
+                            });
+                        }
                         tracing::info!("{name} is taken from the source {source}");
                         return Ok(project);
                     }
@@ -113,8 +121,11 @@ impl Answers {
         let url = place.page(name);
         asked.push(url.clone());
         self.bar.message(name.to_string());
-        let Target { python, tags, cuda, cut_off } = &self.target;
-        let question = format!("{url}\n{name}\n{source}\n{python} {tags:?} {cuda} {cut_off:?}");
+        let Target { python, tags, cuda, cut_offs, times } = &self.target;
+        let cut_off = cut_offs.of(name, source);
+        let times = cut_off.map(|_| times);
+        let question =
+            format!("{url}\n{name}\n{source}\n{python} {tags:?} {cuda} {cut_off:?} {times:?}");
         let read = |page: Page| page.project(name, source, &self.target).map(Arc::new);
         self.kept("pages", question, &url, &place.absent(), read).await
     }

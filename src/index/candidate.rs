@@ -6,7 +6,7 @@ use pep508_rs::PackageName;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::digest::Sha256;
+use crate::digest::{Sha256, Stated};
 use crate::lock::Location;
 use crate::spec::SourceName;
 
@@ -21,6 +21,9 @@ pub struct Project {
     pub candidates: Vec<Candidate>,
     /// The versions without a usable wheel, newest first, and why.
     pub skipped: Vec<Skipped>,
+    /// Why its index keeps all files of it back (PEP 792), where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<String>,
 }
 
 /// A wheel that can be installed on the target.
@@ -38,6 +41,9 @@ pub struct Candidate {
     pub location: Location,
     /// As the page states it; unproven until the bytes were hashed.
     pub sha256: Option<Sha256>,
+    /// What the page states in other algorithms; held to wherever the bytes are read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stated: Vec<Stated>,
     /// Bytes, when the page says so.
     pub size: Option<u64>,
     /// Data-requires-python; wheels that exclude the target are already gone.

@@ -55,20 +55,13 @@ impl LiveCatalog {
         locked: HashMap<Sha256, Locked>,
     ) -> Self {
         let wishes = spec.wishes().map(|(_, wish)| wish.requirement.clone()).collect();
-        let cut_off = target.cut_off;
+        let times = Times::new(target.cut_offs.clone(), Arc::clone(&target.times));
         let answers = Arc::new(Answers::new(spec, target, sources, fetcher, bar, locked));
         let runtime = Handle::current();
         let crawl = crawl(Arc::clone(&answers), wishes, spec.rules.clone());
         let crawl = runtime.spawn(crawl).abort_handle();
         let ahead = Mutex::new(vec![crawl]);
-        Self {
-            answers,
-            runtime,
-            ahead,
-            times: Times::new(cut_off),
-            error: Mutex::default(),
-            looked: Mutex::default(),
-        }
+        Self { answers, runtime, ahead, times, error: Mutex::default(), looked: Mutex::default() }
     }
 
     /// Asks ahead for what an earlier lock had, all at once. With a version: that one is likely to
@@ -147,7 +140,7 @@ impl LiveCatalog {
     fn problem(&self, error: Error) -> Problem {
         let text = error.to_string();
         match error {
-            Error::NotFound { .. } => Problem::NotFound(text),
+            Error::NotFound { .. } | Error::Quarantined { .. } => Problem::NotFound(text),
             Error::Wheel { .. } | Error::TooNew { .. } => Problem::Unusable(text),
             _ => {
                 *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);

@@ -10,7 +10,7 @@ use thiserror::Error;
 use url::Url;
 
 use super::page::BadPage;
-use crate::digest::Sha256;
+use crate::digest::{Mismatch, Sha256};
 use crate::exit::{Classified, Exit};
 use crate::spec::SourceName;
 use crate::wheel::zip::BadZip;
@@ -65,6 +65,17 @@ pub enum Error {
         #[help]
         advice: String,
     },
+    /// Its index keeps all files back (PEP 792).
+    #[error("{name} is quarantined by {source_name}: its files are kept back{}{why}", if why.is_empty() { "" } else { ": " })]
+    #[diagnostic(help("it may do harm; see the page of the project for what is known of it"))]
+    Quarantined {
+        /// The project.
+        name: String,
+        /// The source.
+        source_name: SourceName,
+        /// In its index's words.
+        why: String,
+    },
     /// A file that the lock names is on none of its sources' pages any more.
     #[error("{file} is not there any more; looked at {asked}")]
     #[diagnostic(help("run `envlock resolve`, or name a mirror that has it: --index NAME=URL"))]
@@ -106,6 +117,17 @@ pub enum Error {
         /// What the bytes, or the other statement, have.
         found: Sha256,
     },
+    /// Bytes that are not what the index says of them in another algorithm.
+    #[error("{url} has {mismatch} by the index page")]
+    #[diagnostic(help(
+        "the file or the statement was changed; do not use it before you know which"
+    ))]
+    Stated {
+        /// The file.
+        url: Box<Url>,
+        /// What is wrong.
+        mismatch: Box<Mismatch>,
+    },
     /// A file of another length than stated.
     #[error("{url} has {found} bytes, but its index says {expected}")]
     Size {
@@ -121,7 +143,8 @@ pub enum Error {
         "nobody says when {url} was uploaded, so nobody knows whether it is from before {cut_off}"
     )]
     #[diagnostic(help(
-        "its index has no upload times and its server no Last-Modified; take the package from another source, or leave out --exclude-newer"
+        "its index has no upload times and its server no Last-Modified; `exclude-newer = false` under [sources.NAME], or for it under [packages], exempts \
+         what is yours; or take the package from another source, or leave out --exclude-newer"
     ))]
     NoTime {
         /// The file.
@@ -251,6 +274,9 @@ impl Error {
     pub(super) fn local(url: &Url, why: impl ToString) -> Self {
         Error::Local { url: net::redacted(url), why: why.to_string() }
     }
+    pub(super) fn stated(url: &Url, mismatch: Mismatch) -> Self {
+        Error::Stated { url: net::redacted(url).into(), mismatch: mismatch.into() }
+    }
     pub(super) fn answer(url: &Url, why: impl Into<String>) -> Self {
         Error::Answer { url: net::redacted(url), why: why.into() }
     }
@@ -264,7 +290,9 @@ impl Classified for Error {
             | Error::Answer { .. }
             | Error::Local { .. }
             | Error::NotFound { .. }
+            | Error::Quarantined { .. }
             | Error::Gone { .. } => Exit::Network,
+            Error::Stated { .. } => Exit::Integrity,
             Error::Wheel { .. }
             | Error::Refused { .. }
             | Error::Hash { .. }

@@ -20,7 +20,7 @@ use super::page::{Format, Page};
 use super::pretender;
 use super::turns::Turns;
 use super::{Error, local};
-use crate::digest::Sha256;
+use crate::digest::{Sha256, Stated};
 use crate::login;
 use crate::net::{self, Client};
 use crate::store::Store;
@@ -99,9 +99,15 @@ impl Fetcher {
     }
 
     /// Downloads a file into the store; its hash and bytes.
-    pub(super) async fn keep(&self, store: &Store, url: &Url) -> Result<(Sha256, u64), Error> {
+    pub(super) async fn keep(
+        &self,
+        store: &Store,
+        url: &Url,
+        stated: &[Stated],
+    ) -> Result<(Sha256, u64), Error> {
         let _turn = self.turns.at(url).await;
         let kept = store.fetch_and_hash(&self.client, url, None, &Bar::hidden()).await?;
+        store.hold_to(&kept, url, stated).await?;
         Ok((kept.sha256(), kept.size()))
     }
 

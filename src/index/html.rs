@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use memchr::{memchr, memmem};
 
 use super::link::{Beside, Link, file_of};
+use crate::digest::HashAlgorithm;
 
 /// Calls `each` for every anchor that has an href; returns the page's `<base href>`. Nothing in a
 /// page is an error: what is not an anchor is text.
@@ -45,6 +46,30 @@ pub fn scan_until<'a>(
     base
 }
 
+/// What the page says of the project as a whole, and why (PEP 792).
+pub fn status(page: &str) -> Option<(String, Option<String>)> {
+    let meta = |wanted: &str| {
+        let mut rest = page;
+        while let Some(at) = memchr(b'<', rest.as_bytes()) {
+            rest = &rest[at + 1..];
+            let Some(inside) = tag(rest, "meta") else { continue };
+            let (mut attributes, mut name, mut content) = (Attributes(inside), None, None);
+            while let Some((key, value)) = attributes.next() {
+                match key.to_ascii_lowercase().as_str() {
+                    "name" => name = Some(decoded(value)),
+                    "content" => content = Some(decoded(value)),
+                    _ => {}
+                }
+            }
+            if name.as_deref() == Some(wanted) {
+                return content.map(Cow::into_owned);
+            }
+        }
+        None
+    };
+    Some((meta("pypi:project-status")?, meta("pypi:project-status-reason")))
+}
+
 /// What follows the tag's name, if the text starts with that tag.
 fn tag<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (start, inside) = text.split_at_checked(name.len())?;
@@ -74,19 +99,17 @@ fn anchor(inside: &str) -> (Option<Link<'_>>, &str) {
         }
     }
     let link = href.map(|href| {
-        let (href, fragment) = match href.split_once('#') {
-            Some((href, fragment)) => (href, Some(fragment)),
-            None => (href, None),
+        let (href, fragment) = split_fragment(decoded(href.trim()));
+        let (sha256, others) = match fragment {
+            None => (None, Vec::new()),
+            Some(Cow::Borrowed(text)) => hashes(text, Cow::Borrowed),
+            Some(Cow::Owned(text)) => hashes(&text, |hex| Cow::Owned(hex.to_owned())),
         };
-        let href = decoded(href.trim());
-        let hash = fragment
-            .into_iter()
-            .flat_map(|f| f.split('&'))
-            .find_map(|pair| pair.strip_prefix("sha256="));
         Link {
             file: file_of(&href),
             href,
-            sha256: hash.map(Cow::Borrowed),
+            sha256,
+            others,
             size: None,
             requires_python,
             yanked,
@@ -95,6 +118,36 @@ fn anchor(inside: &str) -> (Option<Link<'_>>, &str) {
         }
     });
     (link, attributes.0)
+}
+
+/// Hex digits by their algorithm.
+type Others<'a> = Vec<(HashAlgorithm, Cow<'a, str>)>;
+
+/// What a fragment states: the first sha256, and all others.
+fn hashes<'t, 'a>(
+    fragment: &'t str,
+    own: impl Fn(&'t str) -> Cow<'a, str>,
+) -> (Option<Cow<'a, str>>, Others<'a>) {
+    let (mut sha256, mut others) = (None, Vec::new());
+    for (name, hex) in fragment.split('&').filter_map(|pair| pair.split_once('=')) {
+        if name == "sha256" {
+            sha256 = sha256.or_else(|| Some(own(hex)));
+        } else if let Some(algorithm) = HashAlgorithm::named(name) {
+            others.push((algorithm, own(hex)));
+        }
+    }
+    (sha256, others)
+}
+
+/// What stands before the `#`, and what behind it.
+fn split_fragment(href: Cow<'_, str>) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
+    let Some(at) = href.find('#') else { return (href, None) };
+    match href {
+        Cow::Borrowed(text) => (Cow::Borrowed(&text[..at]), Some(Cow::Borrowed(&text[at + 1..]))),
+        Cow::Owned(text) => {
+            (Cow::Owned(text[..at].to_owned()), Some(Cow::Owned(text[at + 1..].to_owned())))
+        }
+    }
 }
 
 /// The attributes of a tag; afterwards, the text behind its `>`.
@@ -169,7 +222,7 @@ fn character(reference: &str) -> Option<char> {
         "amp" => '&',
         "quot" => '"',
         "apos" => '\'',
-        "nbsp" => ' ',
+        "nbsp" => '\u{a0}',
         "plus" => '+',
         _ => {
             let number = reference.strip_prefix('#')?;

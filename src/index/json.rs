@@ -9,12 +9,29 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::link::{Beside, Link};
+use crate::digest::HashAlgorithm;
 
 /// Calls `each` for every file. Errors: text that is not such a page, with its place.
 pub fn scan<'a>(page: &'a str, each: impl FnMut(Link<'a>)) -> Result<(), serde_json::Error> {
     let mut json = serde_json::Deserializer::from_str(page);
     Page(each).deserialize(&mut json)?;
     json.end()
+}
+
+/// What the page says of the project as a whole, and why (PEP 792).
+pub fn status(page: &str) -> Option<(String, Option<String>)> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Project {
+        project_status: Option<Status>,
+    }
+    #[derive(Deserialize)]
+    struct Status {
+        status: String,
+        reason: Option<String>,
+    }
+    let project: Project = serde_json::from_str(page).ok()?;
+    project.project_status.map(|said| (said.status, said.reason))
 }
 
 struct Page<F>(F);
@@ -114,10 +131,36 @@ impl Meta<'_> {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 struct Hashes<'a> {
-    #[serde(borrow)]
     sha256: Option<Text<'a>>,
+    others: Vec<(HashAlgorithm, Cow<'a, str>)>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Hashes<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = Hashes<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("hashes by algorithm")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Hashes<'de>, A::Error> {
+                let mut hashes = Hashes::default();
+                while let Some(name) = map.next_key::<Text>()? {
+                    if name.0 == "sha256" {
+                        hashes.sha256 = map.next_value()?;
+                    } else if let Some(algorithm) = HashAlgorithm::named(&name.0) {
+                        hashes.others.push((algorithm, map.next_value::<Text>()?.0));
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(hashes)
+            }
+        }
+        deserializer.deserialize_map(Form)
+    }
 }
 
 /// `false`, `true`, or the reason as text: PEP 592 knows an empty reason, which yanks all the same.
@@ -176,10 +219,10 @@ impl<'a> From<File<'a>> for Link<'a> {
     fn from(file: File<'a>) -> Self {
         let metadata = match file.core_metadata.or(file.dist_info_metadata) {
             None | Some(Metadata::Flag(false)) => Beside::None,
-            Some(Metadata::Flag(true) | Metadata::Hashed(Hashes { sha256: None })) => {
+            Some(Metadata::Flag(true) | Metadata::Hashed(Hashes { sha256: None, .. })) => {
                 Beside::Unhashed
             }
-            Some(Metadata::Hashed(Hashes { sha256: Some(hash) })) => Beside::Hashed(hash.0),
+            Some(Metadata::Hashed(Hashes { sha256: Some(hash), .. })) => Beside::Hashed(hash.0),
         };
         let href = match file.url.find('#') {
             Some(at) => Cow::Owned(file.url[..at].to_owned()),
@@ -189,6 +232,7 @@ impl<'a> From<File<'a>> for Link<'a> {
             file: file.filename,
             href,
             sha256: file.hashes.sha256.map(|h| h.0),
+            others: file.hashes.others,
             size: file.size,
             requires_python: file.requires_python.map(|r| r.0).filter(|r| !r.trim().is_empty()),
             yanked: file.yanked.0,

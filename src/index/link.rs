@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Sidecar;
+use crate::digest::{HashAlgorithm, Sha256, Stated};
 
 /// A link to a distribution file. All text is decoded (entities, JSON escapes, `%2B` in `file`).
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +14,8 @@ pub struct Link<'a> {
     pub href: Cow<'a, str>,
     /// Hex digits of its sha256, when stated.
     pub sha256: Option<Cow<'a, str>>,
+    /// What is stated in other algorithms, in hex digits.
+    pub others: Vec<(HashAlgorithm, Cow<'a, str>)>,
     /// Bytes.
     pub size: Option<u64>,
     /// Requires-Python.
@@ -51,6 +54,15 @@ impl<'a> From<Cow<'a, str>> for Beside<'a> {
 }
 
 impl Link<'_> {
+    /// Everything that is stated of the file's bytes, but for a sha256 value.
+    pub fn stated(&self) -> Vec<Stated> {
+        let others = self.others.iter().map(|(algorithm, hex)| (*algorithm, hex));
+        // What is no sha256 value is still something that is said of the file, and not true of it.
+        let broken = self.sha256.as_ref().filter(|hex| hex.parse::<Sha256>().is_err());
+        let all = others.chain(broken.map(|hex| (HashAlgorithm::Sha256, hex)));
+        all.map(|(algorithm, hex)| Stated { algorithm, hex: hex.to_string() }).collect()
+    }
+
     /// What the page says about a `.metadata` file.
     pub fn sidecar(&self) -> Sidecar {
         match &self.metadata {

@@ -6,14 +6,14 @@ use url::Url;
 
 use super::answers::listed;
 use super::memo::Memo;
-use super::page::Page;
+use super::page::{Found, Page};
 use super::sources::{Place, Sources};
 use super::{Error, Fetcher};
-use crate::digest::Sha256;
 use crate::lock::{Location, Package};
 use crate::net::redacted;
 use crate::solve::abi::TorchAbi;
 use crate::spec::{SourceKind, SourceName};
+use crate::store::Address;
 
 /// Finds the addresses of locked wheels. Each page is fetched once.
 pub struct Locator {
@@ -34,18 +34,20 @@ impl Locator {
     ///
     /// Errors: the page of a locked location states another sha256 than the lock; or no page has the
     /// file, and then what the first of them had to say.
-    pub async fn addresses(&self, package: &Package) -> Result<Vec<Url>, Error> {
+    pub async fn addresses(&self, package: &Package) -> Result<Vec<Address>, Error> {
         let (mut found, mut asked, mut problem) = (Vec::new(), Vec::new(), None);
         for (source, location) in self.places(package) {
             if *source == SourceName::wish() {
-                found.extend(self.sources.direct(&package.name).map(|wheel| wheel.url.clone()));
+                found.extend(
+                    self.sources.direct(&package.name).map(|wheel| wheel.url.clone().into()),
+                );
                 continue;
             }
             let Some(place) = self.sources.place(source) else { continue };
             for url in pages(place, package, location) {
                 asked.push(url.clone());
                 match self.on_page(&url, place, package).await {
-                    Ok(Some(address)) if found.contains(&address) => {}
+                    Ok(Some(address)) if found.iter().any(|a: &Address| a.url == address.url) => {}
                     Ok(Some(address)) => found.push(address),
                     Ok(None) => continue,
                     Err(error @ Error::Hash { .. }) if location.is_some() => return Err(error),
@@ -80,16 +82,15 @@ impl Locator {
         url: &Url,
         place: &Place,
         package: &Package,
-    ) -> Result<Option<Url>, Error> {
+    ) -> Result<Option<Address>, Error> {
         let fetch = || async { Ok(self.fetcher.page(url, &place.absent()).await?.map(Arc::new)) };
         let Some(page) = self.pages.get(url, fetch).await? else { return Ok(None) };
         let found = page.find(&package.file).map_err(|bad| Error::page(url, &bad))?;
-        let Some((address, stated)) = found else { return Ok(None) };
-        let stated = stated.and_then(|hex| hex.parse::<Sha256>().ok());
-        match stated.filter(|stated| *stated != package.sha256) {
-            None => Ok(Some(address)),
+        let Some(Found { url, sha256, stated }) = found else { return Ok(None) };
+        match sha256.filter(|stated| *stated != package.sha256) {
+            None => Ok(Some(Address { url, stated })),
             Some(found) => Err(Error::Hash {
-                url: redacted(&address).into(),
+                url: redacted(&url).into(),
                 promised_by: "the lock",
                 expected: package.sha256,
                 found,

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 use url::Url;
@@ -11,6 +13,7 @@ use url::Url;
 use super::link::{Beside, Link, file_of};
 use super::target::{Target, build_of};
 use super::{Candidate, Project, Skip, Skipped, html, json};
+use crate::digest::{Sha256, Stated};
 use crate::lock::Location;
 use crate::login;
 use crate::python::{Rank, WheelName, same_project, sdist_version, specifiers};
@@ -25,6 +28,17 @@ pub struct Page {
     pub format: Format,
     /// Its text.
     pub text: String,
+}
+
+/// Where a file is, and what the page states of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its address.
+    pub url: Url,
+    /// The hash that it is known by here.
+    pub sha256: Option<Sha256>,
+    /// The others.
+    pub stated: Vec<Stated>,
 }
 
 /// How a page is written.
@@ -66,11 +80,24 @@ impl Page {
     ) -> Result<Project, BadPage> {
         let mut collector = Collector::new(name, source, target);
         let base = self.scan(|link| collector.add(link))?;
-        Ok(collector.finish(&base))
+        let mut project = collector.finish(&base);
+        if project.candidates.is_empty() && project.skipped.is_empty() {
+            project.quarantined = self.quarantined();
+        }
+        Ok(project)
     }
 
-    /// The link to one file: its address and the sha256 the page states.
-    pub fn find(&self, file: &str) -> Result<Option<(Url, Option<String>)>, BadPage> {
+    /// Why the project is quarantined, in the index's words; `None`: it is not.
+    fn quarantined(&self) -> Option<String> {
+        let (status, reason) = match self.format {
+            Format::Json => json::status(&self.text)?,
+            Format::Html => html::status(&self.text)?,
+        };
+        (status == "quarantined").then(|| reason.unwrap_or_default())
+    }
+
+    /// The link to one file.
+    pub fn find(&self, file: &str) -> Result<Option<Found>, BadPage> {
         let mut found = None;
         let base = self.scan(|link| {
             if found.is_none() && link.file == file {
@@ -78,8 +105,9 @@ impl Page {
             }
         })?;
         let address = |link: Link| {
-            let url = absolute(&base, &link.href)?;
-            Some((url, link.sha256.map(Cow::into_owned)))
+            let (url, stated) = (absolute(&base, &link.href)?, link.stated());
+            let sha256 = link.sha256.and_then(|hex| hex.parse().ok());
+            Some(Found { url, sha256, stated })
         };
         Ok(found.and_then(address))
     }
@@ -95,6 +123,7 @@ pub fn direct(name: &PackageName, wheel: &DirectWheel, target: &Target) -> Proje
         file: file_of(&href),
         href,
         sha256: wheel.sha256.map(|hash| Cow::Owned(hash.to_string())),
+        others: Vec::new(),
         size: None,
         requires_python: None,
         yanked: false,
@@ -173,6 +202,7 @@ struct Collector<'a, 't> {
     name: &'t PackageName,
     source: &'t SourceName,
     target: &'t Target,
+    cut_off: Option<Timestamp>,
     versions: Vec<(String, Versioned<'a>)>,
     /// Where a version is among them.
     places: HashMap<String, usize>,
@@ -187,6 +217,7 @@ impl<'a, 't> Collector<'a, 't> {
             name,
             source,
             target,
+            cut_off: target.cut_offs.of(name, source),
             versions: Vec::new(),
             places: HashMap::new(),
             sdists: Vec::new(),
@@ -215,8 +246,8 @@ impl<'a, 't> Collector<'a, 't> {
             version.foreign.push(link.file);
             return;
         };
-        if let Some(cut_off) = self.target.cut_off
-            && let Some(at) = uploaded(&link)
+        if let Some(cut_off) = self.cut_off
+            && let Some(at) = self.target.kept_time(&link).or_else(|| uploaded(&link))
             && at >= cut_off
         {
             version.too_new = Some(at);
@@ -308,12 +339,24 @@ impl<'a, 't> Collector<'a, 't> {
             }
         }
         skipped.sort_by(|a, b| b.version.cmp(&a.version));
-        Project { name: name.clone(), source: source.clone(), candidates, skipped }
+        let (name, source) = (name.clone(), source.clone());
+        Project { name, source, candidates, skipped, quarantined: None }
+    }
+}
+
+impl Target {
+    /// When a locked file with the same bytes was uploaded, as the lock has it.
+    fn kept_time(&self, link: &Link) -> Option<Timestamp> {
+        let hex = link.sha256.as_deref().filter(|_| !self.times.is_empty())?;
+        self.times.get(&hex.parse().ok()?).map(|upload| upload.at)
     }
 }
 
 fn uploaded(link: &Link) -> Option<Timestamp> {
-    link.uploaded.as_deref()?.parse().ok()
+    let text = link.uploaded.as_deref()?;
+    // A time without a zone is one in UTC.
+    let plain = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
+    text.parse().ok().or_else(|| plain().map(|zoned| zoned.timestamp()))
 }
 
 fn candidate(
@@ -334,6 +377,7 @@ fn candidate(
         version: version.clone(),
         location,
         sha256: link.sha256.as_deref().and_then(|hex| hex.parse().ok()),
+        stated: link.stated(),
         size: link.size,
         requires_python: fit.requires_python,
         yanked: link.yanked,

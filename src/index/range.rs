@@ -11,7 +11,7 @@ use url::Url;
 
 use super::fetch::{Fetcher, Part, Piece};
 use super::{Error, Sidecar};
-use crate::digest::{Hasher, Sha256};
+use crate::digest::{Hasher, Sha256, Stated, check};
 use crate::net::redacted;
 use crate::python::same_project;
 use crate::wheel::zip::{BadZip, Directory, Find, LOCAL_HEADER, Member, find_directory};
@@ -111,6 +111,15 @@ impl RemoteWheel {
         let sha256 = Some(Sha256::finish(&mut hasher));
         let (url, whole) = (url.clone(), OnceCell::new());
         Ok(Self { url, size, sha256, directory, body: Body::Whole(file.into()), whole })
+    }
+
+    /// Holds all bytes to what its page states, where all of them were read. Errors: [`Error::Stated`].
+    pub fn check_stated(&self, stated: &[Stated]) -> Result<(), Error> {
+        let Body::Whole(file) = &self.body else { return Ok(()) };
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let checked = file.seek(SeekFrom::Start(0)).and_then(|_| check(&mut *file, stated));
+        let checked = checked.map_err(|error| Error::disk(&self.url, &error))?;
+        checked.map_err(|mismatch| Error::stated(&self.url, mismatch))
     }
 
     /// Bytes of all files in it, unpacked.

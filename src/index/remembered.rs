@@ -6,7 +6,7 @@ use url::Url;
 
 use super::fetch::{Head, Piece};
 use super::{Error, Fetcher};
-use crate::digest::{Hasher, Sha256};
+use crate::digest::{Checker, Hasher, Sha256, Stated};
 use crate::net::redacted;
 
 /// The kind of fact, with the version of its form.
@@ -17,39 +17,55 @@ struct Remembered {
     head: Head,
     sha256: Sha256,
     size: u64,
+    /// What the file was held to.
+    #[serde(default)]
+    stated: Vec<Stated>,
 }
 
-/// Hash and bytes of the file. What was read goes to the store, where a build finds it.
-pub(super) async fn hash(fetcher: &Fetcher, url: &Url) -> Result<(Sha256, u64), Error> {
-    let Some(store) = fetcher.store() else { return streamed(fetcher, url).await };
+/// Hash and bytes of the file, which is held to what its page states. What was read goes to the store, where a build
+/// finds it.
+pub(super) async fn hash(
+    fetcher: &Fetcher,
+    url: &Url,
+    stated: &[Stated],
+) -> Result<(Sha256, u64), Error> {
+    let Some(store) = fetcher.store() else { return streamed(fetcher, url, stated).await };
     let key = Sha256::of(redacted(url).as_str());
     let before = fetcher.head(url).await?.filter(Head::is_proof);
     if let (Some(head), Some(known)) = (&before, store.recall::<Remembered>(KIND, &key))
         && known.head == *head
+        && known.stated == stated
     {
         return Ok((known.sha256, known.size));
     }
-    let (sha256, size) = fetcher.keep(store, url).await?;
+    let (sha256, size) = fetcher.keep(store, url, stated).await?;
+    let known = |head| Remembered { head, sha256, size, stated: stated.to_vec() };
     // A file that changed while it was read must not be remembered under either state.
     if let Some(head) = before
         && fetcher.head(url).await?.as_ref() == Some(&head)
-        && let Err(error) = store.remember(KIND, &key, &Remembered { head, sha256, size })
+        && let Err(error) = store.remember(KIND, &key, &known(head))
     {
         tracing::debug!(%error, "the hash is not remembered");
     }
     Ok((sha256, size))
 }
 
-async fn streamed(fetcher: &Fetcher, url: &Url) -> Result<(Sha256, u64), Error> {
-    let mut hasher = Hasher::default();
+async fn streamed(fetcher: &Fetcher, url: &Url, stated: &[Stated]) -> Result<(Sha256, u64), Error> {
+    let (mut hasher, mut checker) = (Hasher::default(), Checker::new(stated));
     let size = fetcher
         .stream(url, |piece| {
             match piece {
-                Piece::Bytes(bytes) => sha2::Digest::update(&mut hasher, bytes),
-                Piece::Restart => hasher = Hasher::default(),
+                Piece::Bytes(bytes) => {
+                    sha2::Digest::update(&mut hasher, bytes);
+                    checker.update(bytes);
+                }
+                Piece::Restart => {
+                    (hasher, checker) = (Hasher::default(), Checker::new(stated));
+                }
             }
             Ok(())
         })
         .await?;
+    checker.finish().map_err(|mismatch| Error::stated(url, mismatch))?;
     Ok((Sha256::finish(&mut hasher), size))
 }

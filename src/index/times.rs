@@ -1,10 +1,15 @@
 //! When files were uploaded, where a cut-off asks: as the index says, else as the file's server says.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use url::Url;
 
 use super::memo::Memo;
+use super::target::CutOffs;
 use super::{Candidate, Error, Fetcher};
+use crate::digest::Sha256;
 use crate::lock::{Upload, UploadedFrom};
 use crate::net::redacted;
 use crate::spec::SourceName;
@@ -12,13 +17,19 @@ use crate::spec::SourceName;
 /// The times of the candidates that matter. Files with a time on their page cost no request.
 #[derive(Debug, Default)]
 pub(super) struct Times {
-    cut_off: Option<Timestamp>,
+    cut_offs: CutOffs,
+    /// Of locked files, by their hash.
+    kept: Arc<BTreeMap<Sha256, Upload>>,
     asked: Memo<Url, Timestamp>,
 }
 
 impl Times {
-    pub fn new(cut_off: Option<Timestamp>) -> Self {
-        Self { cut_off, asked: Memo::default() }
+    pub fn new(cut_offs: CutOffs, kept: Arc<BTreeMap<Sha256, Upload>>) -> Self {
+        Self { cut_offs, kept, asked: Memo::default() }
+    }
+
+    fn cut_off(&self, candidate: &Candidate) -> Option<Timestamp> {
+        self.cut_offs.of(&candidate.name, &candidate.location.source)
     }
 
     /// When the file was uploaded, and who says so; `None` where there is no cut-off, or the spec
@@ -29,10 +40,14 @@ impl Times {
         fetcher: &Fetcher,
         candidate: &Candidate,
     ) -> Result<Option<Upload>, Error> {
-        let Some(cut_off) = self.cut_off else { return Ok(None) };
+        let Some(cut_off) = self.cut_off(candidate) else { return Ok(None) };
         // An address in the spec is a choice already; no later file can take its place.
         if candidate.location.source == SourceName::wish() {
             return Ok(None);
+        }
+        // An index may move its times; the bytes are those that were there before.
+        if let Some(kept) = candidate.sha256.and_then(|sha256| self.kept.get(&sha256)) {
+            return Ok(Some(*kept));
         }
         if let Some(at) = candidate.uploaded {
             return Ok(Some(Upload { at, from: UploadedFrom::Index }));
@@ -49,7 +64,7 @@ impl Times {
 
     /// Errors: [`Error::TooNew`] for a file from the cut-off or later.
     pub async fn check(&self, fetcher: &Fetcher, candidate: &Candidate) -> Result<(), Error> {
-        match (self.of(fetcher, candidate).await?, self.cut_off) {
+        match (self.of(fetcher, candidate).await?, self.cut_off(candidate)) {
             (Some(Upload { at, .. }), Some(cut_off)) if at >= cut_off => Err(Error::TooNew {
                 name: candidate.name.to_string(),
                 version: candidate.version.to_string(),

@@ -220,10 +220,13 @@ impl Answers {
         // An index is held to its word at every build; an address of the user's own is proven now.
         let is_wish = candidate.location.source == SourceName::wish();
         let found = match (candidate.sha256, wheel.sha256) {
-            (_, Some(found)) => found,
+            (_, Some(found)) => {
+                wheel.check_stated(&candidate.stated)?;
+                found
+            }
             (Some(stated), None) if !is_wish => stated,
             _ => {
-                let (found, size) = hash(&self.fetcher, url).await?;
+                let (found, size) = hash(&self.fetcher, url, &candidate.stated).await?;
                 same_size(wheel.size, size)?;
                 found
             }
@@ -258,8 +261,8 @@ fn parsed(candidate: &Candidate, bytes: &[u8]) -> Result<CoreMetadata, Error> {
 
 /// The name of a wheel's entry in the cache: what its page says of it.
 fn key(candidate: &Candidate) -> Sha256 {
-    let Candidate { url, sha256, sidecar, .. } = candidate;
-    Sha256::of(format!("{}\n{sha256:?}\n{sidecar:?}", url))
+    let Candidate { url, sha256, stated, sidecar, .. } = candidate;
+    Sha256::of(format!("{url}\n{sha256:?}\n{stated:?}\n{sidecar:?}"))
 }
 
 /// METADATA without the description below its head.

@@ -131,20 +131,7 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
             names(&mut lock.target.cuda_allow.iter())
         ));
     }
-    let dated = |p: &&Package| p.uploaded.is_some();
-    match (lock.packages.iter().find(dated), spec.exclude_newer) {
-        (None, Some(cut_off)) => changes.push(format!(
-            "only files from before {cut_off} are asked for, and the lock was made without a cut-off"
-        )),
-        (Some(_), None) => {
-            changes.push("the lock was made with a cut-off, and the spec has none".to_owned());
-        }
-        (_, Some(cut_off)) => {
-            let late = lock.packages.iter().filter(|p| p.uploaded.is_some_and(|at| at >= cut_off));
-            changes.extend(late.map(|p| format!("{} is not from before {cut_off}", p.name)));
-        }
-        (None, None) => {}
-    }
+    changes.extend(about_times(lock, spec));
     let asked = spec.asked_for();
     let dropped =
         lock.packages.iter().filter(|p| !p.requested.is_empty() && !asked.contains(&p.name));
@@ -173,6 +160,34 @@ fn rules(lock: &Lock, spec: &Spec) -> Vec<String> {
         let gone = package.rules.iter().filter(|rule| !now.contains(rule));
         changes.extend(gone.map(|rule| format!("{} was locked with the {rule}", package.name)));
     }
+    changes
+}
+
+/// Whether the times in the lock answer the spec's cut-offs.
+fn about_times(lock: &Lock, spec: &Spec) -> Vec<String> {
+    let cut_off = |p: &Package| {
+        // An address in the spec is a choice already.
+        let source =
+            p.locations.first().map(|l| &l.source).filter(|s| **s != SourceName::wish())?;
+        spec.cut_off(&p.name, source)
+    };
+    let undated = lock.packages.iter().filter(|p| p.uploaded.is_none()).find_map(cut_off);
+    let mut changes: Vec<String> = undated
+        .map(|cut_off| {
+            let asked = format!("only files from before {cut_off} are asked for");
+            format!("{asked}, and the lock was made without a cut-off")
+        })
+        .into_iter()
+        .collect();
+    if lock.packages.iter().any(|p| p.uploaded.is_some() && cut_off(p).is_none()) {
+        changes.push("the lock was made with a cut-off, and the spec has none".to_owned());
+    }
+    let late = |p: &Package| {
+        let cut_off = cut_off(p)?;
+        let is_late = p.uploaded.is_some_and(|at| at >= cut_off.at);
+        is_late.then(|| format!("{} is not from before {cut_off}", p.name))
+    };
+    changes.extend(lock.packages.iter().filter_map(late));
     changes
 }
 

@@ -1,7 +1,9 @@
 //! What can go wrong between us and a server.
 
+use std::io;
 use std::time::Duration;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use miette::Diagnostic;
 use reqwest::StatusCode;
 use thiserror::Error;
@@ -48,7 +50,7 @@ pub enum Error {
         left: Duration,
     },
     /// No answer, or one that broke off.
-    #[error("{url} cannot be reached: {cause}")]
+    #[error("{}", unreachable(url, proxy.as_ref(), cause))]
     #[diagnostic(help(
         "check the network, the proxy settings (HTTPS_PROXY) and the certificates (SSL_CERT_FILE)"
     ))]
@@ -57,6 +59,8 @@ pub enum Error {
         url: Box<Url>,
         /// The innermost cause, in words.
         cause: String,
+        /// The proxy that was to be asked.
+        proxy: Option<Proxy>,
     },
 }
 
@@ -85,14 +89,18 @@ impl Error {
     }
 
     pub(super) fn transport(url: &Url, error: reqwest::Error) -> Self {
+        let proxy = error.is_connect().then(|| Proxy::of(url, &error)).flatten();
         // reqwest repeats the URL, credentials included, in its own message.
-        Self::broken(url, &error.without_url())
+        match Self::broken(url, &error.without_url()) {
+            Error::Transport { url, cause, .. } => Error::Transport { url, cause, proxy },
+            other => other,
+        }
     }
 
     /// A server that neither takes nor gives a byte.
     pub(super) fn silent(url: &Url, silence: Duration) -> Self {
         let cause = format!("nothing moved for {silence:?}");
-        Error::Transport { url: redacted(url).into(), cause }
+        Error::Transport { url: redacted(url).into(), cause, proxy: None }
     }
 
     /// No answer, or a body that broke off; the innermost cause is told.
@@ -101,7 +109,8 @@ impl Error {
         while let Some(source) = innermost.source() {
             innermost = source;
         }
-        Error::Transport { url: redacted(url).into(), cause: innermost.to_string() }
+        let cause = innermost.to_string();
+        Error::Transport { url: redacted(url).into(), cause, proxy: None }
     }
 
     /// An answer that is not a success.
@@ -121,6 +130,41 @@ impl Error {
             _ => None,
         };
         Error::Status { url: redacted(url).into(), status, advice }
+    }
+}
+
+/// What stands between us and a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// Without a login.
+    address: String,
+    /// No connection to itself was made.
+    is_dead: bool,
+}
+
+impl Proxy {
+    /// The one for this address, after no connection was made.
+    fn of(url: &Url, error: &dyn std::error::Error) -> Option<Self> {
+        let intercept = Matcher::from_system().intercept(&url.as_str().parse().ok()?)?;
+        let proxy = intercept.uri();
+        let port = proxy.port_u16().map_or_else(String::new, |port| format!(":{port}"));
+        let address = format!("{}://{}{port}", proxy.scheme_str()?, proxy.host()?);
+        // A proxy that answers, and makes no connection further on, says so in an error of its own.
+        let is_dead =
+            std::iter::successors(error.source(), |e| e.source()).any(|e| e.is::<io::Error>());
+        Some(Proxy { address, is_dead })
+    }
+}
+
+fn unreachable(url: &Url, proxy: Option<&Proxy>, cause: &str) -> String {
+    match proxy {
+        None => format!("{url} cannot be reached: {cause}"),
+        Some(Proxy { address, is_dead: true }) => {
+            format!("the proxy {address}, on the way to {url}, cannot be reached: {cause}")
+        }
+        Some(Proxy { address, is_dead: false }) => {
+            format!("{url} cannot be reached through the proxy {address}: {cause}")
+        }
     }
 }
 

@@ -48,6 +48,7 @@ impl MapCatalog {
             source: "pypi".parse().unwrap(),
             candidates: vec![],
             skipped: vec![],
+            quarantined: None,
         });
         let value = |key: &str| marks.iter().find_map(|m| m.strip_prefix(key));
         let tags = |text: &str| text.split(',').map(str::to_owned).collect();
@@ -92,6 +93,7 @@ impl MapCatalog {
             requires_python: None,
             yanked: marks.contains(&"yanked"),
             uploaded: value("at=").map(|day| format!("{day}T12:00:00Z").parse().unwrap()),
+            stated: Vec::new(),
             sidecar: Sidecar::None,
         });
         project.candidates.sort_by(|a, b| b.version.cmp(&a.version));

@@ -9,6 +9,7 @@ use url::Url;
 use super::place::{is_fetched, is_path};
 use super::{SourceName, Wish};
 use crate::digest::Sha256;
+use crate::login;
 use crate::python::{WheelName, same_project};
 
 /// The name that stands for "where the wish says" in locations; no source may have it.
@@ -76,7 +77,7 @@ pub(super) fn of_path(
         let name = name.ok_or_else(|| format!("`{file}` is not a wheel"))?;
         let url = Url::from_file_path(folder.join(path)).ok();
         // Without `.` and `..`.
-        let url = url.and_then(|url| Url::parse(url.as_str()).ok());
+        let url = url.and_then(|url| Some(login::parse(url.as_str()).ok()?.0));
         let mut url = url.ok_or_else(|| format!("{path} is no path"))?;
         url.set_fragment(fragment);
         let marker = if marker.is_empty() { String::new() } else { format!(" ;{marker}") };

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use pep508_rs::PackageName;
 use serde::Serialize;
 
 use super::{
-    BaseSpec, GroupName, PackageSpec, PythonSpec, SourceName, Spec, Strength, TargetSpec, Wish,
+    BaseSpec, CutOff, GroupName, PackageSpec, PythonSpec, SourceName, Spec, Strength, TargetSpec,
+    Wish,
 };
 use crate::digest::Sha256;
 
@@ -26,7 +26,9 @@ impl Spec {
             #[serde(skip_serializing_if = "BTreeSet::is_empty")]
             cuda_allow: &'a BTreeSet<PackageName>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            exclude_newer: Option<Timestamp>,
+            exclude_newer: Option<CutOff>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            own_exclude_newer: Vec<(&'a str, Option<CutOff>)>,
             // Locks made before there were rules keep their hash.
             #[serde(skip_serializing_if = "Vec::is_empty")]
             rules: Vec<String>,
@@ -44,6 +46,10 @@ impl Spec {
             let sources: Vec<_> = sources.iter().map(SourceName::as_str).collect();
             (!asked_for.contains(name)).then(|| format!("{name} from {}", sources.join(",")))
         };
+        let packages =
+            self.packages.iter().filter_map(|(name, p)| Some((name.as_ref(), p.exclude_newer?)));
+        let sources =
+            self.sources.iter().filter_map(|(name, s)| Some((name.as_str(), s.exclude_newer?)));
         let identity = Identity {
             python: &self.python,
             target: &self.target,
@@ -56,6 +62,7 @@ impl Spec {
             packages: self.packages.iter().filter_map(route).collect(),
             cuda_allow: &self.cuda_allow,
             exclude_newer: self.exclude_newer,
+            own_exclude_newer: packages.chain(sources).collect(),
             rules: self.rules.names().iter().flat_map(|name| self.rules.of(name, None)).collect(),
         };
         Sha256::of(serde_json::to_vec(&identity).expect("names and versions always serialize"))

@@ -32,5 +32,5 @@ pub use names::{BadName, GroupName, ImageName, ProfileName, SourceName};
 pub use overrides::{IndexOverride, Overrides};
 pub use release::{Records, ReleaseSpec, SignSpec, SignWith};
 pub use rules::{Mended, Origin, Override, Prereleases, Rule, Rules};
-pub use time::cut_off;
+pub use time::{CutOff, cut_off};
 pub use versions::{BadVersion, GlibcVersion, PythonRequest};

@@ -5,14 +5,13 @@ use std::num::{NonZeroU16, NonZeroUsize};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use jiff::Timestamp;
 use pep508_rs::{PackageName, Requirement, VerbatimUrl};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    BuildSpec, ByteSize, GlibcVersion, GroupName, ImageName, Origin, ProfileName, PythonRequest,
-    ReleaseSpec, Rules, SignSpec, SourceName,
+    BuildSpec, ByteSize, CutOff, GlibcVersion, GroupName, ImageName, Origin, ProfileName,
+    PythonRequest, ReleaseSpec, Rules, SignSpec, SourceName,
 };
 use crate::config::ConfigPath;
 use crate::cuda::CudaTag;
@@ -56,7 +55,7 @@ pub struct Spec {
     /// How images are signed; `None`: not at all.
     pub sign: Option<SignSpec>,
     /// Files uploaded at this moment or later do not count.
-    pub exclude_newer: Option<Timestamp>,
+    pub exclude_newer: Option<CutOff>,
     /// Logins that stood in addresses of sources and mirrors, each with its address. The addresses have none.
     pub logins: Vec<(Url, Login)>,
     /// Whether `keyring get` is asked for passwords; absent: as uv's settings say.
@@ -181,6 +180,8 @@ pub struct PackageSpec {
     pub sources: Option<Vec<SourceName>>,
     /// Whether the user wrote it, and not the built-in stack.
     pub is_own: bool,
+    /// A cut-off of its own; `Some(None)`: none counts for it.
+    pub exclude_newer: Option<Option<CutOff>>,
 }
 
 /// An index or page of wheels.
@@ -194,6 +195,8 @@ pub struct SourceSpec {
     pub template: Option<Url>,
     /// By which statuses, beside 404, it says that it does not have a project; `None`: see [`SourceSpec::ignored`].
     pub ignore_error_codes: Option<Vec<u16>>,
+    /// A cut-off of its own; `Some(None)`: none counts for it.
+    pub exclude_newer: Option<Option<CutOff>>,
 }
 
 /// Where what is missing answers 403, because the bucket behind it does not list its files.
@@ -319,6 +322,14 @@ impl Spec {
         let sources = self.sources.into_iter();
         self.sources = sources.map(|(name, source)| (name, source.for_cuda(cuda))).collect();
         self
+    }
+
+    /// Files of `name` in `source` from this moment on do not count: the package's own word, else the source's, else that
+    /// for all.
+    pub fn cut_off(&self, name: &PackageName, source: &SourceName) -> Option<CutOff> {
+        let package = self.packages.get(name).and_then(|package| package.exclude_newer);
+        let source = || self.sources.get(source).and_then(|source| source.exclude_newer);
+        package.or_else(source).unwrap_or(self.exclude_newer)
     }
 
     /// The names that are asked for.

@@ -4,11 +4,10 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use pep508_rs::PackageName;
 
 use super::place::is_fetched;
-use super::{Error, GroupName, SourceKind, SourceName, SourceSpec, Spec};
+use super::{CutOff, Error, GroupName, SourceKind, SourceName, SourceSpec, Spec};
 use crate::login;
 
 /// What the command line changes in a spec.
@@ -19,7 +18,7 @@ pub struct Overrides {
     /// `--without`
     pub without: Vec<PackageName>,
     /// `--exclude-newer`
-    pub exclude_newer: Option<Timestamp>,
+    pub exclude_newer: Option<CutOff>,
 }
 
 /// `GROUP=NAME|URL`: where a group's asked-for packages come from instead. Any text is taken, and refused when it is
@@ -102,6 +101,7 @@ fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), String> {
                 url: Some(url),
                 template: None,
                 ignore_error_codes: None,
+                exclude_newer: None,
             };
             spec.sources.insert(name.clone(), source);
             name

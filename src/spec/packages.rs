@@ -16,8 +16,10 @@ pub(super) fn packages(
 ) -> Result<BTreeMap<PackageName, PackageSpec>, Error> {
     let package = |(name, table): (&PackageName, &PackageTable)| {
         let sources = table.index.as_ref().map(|index| known_sources(index, known, place));
+        let exclude_newer = table.exclude_newer.as_ref().map(|value| place.cut_off(value));
         let (sources, is_own) = (sources.transpose()?, table.is_own);
-        Ok((name.clone(), PackageSpec { sources, is_own }))
+        let exclude_newer = exclude_newer.transpose()?;
+        Ok((name.clone(), PackageSpec { sources, is_own, exclude_newer }))
     };
     tables.iter().map(package).collect()
 }

@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use camino::Utf8PathBuf;
 use miette::NamedSource;
+use toml::Spanned;
 use url::Url;
 
-use super::{Error, FILE_NAME, Origin};
+use super::time::cut_off;
+use super::{CutOff, Error, FILE_NAME, Origin};
 use crate::login::{self, Login};
 
 /// The text being read, to point into.
@@ -42,7 +44,7 @@ impl Place<'_> {
             let path = self.folder.join(text);
             let url = Url::from_file_path(&path).map_err(|()| format!("{path} is no path"))?;
             // Without `.` and `..`.
-            return Ok((Url::parse(url.as_str()).map_err(|e| e.to_string())?, None));
+            return login::parse(url.as_str()).map_err(|e| e.to_string());
         }
         let (url, login) = login::parse(text).map_err(|e| format!("this is not a URL: {e}"))?;
         match (is_fetched(&url), url.scheme()) {
@@ -73,6 +75,17 @@ impl Place<'_> {
     pub(super) fn origin(&self, span: &Range<usize>) -> Origin {
         let before = self.text.get(..span.start).unwrap_or_default();
         Origin { file: self.name.to_owned(), line: before.matches('\n').count() + 1 }
+    }
+
+    /// A cut-off of a package or a source; `None`: `false`, which is none at all.
+    pub(super) fn cut_off(&self, value: &Spanned<toml::Value>) -> Result<Option<CutOff>, Error> {
+        let help = "write 2026-11-23 (to its end, UTC), 2026-11-23T12:00:00Z, 7 days, or false: no cut-off";
+        let wrong = |why: String| self.at(value.span(), why, help);
+        match value.get_ref() {
+            toml::Value::Boolean(false) => Ok(None),
+            toml::Value::String(text) => cut_off(text).map(Some).map_err(wrong),
+            other => Err(wrong(format!("`{other}` is not a time"))),
+        }
     }
 
     pub(super) fn toml(&self, error: &toml::de::Error) -> Error {

@@ -55,7 +55,9 @@ pub(super) fn sources(
         let codes = table.ignore_error_codes;
         let ignore_error_codes = codes.map(|codes| error_codes(codes, place)).transpose()?;
         let template = template.map(|(url, _login)| url);
-        Ok((name, SourceSpec { kind, url, template, ignore_error_codes }))
+        let exclude_newer = table.exclude_newer.as_ref().map(|value| place.cut_off(value));
+        let exclude_newer = exclude_newer.transpose()?;
+        Ok((name, SourceSpec { kind, url, template, ignore_error_codes, exclude_newer }))
     };
     tables.into_iter().map(source).collect()
 }

@@ -99,11 +99,12 @@ pub(super) struct GroupTable {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct PackageTable {
     pub(super) index: Option<Vec<Spanned<SourceName>>>,
     pub(super) wish: Option<Strength>,
     pub(super) prereleases: Option<Prereleases>,
+    pub(super) exclude_newer: Option<Spanned<toml::Value>>,
     /// Whether something in it is not the built-in stack's.
     #[serde(skip)]
     pub(super) is_own: bool,
@@ -123,6 +124,7 @@ pub(super) struct SourceTable {
     pub(super) kind: Option<SourceKind>,
     pub(super) url: Option<Spanned<String>>,
     pub(super) ignore_error_codes: Option<Vec<Spanned<u16>>>,
+    pub(super) exclude_newer: Option<Spanned<toml::Value>>,
 }
 
 #[derive(Deserialize)]
@@ -261,6 +263,7 @@ impl File {
             table.is_own |= own.is_own || !own.is_same(table);
             table.index = own.index.or(table.index.take());
             table.wish = own.wish.or(table.wish);
+            table.exclude_newer = own.exclude_newer.or(table.exclude_newer.take());
             table.prereleases = own.prereleases.or(table.prereleases);
         }
         let (mut constraints, mut overrides) = (defaults.constraints, defaults.overrides);
@@ -349,7 +352,8 @@ impl PackageTable {
         let names = |index: &Option<Vec<Spanned<SourceName>>>| -> Option<Vec<SourceName>> {
             Some(index.as_ref()?.iter().map(|name| name.get_ref().clone()).collect())
         };
-        (self.index.is_none() || names(&self.index) == names(&other.index))
+        self.exclude_newer.is_none()
+            && (self.index.is_none() || names(&self.index) == names(&other.index))
             && (self.wish.is_none() || self.wish == other.wish)
             && (self.prereleases.is_none() || self.prereleases == other.prereleases)
             && (other.index.is_some() || other.wish.is_some())

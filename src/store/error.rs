@@ -6,7 +6,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 use url::Url;
 
-use crate::digest::Sha256;
+use crate::digest::{Mismatch, Sha256};
 use crate::exit::{Classified, Exit};
 use crate::{net, room};
 
@@ -30,6 +30,17 @@ pub enum Error {
         expected: Sha256,
         /// What they are.
         got: Sha256,
+    },
+    /// The bytes are not what is stated of them in another algorithm.
+    #[error("{url} has {mismatch} by its index")]
+    #[diagnostic(help(
+        "the file or the statement was changed; do not use it before you know which"
+    ))]
+    Stated {
+        /// Where they came from.
+        url: Box<Url>,
+        /// What is wrong.
+        mismatch: Box<Mismatch>,
     },
     /// Already the length is wrong.
     #[error("{url} has {got} bytes, expected {expected}")]
@@ -141,6 +152,7 @@ impl Classified for Error {
     fn exit(&self) -> Exit {
         match self {
             Error::Net(error) => error.exit(),
+            Error::Stated { .. } => Exit::Integrity,
             Error::Hash { .. } | Error::Size { .. } | Error::Changed { .. } => Exit::Integrity,
             Error::Local { .. } => Exit::Network,
             Error::NoAddress(_) => Exit::LockStale,

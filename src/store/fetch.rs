@@ -7,7 +7,7 @@ use url::Url;
 
 use super::sink::{Sink, blocking};
 use super::{Error, Store, Verified, local};
-use crate::digest::Sha256;
+use crate::digest::{Sha256, Stated, check};
 use crate::net::{Client, redacted};
 use crate::ui::Bar;
 
@@ -25,7 +25,22 @@ pub struct Wanted {
     /// Bytes, when known.
     pub size: Option<u64>,
     /// Where it may be, best first.
-    pub urls: Vec<Url>,
+    pub urls: Vec<Address>,
+}
+
+/// Where a file may be, and what is said of it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The file.
+    pub url: Url,
+    /// What is stated of its bytes, beside their sha256.
+    pub stated: Vec<Stated>,
+}
+
+impl From<Url> for Address {
+    fn from(url: Url) -> Self {
+        Address { url, stated: Vec::new() }
+    }
 }
 
 impl Store {
@@ -101,8 +116,9 @@ impl Store {
         if let Some(stored) = self.stored(wanted.sha256, bar).await? {
             return Ok(stored);
         }
-        for url in &wanted.urls {
+        for Address { url, stated } in &wanted.urls {
             match self.fetch(client, url, wanted.sha256, wanted.size, bar).await {
+                Ok(file) => return self.hold_to(&file, url, stated).await.map(|()| file),
                 Err(error) if error.is_about_this_address() => {
                     tracing::debug!(%error, name = wanted.name, "trying the next address");
                     last = error;
@@ -130,6 +146,30 @@ impl Store {
             .buffered(concurrency.max(1))
             .try_collect()
             .await
+    }
+
+    /// Holds a stored file to what is stated of it at `url`. Errors: [`Error::Stated`], and the file is not kept.
+    pub async fn hold_to(
+        &self,
+        file: &Verified,
+        url: &Url,
+        stated: &[Stated],
+    ) -> Result<(), Error> {
+        if stated.is_empty() {
+            return Ok(());
+        }
+        let (path, url, stated) = (file.path().to_owned(), redacted(url), stated.to_vec());
+        blocking(move || {
+            let file = fs_err::File::open(&path).map_err(Error::io("opening", &path))?;
+            match check(file, &stated).map_err(Error::io("reading", &path))? {
+                Ok(()) => Ok(()),
+                Err(mismatch) => {
+                    fs_err::remove_file(&path).map_err(Error::io("removing", &path))?;
+                    Err(Error::Stated { url: url.into(), mismatch: mismatch.into() })
+                }
+            }
+        })
+        .await
     }
 
     async fn stored(&self, sha256: Sha256, bar: &Bar) -> Result<Option<Verified>, Error> {

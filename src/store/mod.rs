@@ -10,7 +10,7 @@ mod sink;
 mod verified;
 
 pub use error::Error;
-pub use fetch::Wanted;
+pub use fetch::{Address, Wanted};
 pub use folder::Store;
 pub(crate) use folder::feed;
 pub use prune::Pruned;

@@ -321,7 +321,8 @@ fn a_locked_wheel_is_found_again_and_a_changed_one_refused() {
     let world = World::new(&index);
     let locate = |package: &Package| {
         let locator = Locator::new(world.sources.clone(), fetcher());
-        world.runtime.block_on(locator.addresses(package))
+        let found = world.runtime.block_on(locator.addresses(package));
+        found.map(|all| all.into_iter().map(|address| address.url).collect::<Vec<_>>())
     };
     for name in ["torch", "pyg-lib"] {
         assert_eq!(locate(&locked(&world, name)).unwrap(), [world.newest(name).url]);

@@ -29,6 +29,7 @@ mod odd_wheels;
 mod order;
 mod outdated;
 mod own_registry;
+mod page_judge;
 mod personalities;
 mod pip_conf;
 mod proof;

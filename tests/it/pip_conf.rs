@@ -1,10 +1,9 @@
 //! pip's settings files, judged by the program that reads them for pip: Python's `configparser`, over random texts.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use envlock::index::pip_conf;
 use serde_json::{Value, json};
+
+use crate::support::judge::{Random, judged, setting};
 
 /// Reads one text a line, as JSON; answers with the sections of each, or `null` where it is refused.
 const JUDGE: &str = r#"
@@ -67,30 +66,15 @@ const PIECES: [&str; 44] = [
     "%(x)s",
 ];
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound as u64).unwrap()
+fn text(random: &mut Random) -> String {
+    // Half of them begin as settings files do; of the others most are refused.
+    let begin =
+        ["[global]\n", "[install]\nindex-url =\n", "[global]\nindex-url = https://a.example\n", ""];
+    let mut text = begin[random.below(6).min(3)].to_owned();
+    for _ in 0..random.below(14) {
+        text += random.of(&PIECES);
     }
-
-    fn text(&mut self) -> String {
-        // Half of them begin as settings files do; of the others most are refused.
-        let begin = [
-            "[global]\n",
-            "[install]\nindex-url =\n",
-            "[global]\nindex-url = https://a.example\n",
-            "",
-        ];
-        let mut text = begin[self.below(6).min(3)].to_owned();
-        for _ in 0..self.below(14) {
-            text += PIECES[self.below(PIECES.len())];
-        }
-        text
-    }
+    text
 }
 
 fn ours(text: &str) -> Value {
@@ -100,31 +84,11 @@ fn ours(text: &str) -> Value {
     }
 }
 
-fn judged(texts: &[String]) -> Vec<Value> {
-    let mut python = Command::new("python3")
-        .args(["-c", JUDGE])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = python.stdin.take().unwrap();
-    let lines: String = texts.iter().map(|text| json!(text).to_string() + "\n").collect();
-    let writer = std::thread::spawn(move || input.write_all(lines.as_bytes()).unwrap());
-    let output = python.wait_with_output().unwrap();
-    writer.join().unwrap();
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect()
-}
-
 #[test]
 fn random_settings_files_are_read_as_configparser_reads_them() {
-    let setting = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let count = setting("ENVLOCK_TEST_CONFS").unwrap_or(20_000);
-    let mut random =
-        Random(setting("ENVLOCK_TEST_SEED").unwrap_or(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let texts: Vec<String> = (0..count).map(|_| random.text()).collect();
-    let judged = judged(&texts);
-    assert_eq!(judged.len(), texts.len());
+    let (mut random, count) = (Random::seeded(), setting("ENVLOCK_TEST_JUDGED", 20_000));
+    let texts: Vec<String> = (0..count).map(|_| text(&mut random)).collect();
+    let judged = judged(JUDGE, &texts);
     for (text, judged) in texts.iter().zip(&judged) {
         assert_eq!(&ours(text), judged, "{text:?}");
     }

@@ -695,3 +695,159 @@ fn no_address_of_a_source_is_a_crash_and_those_that_nothing_is_fetched_from_are_
         assert!(!run.stderr().contains("panicked"), "{url}: {}", run.stderr());
     }
 }
+
+#[test]
+fn a_dead_proxy_is_named_as_the_proxy() {
+    let envlock = Envlock::new().env("HTTP_PROXY", "http://me:w0rd@127.0.0.1:1/");
+    let sources = [("pypi", "http://index.example/simple/".to_owned())];
+    envlock.write("envlock.toml", spec(NO_BASE, "[\"ray\"]", "[\"pypi\"]", &sources));
+    let said = words(&envlock.run(["resolve"]).exits(5).stderr());
+    let named = "the proxy http://127.0.0.1:1, on the way to http://index.example/simple/";
+    assert!(said.contains(named) && !said.contains("w0rd"), "{said}");
+}
+
+#[test]
+fn a_quarantined_project_is_called_so_and_no_other_source_is_asked() {
+    let (corp, pypi, envlock) = namesakes("[\"inner\"]", "");
+    for page in [
+        "<html><head><meta name=\"pypi:project-status\" content=\"quarantined\">\
+         <meta name=\"pypi:project-status-reason\" content=\"it steals\"></head></html>",
+        "{\"meta\": {\"api-version\": \"1.4\"}, \"name\": \"inner\", \"files\": [], \
+         \"project-status\": {\"status\": \"quarantined\", \"reason\": \"it steals\"}}",
+    ] {
+        let kind =
+            if page.starts_with('{') { "application/vnd.pypi.simple.v1+json" } else { "text/html" };
+        corp.page_of_kind("/simple/inner/", page, kind);
+        let said = words(&envlock.run(["resolve", "--refresh"]).exits(4).stderr());
+        assert!(
+            said.contains("inner is quarantined by corp") && said.contains("it steals"),
+            "{said}"
+        );
+        assert_eq!(pypi.requests("/simple/inner/"), 0);
+    }
+}
+
+#[test]
+fn every_hash_that_an_index_states_is_held_against_the_bytes() {
+    let (_registry, base) = base();
+    let index = start();
+    let wheel = index.wheel("ray", "2.0").add();
+    // Of the wheel's bytes, by Python's hashlib.
+    let hashes = |name: &str| {
+        let script = "import hashlib, sys; print(hashlib.new(sys.argv[1], sys.stdin.buffer.read()).hexdigest())";
+        let mut python = std::process::Command::new("python3");
+        python.args(["-c", script, name]);
+        let python =
+            python.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut python = python.spawn().unwrap();
+        std::io::Write::write_all(&mut python.stdin.take().unwrap(), &wheel.bytes).unwrap();
+        let output = python.wait_with_output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let sha256 = format!("sha256={}&", wheel.sha256.unwrap());
+    for name in ["sha512", "sha384", "blake2b", "md5"] {
+        let (right, wrong) =
+            (hashes(name), hashes("sha256")[..32].repeat(4)[..hashes(name).len()].to_owned());
+        for first in ["", &sha256] {
+            for (hex, code) in [(&right, 0), (&wrong, 6)] {
+                let envlock = Envlock::new();
+                let sources = [("pypi", index.url().to_string())];
+                envlock.write("envlock.toml", spec(&base, "[\"ray\"]", "[\"pypi\"]", &sources));
+                index.page(
+                    "/simple/ray/",
+                    format!("<a href='/files/{}#{first}{name}={hex}'>x</a>", wheel.file),
+                );
+                let resolved = envlock.run(["resolve"]);
+                // With a sha256 the bytes are read by the build.
+                let run = match first {
+                    "" => resolved,
+                    _ => {
+                        resolved.exits(0);
+                        envlock.run(["build", "--prepare"])
+                    }
+                };
+                let said = words(&run.stderr());
+                run.exits(code);
+                assert!(code == 0 || said.contains(name) && said.contains(hex.as_str()), "{said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cut_off_of_a_package_or_a_source_counts_before_the_one_for_all() {
+    let (_registry, base) = base();
+    let index = start();
+    for (version, month) in [("1.0", "01"), ("2.0", "05"), ("3.0", "09")] {
+        for name in ["ray", "six"] {
+            // Without a zone it is UTC.
+            index.wheel(name, version).uploaded(&format!("2026-{month}-01T10:00:00")).add();
+        }
+    }
+    // A private file, of which nobody says when it came.
+    let private = start();
+    private.wheel("own", "1.0").add();
+    let envlock = Envlock::new();
+    let sources = [("pypi", index.url().to_string()), ("corp", private.url().to_string())];
+    let text = spec(&base, "[\"ray\", \"six\", \"own\"]", "[\"pypi\"]", &sources);
+    let write = |more: &str, corp: &str| {
+        let corp = format!("[sources.corp]\n{corp}");
+        let text = text.replace("[sources.corp]\n", &corp);
+        envlock.write("envlock.toml", format!("exclude-newer = \"2026-06-01\"\n{text}[packages]\nown = {{ index = [\"corp\"] }}\n{more}"));
+    };
+    let versions = || {
+        let of = |name: &str| locked(&envlock, name).version.to_string();
+        [of("ray"), of("six"), of("own")].join(" ")
+    };
+    write("", "");
+    let said = words(&envlock.run(["resolve"]).exits(4).stderr());
+    assert!(said.contains("exclude-newer = false"), "{said}");
+    write("", "exclude-newer = false\n");
+    envlock.run(["resolve"]).exits(0);
+    assert_eq!(versions(), "2.0 2.0 1.0");
+    assert_eq!(locked(&envlock, "own").uploaded, None);
+    assert_eq!(locked(&envlock, "six").uploaded.unwrap().to_string(), "2026-05-01T10:00:00Z");
+    envlock.run(["resolve", "--check"]).exits(0);
+    write(
+        "six = { exclude-newer = false }\nray = { exclude-newer = \"2026-02-01\" }\n",
+        "exclude-newer = false\n",
+    );
+    envlock.run(["resolve", "--check"]).exits(3);
+    envlock.run(["resolve", "--upgrade"]).exits(0);
+    assert_eq!(versions(), "1.0 3.0 1.0");
+    envlock.run(["resolve", "--check"]).exits(0);
+    write("six = { exclude-newer = true }\n", "");
+    envlock.run(["resolve"]).exits(2);
+}
+
+#[test]
+fn a_span_is_the_same_spec_every_day_and_a_locked_file_keeps_its_time() {
+    let (_registry, base) = base();
+    let index = start();
+    index.wheel("pip", "25.0").uploaded("2026-01-01T10:00:00Z").add();
+    let old = index.wheel("ray", "1.0").uploaded("2026-01-01T10:00:00Z").add();
+    let envlock = Envlock::new();
+    let sources = [("pypi", index.url().to_string())];
+    let text = spec(&base, "[\"ray\"]", "[\"pypi\"]", &sources);
+    envlock.write("envlock.toml", format!("exclude-newer = \"1 week\"\n{text}"));
+    envlock.run(["resolve"]).exits(0);
+    envlock.run(["resolve", "--check"]).exits(0);
+    envlock.run(["resolve", "--check", "--exclude-newer", "7 days"]).exits(0);
+    envlock.run(["resolve", "--check", "--exclude-newer", "8 days"]).exits(3);
+    // The index says another time of the same bytes, and of others.
+    let link = |file: &str, hash: String| {
+        format!(
+            "<a href='/files/{file}#sha256={hash}' data-upload-time='2999-01-01T00:00:00Z'>x</a>"
+        )
+    };
+    let moved = link(&old.file, old.sha256.unwrap().to_string());
+    index.page("/simple/ray/", moved + &link("ray-2.0-py3-none-any.whl", "0".repeat(64)));
+    let text = text.replace("[\"ray\"]", "[\"ray>=1\"]");
+    envlock.write("envlock.toml", format!("exclude-newer = \"1 week\"\n{text}"));
+    envlock.run(["resolve", "--upgrade"]).exits(0);
+    let ray = locked(&envlock, "ray");
+    assert_eq!(
+        (ray.version.to_string(), ray.uploaded.unwrap().to_string()),
+        ("1.0".into(), "2026-01-01T10:00:00Z".into())
+    );
+}

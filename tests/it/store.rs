@@ -235,7 +235,7 @@ async fn the_next_address_is_tried_when_one_is_away_but_not_when_it_lies() {
         name: "wheel".to_owned(),
         sha256: Sha256::of(&*file),
         size: None,
-        urls: servers.map(|s| s.url("/wheel")).to_vec(),
+        urls: servers.map(|s| s.url("/wheel").into()).to_vec(),
     };
     let bar = Bar::hidden();
     let all = |list| place.store.fetch_all(&place.client, list, 4, &bar);

@@ -47,7 +47,7 @@ struct Shared {
     /// Pages in random order and answers after random times.
     restless: Option<u64>,
     /// Pages with a text of the test's own, by path.
-    written: BTreeMap<String, String>,
+    written: BTreeMap<String, (String, &'static str)>,
     /// What is answered for what is not there.
     missing: u16,
     /// Only who sends this Authorization header is answered.
@@ -166,7 +166,12 @@ impl FakeIndex {
 
     /// A page with this text, at this path.
     pub fn page(&self, path: &str, text: impl Into<String>) {
-        self.lock().written.insert(path.to_owned(), text.into());
+        self.page_of_kind(path, text, "text/html");
+    }
+
+    /// The same, of another content type.
+    pub fn page_of_kind(&self, path: &str, text: impl Into<String>, kind: &'static str) {
+        self.lock().written.insert(path.to_owned(), (text.into(), kind));
     }
 
     /// What is not there is answered with 403, as S3 does.
@@ -237,8 +242,8 @@ fn status(status: u16) -> Answer {
 
 impl Shared {
     fn answer(&self, path: &str, range: Option<&str>) -> Answer {
-        if let Some(text) = self.written.get(path) {
-            let headers = vec![("Content-Type", "text/html".into())];
+        if let Some((text, kind)) = self.written.get(path) {
+            let headers = vec![("Content-Type", (*kind).into())];
             Answer { status: 200, headers, body: text.clone().into() }
         } else if let Some(project) =
             path.strip_prefix("/simple/").and_then(|p| p.strip_suffix('/'))

@@ -6,6 +6,7 @@ mod faulty;
 pub mod file_system;
 mod gateway;
 mod index;
+pub mod judge;
 mod killer;
 pub mod mount;
 pub mod personality;

@@ -175,7 +175,9 @@ async fn resolve(
         catalog
     };
     // The indexes need not wait for the registries where the answer of those can be foreseen.
-    let ahead = target::likely(spec, old).map(|target| (target.clone(), start(target)));
+    let ahead = target::likely(spec, old)
+        .map(|target| target.before(spec).keeping(old))
+        .map(|target| (target.clone(), start(target)));
     let hosts = [&spec.base.runtime, &spec.base.devel].into_iter();
     let hosts = hosts.filter_map(|text| Some(text.split_once('/')?.0));
     let _serving = embedded::hold_for(context, hosts).await?;
@@ -183,7 +185,8 @@ async fn resolve(
         target::pins(spec, old, moves_python(args), &client, &store, &cache, &context.ui).await?;
     let environment = marker_environment(&pins.python.version);
     let target = Target::new(pins.python.version.clone(), pins.glibc, spec.target.cuda)
-        .before(spec.exclude_newer);
+        .before(spec)
+        .keeping(old);
     let catalog = Arc::new(match ahead {
         Some((foreseen, catalog)) if foreseen == target => catalog,
         _ => start(target),

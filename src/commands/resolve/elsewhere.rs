@@ -6,7 +6,7 @@ use pep440_rs::Version;
 use crate::commands::{Context, live};
 use crate::index::Trust;
 use crate::solve::{Conflict, TargetChange, possible};
-use crate::spec::{GlibcVersion, Spec};
+use crate::spec::{CutOff, GlibcVersion, Spec};
 
 /// So many other targets are tried: each has to ask the indexes anew.
 const TRIED: usize = 3;
@@ -31,7 +31,7 @@ pub async fn try_elsewhere(
                 python = Version::new([wanted.major, wanted.minor, patch]);
             }
             TargetChange::CutOff(at) => {
-                spec.exclude_newer = at.checked_add(1.second()).ok();
+                spec.exclude_newer = at.checked_add(1.second()).ok().map(CutOff::at);
             }
         }
         let asked = spec.clone();
