@@ -199,7 +199,6 @@ mod tests {
             ("a @ https://h.example/b-1-py3-none-any.whl", "a wheel of b, not of a"),
             ("a @ https://me:word@h.example/a-1-py3-none-any.whl", "user name or password"),
             ("a @ https://h.example/a-1-py3-none-any.whl#sha256=12", "ends with `#sha256=12`"),
-            ("a @ ftp://h.example/a-1-py3-none-any.whl", "`ftp:` address"),
             ("a @ file://h.example/a-1-py3-none-any.whl", "`file:` address"),
         ] {
             let error = read(text).unwrap_err();
