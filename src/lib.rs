@@ -2,7 +2,7 @@
 //! spec → lock → images by digest → config.yaml, and back.
 //!
 //! `ARCHITECTURE.md` is the map. The folders `solve`, `matrix`, `lock`, `image`, `config`, `render`, `python`, `size`,
-//! `wheel` and the parsers of `index` are pure: values in, values out; `tests/it/purity.rs` holds them to it.
+//! `import`, `wheel` and the parsers of `index` are pure: values in, values out; `tests/it/purity.rs` holds them to it.
 
 pub mod cli;
 pub mod commands;
@@ -14,6 +14,7 @@ pub mod exit;
 pub mod export;
 pub mod gpu;
 pub mod image;
+pub mod import;
 pub mod index;
 mod interrupt;
 pub mod keep;

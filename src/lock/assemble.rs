@@ -62,7 +62,7 @@ fn package(spec: &Spec, chosen: Chosen, facts: WheelFacts) -> Package {
     let candidate = chosen.candidate;
     let Location { source, path } = candidate.location;
     Package {
-        rules: spec.rules.of(&candidate.name, Some(&candidate.version)),
+        rules: spec.rules_of(&candidate.name, &candidate.version),
         name: candidate.name,
         version: candidate.version,
         group: chosen.group,

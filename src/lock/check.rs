@@ -1,5 +1,7 @@
 //! Does a lock still answer the spec? Needs nothing but the two.
 
+use std::collections::BTreeSet;
+
 use miette::Diagnostic;
 use pep508_rs::PackageName;
 use thiserror::Error;
@@ -7,7 +9,8 @@ use thiserror::Error;
 use super::{Lock, Package};
 use crate::digest::Sha256;
 use crate::exit::{Classified, Exit};
-use crate::spec::{ProfileName, SourceName, Spec, Strength};
+use crate::python::marker_environment;
+use crate::spec::{ProfileName, SourceName, Spec, Strength, Wish};
 
 /// Why the lock cannot be used for this spec as it is, a sentence each; empty: it can.
 pub fn stale(lock: &Lock, spec: &Spec) -> Vec<String> {
@@ -81,7 +84,10 @@ pub fn replaced(
 
 fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
     let mut changes = Vec::new();
-    for (group, wish) in spec.wishes() {
+    // What is asked for only elsewhere is not asked for.
+    let environment = marker_environment(&lock.python.version);
+    let active = |wish: &Wish| wish.requirement.evaluate_markers(&environment, &[]);
+    for (group, wish) in spec.wishes().filter(|(_, wish)| active(wish)) {
         let name = &wish.requirement.name;
         let text = wish.written();
         match lock.package(name) {
@@ -132,7 +138,8 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
         ));
     }
     changes.extend(about_times(lock, spec));
-    let asked = spec.asked_for();
+    let asked: BTreeSet<_> =
+        spec.wishes().filter(|(_, w)| active(w)).map(|(_, w)| w.requirement.name.clone()).collect();
     let dropped =
         lock.packages.iter().filter(|p| !p.requested.is_empty() && !asked.contains(&p.name));
     changes.extend(dropped.map(|p| format!("{} is locked and no longer asked for", p.name)));
@@ -154,7 +161,7 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
 fn rules(lock: &Lock, spec: &Spec) -> Vec<String> {
     let mut changes = Vec::new();
     for package in &lock.packages {
-        let now = spec.rules.of(&package.name, Some(&package.version));
+        let now = spec.rules_of(&package.name, &package.version);
         let new = now.iter().filter(|rule| !package.rules.contains(rule));
         changes.extend(new.map(|rule| format!("{} was locked without the {rule}", package.name)));
         let gone = package.rules.iter().filter(|rule| !now.contains(rule));

@@ -23,6 +23,7 @@ use crate::spec::{Mended, Prereleases, Rule, Rules};
 pub(super) struct Decided<'a> {
     catalog: &'a dyn Catalog,
     pub(super) rules: &'a Rules,
+    environment: &'a MarkerEnvironment,
     bounds: BTreeMap<PackageName, Bounds<'a>>,
     projects: RefCell<BTreeMap<PackageName, Arc<Project>>>,
     metadata: RefCell<BTreeMap<(PackageName, Version), Arc<CoreMetadata>>>,
@@ -78,7 +79,7 @@ impl<'a> Decided<'a> {
     pub(super) fn new(
         catalog: &'a dyn Catalog,
         rules: &'a Rules,
-        environment: &MarkerEnvironment,
+        environment: &'a MarkerEnvironment,
     ) -> Self {
         let mut bounds: BTreeMap<PackageName, Bounds> = BTreeMap::new();
         let holds = |rule: &&Rule| rule.requirement.evaluate_markers(environment, &[]);
@@ -92,14 +93,14 @@ impl<'a> Decided<'a> {
             add(rule, versions(&rule.requirement).complement(), Against::Denied(rule));
         }
         let (projects, metadata) = (RefCell::default(), RefCell::default());
-        Decided { catalog, rules, bounds, projects, metadata }
+        Decided { catalog, rules, environment, bounds, projects, metadata }
     }
 
     /// The same catalog with other rules.
     pub(super) fn with<'b>(
         &'b self,
         rules: &'b Rules,
-        environment: &MarkerEnvironment,
+        environment: &'b MarkerEnvironment,
     ) -> Decided<'b> {
         Decided::new(self.catalog, rules, environment)
     }
@@ -148,15 +149,26 @@ impl<'a> Decided<'a> {
         Some(format!("{name} {version} {}", against.why(name)))
     }
 
+    /// Whether its hash is none of those that a requirements file has, as what follows the version in a sentence.
+    fn another_file(&self, candidate: &Candidate) -> Option<String> {
+        let Candidate { name, version, file, sha256: Some(sha256), .. } = candidate else {
+            return None;
+        };
+        let mut all = self.rules.hashes.iter();
+        let hashes = all.find(|h| h.forbid(name, version, sha256, self.environment))?;
+        let Rule { origin, .. } = &hashes.of;
+        Some(format!("is the file {file} with sha256 {sha256}, which {origin} does not have"))
+    }
+
     fn ruled(&self, project: &Project) -> Project {
         let (mut candidates, mut skipped) = (Vec::new(), project.skipped.clone());
         for candidate in &project.candidates {
             let Candidate { name, version, .. } = candidate;
-            match self.against(name, version) {
+            let against = self.against(name, version).map(|against| against.why(name));
+            match against.or_else(|| self.another_file(candidate)) {
                 None => candidates.push(candidate.clone()),
-                Some(against) => {
-                    let why = Skip::Ruled(against.why(name));
-                    skipped.push(Skipped { version: version.clone(), why });
+                Some(why) => {
+                    skipped.push(Skipped { version: version.clone(), why: Skip::Ruled(why) });
                 }
             }
         }
@@ -197,7 +209,8 @@ impl<'a> Decided<'a> {
 impl Catalog for Decided<'_> {
     fn project(&self, name: &PackageName) -> Result<Arc<Project>, Problem> {
         let never = self.prereleases(name) == Some(Prereleases::Never);
-        if !never && !self.bounds.contains_key(name) {
+        let hashed = self.rules.hashes.iter().any(|hashes| hashes.of.requirement.name == *name);
+        if !never && !hashed && !self.bounds.contains_key(name) {
             return self.catalog.project(name);
         }
         if let Some(known) = self.projects.borrow().get(name) {

@@ -10,13 +10,13 @@ use super::abi::TorchAbi;
 use super::decided::Decided;
 use super::explain::{Conflict, and};
 use super::preferred::{self, Answer};
-use super::provider::{Bounds, Floors, Provider};
+use super::provider::{Bounds, Floors, Provider, is_same_public};
 use super::question::{ENOUGH, Question, Unsolved};
 use super::range::range;
 use super::solution::{Error, Settled};
 use super::{Catalog, Problem};
 use crate::index::Candidate;
-use crate::spec::{Spec, Wish};
+use crate::spec::{Preferred, Spec, Wish};
 
 /// So many facts fit a line.
 const ROOT_FACTS: usize = 4;
@@ -40,7 +40,7 @@ pub(super) fn held_back(answer: &Answer) -> Result<Vec<String>, Error> {
                 && allows(&wish.requirement, &c.version)
         };
         // Staying with the lock is a choice, not an obstacle.
-        if provider.kept.get(name) == Some(chosen) {
+        if provider.kept.get(name).is_some_and(|kept| is_same_public(kept, chosen)) {
             continue;
         }
         let Some(newest) = project.candidates.iter().find(newer) else { continue };
@@ -119,7 +119,10 @@ pub fn behind(
     catalog: &dyn Catalog,
     locked: &BTreeMap<PackageName, Version>,
 ) -> Result<Vec<Behind>, Error> {
-    let kept = BTreeMap::new();
+    let preferred = spec.preferred();
+    let version =
+        |(name, p): (&PackageName, &&Preferred)| (name.clone(), p.version.version.clone());
+    let kept = preferred.iter().map(version).collect();
     let decided = Decided::new(catalog, &spec.rules, environment);
     let answer = preferred::answer(spec, environment, &decided, &kept)?;
     let settled = &answer.settled;
@@ -141,6 +144,12 @@ pub fn behind(
         let why = match (now, wishes.iter().find(|r| !allows(r, &newest.version))) {
             (Some(now), _) if *now >= newest.version => None,
             (Some(_), None) if ruled.is_some() => ruled,
+            (Some(now), None)
+                if let Some(p) = preferred.get(name)
+                    && is_same_public(&p.version.version, now) =>
+            {
+                Some(format!("{} has {now}", p.file))
+            }
             (_, Some(wish)) => Some(format!("you ask for {wish}")),
             (Some(_), None) => Some(why(&answer, newest)?),
             (None, None) => Some("a full upgrade does not need it".to_owned()),

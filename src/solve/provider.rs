@@ -264,12 +264,18 @@ impl<'a> Provider<'a> {
     /// The kept version if it is in `versions`, else the newest candidate, finals before pre-releases; yanked ones only when exactly
     /// that version is asked for.
     fn best<'p>(&self, project: &'p Project, versions: &Ranges<Version>) -> Option<&'p Candidate> {
-        if let Some(kept) = self.kept.get(&project.name).filter(|v| versions.contains(*v))
-            && let Some(candidate) = project.candidates.iter().find(|c| c.version == *kept)
-        {
-            return Some(candidate);
+        let kept = self.kept_in(project).filter(|kept| versions.contains(&kept.version));
+        if kept.is_some() {
+            return kept;
         }
         self.usable(project, versions).next()
+    }
+
+    /// The candidate of the version to keep; of another build of it, where that one is not there.
+    pub(super) fn kept_in<'p>(&self, project: &'p Project) -> Option<&'p Candidate> {
+        let kept = self.kept.get(&project.name)?;
+        let exact = project.candidates.iter().find(|c| c.version == *kept);
+        exact.or_else(|| project.candidates.iter().find(|c| is_same_public(&c.version, kept)))
     }
 
     /// What may be chosen in `versions`, best first: finals, then, where they are allowed, pre-releases.
@@ -321,7 +327,7 @@ impl<'a> Provider<'a> {
         let Ok(versions) = self.wished_versions(name) else { return Ladder::default() };
         let Ok(project) = self.catalog.project(name) else { return Ladder::default() };
         let refused = self.refused.borrow();
-        let kept = self.kept.get(name);
+        let kept = self.kept_in(&project).map(|kept| &kept.version);
         let is_open = |c: &&Candidate| {
             !refused.contains_key(&(c.name.clone(), Some(c.version.clone())))
                 && kept.is_none_or(|kept| c.version <= *kept)
@@ -411,6 +417,11 @@ pub(super) fn names_prerelease(requirement: &Requirement<VerbatimUrl>) -> bool {
         Some(VersionOrUrl::Url(_)) => true,
         None => false,
     }
+}
+
+/// Whether two versions differ in their local parts at most.
+pub(super) fn is_same_public(one: &Version, other: &Version) -> bool {
+    one.release() == other.release() && one.clone().without_local() == other.clone().without_local()
 }
 
 /// Whether there are no others, of which a rule may have left none.

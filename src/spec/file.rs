@@ -3,7 +3,10 @@
 use camino::Utf8Path;
 use toml::Spanned;
 
+use super::files::{Alone, Files, Folder};
 use super::groups::{groups, images};
+use super::import_table;
+use super::imports::Found;
 use super::packages::packages;
 use super::place::Place;
 use super::rule_tables::rules;
@@ -25,7 +28,7 @@ pub const FILE_NAME: &str = "envlock.toml";
 pub fn load(folder: &Utf8Path, profile: Option<&ProfileName>) -> Result<Spec, Error> {
     let path = folder.join(FILE_NAME);
     match fs_err::read_to_string(&path) {
-        Ok(text) => parse_in(folder, FILE_NAME, &text, profile),
+        Ok(text) => parse_with(FILE_NAME, &text, profile, &Folder(folder)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => match profile {
             None => super::builtin(),
             Some(profile) => Err(unknown_profile(profile, &[])),
@@ -41,18 +44,16 @@ pub fn parse(name: &str, text: &str) -> Result<Spec, Error> {
 
 /// The same, with the changes of `[profiles.PROFILE]`. Errors: also a profile that is not there.
 pub fn parse_profile(name: &str, text: &str, profile: Option<&ProfileName>) -> Result<Spec, Error> {
-    parse_in(Utf8Path::new("."), name, text, profile)
+    parse_with(name, text, profile, &Alone)
 }
 
-/// The same, for a file in this folder, where relative paths in it begin.
-fn parse_in(
-    folder: &Utf8Path,
+pub(super) fn parse_with(
     name: &str,
     text: &str,
     profile: Option<&ProfileName>,
+    files: &dyn Files,
 ) -> Result<Spec, Error> {
-    let folder = camino::absolute_utf8(folder).unwrap_or_else(|_| folder.to_owned());
-    let place = Place { name, text, folder };
+    let place = Place { name, text, folder: files.folder() };
     let defaults: File = toml::from_str(super::BUILTIN_TEXT).map_err(|e| place.toml(&e))?;
     let mut file: File = toml::from_str(text).map_err(|e| place.toml(&e))?;
     let mut profiles = std::mem::take(&mut file.profiles);
@@ -68,7 +69,7 @@ fn parse_in(
         };
         file = changes.in_place_of(file);
     }
-    Ok(Spec { profile: profile.cloned(), ..build(file, &place)? })
+    Ok(Spec { profile: profile.cloned(), ..build(file, &place, files)? })
 }
 
 fn unknown_profile(name: &ProfileName, known: &[ProfileName]) -> Error {
@@ -80,9 +81,9 @@ fn unknown_profile(name: &ProfileName, known: &[ProfileName]) -> Error {
     Error::Override(format!("--profile {name}: there is no such profile; {known}"))
 }
 
-fn build(mut file: File, place: &Place) -> Result<Spec, Error> {
+fn build(mut file: File, place: &Place, files: &dyn Files) -> Result<Spec, Error> {
     let missing = |key: &str| Error::Override(format!("{key} has no value"));
-    let rules = rules(&mut file, place)?;
+    let mut rules = rules(&mut file, place)?;
     let cuda = file.target.cuda.ok_or_else(|| missing("target.cuda"))?;
     let platform = file.target.platform.ok_or_else(|| missing("target.platform"))?;
     if platform.get_ref() != "linux/amd64" {
@@ -102,8 +103,17 @@ fn build(mut file: File, place: &Place) -> Result<Spec, Error> {
     mirrors(&file.registry.mirrors, place)?;
     let packages = packages(&file.packages, &sources, place)?;
     let wanted = file.groups.ok_or_else(|| missing("groups"))?;
-    let wishes = Wishes { packages: &file.packages, known: &sources, rules: &rules, place };
-    let groups = groups(wanted, &wishes, place)?;
+    let import = import_table::pyproject(&file.import, files, place, &mut rules)?;
+    let python = file.python.version.clone();
+    let wishes = Wishes { packages: &file.packages, known: &sources, rules: &rules, place, python };
+    let mut found = Found::default();
+    let mut groups = groups(wanted, &wishes, files, &mut found)?;
+    if let Some(import) = import {
+        import.join(&mut groups, &wishes, &mut found)?;
+    }
+    found.imports.preferred = import_table::preferred(&file.import, files, place)?;
+    rules.constraints.extend(found.constraints);
+    rules.hashes.extend(found.hashes);
     let images = images(file.images.ok_or_else(|| missing("images"))?, &groups, place)?;
     if let Some(group) = groups.iter().find(|g| !images.iter().any(|i| i.groups.contains(&g.name)))
     {
@@ -155,6 +165,7 @@ fn build(mut file: File, place: &Place) -> Result<Spec, Error> {
         groups,
         packages,
         rules,
+        imports: found.imports,
         sources,
         images,
         build: BuildSpec {

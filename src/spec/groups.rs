@@ -2,25 +2,35 @@
 
 use toml::Spanned;
 
+use super::files::Files;
+use super::imports::{Found, Importer};
 use super::place::Place;
 use super::source_tables::PYPI;
 use super::tables::{GroupTable, ImageTable, Ordered};
-use super::wishes::Wishes;
+use super::wishes::{Text, Wishes};
 use super::{Error, GroupSpec, ImageSpec};
 
 pub(super) fn groups(
     tables: Ordered<GroupTable>,
     wishes: &Wishes,
-    place: &Place,
+    files: &dyn Files,
+    found: &mut Found,
 ) -> Result<Vec<GroupSpec>, Error> {
+    let place = wishes.place;
     let group = |(name, table): (String, GroupTable)| {
         let default = match &table.index {
             Some(index) => wishes.sources(index)?,
             None => vec![place.name(PYPI, "source")?],
         };
-        let each = table.packages.iter().map(|text| wishes.read(text, &default));
+        let each = table.packages.iter().map(|text| {
+            if Importer::is_option(text.get_ref()) {
+                return Importer::new(files, wishes, &default, found).follow(text);
+            }
+            let text = Text { text: text.get_ref(), span: text.span(), place, origin: None };
+            wishes.read(&text, &default)
+        });
         let requirements = each.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        Ok(GroupSpec { name: place.name(&name, "group")?, requirements })
+        Ok(GroupSpec { name: place.name(&name, "group")?, requirements, sources: default })
     };
     tables.0.into_iter().map(group).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pep440_rs::Version;
 use pep508_rs::PackageName;
 use serde::Serialize;
 
@@ -12,6 +13,14 @@ use super::{
 use crate::digest::Sha256;
 
 impl Spec {
+    /// What a lock repeats of a spec about one distribution: the wishes of other files, and rules.
+    pub fn rules_of(&self, name: &PackageName, version: &Version) -> Vec<String> {
+        let wishes = self.wishes().filter(|(_, wish)| wish.requirement.name == *name);
+        let mut all: Vec<String> = wishes.filter_map(|(_, wish)| wish.imported()).collect();
+        all.extend(self.rules.of(name, Some(version)));
+        all
+    }
+
     /// The hash of everything that decides what is locked. Where images go, mirrors and addresses
     /// are left out: moving to a mirror never makes a lock stale.
     pub fn sha256(&self) -> Sha256 {
@@ -32,6 +41,8 @@ impl Spec {
             // Locks made before there were rules keep their hash.
             #[serde(skip_serializing_if = "Vec::is_empty")]
             rules: Vec<String>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            preferred: Vec<String>,
         }
         let wish = |w: &Wish| {
             let sources: Vec<_> = w.sources.iter().map(SourceName::as_str).collect();
@@ -63,6 +74,11 @@ impl Spec {
             cuda_allow: &self.cuda_allow,
             exclude_newer: self.exclude_newer,
             own_exclude_newer: packages.chain(sources).collect(),
+            preferred: self
+                .preferred()
+                .into_iter()
+                .map(|(n, p)| format!("{n}=={}", p.version.version))
+                .collect(),
             rules: self.rules.names().iter().flat_map(|name| self.rules.of(name, None)).collect(),
         };
         Sha256::of(serde_json::to_vec(&identity).expect("names and versions always serialize"))

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    BuildSpec, ByteSize, CutOff, GlibcVersion, GroupName, ImageName, Origin, ProfileName,
+    BuildSpec, ByteSize, CutOff, GlibcVersion, GroupName, ImageName, Imports, Origin, ProfileName,
     PythonRequest, ReleaseSpec, Rules, SignSpec, SourceName,
 };
 use crate::config::ConfigPath;
@@ -36,6 +36,8 @@ pub struct Spec {
     pub groups: Vec<GroupSpec>,
     /// What is decided about the set beside the wishes.
     pub rules: Rules,
+    /// What came from other files, and is neither wish nor rule.
+    pub imports: Imports,
     /// What is different for single packages, wherever they are needed.
     pub packages: BTreeMap<PackageName, PackageSpec>,
     /// Where distributions come from, by name. `pypi`, `pytorch` and `pyg` always exist.
@@ -124,6 +126,8 @@ pub struct GroupSpec {
     pub name: GroupName,
     /// What is asked for.
     pub requirements: Vec<Wish>,
+    /// Where its packages come from, unless they say otherwise.
+    pub sources: Vec<SourceName>,
 }
 
 /// One requirement the user states, and where it may come from.
@@ -149,6 +153,12 @@ impl Wish {
         strength: Strength,
     ) -> Self {
         Wish { requirement, sources, strength, overridden: None, origin: None }
+    }
+
+    /// As a lock repeats it: with the file that it comes from; `None`: from envlock.toml.
+    pub fn imported(&self) -> Option<String> {
+        let file = &self.origin.as_ref()?.file;
+        Some(format!("wish: {} ({file})", self.requirement))
     }
 
     /// As messages name it: with the place where it is written, and what is overridden.

@@ -32,6 +32,7 @@ pub(super) fn rules(file: &mut File, place: &Place) -> Result<Rules, Error> {
         denied: all(std::mem::take(&mut file.deny), DENIED, place)?,
         metadata: metadata(std::mem::take(&mut file.metadata), place)?,
         prereleases,
+        hashes: vec![],
     })
 }
 

@@ -5,8 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use pep440_rs::{Version, VersionSpecifiers};
-use pep508_rs::{ExtraName, PackageName, Requirement, VerbatimUrl, VersionOrUrl};
+use pep508_rs::{
+    ExtraName, MarkerEnvironment, PackageName, Requirement, VerbatimUrl, VersionOrUrl,
+};
 use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256;
 
 /// Where something is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +49,17 @@ pub struct Rules {
     pub prereleases: BTreeMap<PackageName, Prereleases>,
     /// Versions that are never taken.
     pub denied: Vec<Rule>,
+    /// Files that may be taken.
+    pub hashes: Vec<Hashes>,
+}
+
+/// The hashes that a requirements file states: a file for this requirement has one of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hashes {
+    /// For whom; with a marker.
+    pub of: Rule,
+    /// Never empty.
+    pub any: Vec<Sha256>,
 }
 
 /// What holds instead of every requirement on a distribution, a wish for it included.
@@ -134,6 +149,8 @@ impl Rules {
         all.extend(prereleases.map(|which| format!("prereleases: {which}")));
         let denied = self.denied.iter().filter(about);
         all.extend(denied.map(|rule| format!("denied: {}", rule.said())));
+        let hashes = self.hashes.iter().filter(|hashes| about(&&hashes.of));
+        all.extend(hashes.map(Hashes::said));
         all
     }
 
@@ -141,6 +158,7 @@ impl Rules {
     pub fn names(&self) -> BTreeSet<&PackageName> {
         let rules = self.constraints.iter().chain(&self.denied);
         let rules = rules.chain(self.metadata.iter().map(|m| &m.of));
+        let rules = rules.chain(self.hashes.iter().map(|h| &h.of));
         let names = rules.map(|rule| &rule.requirement.name);
         names.chain(self.overrides.keys()).chain(self.prereleases.keys()).collect()
     }
@@ -178,6 +196,28 @@ impl Rules {
             instead
         };
         rules.iter().map(instead).collect()
+    }
+}
+
+impl Hashes {
+    /// Whether they hold for this version here, and it has none of them.
+    pub fn forbid(
+        &self,
+        name: &PackageName,
+        version: &Version,
+        sha256: &Sha256,
+        environment: &MarkerEnvironment,
+    ) -> bool {
+        self.of.has(name, version)
+            && self.of.requirement.evaluate_markers(environment, &[])
+            && !self.any.contains(sha256)
+    }
+
+    /// The hashes are told apart by a hash of their own.
+    fn said(&self) -> String {
+        let each: Vec<String> = self.any.iter().map(ToString::to_string).collect();
+        let all = Sha256::of(each.join(" ")).to_string();
+        format!("hashes: one of {} ({}, {})", each.len(), self.of.origin.file, &all[..12])
     }
 }
 

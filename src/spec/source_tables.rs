@@ -91,6 +91,19 @@ pub(super) fn known_sources(
     names.iter().map(source).collect()
 }
 
+/// Whether a text is the address of a source; login, query, fragment and the last `/` do not matter.
+pub fn same_address(url: &Url, text: &str) -> bool {
+    let bare = |url: &Url| {
+        let mut url = url.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        url
+    };
+    login::parse(text).is_ok_and(|(other, _)| bare(&other) == bare(url))
+}
+
 /// Mirrors are `HOST[:PORT][/PREFIX]`, and who we are to them the docker config says.
 pub(super) fn mirrors(mirrors: &BTreeMap<String, String>, place: &Place) -> Result<(), Error> {
     let wrong = |mirror: &&String| mirror.contains('@') || mirror.contains("://");

@@ -41,6 +41,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) deny: Bounds,
     #[serde(default)]
+    pub(super) import: ImportTable,
+    #[serde(default)]
     pub(super) metadata: BTreeMap<Spanned<String>, MetadataTable>,
     #[serde(default)]
     pub(super) sources: BTreeMap<SourceName, SourceTable>,
@@ -108,6 +110,17 @@ pub(super) struct PackageTable {
     /// Whether something in it is not the built-in stack's.
     #[serde(skip)]
     pub(super) is_own: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ImportTable {
+    pub(super) pyproject: Option<Spanned<String>>,
+    pub(super) dependencies: Option<bool>,
+    pub(super) groups: Option<Vec<Spanned<String>>>,
+    pub(super) extras: Option<Vec<Spanned<String>>>,
+    pub(super) into: Option<Spanned<String>>,
+    pub(super) preferences: Option<Vec<Spanned<String>>>,
 }
 
 #[derive(Deserialize)]
@@ -302,6 +315,14 @@ impl File {
             constraints,
             overrides,
             deny,
+            import: ImportTable {
+                pyproject: self.import.pyproject.or(defaults.import.pyproject),
+                dependencies: self.import.dependencies.or(defaults.import.dependencies),
+                groups: self.import.groups.or(defaults.import.groups),
+                extras: self.import.extras.or(defaults.import.extras),
+                into: self.import.into.or(defaults.import.into),
+                preferences: self.import.preferences.or(defaults.import.preferences),
+            },
             metadata,
             sources,
             images: defaults.images,

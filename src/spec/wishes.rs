@@ -1,6 +1,7 @@
 //! The text of a wish → [`Wish`]: where it may come from, and what stands in its place.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::str::FromStr;
 
 use pep508_rs::{PackageName, Requirement, VerbatimUrl};
@@ -9,7 +10,7 @@ use toml::Spanned;
 use super::place::Place;
 use super::source_tables::known_sources;
 use super::tables::PackageTable;
-use super::{Error, Override, Rules, SourceName, SourceSpec, Wish};
+use super::{Error, Origin, Override, PythonRequest, Rules, SourceName, SourceSpec, Wish};
 
 /// What is needed to read wishes.
 pub(super) struct Wishes<'a> {
@@ -19,46 +20,54 @@ pub(super) struct Wishes<'a> {
     pub(super) known: &'a BTreeMap<SourceName, SourceSpec>,
     pub(super) rules: &'a Rules,
     pub(super) place: &'a Place<'a>,
+    pub(super) python: Option<PythonRequest>,
+}
+
+/// The text of a wish, and where it is written.
+pub(super) struct Text<'a> {
+    pub(super) text: &'a str,
+    /// In the text of `place`.
+    pub(super) span: Range<usize>,
+    pub(super) place: &'a Place<'a>,
+    /// If not in envlock.toml.
+    pub(super) origin: Option<&'a Origin>,
 }
 
 impl Wishes<'_> {
-    /// One text of a group's `packages`; `default` is where the group's packages come from. More or fewer than one wish
-    /// where an override stands in its place.
-    pub(super) fn read(
-        &self,
-        text: &Spanned<String>,
-        default: &[SourceName],
-    ) -> Result<Vec<Wish>, Error> {
-        let wrong = |message: String, help: &str| self.place.at(text.span(), message, help);
+    /// `default` is where the group's packages come from. More or fewer than one wish where an override stands in its
+    /// place.
+    pub(super) fn read(&self, at: &Text, default: &[SourceName]) -> Result<Vec<Wish>, Error> {
+        let wrong = |message: String, help: &str| at.place.at(at.span.clone(), message, help);
         // PEP 508 is ASCII, and its parser may cut other characters in the middle.
-        if !text.get_ref().is_ascii() {
-            let message = format!("`{}` is not a requirement", text.get_ref());
+        if !at.text.is_ascii() {
+            let message = format!("`{}` is not a requirement", at.text);
             return Err(wrong(message, "use ASCII letters, digits and signs"));
         }
-        let requirement = match super::direct::of_path(text.get_ref(), &self.place.folder) {
+        let requirement = match super::direct::of_path(at.text, &at.place.folder) {
             Some(read) => read,
-            None => Requirement::<VerbatimUrl>::from_str(text.get_ref())
-                .map_err(|e| e.message.to_string()),
+            None => {
+                Requirement::<VerbatimUrl>::from_str(at.text).map_err(|e| e.message.to_string())
+            }
         };
         let requirement = requirement.map_err(|why| {
             wrong(
-                format!("`{}` is not a requirement: {why}", text.get_ref()),
+                format!("`{}` is not a requirement: {why}", at.text),
                 "write it as in requirements.txt, for example \"ray[default]>=2.60\"",
             )
         })?;
-        let overridden = match self.rules.overrides.get(&requirement.name) {
-            Some(Override::LeftOut(origin)) => {
-                let name = &requirement.name;
-                let message =
-                    format!("{name} is asked for, and [overrides] leaves it out ({origin})");
+        let name = &requirement.name;
+        let overridden = match (self.rules.overrides.get(name), at.origin) {
+            // Who cannot change a file may leave out what it asks for.
+            (Some(Override::LeftOut(_)), Some(_)) => None,
+            (Some(Override::LeftOut(by)), None) => {
+                let message = format!("{name} is asked for, and [overrides] leaves it out ({by})");
                 return Err(wrong(message, "take it out of one of the two"));
             }
-            Some(Override::By(rules)) => {
+            (Some(Override::By(rules)), _) => {
                 rules.first().map(|rule| (requirement.to_string(), rule.origin.clone()))
             }
-            None => None,
+            (None, _) => None,
         };
-        let instead = self.rules.in_force(&requirement);
         let wish = |requirement: Requirement<VerbatimUrl>| {
             let direct = super::direct::direct(&requirement).transpose();
             let direct = direct.map_err(|(message, help)| wrong(message, help))?;
@@ -69,10 +78,10 @@ impl Wishes<'_> {
                 None => default.to_vec(),
             };
             let strength = package.and_then(|p| p.wish).unwrap_or_default();
-            let overridden = overridden.clone();
-            Ok(Wish { overridden, ..Wish::new(requirement, sources, strength) })
+            let (overridden, origin) = (overridden.clone(), at.origin.cloned());
+            Ok(Wish { overridden, origin, ..Wish::new(requirement, sources, strength) })
         };
-        instead.into_iter().map(wish).collect()
+        self.rules.in_force(&requirement).into_iter().map(wish).collect()
     }
 
     /// Sources by name, which must be known.

@@ -13,6 +13,8 @@ mod doctor;
 mod export;
 mod full_disk;
 mod hostile_wheels;
+mod imports;
+mod imports_pip;
 mod index;
 mod interrupted;
 mod keep;

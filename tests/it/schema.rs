@@ -209,6 +209,7 @@ fn the_schema_of_envlock_toml_has_the_keys_that_are_read() {
         ("[groups.x]", "/$defs/group"),
         ("[packages.x]", "/$defs/package"),
         ("[metadata.x]", "/$defs/metadata"),
+        ("[import]", "/$defs/import"),
         ("[sources.x]", "/$defs/source"),
         ("[images.x]", "/$defs/image"),
         ("[build]", "/$defs/build"),

@@ -9,7 +9,7 @@ use pep508_rs::PackageName;
 use serde::Serialize;
 
 use super::elsewhere::try_elsewhere;
-use super::{gpus, target};
+use super::{gpus, imports, target};
 use crate::cli::Resolve;
 use crate::commands::{Context, driver, embedded, summary};
 use crate::cuda::CudaTag;
@@ -66,7 +66,8 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
     {
         context.ui.warn(why);
     }
-    let kept = kept(old.as_ref(), args.upgrade.as_deref());
+    let mut kept = kept(old.as_ref(), args.upgrade.as_deref());
+    kept.extend(spec.preferred().into_iter().map(|(name, p)| (name, p.version.version.clone())));
     let (lock, told) = resolve(&args, &spec, old.as_ref(), kept, context).await?;
     let may_change = |name: &PackageName| {
         args.upgrade.as_ref().is_some_and(|u| u.is_empty() || u.contains(name))
@@ -117,7 +118,8 @@ fn kept(old: Option<&Lock>, upgrade: Option<&[PackageName]>) -> Kept {
 /// What the old lock has: likely to be wanted again, at its version unless that is to move.
 fn hints(old: Option<&Lock>, kept: &Kept) -> BTreeMap<PackageName, Option<Version>> {
     let packages = old.into_iter().flat_map(|o| &o.packages);
-    packages.map(|p| (p.name.clone(), kept.get(&p.name).cloned())).collect()
+    let known = packages.map(|p| (p.name.clone(), kept.get(&p.name).cloned()));
+    known.collect()
 }
 
 /// What the old lock knows of bytes, by their hash.
@@ -166,6 +168,8 @@ async fn resolve(
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
     sources.notes.iter().for_each(|note| context.ui.warn(note));
+    imports::are_sources(spec, &sources)?;
+    spec.imports.told.iter().for_each(|told| context.ui.warn(told));
     let client = client.with_logins(sources.logins(spec, &surroundings)?);
     let fetcher = Fetcher::new(client.clone()).with_cache(cache.clone()).remembering(store.clone());
     let start = |target: Target| {
@@ -222,6 +226,8 @@ async fn resolve(
     std::thread::spawn(move || drop(catalog));
     let mut lock = lock::assemble(spec, pins, chosen.into_iter().zip(facts).collect());
     lock.target.arch_list = arch_list;
+    imports::have_hashes(spec, &lock, &environment)?;
+    imports::not_taken(spec, &lock).iter().for_each(|sentence| context.ui.note(sentence));
     // Layers of wheels that are still chosen are still what they were.
     let keys = image::layer_keys(&lock, spec);
     let layers = old.into_iter().flat_map(|old| &old.layers);

@@ -2,6 +2,7 @@
 mod command;
 mod elsewhere;
 mod gpus;
+mod imports;
 mod target;
 
 pub use command::run;
