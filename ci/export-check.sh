@@ -19,6 +19,33 @@ glibc=$("$python" -c 'import platform; print(platform.libc_ver()[1])')
 "$work/tools/bin/pip" install --quiet 'pip>=26.1' uv 'cyclonedx-python-lib[json-validation]>=11'
 uv=$work/tools/bin/uv
 
+# As PyG's: the file's name has a local version that METADATA lacks.
+mkdir "$work/odd"
+"$python" - "$work/odd" <<'END'
+import base64, hashlib, sys, zipfile
+info = "envlock_odd-1.dist-info"
+files = {
+    "envlock_odd.py": "",
+    f"{info}/METADATA": "Metadata-Version: 2.1\nName: envlock-odd\nVersion: 1\n",
+    f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+}
+def row(name, text):
+    digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+    return f"{name},sha256={digest},{len(text)}\n"
+files[f"{info}/RECORD"] = "".join(row(*file) for file in files.items()) + f"{info}/RECORD,,\n"
+name = "envlock_odd-1+pt9cpu-py3-none-any.whl"
+with zipfile.ZipFile(f"{sys.argv[1]}/{name}", "w") as wheel:
+    for path, text in files.items():
+        wheel.writestr(path, text)
+with open(f"{sys.argv[1]}/links.html", "w") as page:
+    page.write(f'<a href="{name.replace("+", "%2B")}">{name}</a>')
+END
+"$python" -u -m http.server --bind 127.0.0.1 --directory "$work/odd" 0 >"$work/server.log" 2>&1 &
+server=$!
+trap 'kill "$server"; rm -rf "$work"' EXIT
+until port=$(grep -oE 'port [0-9]+' "$work/server.log"); do sleep 0.1; done
+port=${port#port }
+
 mkdir "$work/project"
 cd "$work/project"
 cat >envlock.toml <<END
@@ -33,7 +60,12 @@ glibc = "$glibc"
 runtime = "127.0.0.1:1/none:1"
 devel = "127.0.0.1:1/none:1"
 [groups.all]
-packages = ["marimo", "pyzmq"]
+packages = ["marimo", "pyzmq", "envlock-odd"]
+[packages]
+envlock-odd = { index = ["odd"] }
+[sources.odd]
+kind = "find-links"
+url = "http://127.0.0.1:$port/links.html"
 [images.all]
 groups = ["all"]
 END
@@ -57,7 +89,9 @@ check() {
     for step in "$@"; do
         printf '%s\n' "${step//@/$environment}"
     done | xargs -d '\n' env UV_NO_CACHE=1 PIP_NO_CACHE_DIR=1 >"$work/$name.log" 2>&1 || return 1
-    "$uv" pip freeze --quiet --python "$environment" | sort | diff expected.txt - >&2
+    # What came by its address is shown with that, and with the version of its METADATA.
+    "$uv" pip freeze --quiet --python "$environment" | sed 's/^envlock-odd @ .*/envlock-odd==1+pt9cpu/' | sort |
+        sed 's/^envlock-odd==1$/&+pt9cpu/' | diff expected.txt - >&2
 }
 pip=("$work/tools/bin/pip" --python @ install --quiet)
 uv_install=("$uv" pip install --quiet --python @ --require-hashes)
@@ -80,6 +114,18 @@ wrong pip-pylock-wrong "${pip[@]}" -r pylock.wrong.toml
 wrong pip-requirements-wrong "${pip[@]}" --require-hashes -r wrong.requirements.txt
 wrong uv-pylock-wrong "${uv_sync[@]}" pylock.wrong.toml
 wrong uv-requirements-wrong "${uv_install[@]}" -r wrong.requirements.txt
+
+# A set of nothing is a lock, too.
+mkdir "$work/empty"
+sed -e '/^packages = /s/=.*/= []/' -e '/^\[packages\]/,$d' envlock.toml >"$work/empty/envlock.toml"
+printf '[images.all]\ngroups = ["all"]\n' >>"$work/empty/envlock.toml"
+cd "$work/empty"
+"$envlock" --quiet resolve >/dev/null 2>&1
+"$envlock" export --format pylock -o pylock.toml
+: >expected.txt
+right pip-empty "${pip[@]}" -r pylock.toml
+right uv-empty "${uv_sync[@]}" pylock.toml
+cd "$work/project"
 
 "$work/tools/bin/python" - <<'END' >&2
 from cyclonedx.schema import SchemaVersion

@@ -36,10 +36,19 @@ pub async fn run(args: Export, context: &Context) -> CommandResult {
         }
         ExportFormat::Requirements => {
             let spec = overrides.apply(context.spec()?)?;
-            let direct = spec
+            // What pip takes by its address only is asked for; no other export of this form asks anybody.
+            let mut bare = lock.clone();
+            bare.packages.retain(|package| package.bare_metadata);
+            let found = match bare.packages.is_empty() {
+                true => BTreeMap::new(),
+                false => find(&bare, &spec, context).await?,
+            };
+            let found = found.into_iter().map(|(name, found)| (name, found.url));
+            let wished = spec
                 .wishes()
                 .filter_map(|(_, wish)| Some((wish.requirement.name.clone(), wish.direct()?.url)));
-            export::requirements(&lock, &beside_pypi(&lock, &spec), &direct.collect())
+            let direct = found.chain(wished).collect();
+            export::requirements(&lock, &beside_pypi(&lock, &spec), &direct)
         }
         ExportFormat::Cyclonedx => export::cyclonedx(&lock, sha256, source_date()?),
     };

@@ -40,6 +40,9 @@ pub fn pylock(lock: &Lock, lock_sha256: Sha256, found: &BTreeMap<PackageName, Fo
          environments = {}\n",
         inline(&[marker])
     );
+    if lock.packages.is_empty() {
+        text += "packages = []\n";
+    }
     for package in &lock.packages {
         text += &entry(package, lock, found.get(&package.name));
     }
@@ -61,18 +64,25 @@ fn entry(package: &Package, lock: &Lock, found: Option<&Found>) -> String {
     if !needs.is_empty() {
         text += &format!("dependencies = {}\n", inline(&needs));
     }
-    if let Some(index) = found.and_then(|f| f.index.as_ref()) {
+    let index = found.and_then(|f| f.index.as_ref()).filter(|_| !package.bare_metadata);
+    if let Some(index) = index {
         text += &format!("index = {}\n", inline(&public(index)));
     }
     let mut wheel = Table::new();
-    wheel.insert("name".into(), Value::from(package.file.clone()));
+    if !package.bare_metadata {
+        wheel.insert("name".into(), Value::from(package.file.clone()));
+    }
     if let Some(found) = found {
         wheel.insert("url".into(), Value::from(public(&found.url).to_string()));
     }
     wheel.insert("size".into(), value(&package.size));
     let hash = Table::from_iter([("sha256".to_owned(), Value::from(package.sha256.to_string()))]);
     wheel.insert("hashes".into(), Value::Table(hash));
-    text + &format!("wheels = {}\n", inline(&[wheel]))
+    // Of a wheel that is named by its address alone nobody asks whether METADATA states the version of the file name.
+    match package.bare_metadata {
+        true => text + &format!("archive = {}\n", inline(&wheel)),
+        false => text + &format!("wheels = {}\n", inline(&[wheel])),
+    }
 }
 
 fn value(of: &impl Serialize) -> Value {
@@ -101,6 +111,31 @@ mod tests {
         ] {
             assert_eq!(is_pylock_name(name), is, "{name}");
         }
+    }
+
+    #[test]
+    fn an_empty_set_has_packages_all_the_same() {
+        let lock = Lock { packages: vec![], ..sample() };
+        let text = pylock(&lock, Sha256::of("lock"), &BTreeMap::new());
+        let read: Table = toml::from_str(&text).unwrap();
+        assert_eq!(read["packages"].as_array().map(Vec::len), Some(0));
+    }
+
+    #[test]
+    fn a_wheel_whose_metadata_lacks_the_local_version_is_named_by_its_address() {
+        let mut lock = sample();
+        lock.packages.retain(|package| package.name.as_ref() == "torch");
+        lock.packages[0].bare_metadata = true;
+        let found = Found {
+            url: "https://f.example/torch-2.14.1%2Bcu130-py3-none-any.whl".parse().unwrap(),
+            index: "https://i.example/simple/".parse().ok(),
+        };
+        let found = BTreeMap::from([("torch".parse().unwrap(), found)]);
+        let read: Table = toml::from_str(&pylock(&lock, Sha256::of("lock"), &found)).unwrap();
+        let package = read["packages"][0].as_table().unwrap();
+        assert!(!package.contains_key("wheels") && !package.contains_key("index"), "{package:?}");
+        assert_eq!(package["archive"]["size"].as_integer(), Some(10));
+        assert!(package["archive"]["url"].as_str().unwrap().ends_with("any.whl"), "{package:?}");
     }
 
     #[test]

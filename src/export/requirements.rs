@@ -18,7 +18,8 @@ pub enum Page {
 }
 
 /// The lock as a requirements file. `pages` are given to pip as further places to look: which file is
-/// taken is decided by the hashes alone. `direct`: the wheels whose address is in the spec.
+/// taken is decided by the hashes alone. `direct`: the wheels that are named by their
+/// address.
 pub fn requirements(
     lock: &Lock,
     pages: &BTreeSet<Page>,

@@ -134,7 +134,10 @@ impl LiveCatalog {
 
     async fn facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {
         let uploaded = self.times.of(&self.answers.fetcher, candidate).await?;
-        Ok(WheelFacts { uploaded, ..self.answers.facts(candidate).await? })
+        // The solver has read it already.
+        let stated = &self.answers.metadata(candidate).await?.version;
+        let bare_metadata = candidate.version.is_local() && !stated.is_local();
+        Ok(WheelFacts { uploaded, bare_metadata, ..self.answers.facts(candidate).await? })
     }
 
     fn problem(&self, error: Error) -> Problem {

@@ -211,7 +211,13 @@ impl Answers {
             seen.sizes.or_else(|| self.locked(candidate).map(|l| (l.size, l.unpacked_size))),
         ) {
             same_size(candidate.size.unwrap_or(size), size)?;
-            return Ok(WheelFacts { size, unpacked_size, sha256, uploaded: None });
+            return Ok(WheelFacts {
+                size,
+                unpacked_size,
+                sha256,
+                uploaded: None,
+                bare_metadata: false,
+            });
         }
         self.bar.message(candidate.file.clone());
         let wheel = self.wheel(url).await?;
@@ -244,7 +250,7 @@ impl Answers {
             seen.sizes = Some((size, unpacked_size));
             seen.sha256 = Some(found).filter(|_| candidate.sha256.is_none());
         });
-        Ok(WheelFacts { size, unpacked_size, sha256: found, uploaded: None })
+        Ok(WheelFacts { size, unpacked_size, sha256: found, uploaded: None, bare_metadata: false })
     }
 }
 

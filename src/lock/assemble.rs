@@ -16,6 +16,8 @@ pub struct WheelFacts {
     pub sha256: Sha256,
     /// When it was uploaded, where there is a cut-off.
     pub uploaded: Option<Upload>,
+    /// Whether METADATA lacks the local part of the version in the file name.
+    pub bare_metadata: bool,
 }
 
 /// The environment the set was chosen for.
@@ -70,6 +72,7 @@ fn package(spec: &Spec, chosen: Chosen, facts: WheelFacts) -> Package {
         required_by: chosen.required_by,
         extras: chosen.extras,
         file: candidate.file,
+        bare_metadata: facts.bare_metadata,
         size: facts.size,
         unpacked_size: facts.unpacked_size,
         sha256: facts.sha256,

@@ -140,6 +140,7 @@ pub(crate) mod tests {
             locations: vec![format!("pypi:/packages/{name}.whl").parse().unwrap()],
             uploaded: None,
             uploaded_from: None,
+            bare_metadata: false,
         };
         let base = |name: &str| BasePin {
             reference: format!("docker.io/nvidia/cuda:{name}"),

@@ -103,6 +103,9 @@ fn yes() -> bool {
 fn is_true(value: &bool) -> bool {
     *value
 }
+fn is_false(value: &bool) -> bool {
+    !value
+}
 
 /// A python-build-standalone archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,6 +174,10 @@ pub struct Package {
     pub extras: Vec<ExtraName>,
     /// The wheel's file name.
     pub file: String,
+    /// Whether its METADATA states the version without the local part that the file name has: installers that compare the
+    /// two (pip) take such a wheel by its address only.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub bare_metadata: bool,
     /// Bytes of the wheel.
     pub size: u64,
     /// Bytes of all files in it.

@@ -71,6 +71,7 @@ fn locked(envlock: &Envlock) -> Lock {
             locations: vec![format!("pypi:/{name}.whl").parse().unwrap()],
             uploaded: None,
             uploaded_from: None,
+            bare_metadata: false,
             rules: vec![],
         }
     };

@@ -77,3 +77,36 @@ fn a_wheel_that_is_another_one_now_is_not_exported() {
     assert!(!envlock.path("pylock.toml").exists());
     assert!(index.requests("simple/numpy") > 0);
 }
+
+#[test]
+fn a_wheel_whose_metadata_lacks_the_local_version_is_exported_by_its_address() {
+    let index = FakeIndex::start();
+    index.wheel("odd", "1.0+corp").bare_metadata().add();
+    index.wheel("even", "1.0+corp").add();
+    let envlock = Envlock::new();
+    envlock.write(
+        "envlock.toml",
+        format!(
+            "[python]\nsource = \"base\"\nversion = \"3.14.2\"\n[target]\nglibc = \"2.39\"\n\
+             [base]\nruntime = \"127.0.0.1:1/base:v1\"\ndevel = \"127.0.0.1:1/base:v1\"\n\
+             [groups.all]\npackages = [\"odd\", \"even\"]\n[images.all]\ngroups = [\"all\"]\n\
+             [sources.pypi]\nurl = \"{}\"\n",
+            index.url()
+        ),
+    );
+    envlock.run(["resolve"]).exits(0);
+    let text = envlock.read("env.lock");
+    assert_eq!(text.matches("bare-metadata = true\n").count(), 1, "{text}");
+    let address = format!("http://{}/files/odd-1.0%2Bcorp-py3-none-any.whl", index.host());
+    let requirements = envlock.run(["export", "--format", "requirements"]).exits(0).stdout();
+    assert!(requirements.contains(&format!("odd @ {address} \\\n    --hash=")), "{requirements}");
+    assert!(requirements.contains("even==1.0+corp \\\n"), "{requirements}");
+    let pylock = envlock.run(["export", "--format", "pylock"]).exits(0).stdout();
+    let table: toml::Table = toml::from_str(&pylock).unwrap();
+    let packages = table["packages"].as_array().unwrap();
+    let odd = packages.iter().find(|package| package["name"].as_str() == Some("odd")).unwrap();
+    assert_eq!(odd["archive"]["url"].as_str(), Some(address.as_str()));
+    // The lock stays as it is where nothing changed.
+    envlock.run(["resolve", "--upgrade"]).exits(0);
+    assert_eq!(envlock.read("env.lock"), text);
+}

@@ -303,6 +303,7 @@ fn locked(world: &World, name: &str) -> Package {
         locations: vec![candidate.location],
         uploaded: None,
         uploaded_from: None,
+        bare_metadata: false,
         rules: vec![],
     }
 }

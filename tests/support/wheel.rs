@@ -20,6 +20,7 @@ pub struct WheelBuilder<'a> {
     files: BTreeMap<String, Vec<u8>>,
     compression: zip::CompressionMethod,
     record: Box<dyn Fn(String) -> String>,
+    bare_metadata: bool,
     wheel: Wheel,
 }
 
@@ -57,6 +58,7 @@ impl<'a> WheelBuilder<'a> {
             files: BTreeMap::new(),
             compression: zip::CompressionMethod::Deflated,
             record: Box::new(|text| text),
+            bare_metadata: false,
             wheel: Wheel::default(),
         }
     }
@@ -93,6 +95,11 @@ impl<'a> WheelBuilder<'a> {
     /// Its files are not compressed: much faster to make, where they are large.
     pub fn stored(mut self) -> Self {
         self.compression = zip::CompressionMethod::Stored;
+        self
+    }
+    /// Its METADATA has the version without its local part.
+    pub fn bare_metadata(mut self) -> Self {
+        self.bare_metadata = true;
         self
     }
     /// Its RECORD becomes what this makes of it.
@@ -136,9 +143,13 @@ impl<'a> WheelBuilder<'a> {
         let module = self.name.replace(['-', '.'], "_");
         let stem = format!("{module}-{}", self.version);
         let lines = self.metadata.join("\n");
+        let stated = match self.bare_metadata {
+            true => self.version.split('+').next().unwrap_or_default(),
+            false => &self.version,
+        };
         let metadata = format!(
-            "Metadata-Version: 2.1\nName: {}\nVersion: {}\n{lines}\n\nA description.\n",
-            self.name, self.version
+            "Metadata-Version: 2.1\nName: {}\nVersion: {stated}\n{lines}\n\nA description.\n",
+            self.name
         );
         let init = format!("{module}/__init__.py");
         self.files.entry(init).or_insert_with(|| format!("version = {:?}\n", self.version).into());
