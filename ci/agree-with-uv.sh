@@ -65,6 +65,7 @@ declare -A allow=([vllm]=nvidia-cutlass-dsl-libs-cu12)
 declare -A explained=(
     [dagster]='uv lets dagster-postgres slide to 0.11.13 of 2021; for envlock the wish that is furthest behind counts'
     [torchgeo]='uv takes pre-releases of hydra-core and omegaconf, which nobody asked for; envlock names them as a way out'
+    [ci/big-set.txt]='uv lets mlflow slide to 1.27.0 of 2022 and dagster-postgres to 0.11.13 of 2021; envlock goes back less far, with airflow 3.2.2, pymc 5 and albumentations 1.4'
     [unsloth torchvision]='0.29.2 is built for CUDA 13.2, beside a torch for 13.0'
 )
 
