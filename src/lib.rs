@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md` is the map. The folders `solve`, `matrix`, `lock`, `image`, `config`, `render`, `python`, `size`,
 //! `import`, `wheel` and the parsers of `index` are pure: values in, values out; `tests/it/purity.rs` holds them to it.
 
+pub mod built_for;
 pub mod cli;
 pub mod commands;
 pub mod config;

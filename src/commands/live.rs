@@ -35,7 +35,9 @@ pub async fn ask<T: Send + 'static>(
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
     let client = context.client(&spec.network)?.with_logins(sources.logins(spec, &surroundings)?);
-    let target = Target::new(python.clone(), glibc, spec.target.cuda).before(spec);
+    let target = Target::new(python.clone(), glibc, spec.target.cuda)
+        .before(spec)
+        .allowing(&spec.cuda_allow);
     let fetcher = Fetcher::new(client).with_cache(cache).remembering(store);
     let catalog = LiveCatalog::start(spec, target, sources, fetcher, bar.clone(), HashMap::new());
     let catalog = Arc::new(catalog);

@@ -8,7 +8,8 @@ use super::{Context, live};
 use crate::cli::Outdated;
 use crate::exit::{CommandResult, Exit};
 use crate::index::Trust;
-use crate::solve::{Behind, behind};
+use crate::lock;
+use crate::solve::{Behind, LockedFile, behind};
 use crate::spec::Overrides;
 
 /// Runs `envlock outdated`.
@@ -26,8 +27,10 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
             .ui
             .warn(format!("{} does not answer the spec; see `envlock resolve --check`", file));
     }
+    let file_of =
+        |p: &lock::Package| LockedFile { version: p.version.clone(), file: p.file.clone() };
     let locked: BTreeMap<_, _> =
-        lock.packages.iter().map(|p| (p.name.clone(), p.version.clone())).collect();
+        lock.packages.iter().map(|p| (p.name.clone(), file_of(p))).collect();
     let names: Vec<_> = locked.keys().cloned().collect();
     let asked = spec.clone();
     let question = move |catalog: &dyn crate::solve::Catalog, environment: &_| {
@@ -52,6 +55,9 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
     if context.ui.wants_json() {
         context.ui.json(&json!({ "version": 1, "outdated": behind }));
         return Ok(Exit::Ok);
+    }
+    for Behind { name, locked, .. } in behind.iter().filter(|b| b.withdrawn) {
+        context.ui.warn(format!("{name} {locked} was withdrawn since it was locked (yanked)"));
     }
     let newer = behind.iter().filter(|b| b.fits.is_some()).count();
     context.ui.note(match (behind.len(), newer) {

@@ -121,11 +121,13 @@ impl Answers {
         let url = place.page(name);
         asked.push(url.clone());
         self.bar.message(name.to_string());
-        let Target { python, tags, cuda, cut_offs, times } = &self.target;
+        let Target { python, tags, cuda, cut_offs, times, allow } = &self.target;
         let cut_off = cut_offs.of(name, source);
         let times = cut_off.map(|_| times);
-        let question =
-            format!("{url}\n{name}\n{source}\n{python} {tags:?} {cuda} {cut_off:?} {times:?}");
+        let allowed = if allow.contains(name) { "any build of " } else { "" };
+        let question = format!(
+            "{url}\n{allowed}{name}\n{source}\n{python} {tags:?} {cuda} {cut_off:?} {times:?}"
+        );
         let read = |page: Page| page.project(name, source, &self.target).map(Arc::new);
         self.kept("pages", question, &url, &place.absent(), read).await
     }

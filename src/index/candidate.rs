@@ -24,6 +24,9 @@ pub struct Project {
     /// Why its index keeps all files of it back (PEP 792), where it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<String>,
+    /// The files that would run here and were withdrawn (PEP 592): one by one, not a version at a time.
+    #[serde(default)]
+    pub withdrawn: Vec<String>,
 }
 
 /// A wheel that can be installed on the target.
@@ -48,7 +51,7 @@ pub struct Candidate {
     pub size: Option<u64>,
     /// Data-requires-python; wheels that exclude the target are already gone.
     pub requires_python: Option<VersionSpecifiers>,
-    /// PEP 592: only an exact `==` pin may choose it.
+    /// PEP 592, of the wheel itself: there is no other of this version that runs here. Only a `==` may choose it.
     pub yanked: bool,
     /// PEP 700 or data-upload-time.
     pub uploaded: Option<Timestamp>,

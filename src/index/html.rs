@@ -295,6 +295,22 @@ mod tests {
     }
 
     #[test]
+    fn entities_stand_anywhere_in_an_address() {
+        for href in [
+            "a-1&#43;cu130.whl#sha256=00",
+            "a-1&#x2B;cu130.whl#sha256=00&amp;egg=a",
+            "a-1&plus;cu130.whl&#35;sha256=00",
+            "a-1%2Bcu130.whl#egg=a&amp;sha256=00",
+            " a-1+cu130.whl#sha256&#61;00 ",
+        ] {
+            let page = format!("<a href=\"{href}\">x</a>");
+            let links = links(&page);
+            assert_eq!(links[0].file, "a-1+cu130.whl", "{href}");
+            assert_eq!(links[0].sha256.as_deref(), Some("00"), "{href}");
+        }
+    }
+
+    #[test]
     fn broken_pages_end_and_never_panic() {
         for page in [
             "<",

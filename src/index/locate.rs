@@ -9,9 +9,9 @@ use super::memo::Memo;
 use super::page::{Found, Page};
 use super::sources::{Place, Sources};
 use super::{Error, Fetcher};
+use crate::built_for::BuiltFor;
 use crate::lock::{Location, Package};
 use crate::net::redacted;
-use crate::solve::abi::TorchAbi;
 use crate::spec::{SourceKind, SourceName};
 use crate::store::Address;
 
@@ -113,9 +113,11 @@ pub fn pages(place: &Place, package: &Package, location: Option<&Location>) -> V
                 return place.pyg_pages(&parts, cuda);
             }
             // Elsewhere the version itself says it: `0.9.0+pt214cu130`.
-            TorchAbi::of(&package.version)
-                .map(|abi| place.pyg_pages(&[abi.major, abi.minor], abi.cuda))
-                .unwrap_or_default()
+            let built = BuiltFor::of(&package.version);
+            let cuda = built.accelerator.and_then(|accelerator| accelerator.tag());
+            built.torch.zip(cuda).map_or_else(Vec::new, |((major, minor), cuda)| {
+                place.pyg_pages(&[major, minor], cuda)
+            })
         }
     }
 }

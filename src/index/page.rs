@@ -11,8 +11,9 @@ use pep508_rs::PackageName;
 use url::Url;
 
 use super::link::{Beside, Link, file_of};
-use super::target::{Target, build_of};
+use super::target::Target;
 use super::{Candidate, Project, Skip, Skipped, html, json};
+use crate::built_for::Accelerator;
 use crate::digest::{Sha256, Stated};
 use crate::lock::Location;
 use crate::login;
@@ -138,6 +139,7 @@ pub fn merged(projects: impl IntoIterator<Item = Project>) -> Option<Project> {
     projects.into_iter().reduce(|mut all, more| {
         all.candidates.extend(more.candidates);
         all.skipped.extend(more.skipped);
+        all.withdrawn.extend(more.withdrawn);
         all.candidates.sort_by(|a, b| b.version.cmp(&a.version));
         all.candidates.dedup_by(|later, first| later.version == first.version);
         all.skipped.sort_by(|a, b| b.version.cmp(&a.version));
@@ -192,9 +194,10 @@ struct Fit<'a> {
 }
 
 impl Fit<'_> {
-    fn order(&self) -> (Rank, (Option<u64>, &str)) {
+    /// A file that was withdrawn comes after all that were not: files are yanked one by one.
+    fn order(&self) -> (bool, Rank, (Option<u64>, &str)) {
         let build = WheelName::parse(&self.link.file).map(|w| w.build_order());
-        (self.rank, build.unwrap_or_default())
+        (!self.link.yanked, self.rank, build.unwrap_or_default())
     }
 }
 
@@ -207,6 +210,7 @@ struct Collector<'a, 't> {
     /// Where a version is among them.
     places: HashMap<String, usize>,
     sdists: Vec<Cow<'a, str>>,
+    withdrawn: Vec<String>,
     /// Requires-Python texts repeat on a page.
     requires: HashMap<String, Result<VersionSpecifiers, String>>,
 }
@@ -221,6 +225,7 @@ impl<'a, 't> Collector<'a, 't> {
             versions: Vec::new(),
             places: HashMap::new(),
             sdists: Vec::new(),
+            withdrawn: Vec::new(),
             requires: HashMap::new(),
         }
     }
@@ -266,6 +271,9 @@ impl<'a, 't> Collector<'a, 't> {
             version.excluded = requires_python;
             return;
         }
+        if link.yanked {
+            self.withdrawn.push(link.file.to_string());
+        }
         let fit = Fit { rank, link, requires_python };
         // Of equals the first stays: indexes list the preferred host first.
         if version.best.as_ref().is_none_or(|best| fit.order() > best.order()) {
@@ -298,16 +306,13 @@ impl<'a, 't> Collector<'a, 't> {
     }
 
     fn finish(self, base: &Url) -> Project {
-        let Self { name, source, target, versions, sdists, .. } = self;
+        let Self { name, source, target, versions, sdists, withdrawn, .. } = self;
         let (mut candidates, mut skipped) = (Vec::new(), Vec::new());
         let mut skip = |version: Version, why: Skip| skipped.push(Skipped { version, why });
         for (text, found) in versions {
             let Ok(version) = text.parse::<Version>() else { continue };
-            if !target.accepts_local(&version) {
-                skip(
-                    version.clone(),
-                    Skip::NoMatchingWheel(build_of(&version).into_iter().collect()),
-                );
+            if let Some(built) = target.foreign(name, &version) {
+                skip(version, foreign_build(name, built));
                 continue;
             }
             let page = base;
@@ -340,7 +345,7 @@ impl<'a, 't> Collector<'a, 't> {
         }
         skipped.sort_by(|a, b| b.version.cmp(&a.version));
         let (name, source) = (name.clone(), source.clone());
-        Project { name, source, candidates, skipped, quarantined: None }
+        Project { name, source, candidates, skipped, quarantined: None, withdrawn }
     }
 }
 
@@ -388,6 +393,16 @@ fn candidate(
     })
 }
 
+/// Why a build for something else is not taken.
+fn foreign_build(name: &PackageName, built: Accelerator) -> Skip {
+    match built {
+        Accelerator::Unclear(text) => Skip::Unreadable(format!(
+            "`+{text}` begins like a CUDA tag and names no CUDA; [cuda] allow = [\"{name}\"] takes it as it is"
+        )),
+        built => Skip::NoMatchingWheel(vec![built.to_string()]),
+    }
+}
+
 /// What wheels there are instead: the Pythons that have one for this platform, or else the platforms.
 fn foreign(files: &[Cow<str>], target: &Target) -> Vec<String> {
     let wheels: Vec<_> = files.iter().filter_map(|f| WheelName::parse(f).ok()).collect();
@@ -409,18 +424,19 @@ mod tests {
     use super::*;
     use crate::spec::GlibcVersion;
 
+    fn target(cuda: &str) -> Target {
+        let glibc = GlibcVersion { major: 2, minor: 39 };
+        Target::new("3.14.1".parse().unwrap(), glibc, cuda.parse().unwrap())
+    }
+
+    fn page_of(text: &str) -> Page {
+        let url = "https://index.example/whl/cu130/x/".parse().unwrap();
+        Page { url, format: Format::Html, text: text.to_owned() }
+    }
+
     fn project(page: &str, name: &str, cuda: &str) -> Project {
-        let target = Target::new(
-            "3.14.1".parse().unwrap(),
-            GlibcVersion { major: 2, minor: 39 },
-            cuda.parse().unwrap(),
-        );
-        let page = Page {
-            url: "https://index.example/whl/cu130/x/".parse().unwrap(),
-            format: Format::Html,
-            text: page.to_owned(),
-        };
-        page.project(&name.parse().unwrap(), &"main".parse().unwrap(), &target).unwrap()
+        let (name, source) = (name.parse().unwrap(), "main".parse().unwrap());
+        page_of(page).project(&name, &source, &target(cuda)).unwrap()
     }
 
     fn versions(project: &Project) -> Vec<String> {
@@ -483,6 +499,35 @@ mod tests {
         assert!(matches!(why[3].1, Skip::Unreadable(text) if text.contains("about three")));
         assert_eq!(why[4].1, &Skip::NoMatchingWheel(vec!["win_amd64".into()]));
         assert_eq!(why.len(), 5);
+    }
+
+    #[test]
+    fn files_are_withdrawn_one_by_one() {
+        let page = "<a href=a-2-cp314-cp314-manylinux_2_17_x86_64.whl data-yanked>1</a>\
+            <a href=a-2-py3-none-any.whl>2</a><a href=a-1-py3-none-any.whl data-yanked=>3</a>\
+            <a href=a-1-cp314-cp314-win_amd64.whl>4</a>";
+        let project = project(page, "a", "cu130");
+        let best: Vec<_> = project.candidates.iter().map(|c| (c.file.as_str(), c.yanked)).collect();
+        assert_eq!(best, [("a-2-py3-none-any.whl", false), ("a-1-py3-none-any.whl", true)]);
+        let withdrawn = ["a-2-cp314-cp314-manylinux_2_17_x86_64.whl", "a-1-py3-none-any.whl"];
+        assert_eq!(project.withdrawn, withdrawn);
+    }
+
+    #[test]
+    fn a_local_version_that_begins_like_a_cuda_tag_and_is_none_is_refused_by_name() {
+        let page = "<a href=a-2%2Bcufoo-py3-none-any.whl>1</a><a href=a-2%2Bcu13-py3-none-any.whl>2</a>\
+            <a href=a-2%2Bcu12-py3-none-any.whl>3</a>";
+        let a = project(page, "a", "cu132");
+        assert_eq!(versions(&a), ["2+cu13"]);
+        let why = format!("{:?}", a.skipped);
+        assert!(
+            why.contains("`+cufoo` begins like a CUDA tag") && why.contains("[\\\"a\\\"]"),
+            "{why}"
+        );
+        let target = target("cu132").allowing(&["a".parse().unwrap()].into());
+        let page = page_of(page);
+        let all = page.project(&"a".parse().unwrap(), &"main".parse().unwrap(), &target).unwrap();
+        assert_eq!(all.candidates.len(), 3);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What candidates are chosen for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pep440_rs::{LocalSegment, Version};
+use pep440_rs::Version;
 use pep508_rs::PackageName;
 
+use crate::built_for::{Accelerator, BuiltFor};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::lock::{Lock, Package, Upload};
@@ -26,6 +27,8 @@ pub struct Target {
     pub cut_offs: CutOffs,
     /// When files were uploaded, by their hash, as an earlier lock has it: indexes move their times.
     pub times: Arc<BTreeMap<Sha256, Upload>>,
+    /// Distributions that may be built for something else.
+    pub allow: BTreeSet<PackageName>,
 }
 
 /// Cut-offs: for all, for the files of single sources, for single packages. A later one counts before an earlier one.
@@ -70,6 +73,7 @@ impl Target {
             cuda,
             cut_offs: CutOffs::default(),
             times: Arc::default(),
+            allow: BTreeSet::new(),
         }
     }
 
@@ -86,48 +90,14 @@ impl Target {
         Self { times: Arc::new(times.collect()), ..self }
     }
 
-    /// Whether a version's local part, if it names a CUDA build, names this target's.
-    pub fn accepts_local(&self, version: &Version) -> bool {
-        build_of(version).is_none_or(|build| build.parse() == Ok(self.cuda))
+    /// The same, where these are taken whatever they are built for.
+    pub fn allowing(self, allow: &BTreeSet<PackageName>) -> Self {
+        Self { allow: allow.clone(), ..self }
     }
-}
 
-/// The CUDA build that the local part of a wheel's version states (`+cu130`, `+pt212cu130`, `+cpu`),
-/// as text; other accelerators (`+rocm6.4`, `+xpu`) count as builds too. `None`: it states none.
-pub fn build_of(version: &Version) -> Option<String> {
-    let [LocalSegment::String(first), rest @ ..] = version.local() else { return None };
-    let known = |text: &str| {
-        let cuda = text.strip_prefix("cu").unwrap_or_default();
-        let numbered = !cuda.is_empty() && cuda.bytes().all(|b| b.is_ascii_digit());
-        numbered || text == "cpu" || text.starts_with("rocm") || text == "xpu"
-    };
-    let after_torch =
-        first.strip_prefix("pt").map(|t| t.trim_start_matches(|c: char| c.is_ascii_digit()));
-    let build = [Some(first.as_str()), after_torch].into_iter().flatten().find(|t| known(t))?;
-    // `+cu118.with.pypi.cudnn` is another build than `+cu118`.
-    let rest = rest.iter().map(|s| format!(".{s}"));
-    Some(build.to_owned() + &rest.collect::<String>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn local_parts_name_their_build() {
-        for (version, build) in [
-            ("2.14.0+cu130", Some("cu130")),
-            ("0.9.0+pt214cu130", Some("cu130")),
-            ("0.9.0+pt214cpu", Some("cpu")),
-            ("2.14.0+cpu", Some("cpu")),
-            ("2.9.0+rocm6.4", Some("rocm6.4")),
-            ("2.1.0+cu118.with.pypi.cudnn", Some("cu118.with.pypi.cudnn")),
-            ("2.14.0", None),
-            ("1.0+computecanada", None),
-            ("1.0+ptx", None),
-            ("1.0+5", None),
-        ] {
-            assert_eq!(build_of(&version.parse().unwrap()).as_deref(), build, "{version}");
-        }
+    /// What this version of `name` is built for, if its local part names something that is not this target's.
+    pub fn foreign(&self, name: &PackageName, version: &Version) -> Option<Accelerator> {
+        let built = BuiltFor::of(version).accelerator?;
+        (!built.fits(self.cuda) && !self.allow.contains(name)).then_some(built)
     }
 }

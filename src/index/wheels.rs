@@ -11,8 +11,8 @@ use super::answers::Answers;
 use super::memo::Memo;
 use super::range::{Beside, RemoteWheel, TEXT_LIMIT, sidecar};
 use super::remembered::hash;
-use super::target::build_of;
 use super::{Candidate, Error};
+use crate::built_for::BuiltFor;
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::gpu::{Arch, arch_list};
@@ -153,8 +153,8 @@ impl Answers {
 
     /// Which CUDA the wheel was built for: its version's local part says, or its version.py.
     pub async fn cuda_build(&self, candidate: &Candidate) -> Result<Option<CudaTag>, Error> {
-        if let Some(build) = build_of(&candidate.version) {
-            return Ok(build.parse().ok());
+        if let Some(built) = BuiltFor::of(&candidate.version).accelerator {
+            return Ok(built.tag());
         }
         if let Some(build) = self.seen(candidate).build {
             return Ok(build);

@@ -7,6 +7,7 @@ use pep508_rs::{MarkerEnvironment, PackageName, VersionOrUrl};
 use pubgrub::Ranges;
 
 use super::{Build, Cell, Column, Row, Table};
+use crate::built_for::BuiltFor;
 use crate::cuda::CudaTag;
 use crate::index::{Candidate, Project, Skip};
 use crate::solve::abi::{TorchAbi, local_cuda};
@@ -228,6 +229,10 @@ impl Asked {
     }
 }
 
+fn fits(version: &Version, cuda: CudaTag) -> bool {
+    BuiltFor::of(version).accelerator.is_none_or(|built| built.fits(cuda))
+}
+
 fn offers(
     project: &Arc<Project>,
     environment: &MarkerEnvironment,
@@ -239,7 +244,7 @@ fn offers(
     let mut offers = Vec::new();
     for candidate in usable.take(if bound { LOOKED_INTO } else { usize::MAX }) {
         let torch = match TorchAbi::of(&candidate.version) {
-            Some(abi) if abi.cuda == cuda => range(&abi.torch_requirement()),
+            Some(abi) if fits(&candidate.version, cuda) => range(&abi.torch_requirement()),
             Some(_) => continue,
             None if bound => match torch_of(candidate, environment, catalog, cuda) {
                 Ok(torch) => torch,

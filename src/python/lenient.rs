@@ -1,11 +1,12 @@
 //! Requirements as old packages wrote them. Strict parsing comes first; only what it refuses is
 //! mended, so that a valid requirement never changes its meaning.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use pep440_rs::VersionSpecifiers;
 use pep508_rs::{Requirement, VerbatimUrl};
-use regex::Regex;
+use regex::{Captures, Regex};
 
 /// A requirement, mended if need be. Errors: what the strict parser says about the text as given.
 pub fn requirement(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
@@ -13,14 +14,98 @@ pub fn requirement(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
     if let Some(odd) = text.chars().find(|c| !c.is_ascii()) {
         return Err(format!("`{}` does not belong into a requirement", odd.escape_default()));
     }
+    let text = plain_markers(text);
     text.parse().or_else(|error: pep508_rs::Pep508Error| {
         // Only the part before the marker holds specifiers; quotes in markers must stay.
         let (front, marker) = match text.split_once(';') {
-            Some((front, marker)) => (front, format!(";{marker}")),
-            None => (text, String::new()),
+            Some((front, marker)) => (front, format!(";{}", marker.replace("===", "=="))),
+            None => (&*text, String::new()),
         };
         format!("{}{marker}", mended(front)).parse().map_err(|_| error.message.to_string())
     })
+}
+
+/// A requirement whose marker has `python_version in "3.8, 3.9"` or `extra in "a b"` as comparisons with each of them, and
+/// `"a" in extra` as one: the parser knows lists of versions with blanks only, and would ignore the rest.
+pub fn plain_markers(text: &str) -> Cow<'_, str> {
+    static ATOM: LazyLock<Regex> = LazyLock::new(|| {
+        let variable = "python_version|python_full_version|implementation_version|extra";
+        let list = r#"'[^'"]*'|"[^'"]*""#;
+        let list_behind = format!(r"\b({variable})\s+(not\s+)?in\s*({list})");
+        let list_before = format!(r"({list})\s*(not\s+)?\bin\s+({variable})\b");
+        Regex::new(&format!("{list_behind}|{list_before}")).expect("a fixed pattern")
+    });
+    let text = starless(text);
+    if !text.contains("in") {
+        return text;
+    }
+    let plain = ATOM.replace_all(&text, |atom: &Captures| {
+        let part = |at: usize| atom.get(at).map(|part| part.as_str());
+        match (part(1), part(3), part(4), part(6)) {
+            (Some(variable), Some(list), ..) => {
+                one_of(variable, list.trim_matches(['\'', '"']), part(2).is_some())
+            }
+            (.., Some(list), Some(variable)) => {
+                in_variable(list.trim_matches(['\'', '"']), variable, part(5).is_some())
+            }
+            _ => atom[0].to_owned(),
+        }
+    });
+    Cow::Owned(plain.into_owned())
+}
+
+/// `python_version < '3.9.*'` is `< '3.9'`, and `'3.9.*' == python_version` is the same the other way round: the parser
+/// would ignore both, and what it ignores holds.
+fn starless(text: &str) -> Cow<'_, str> {
+    static BEFORE: LazyLock<Regex> = LazyLock::new(|| {
+        let pattern = r#"(['"]\d[\d.]*\.\*['"])\s*(===?|!=|<=|>=|<|>|~=)\s*(\w*version)\b"#;
+        Regex::new(pattern).expect("a fixed pattern")
+    });
+    static ORDERED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(<=|>=|<|>|~=)(\s*['"]\d[\d.]*)\.\*(['"])"#).expect("a fixed pattern")
+    });
+    if !text.contains(".*") {
+        return Cow::Borrowed(text);
+    }
+    let turned = BEFORE.replace_all(text, |atom: &Captures| {
+        let operator = match &atom[2] {
+            "<" => ">",
+            "<=" => ">=",
+            ">" => "<",
+            ">=" => "<=",
+            same => same,
+        };
+        format!("{} {operator} {}", &atom[3], &atom[1])
+    });
+    Cow::Owned(ORDERED.replace_all(&turned, "$1$2$3").into_owned())
+}
+
+/// Whether the variable is one of these.
+fn one_of(variable: &str, list: &str, negated: bool) -> String {
+    let (operator, joined) = if negated { ("!=", " and ") } else { ("==", " or ") };
+    let values = list.split([',', ' ', '|']).filter(|value| !value.is_empty());
+    let each: Vec<_> = values.map(|value| format!("{variable} {operator} '{value}'")).collect();
+    if each.is_empty() { constant(negated) } else { format!("({})", each.join(joined)) }
+}
+
+/// Whether this is the extra, or the beginning of the version.
+fn in_variable(value: &str, variable: &str, negated: bool) -> String {
+    let operator = if negated { "!=" } else { "==" };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    match variable {
+        "extra" if !value.is_empty() && value.chars().all(is_name) => {
+            format!("extra {operator} '{value}'")
+        }
+        "extra" => constant(negated),
+        _ if value.parse::<pep440_rs::Version>().is_ok() => {
+            format!("{variable} {operator} '{value}.*'")
+        }
+        _ => constant(negated),
+    }
+}
+
+fn constant(value: bool) -> String {
+    format!("python_version {} '0'", if value { ">=" } else { "<" })
 }
 
 /// Version specifiers, mended if need be. Errors: what the strict parser says.
@@ -83,6 +168,39 @@ mod tests {
         ] {
             assert_eq!(requirement(written), requirement(meant), "{written}");
             assert!(requirement(meant).is_ok(), "{meant}");
+        }
+    }
+
+    #[test]
+    fn lists_in_markers_are_read_with_commas_and_blanks() {
+        for (written, meant) in [
+            (
+                "a; python_version in '3.8, 3.9'",
+                "a; python_version == '3.8' or python_version == '3.9'",
+            ),
+            (
+                "a; python_version not in \"2.7 3.0\"",
+                "a; python_version != '2.7' and python_version != '3.0'",
+            ),
+            (
+                "a; extra in 'x,y' and os_name == 'nt'",
+                "a; (extra == 'x' or extra == 'y') and os_name == 'nt'",
+            ),
+            ("a; extra not in 'x'", "a; extra != 'x'"),
+            ("a; python_version < '3.9.*'", "a; python_version < '3.9'"),
+            ("a; '3.9.*' >= python_version", "a; python_version <= '3.9'"),
+            ("a; '3.9.*' != python_version", "a; python_version != '3.9.*'"),
+            ("a; 'x' in extra or 'y z' in extra", "a; extra == 'x' or python_version < '0'"),
+            ("a; '3.14' not in python_full_version", "a; python_full_version != '3.14.*'"),
+            ("a; python_version === '3.9'", "a; python_version == '3.9'"),
+        ] {
+            assert_eq!(requirement(written), requirement(meant), "{written}");
+            assert!(requirement(meant).is_ok(), "{meant}");
+        }
+        for same in
+            ["a; sys_platform in 'linux darwin'", "linux; 'x' in os_name", "a>=1; extra == 'in'"]
+        {
+            assert_eq!(plain_markers(same), same);
         }
     }
 

@@ -6,32 +6,22 @@
 use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 use pep508_rs::PackageName;
 
+use crate::built_for::{Accelerator, BuiltFor};
 use crate::cuda::{CudaLine, CudaTag};
 
-/// The torch release line and CUDA tag a PyG wheel was built for.
+/// The torch release line a wheel was built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TorchAbi {
     /// 2 in 2.14.
     pub major: u64,
     /// 14 in 2.14.
     pub minor: u64,
-    /// `cu130`, `cpu`.
-    pub cuda: CudaTag,
 }
 
 impl TorchAbi {
-    /// Reads `+pt214cu130` or `+pt28cpu`; `None` for any other version.
+    /// From `+pt214cu130`, `+cu12torch2.8cxx11abiTRUE` and their like; `None` for any other version.
     pub fn of(version: &Version) -> Option<Self> {
-        let local = version.local().iter().map(ToString::to_string).collect::<String>();
-        let rest = local.strip_prefix("pt")?;
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (torch, cuda) = rest.split_at(digits);
-        let (major, minor) = torch.split_at_checked(1)?;
-        Some(Self {
-            major: major.parse().ok()?,
-            minor: minor.parse().ok()?,
-            cuda: cuda.parse().ok()?,
-        })
+        BuiltFor::of(version).torch.map(|(major, minor)| Self { major, minor })
     }
 
     /// `==2.14.*`
@@ -48,7 +38,7 @@ pub fn states_cuda_build(name: &PackageName) -> bool {
 
 /// The CUDA tag in a local version, `2.14.1+cu130` → `cu130`.
 pub fn local_cuda(version: &Version) -> Option<CudaTag> {
-    version.local().iter().find_map(|segment| segment.to_string().parse().ok())
+    BuiltFor::of(version).accelerator?.tag()
 }
 
 /// Why this package, whatever its version, cannot be in an environment of this CUDA tag: its name
@@ -64,10 +54,18 @@ pub fn foreign_name(name: &PackageName, target: CudaTag) -> Option<String> {
 /// says no other CUDA. Whether there is such a distribution is not known here.
 pub fn same_for(name: &PackageName, target: CudaTag) -> Option<PackageName> {
     foreign_name(name, target)?;
-    let (from, to) =
-        (name_cuda_major(name.as_ref())?.to_string(), target.line()?.major.to_string());
-    let parts = name.as_ref().split('-').map(|part| match name_cuda_major(part) {
-        Some(_) => part.replacen(&from, &to, 1),
+    let line = target.line()?;
+    let parts = name.as_ref().split('-').map(|part| match cuda_major(part) {
+        // `cu126` → `cu130`, `cuda12x` → `cuda13x`.
+        Some(_) if part.bytes().filter(u8::is_ascii_digit).count() == 3 => {
+            format!(
+                "{}{}{}",
+                part.trim_end_matches(|c: char| c.is_ascii_digit()),
+                line.major,
+                line.minor
+            )
+        }
+        Some(major) => part.replacen(&major.to_string(), &line.major.to_string(), 1),
         None => part.to_owned(),
     });
     parts.collect::<Vec<_>>().join("-").parse().ok()
@@ -81,6 +79,16 @@ pub fn foreign_toolkit(name: &PackageName, version: &Version, target: CudaTag) -
     (name.as_ref() == "cuda-toolkit" && line != wanted).then(|| {
         format!("{name} {version} is CUDA {line}, and everything here must be for {target}")
     })
+}
+
+/// Why a version whose local part says what it was built for cannot be in an environment for `target`.
+pub fn foreign_local(
+    name: &PackageName,
+    version: &Version,
+    built: &Accelerator,
+    target: CudaTag,
+) -> Option<String> {
+    (!built.fits(target)).then(|| format!("{name} {version} is built for {built}, not {target}"))
 }
 
 /// Why a wheel built for `found` cannot be in an environment for `target`.
@@ -98,15 +106,16 @@ pub fn foreign_build(
 }
 
 fn name_cuda_major(name: &str) -> Option<u16> {
-    name.split('-').find_map(|part| {
-        if let Some(digits) = part.strip_prefix("cuda") {
-            return digits.trim_end_matches('x').parse().ok();
-        }
-        let digits = part.strip_prefix("cu")?;
-        let number: u16 = digits.parse().ok()?;
-        // `cu12`, `cu13`; three digits are a full tag such as `cu130`.
-        Some(if number >= 100 { number / 10 } else { number })
-    })
+    name.split('-').find_map(cuda_major)
+}
+
+/// 12 of `cu12`, `cu126`, `cuda12x` and `cuda12`.
+fn cuda_major(part: &str) -> Option<u16> {
+    let digits = part.strip_prefix("cuda").or_else(|| part.strip_prefix("cu"))?;
+    let digits = digits.trim_end_matches('x');
+    // Three digits are a full tag.
+    let major = if digits.len() == 3 { &digits[..2] } else { digits };
+    major.parse().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -118,13 +127,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pyg_wheel_names_its_torch_and_cuda() {
+    fn a_pyg_wheel_names_its_torch() {
         let abi = |text: &str| TorchAbi::of(&text.parse().unwrap());
-        let cu130 = "cu130".parse().unwrap();
-        assert_eq!(abi("0.9.0+pt214cu130"), Some(TorchAbi { major: 2, minor: 14, cuda: cu130 }));
-        assert_eq!(abi("2.1.2+pt28cpu"), Some(TorchAbi { major: 2, minor: 8, cuda: CudaTag::Cpu }));
+        assert_eq!(abi("0.9.0+pt214cu130"), Some(TorchAbi { major: 2, minor: 14 }));
+        assert_eq!(abi("2.1.2+pt28cpu"), Some(TorchAbi { major: 2, minor: 8 }));
         assert_eq!(abi("2.1.2+pt28cpu").unwrap().torch_requirement().to_string(), "==2.8.*");
-        for other in ["2.14.1+cu130", "1.0", "1.0+pt", "1.0+pt2cu130", "1.0+pt214rocm6"] {
+        for other in ["2.14.1+cu130", "1.0", "1.0+pt", "1.0+pt2cu130"] {
             assert_eq!(abi(other), None, "{other}");
         }
     }
@@ -132,7 +140,15 @@ mod tests {
     #[test]
     fn names_of_another_cuda_major_are_foreign() {
         let cu130 = "cu130".parse().unwrap();
-        for bad in ["nvidia-cublas-cu12", "cupy-cuda12x", "nvidia-cudnn-cu12", "cupy-cuda11x"] {
+        for bad in [
+            "nvidia-cublas-cu12",
+            "cupy-cuda12x",
+            "cupy-cuda11x",
+            "spconv-cu126",
+            "jax-cuda12-plugin",
+            "x-cuda128",
+            "nvidia-cutlass-dsl-libs-cu12",
+        ] {
             assert!(foreign_name(&name(bad), cu130).is_some(), "{bad}");
         }
         for good in [
@@ -141,11 +157,23 @@ mod tests {
             "cuda-toolkit",
             "nvidia-cublas",
             "cut-cross-entropy",
+            "cubinlinker-cu130",
+            "cuda-python",
             "torch",
         ] {
             assert_eq!(foreign_name(&name(good), cu130), None, "{good}");
         }
         assert_eq!(foreign_name(&name("cupy-cuda12x"), CudaTag::Cpu), None);
+    }
+
+    #[test]
+    fn a_name_for_another_cuda_has_a_sibling_for_this_one() {
+        let cu130 = "cu130".parse().unwrap();
+        let sibling = |text: &str| same_for(&name(text), cu130).map(|name| name.to_string());
+        assert_eq!(sibling("cupy-cuda12x").as_deref(), Some("cupy-cuda13x"));
+        assert_eq!(sibling("nvidia-cublas-cu12").as_deref(), Some("nvidia-cublas-cu13"));
+        assert_eq!(sibling("spconv-cu126").as_deref(), Some("spconv-cu130"));
+        assert_eq!(sibling("cupy-cuda13x"), None);
     }
 
     #[test]

@@ -24,26 +24,52 @@ pub fn check(
             wheels.major
         ));
     }
-    let wants = environment.get("NVIDIA_REQUIRE_CUDA").and_then(|text| required_line(text));
     let switched_off = environment
         .get("NVIDIA_DISABLE_REQUIRE")
         .is_some_and(|v| matches!(v.as_str(), "1" | "true"));
-    let Some(floor) = wants.filter(|floor| *floor > wheels && !switched_off) else {
-        return Ok(None);
-    };
-    let driver = wheels.min_driver().map_or_else(String::new, |d| format!(" (driver {d})"));
-    Ok(Some(format!(
-        "the base image {image} raises the driver floor: its NVIDIA_REQUIRE_CUDA wants a driver for CUDA {floor}, \
-         the wheels only one for CUDA {wheels}{driver}; a plain base such as ubuntu:24.04 does not"
-    )))
+    let require = environment.get("NVIDIA_REQUIRE_CUDA").filter(|_| !switched_off);
+    let refused = require.and_then(|text| refused_driver(text, wheels));
+    Ok(refused.map(|driver| {
+        format!(
+            "the base image {image} raises the driver floor: its NVIDIA_REQUIRE_CUDA refuses driver {driver} of datacenter GPUs, \
+             which runs the wheels (CUDA {wheels}); a plain base such as ubuntu:24.04 does not"
+        )
+    }))
 }
 
-/// The `cuda>=13.1` in NVIDIA_REQUIRE_CUDA: alternatives are separated by spaces, the first is the
-/// one that holds for every card.
-fn required_line(text: &str) -> Option<CudaLine> {
-    text.split_whitespace()
-        .flat_map(|a| a.split(','))
-        .find_map(|part| part.strip_prefix("cuda>=").and_then(|line| line.parse().ok()))
+/// The branches of datacenter drivers that NVIDIA maintains, and the CUDA that each came with.
+const DATACENTER: [(u32, CudaLine); 4] = [
+    (535, CudaLine { major: 12, minor: 2 }),
+    (550, CudaLine { major: 12, minor: 4 }),
+    (570, CudaLine { major: 12, minor: 8 }),
+    (580, CudaLine { major: 13, minor: 0 }),
+];
+
+/// The oldest datacenter driver that runs `wheels` and that NVIDIA_REQUIRE_CUDA refuses.
+fn refused_driver(require: &str, wheels: CudaLine) -> Option<u32> {
+    let need = wheels.min_driver()?;
+    let runs = DATACENTER.iter().filter(|(driver, _)| *driver >= need);
+    runs.copied().find(|driver| !admits(require, *driver)).map(|(driver, _)| driver)
+}
+
+/// Blanks stand between alternatives, commas between what must hold together: `cuda>=13.1 brand=tesla,driver>=580,driver<581`.
+fn admits(require: &str, driver: (u32, CudaLine)) -> bool {
+    require.split_whitespace().any(|one| one.split(',').all(|part| holds(part, driver)))
+}
+
+fn holds(part: &str, (driver, cuda): (u32, CudaLine)) -> bool {
+    let branch = |text: &str| text.split('.').next().and_then(|number| number.parse().ok());
+    let value = |key: &str| part.strip_prefix(key);
+    if let Some(line) = value("cuda>=") {
+        return line.parse().is_ok_and(|line: CudaLine| cuda >= line);
+    }
+    if let Some(limit) = value("driver>=").and_then(branch) {
+        return driver >= limit;
+    }
+    if let Some(limit) = value("driver<").and_then(branch) {
+        return driver < limit;
+    }
+    value("brand=").is_some_and(|brand| brand == "tesla")
 }
 
 #[cfg(test)]
@@ -66,13 +92,28 @@ mod tests {
         assert_eq!(check_env(&[("PATH", "/bin")], "cu130"), Ok(None));
     }
 
+    /// Of nvidia/cuda:13.1.1: GeForce needs the driver of 13.1, other brands some older branches.
+    const REQUIRE: &str = "cuda>=13.1 brand=unknown,driver>=535,driver<536 brand=tesla,driver>=535,driver<536 \
+        brand=tesla,driver>=550,driver<551 brand=tesla,driver>=570,driver<571 brand=tesla,driver>=575,driver<576 \
+        brand=grid,driver>=580,driver<581 brand=tesla,driver>=580,driver<581";
+
+    #[test]
+    fn a_base_that_admits_every_datacenter_driver_is_no_news() {
+        let newer = [("CUDA_VERSION", "13.1.1"), ("NVIDIA_REQUIRE_CUDA", REQUIRE)];
+        for target in ["cu130", "cu131", "cu132"] {
+            assert_eq!(check_env(&newer, target), Ok(None), "{target}");
+        }
+        let older = [("CUDA_VERSION", "12.9.0"), ("NVIDIA_REQUIRE_CUDA", REQUIRE)];
+        assert_eq!(check_env(&older, "cu126"), Ok(None));
+    }
+
     #[test]
     fn a_base_that_wants_a_newer_driver_is_told() {
-        let require = "cuda>=13.1 brand=unknown,driver>=535,driver<536 brand=tesla,driver>=535";
+        let require =
+            "cuda>=13.1 brand=grid,driver>=580,driver<581 brand=tesla,driver>=575,driver<576";
         let newer = [("CUDA_VERSION", "13.1.1"), ("NVIDIA_REQUIRE_CUDA", require)];
         let said = check_env(&newer, "cu130").unwrap().unwrap();
-        assert!(said.contains("a driver for CUDA 13.1") && said.contains("(driver 580)"), "{said}");
-        assert_eq!(check_env(&newer, "cu131"), Ok(None));
+        assert!(said.contains("refuses driver 580 of datacenter GPUs"), "{said}");
         let off = [newer[0], newer[1], ("NVIDIA_DISABLE_REQUIRE", "1")];
         assert_eq!(check_env(&off, "cu130"), Ok(None));
         assert_eq!(check_env(&newer[..1], "cu130"), Ok(None));

@@ -49,6 +49,7 @@ impl MapCatalog {
             candidates: vec![],
             skipped: vec![],
             quarantined: None,
+            withdrawn: vec![],
         });
         let value = |key: &str| marks.iter().find_map(|m| m.strip_prefix(key));
         let tags = |text: &str| text.split(',').map(str::to_owned).collect();
@@ -82,6 +83,9 @@ impl MapCatalog {
             }),
         );
         let file = format!("{name}-{version}-py3-none-any.whl");
+        if marks.contains(&"yanked") {
+            project.withdrawn.push(file.clone());
+        }
         project.candidates.push(Candidate {
             url: format!("http://127.0.0.1/{file}").parse().unwrap(),
             location: Location { source: "pypi".parse().unwrap(), path: format!("/{file}") },

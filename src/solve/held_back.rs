@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use super::abi::TorchAbi;
 use super::decided::Decided;
-use super::explain::{Conflict, and};
+use super::explain::{Conflict, and, unusable};
 use super::preferred::{self, Answer};
 use super::provider::{Bounds, Floors, Provider, is_same_public};
 use super::question::{ENOUGH, Question, Unsolved};
 use super::range::range;
 use super::solution::{Error, Settled};
 use super::{Catalog, Problem};
-use crate::index::Candidate;
+use crate::index::{Candidate, Project, Skip};
 use crate::spec::{Preferred, Spec, Wish};
 
 /// So many facts fit a line.
@@ -24,7 +24,7 @@ const ROOT_FACTS: usize = 4;
 /// A sentence for every wish whose newest final version was passed over for a reason that is not
 /// the wish's own.
 pub(super) fn held_back(answer: &Answer) -> Result<Vec<String>, Error> {
-    let Answer { provider, settled, .. } = answer;
+    let Answer { question, provider, settled, .. } = answer;
     let mut sentences = Vec::new();
     for wish in &provider.wishes {
         let name = &wish.requirement.name;
@@ -43,6 +43,7 @@ pub(super) fn held_back(answer: &Answer) -> Result<Vec<String>, Error> {
         if provider.kept.get(name).is_some_and(|kept| is_same_public(kept, chosen)) {
             continue;
         }
+        sentences.extend(unusable_newer(provider, &wish.requirement, &project, chosen));
         let Some(newest) = project.candidates.iter().find(newer) else { continue };
         let mut sentence =
             format!("{name} {chosen} instead of {}: {}", newest.version, why(answer, newest)?);
@@ -61,7 +62,46 @@ pub(super) fn held_back(answer: &Answer) -> Result<Vec<String>, Error> {
             sentences.push(sentence);
         }
     }
+    for (name, own) in settled {
+        if !question.spec.asked_for().contains(name) {
+            sentences.extend(gave_way(answer, own)?);
+        }
+    }
     Ok(sentences)
+}
+
+/// A final version of a wish that is newer than all that can be used: it has no wheel for the target.
+fn unusable_newer(
+    provider: &Provider,
+    wish: &Requirement<VerbatimUrl>,
+    project: &Project,
+    chosen: &Version,
+) -> Option<String> {
+    let skipped = project.skipped.iter().find(|s| {
+        !s.version.any_prerelease()
+            && !s.version.is_local()
+            && matches!(s.why, Skip::NoWheel | Skip::NoMatchingWheel(_) | Skip::RequiresPython(_))
+            && allows(wish, &s.version)
+    })?;
+    let usable = project.candidates.first().map(|c| &c.version);
+    let python = provider.environment.python_full_version().to_string();
+    let why = unusable(skipped, &python);
+    (Some(&skipped.version) > usable)
+        .then(|| format!("{} {chosen} instead of {}: {why}", wish.name, skipped.version))
+}
+
+/// A distribution that nobody asks for, nobody forbids in its newest version, and that is not in it all the same.
+fn gave_way(answer: &Answer, own: &Settled) -> Result<Option<String>, Error> {
+    let Answer { provider, settled, .. } = answer;
+    let Candidate { name, version, .. } = &own.candidate;
+    let Ok(project) = provider.catalog.project(name) else { return Ok(None) };
+    let newer = |c: &&Candidate| !c.version.any_prerelease() && !c.yanked && c.version > *version;
+    let Some(newest) = project.candidates.iter().find(newer) else { return Ok(None) };
+    if provider.kept.get(name) == Some(version) || forbidden(provider, settled, newest).is_some() {
+        return Ok(None);
+    }
+    let why = why(answer, newest)?;
+    Ok(Some(format!("{name} {version} instead of {}: {why}", newest.version)))
 }
 
 /// What keeps `newer` out: its root, not a consequence.
@@ -110,6 +150,17 @@ pub struct Behind {
     pub newest: Version,
     /// What keeps a full upgrade from the newest.
     pub why: Option<String>,
+    /// Whether the locked file was withdrawn.
+    pub withdrawn: bool,
+}
+
+/// What is locked of a distribution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockedFile {
+    /// Its version.
+    pub version: Version,
+    /// The wheel.
+    pub file: String,
 }
 
 /// What a full upgrade would and would not move, wishes first.
@@ -117,7 +168,7 @@ pub fn behind(
     spec: &Spec,
     environment: &MarkerEnvironment,
     catalog: &dyn Catalog,
-    locked: &BTreeMap<PackageName, Version>,
+    locked: &BTreeMap<PackageName, LockedFile>,
 ) -> Result<Vec<Behind>, Error> {
     let preferred = spec.preferred();
     let version =
@@ -127,14 +178,16 @@ pub fn behind(
     let answer = preferred::answer(spec, environment, &decided, &kept)?;
     let settled = &answer.settled;
     let mut found = Vec::new();
-    for (name, locked) in locked {
+    for (name, LockedFile { version: locked, file }) in locked {
         let project = match catalog.project(name) {
             Ok(project) => project,
             Err(Problem::Stop(why)) => return Err(Error::Catalog(why)),
             Err(Problem::NotFound(_) | Problem::Unusable(_)) => continue,
         };
         let is_usable = |c: &&Candidate| !c.yanked && !c.version.any_prerelease();
-        let newest = project.candidates.iter().find(is_usable).filter(|c| c.version > *locked);
+        let withdrawn = project.withdrawn.contains(file);
+        let newer = |c: &&Candidate| c.version > *locked || withdrawn;
+        let newest = project.candidates.iter().find(is_usable).filter(newer);
         let Some(newest) = newest else { continue };
         let wishes = spec.wishes().map(|(_, w)| &w.requirement).filter(|r| r.name == *name);
         let wishes: Vec<_> = wishes.collect();
@@ -154,9 +207,9 @@ pub fn behind(
             (Some(_), None) => Some(why(&answer, newest)?),
             (None, None) => Some("a full upgrade does not need it".to_owned()),
         };
-        let fits = now.filter(|now| *now > locked).cloned();
+        let fits = now.filter(|now| *now > locked || withdrawn && *now != locked).cloned();
         let (name, locked, newest) = (name.clone(), locked.clone(), newest.version.clone());
-        found.push(Behind { name, wish, locked, fits, newest, why });
+        found.push(Behind { name, wish, locked, fits, newest, why, withdrawn });
     }
     found.sort_by_key(|b| !b.wish);
     Ok(found)
@@ -331,13 +384,15 @@ mod tests {
     #[test]
     fn newer_versions_are_told_with_what_holds_them_back_wishes_first() {
         let catalog = MapCatalog::new(
-            "a 3.0rc1:\na 2.0: c<3\na 1.0: c<3\nb 2.0:\nb 1.0:\nc 3.0:\nc 2.0:\nc 1.0:\nd 1.0:\ne 2.0:",
+            "a 3.0rc1:\na 2.0: c<3\na 1.0: c<3\nb 2.0:\nb 1.0:\nc 3.0:\nc 2.0:\nc 1.0:\nd 1.0:\ne 2.0:\nf 2.0!yanked:\nf 1.0:",
         );
-        let locked = ["a 1.0", "b 1.0", "c 1.0", "d 1.0", "e 1.0", "gone 1.0"].map(|text| {
-            let (name, version) = text.split_once(' ').unwrap();
-            (name.parse().unwrap(), version.parse().unwrap())
-        });
-        let spec = spec("g: a; b<2; d");
+        let locked =
+            ["a 1.0", "b 1.0", "c 1.0", "d 1.0", "e 1.0", "f 2.0", "gone 1.0"].map(|text| {
+                let (name, version) = text.split_once(' ').unwrap();
+                let file = format!("{name}-{version}-py3-none-any.whl");
+                (name.parse().unwrap(), LockedFile { version: version.parse().unwrap(), file })
+            });
+        let spec = spec("g: a; b<2; d; f");
         let found = behind(&spec, &environment(), &catalog, &BTreeMap::from(locked)).unwrap();
         let line = |b: &Behind| {
             let fits = b.fits.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -354,6 +409,7 @@ mod tests {
             [
                 "a 1.0 2.0 2.0 ",
                 "b 1.0  2.0 you ask for b<2",
+                "f 2.0 1.0 1.0 ",
                 "c 1.0 2.0 3.0 a 2.0 needs c<3",
                 "e 1.0  2.0 a full upgrade does not need it",
             ]

@@ -21,6 +21,6 @@ mod surprises;
 
 pub use catalog::{Catalog, Problem};
 pub use explain::{Conflict, Elsewhere, TargetChange};
-pub use held_back::{Behind, behind};
-pub use range::range;
+pub use held_back::{Behind, LockedFile, behind};
+pub use range::{licenses_prereleases, range};
 pub use solution::{Chosen, Error, Solution, possible, solve};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use pep440_rs::Version;
+use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 use pep508_rs::{
     ExtraName, MarkerEnvironment, PackageName, Requirement, VerbatimUrl, VersionOrUrl,
 };
@@ -20,8 +20,9 @@ use super::extras::Extras;
 use super::lag::Ladder;
 use super::node::Node;
 use super::question::Question;
-use super::range::{exactly, range};
+use super::range::{exactly, licenses_prereleases, range};
 use super::{Catalog, Problem};
+use crate::built_for::BuiltFor;
 use crate::cuda::CudaTag;
 use crate::index::{Candidate, Project, Skip};
 use crate::python::CoreMetadata;
@@ -41,6 +42,8 @@ pub struct Provider<'a> {
     steps: Cell<usize>,
     /// Distributions for which some requirement names a pre-release.
     prereleases: RefCell<BTreeSet<PackageName>>,
+    /// What some requirement names with `==`: only so a withdrawn version is chosen.
+    pins: RefCell<BTreeMap<PackageName, BTreeSet<Version>>>,
     /// What is asked for with them.
     pub(super) extras: Extras,
     /// Versions to keep where they still fit.
@@ -81,6 +84,7 @@ impl<'a> Provider<'a> {
             bounds,
             steps: Cell::new(0),
             prereleases: RefCell::new(prereleases),
+            pins: RefCell::default(),
             extras: Extras::of(&wishes),
             refused,
             kept,
@@ -128,7 +132,10 @@ impl<'a> Provider<'a> {
         }
         let versions = match &requirement.version_or_url {
             None => Ranges::full(),
-            Some(VersionOrUrl::VersionSpecifier(specifiers)) => range(specifiers),
+            Some(VersionOrUrl::VersionSpecifier(specifiers)) => {
+                self.note_pins(&requirement.name, specifiers);
+                range(specifiers)
+            }
             // The catalog has exactly the wheel that the wish names.
             Some(VersionOrUrl::Url(_)) if self.is_wished(requirement) => Ranges::full(),
             Some(VersionOrUrl::Url(url)) => {
@@ -143,6 +150,23 @@ impl<'a> Provider<'a> {
             requirement.extras.iter().map(|e| Node::Extra(requirement.name.clone(), e.clone()));
         nodes.extend(extras.map(|node| (node, versions.clone())));
         Ok(nodes)
+    }
+
+    fn note_pins(&self, name: &PackageName, specifiers: &VersionSpecifiers) {
+        let is_pin =
+            |s: &&VersionSpecifier| matches!(s.operator(), Operator::Equal | Operator::ExactEqual);
+        for pin in specifiers.iter().filter(is_pin) {
+            let mut pins = self.pins.borrow_mut();
+            pins.entry(name.clone()).or_default().insert(pin.version().clone());
+        }
+    }
+
+    /// Whether nothing but this version will do, and that is what somebody asks for with `==`.
+    fn is_pinned(&self, candidate: &Candidate, versions: &Ranges<Version>) -> bool {
+        let pins = self.pins.borrow();
+        let named = |pin: &Version| exactly(pin).contains(&candidate.version);
+        versions.subset_of(&exactly(&candidate.version))
+            && pins.get(&candidate.name).is_some_and(|pins| pins.iter().any(named))
     }
 
     fn is_wished(&self, requirement: &Requirement<VerbatimUrl>) -> bool {
@@ -175,16 +199,13 @@ impl<'a> Provider<'a> {
         if let Some(why) = abi::foreign_toolkit(name, version, self.cuda()) {
             return Ok(Some(why));
         }
-        if let Some(abi) = TorchAbi::of(version) {
-            return Ok(abi::foreign_build(name, version, Some(abi.cuda), self.cuda()));
+        if let Some(built) = BuiltFor::of(version).accelerator {
+            return Ok(abi::foreign_local(name, version, &built, self.cuda()));
         }
         if !abi::states_cuda_build(name) {
             return Ok(None);
         }
-        let found = match abi::local_cuda(version) {
-            Some(tag) => Some(tag),
-            None => self.catalog.cuda_build(candidate)?,
-        };
+        let found = self.catalog.cuda_build(candidate)?;
         Ok(abi::foreign_build(name, version, found, self.cuda()))
     }
 
@@ -306,7 +327,7 @@ impl<'a> Provider<'a> {
         let left = self.catalog.left(name);
         let versions = left.map_or_else(|| versions.clone(), |left| versions.intersection(&left));
         finals.chain(pre).filter(move |c| {
-            versions.contains(&c.version) && (!c.yanked || versions.subset_of(&exactly(&c.version)))
+            versions.contains(&c.version) && (!c.yanked || self.is_pinned(c, &versions))
         })
     }
 
@@ -411,9 +432,10 @@ pub fn root_version() -> Version {
     Version::new([0])
 }
 
+/// Whether it names a pre-release, or one file, which may be one.
 pub(super) fn names_prerelease(requirement: &Requirement<VerbatimUrl>) -> bool {
     match &requirement.version_or_url {
-        Some(VersionOrUrl::VersionSpecifier(s)) => s.iter().any(|s| s.version().any_prerelease()),
+        Some(VersionOrUrl::VersionSpecifier(specifiers)) => licenses_prereleases(specifiers),
         Some(VersionOrUrl::Url(_)) => true,
         None => false,
     }

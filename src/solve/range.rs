@@ -1,6 +1,6 @@
-//! Version specifiers as ranges, where a version with a local part satisfies what its public part
-//! does: `==2.15.0`, `<=2.15.0` take `2.15.0+cu130`, `!=2.15.0` does not (PEP 440, "Local version
-//! identifiers"). pep440_rs converts the rest.
+//! Version specifiers as ranges, as PyPI's `packaging` understands them (26 and later); `ci/agree-with-packaging.sh` holds
+//! them to it. A version with a local part satisfies what its public part does: `==2.15.0`, `<=2.15.0` take
+//! `2.15.0+cu130`, `!=2.15.0` does not (PEP 440, "Local version identifiers").
 
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 use pubgrub::Ranges;
@@ -15,12 +15,33 @@ pub fn exactly(version: &Version) -> Ranges<Version> {
     Ranges::from_range_bounds(version.clone()..past_locals(version))
 }
 
+/// Whether these specifiers name a pre-release, and so allow them: `!=2.0b3` and `==2.*` do not.
+pub fn licenses_prereleases(specifiers: &VersionSpecifiers) -> bool {
+    let names = |s: &VersionSpecifier| match s.operator() {
+        Operator::NotEqual | Operator::NotEqualStar | Operator::EqualStar => false,
+        _ => s.version().any_prerelease(),
+    };
+    specifiers.iter().any(names)
+}
+
 fn one_range(specifier: &VersionSpecifier) -> Ranges<Version> {
     let version = specifier.version();
     match specifier.operator() {
-        Operator::Equal | Operator::ExactEqual if !version.is_local() => exactly(version),
+        Operator::Equal if !version.is_local() => exactly(version),
         Operator::NotEqual if !version.is_local() => exactly(version).complement(),
         Operator::LessThanEqual => Ranges::strictly_lower_than(past_locals(version)),
+        // `<1.0.post1` takes 1.0, and no pre-release of 1.0.post1.
+        Operator::LessThan if version.is_post() && !version.any_prerelease() => {
+            Ranges::strictly_lower_than(version.clone().with_dev(Some(0)))
+        }
+        // `>1.0.post1` takes 1.0.post2.dev0.
+        Operator::GreaterThan => match (version.dev(), version.post()) {
+            (None, Some(post)) => {
+                let next = version.clone().without_local().with_post(Some(post + 1));
+                Ranges::higher_than(next.with_dev(Some(0)))
+            }
+            _ => Ranges::from(specifier.clone()),
+        },
         _ => Ranges::from(specifier.clone()),
     }
 }
@@ -38,6 +59,27 @@ fn past_locals(version: &Version) -> Version {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn around_post_releases_the_boundaries_are_packagings() {
+        let takes = |specifiers: &str, version: &str| {
+            range(&specifiers.parse().unwrap()).contains(&version.parse().unwrap())
+        };
+        for version in ["1.0", "1.0rc1", "1.0.post0", "1.0+cu130", "1.0.post0.dev1"] {
+            assert!(takes("<1.0.post1", version), "{version}");
+        }
+        for version in ["1.0.post1.dev0", "1.0.post1", "1.0.post1+x"] {
+            assert!(!takes("<1.0.post1", version) && !takes(">1.0.post1", version), "{version}");
+        }
+        assert!(takes(">1.0.post1", "1.0.post2.dev0") && takes(">1.0.post1", "1.1"));
+    }
+
+    #[test]
+    fn what_is_excluded_licenses_no_pre_release() {
+        let licenses = |text: &str| licenses_prereleases(&text.parse().unwrap());
+        assert!(licenses(">=2.0b1") && licenses("==2.0.dev1") && licenses("<2,>1.0rc1"));
+        assert!(!licenses("!=2.0b3") && !licenses("==2.*") && !licenses(">=2.0"));
+    }
 
     #[test]
     fn ranges_agree_with_pep_440_on_every_kind_of_version() {
@@ -79,6 +121,7 @@ mod tests {
             "==13.0.3",
             "<2,>=1.0,!=1.1",
             "===1.0",
+            ">1.0.post1",
         ];
         for text in specifiers {
             let specifiers: VersionSpecifiers = text.parse().unwrap();

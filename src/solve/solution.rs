@@ -261,6 +261,14 @@ mod tests {
             c 1.0b1:";
         assert_eq!(chosen("g: a; b; c", catalog).0, "g a 1.0\ng b 2.0\ng c 1.0b2");
         assert_eq!(chosen("g: a==2.0; b>=3.0rc0", catalog).0, "g a 2.0\ng b 3.0rc1");
+        // A range that leaves nothing else is no `==`.
+        let only = solve(
+            &spec("g: a>=2.0,<=2.0"),
+            &environment(),
+            &MapCatalog::new(catalog),
+            &BTreeMap::new(),
+        );
+        assert!(only.unwrap_err().to_string().contains("withdrawn"));
     }
 
     #[test]

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use pep508_rs::{ExtraName, PackageName};
 
+use super::Catalog;
+use super::explain::unusable;
 use super::extras::offers;
-use super::provider::Provider;
+use super::provider::{Provider, names_prerelease};
 use super::solution::Settled;
+use crate::index::Candidate;
+use crate::spec::Prereleases;
 
 /// All of them, by name.
 pub(super) fn surprises(
@@ -16,8 +20,63 @@ pub(super) fn surprises(
     let mut sentences = Vec::new();
     for (name, own) in settled {
         sentences.extend(missing_extras(provider, settled, name, own));
+        sentences.extend(pre_release(provider, settled, own));
+        sentences.extend(withdrawn(provider, own));
     }
     sentences
+}
+
+/// A pre-release that no wish names.
+fn pre_release(
+    provider: &Provider,
+    settled: &BTreeMap<PackageName, Settled>,
+    own: &Settled,
+) -> Option<String> {
+    let Candidate { name, version, .. } = &own.candidate;
+    let is_asked_for = provider
+        .wishes
+        .iter()
+        .any(|w| w.requirement.name == *name && names_prerelease(&w.requirement));
+    let is_allowed = provider.catalog.prereleases(name) == Some(Prereleases::Allow)
+        || provider.catalog.names_prerelease(name);
+    if !version.any_prerelease() || is_asked_for || is_allowed {
+        return None;
+    }
+    let names_one = |other: &&Settled| {
+        other.metadata.requires.iter().any(|r| {
+            r.name == *name
+                && names_prerelease(r)
+                && r.evaluate_markers(provider.environment, &other.extras)
+        })
+    };
+    if let Some(needy) = settled.values().find(names_one) {
+        let (needy, its) = (&needy.candidate.name, &needy.candidate.version);
+        return Some(format!("{name} {version} is a pre-release: {needy} {its} asks for one"));
+    }
+    let project = provider.catalog.project(name).ok()?;
+    let skipped = project.skipped.iter().find(|s| !s.version.any_prerelease());
+    let python = provider.environment.python_full_version().to_string();
+    let why = match skipped {
+        Some(skipped) => {
+            format!("no final version can be used here: {name} {}", unusable(skipped, &python))
+        }
+        None => "there is no final version yet".to_owned(),
+    };
+    Some(format!("{name} {version} is a pre-release: {why}"))
+}
+
+/// A wheel that its authors took back.
+fn withdrawn(provider: &Provider, own: &Settled) -> Option<String> {
+    let Candidate { name, version, yanked, .. } = &own.candidate;
+    if !yanked {
+        return None;
+    }
+    Some(match provider.kept.get(name) == Some(version) {
+        true => format!(
+            "{name} {version} of the lock was withdrawn since (yanked); `envlock resolve --upgrade {name}` takes another"
+        ),
+        false => format!("{name} {version} was withdrawn (yanked), and `==` leaves nothing else"),
+    })
 }
 
 /// Somebody needs an extra that is not there.
@@ -44,4 +103,56 @@ fn missing_extras(
         ))
     };
     own.extras.iter().filter(lacks).filter_map(sentence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::solve::fixture::{MapCatalog, environment, spec};
+    use crate::solve::solve;
+
+    fn told(groups: &str, catalog: &str, kept: &[(&str, &str)]) -> Vec<String> {
+        let kept = kept.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
+        solve(&spec(groups), &environment(), &MapCatalog::new(catalog), &kept).unwrap().surprises
+    }
+
+    #[test]
+    fn a_pre_release_that_no_wish_names_is_told_with_the_reason() {
+        let told = |groups: &str, catalog: &str| told(groups, catalog, &[]);
+        let deepspeed = "deepspeed 0.19.0.dev1:\ndeepspeed 0.18.0!sdist";
+        assert_eq!(
+            told("g: deepspeed", deepspeed),
+            [
+                "deepspeed 0.19.0.dev1 is a pre-release: no final version can be used here: deepspeed 0.18.0 is only a source distribution, and envlock compiles nothing"
+            ]
+        );
+        assert_eq!(told("g: deepspeed>=0.19.dev0", deepspeed), [""; 0]);
+        assert_eq!(
+            told("g: a", "a 1.0: b>=2.0b1\nb 2.0b1:\nb 1.0:"),
+            ["b 2.0b1 is a pre-release: a 1.0 asks for one"]
+        );
+        assert_eq!(
+            told("g: a", "a 1.0b1:"),
+            ["a 1.0b1 is a pre-release: there is no final version yet"]
+        );
+    }
+
+    #[test]
+    fn a_withdrawn_version_is_told_whether_it_is_pinned_or_locked() {
+        let catalog = "a 2.0!yanked:\na 1.0:";
+        assert_eq!(
+            told("g: a==2.0", catalog, &[]),
+            ["a 2.0 was withdrawn (yanked), and `==` leaves nothing else"]
+        );
+        assert_eq!(
+            told("g: a", catalog, &[("a", "2.0")]),
+            [
+                "a 2.0 of the lock was withdrawn since (yanked); `envlock resolve --upgrade a` takes another"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_final_and_newest_is_no_surprise() {
+        assert_eq!(told("g: a", "a 2.0rc1:\na 1.0: b\nb 1.0:", &[]), [""; 0]);
+    }
 }

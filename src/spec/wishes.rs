@@ -11,6 +11,7 @@ use super::place::Place;
 use super::source_tables::known_sources;
 use super::tables::PackageTable;
 use super::{Error, Origin, Override, PythonRequest, Rules, SourceName, SourceSpec, Wish};
+use crate::python::plain_markers;
 
 /// What is needed to read wishes.
 pub(super) struct Wishes<'a> {
@@ -45,9 +46,8 @@ impl Wishes<'_> {
         }
         let requirement = match super::direct::of_path(at.text, &at.place.folder) {
             Some(read) => read,
-            None => {
-                Requirement::<VerbatimUrl>::from_str(at.text).map_err(|e| e.message.to_string())
-            }
+            None => Requirement::<VerbatimUrl>::from_str(&plain_markers(at.text))
+                .map_err(|e| e.message.to_string()),
         };
         let requirement = requirement.map_err(|why| {
             wrong(

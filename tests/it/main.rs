@@ -66,6 +66,7 @@ mod status;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
+mod surprises;
 mod targets;
 mod torn;
 mod transport;

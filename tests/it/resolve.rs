@@ -305,7 +305,7 @@ fn a_base_of_another_cuda_major_is_refused_and_a_higher_floor_is_told() {
     };
     let run = resolve("old", &["CUDA_VERSION=12.8.1"]).exits(4);
     assert!(run.stderr().contains("is CUDA 12.8, and the wheels are cu130"), "{}", run.stderr());
-    let env = ["CUDA_VERSION=13.1.1", "NVIDIA_REQUIRE_CUDA=cuda>=13.1 brand=tesla,driver>=580"];
+    let env = ["CUDA_VERSION=13.1.1", "NVIDIA_REQUIRE_CUDA=cuda>=13.1 brand=tesla,driver<571"];
     let run = resolve("new", &env).exits(0);
     assert!(run.stderr().contains("raises the driver floor"), "{}", run.stderr());
 }

@@ -190,7 +190,8 @@ async fn resolve(
     let environment = marker_environment(&pins.python.version);
     let target = Target::new(pins.python.version.clone(), pins.glibc, spec.target.cuda)
         .before(spec)
-        .keeping(old);
+        .keeping(old)
+        .allowing(&spec.cuda_allow);
     let catalog = Arc::new(match ahead {
         Some((foreseen, catalog)) if foreseen == target => catalog,
         _ => start(target),
@@ -209,7 +210,8 @@ async fn resolve(
             if !args.offline {
                 bar.finish();
                 let python = &pins.python.version;
-                try_elsewhere(&mut conflict, spec, python, pins.glibc, context).await;
+                let trust = trust(args);
+                try_elsewhere(&mut conflict, spec, python, pins.glibc, trust, context).await;
             }
             return Err(solve::Error::Unsatisfiable(conflict).into());
         }

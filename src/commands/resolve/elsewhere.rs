@@ -20,6 +20,7 @@ pub async fn try_elsewhere(
     spec: &Spec,
     python: &Version,
     glibc: GlibcVersion,
+    trust: Trust,
     context: &Context,
 ) {
     for elsewhere in conflict.elsewhere.clone().into_iter().take(TRIED) {
@@ -38,7 +39,7 @@ pub async fn try_elsewhere(
         let question = move |catalog: &dyn crate::solve::Catalog, environment: &_| {
             possible(&asked, environment, catalog)
         };
-        let answer = live::ask(&spec, &python, glibc, &[], Trust::Fresh, context, question).await;
+        let answer = live::ask(&spec, &python, glibc, &[], trust, context, question).await;
         if let Ok((true, None)) = answer {
             conflict.advise(elsewhere.sentence);
         }

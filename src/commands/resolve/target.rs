@@ -99,7 +99,8 @@ pub fn likely(spec: &Spec, old: Option<&Lock>) -> Option<Target> {
     let locked = old.map(|o| &o.python).filter(|p| p.source == spec.python.source);
     let locked = locked.map(|p| p.version.clone()).filter(|version| matches(spec, version));
     let glibc = spec.target.glibc.or(old.map(|o| o.target.glibc))?;
-    Some(Target::new(stated.or(locked)?, glibc, spec.target.cuda))
+    let target = Target::new(stated.or(locked)?, glibc, spec.target.cuda);
+    Some(target.allowing(&spec.cuda_allow))
 }
 
 /// What a tag or a "latest" means is believed for as long as an index page is.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::solve::fixture::{MapCatalog, environment, spec_with};
-use crate::solve::{Solution, behind, solve};
+use crate::solve::{LockedFile, Solution, behind, solve};
 
 const CATALOG: &str = "
     a 1.0: c[x]>=2 if python_version > '3'
@@ -117,7 +117,9 @@ fn a_conflict_names_the_rules_that_take_part_with_their_lines() {
 fn a_bound_is_a_choice_and_holds_nothing_back() {
     assert_eq!(solved("c", "[constraints]\nc = \"<2\"").unwrap().held_back, Vec::<String>::new());
     let spec = spec_with("g: c", "[constraints]\nc = \"<2\"");
-    let locked = BTreeMap::from([("c".parse().unwrap(), "1.0".parse().unwrap())]);
+    let file = "c-1.0-py3-none-any.whl".to_owned();
+    let locked = LockedFile { version: "1.0".parse().unwrap(), file };
+    let locked = BTreeMap::from([("c".parse().unwrap(), locked)]);
     let found = behind(&spec, &environment(), &MapCatalog::new(CATALOG), &locked).unwrap();
     let told = (found[0].newest.to_string(), found[0].why.clone().unwrap());
     assert_eq!(told.0, "2.0");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pep440_rs::Version;
+use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::{ExtraName, PackageName};
 use pubgrub::Ranges;
 
@@ -15,10 +15,14 @@ use crate::solve::Catalog;
 use crate::solve::abi::{self, TorchAbi, local_cuda, states_cuda_build};
 use crate::solve::decided::Against;
 use crate::solve::provider::Provider;
+use crate::solve::range;
 use crate::spec::Prereleases;
 
 /// The minor versions of Python 3 that may be worth a try.
 const PYTHONS: std::ops::RangeInclusive<u64> = 9..=15;
+
+/// A patch release that no Python reaches.
+const LAST_PATCH: u64 = 99;
 
 pub struct Advisor<'a, 'p> {
     proof: &'a Proof,
@@ -142,10 +146,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
     fn skipped(&mut self, skipped: &Skipped) {
         let python = match &skipped.why {
             Skip::NoMatchingWheel(tags) => self.python_of(tags),
-            Skip::RequiresPython(needed) => PYTHONS
-                .rev()
-                .find(|minor| needed.contains(&Version::new([3, *minor, 99])))
-                .map(|minor| format!("3.{minor}")),
+            Skip::RequiresPython(needed) => self.python_for(needed),
             Skip::TooNew(at) => {
                 let sentence = format!("move the cut-off (--exclude-newer) past {at}");
                 self.say(sentence, Change::Target(TargetChange::CutOff(*at)));
@@ -159,6 +160,15 @@ impl<'a, 'p> Advisor<'a, 'p> {
             let sentence = format!("set python.version = \"{python}\"");
             self.say(sentence, Change::Target(TargetChange::Python(wanted)));
         }
+    }
+
+    /// The nearest other Python that this allows.
+    fn python_for(&self, needed: &VersionSpecifiers) -> Option<String> {
+        let here = *self.provider.environment.python_full_version().release().get(1)?;
+        let allowed = PYTHONS.filter(|minor| {
+            *minor != here && range(needed).contains(&Version::new([3, *minor, LAST_PATCH]))
+        });
+        allowed.min_by_key(|minor| minor.abs_diff(here)).map(|minor| format!("3.{minor}"))
     }
 
     /// The newest other Python that tags such as `cp313` name.

@@ -293,7 +293,7 @@ impl Teller<'_, '_> {
 }
 
 /// `2.0 is only a source distribution`
-fn unusable(skipped: &Skipped, python: &str) -> String {
+pub(in crate::solve) fn unusable(skipped: &Skipped, python: &str) -> String {
     let version = &skipped.version;
     match &skipped.why {
         Skip::NoWheel => {

@@ -10,6 +10,7 @@ mod words;
 
 pub(super) use change::Change;
 pub use change::TargetChange;
+pub(super) use conflict::unusable;
 pub use conflict::{Conflict, Elsewhere};
 pub use proof::Tree;
 pub(super) use together::conflict;
