@@ -202,7 +202,11 @@ impl<'a> Decided<'a> {
             return metadata;
         }
         let requires = metadata.requires.iter().flat_map(|r| self.rules.in_force(r)).collect();
-        Arc::new(CoreMetadata { requires, ..metadata.as_ref().clone() })
+        // What it needs for an extra may be left out; the extra is there all the same.
+        let mut extras = metadata.extras.clone();
+        let named = named_extras(&metadata.requires).into_iter();
+        extras.extend(named.filter(|extra| !metadata.extras.contains(extra)));
+        Arc::new(CoreMetadata { requires, extras, ..metadata.as_ref().clone() })
     }
 }
 

@@ -242,7 +242,7 @@ fn a_mistake_of_a_pyproject_is_shown_where_it_is() {
         ),
         (
             import,
-            "[project]\ndependencies = [\"a @ file:///x\"]\n",
+            "[project]\ndependencies = [\"a @ git+https://h.example/a\"]\n",
             "pyproject.toml:2:",
             "a is asked for",
         ),

@@ -60,7 +60,11 @@ fn an_override_stands_in_place_of_requirements_with_their_markers_and_extras() {
         let tables = format!("[overrides]\nc = \"{instead}\"");
         assert_eq!(set(wishes, &tables), expected, "{wishes} with {instead}");
     }
-    assert_eq!(set("a; b[y]", "[overrides]\nc = false"), "a==1.0 b==1.0");
+    assert_eq!(
+        set("a; b[y]", "[overrides]\nc = false"),
+        "a==1.0 b==1.0",
+        "the extra is there all the same"
+    );
     let error = solved("a", "[overrides]\nc = \">=2\"\n[constraints]\nc = \"<2\"").unwrap_err();
     assert!(error.contains("c 2.0 is beyond the constraint c<2 (envlock.toml:4)"), "{error}");
 }
