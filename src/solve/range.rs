@@ -128,13 +128,9 @@ mod tests {
             let range = range(&specifiers);
             for version in versions {
                 let version: Version = version.parse().unwrap();
-                // `===` compares strings; pep440_rs documents that it does so exactly.
-                let wanted = if text.starts_with("===") {
-                    version.to_string().starts_with("1.0")
-                        && version.release() == [1, 0]
-                        && !version.is_post()
-                        && !version.is_pre()
-                        && !version.is_dev()
+                // `===` compares what is written (PEP 440, "Arbitrary equality").
+                let wanted = if let Some(exact) = text.strip_prefix("===") {
+                    version.to_string() == exact
                 } else {
                     specifiers.contains(&version)
                 };
