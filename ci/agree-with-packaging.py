@@ -194,7 +194,7 @@ class Otherwise:
             return self.starred(literal[:-2], text, value, is_behind)
         if key in VERSIONS and text == "~=" and not is_behind:
             self.reasons.add("`~=` with the literal in front is read as if it were behind, as by uv")
-            return SpecifierSet("~=" + literal).contains(value, prereleases=True)
+            return self.holds("~=" + literal, value)
         if key not in VERSIONS and text in ORDERED:
             self.reasons.add("text is ordered as text; packaging 26 orders none")
             return ORDERED[text](lhs, rhs)
@@ -216,7 +216,15 @@ class Otherwise:
         if not is_behind:
             text = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(text, text)
         star = ".*" if text in ("==", "!=", "===") else ""
-        return SpecifierSet(text[:2] + plain + star).contains(value, prereleases=True)
+        return self.holds(text[:2] + plain + star, value)
+
+    @staticmethod
+    def holds(text, version):
+        try:
+            return SpecifierSet(text).contains(version, prereleases=True)
+        except InvalidSpecifier:
+            # `~=3`: what the parser ignores holds.
+            return True
 
 
 def explained_marker(text, extra, ours, theirs):
