@@ -216,7 +216,7 @@ class Otherwise:
         if not is_behind:
             text = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(text, text)
         star = ".*" if text in ("==", "!=", "===") else ""
-        return self.holds(text[:2] + plain + star, value)
+        return Otherwise.holds(text[:2] + plain + star, value)
 
     @staticmethod
     def holds(text, version):
