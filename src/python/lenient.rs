@@ -97,10 +97,12 @@ fn in_variable(value: &str, variable: &str, negated: bool) -> String {
             format!("extra {operator} '{value}'")
         }
         "extra" => constant(negated),
-        _ if value.parse::<pep440_rs::Version>().is_ok() => {
-            format!("{variable} {operator} '{value}.*'")
-        }
-        _ => constant(negated),
+        _ => match value.parse::<pep440_rs::Version>() {
+            // `3.14.0rc1.*` is no version.
+            Ok(version) if version.any_prerelease() => format!("{variable} {operator} '{value}'"),
+            Ok(_) => format!("{variable} {operator} '{value}.*'"),
+            Err(_) => constant(negated),
+        },
     }
 }
 
@@ -191,6 +193,7 @@ mod tests {
             ("a; '3.9.*' >= python_version", "a; python_version <= '3.9'"),
             ("a; '3.9.*' != python_version", "a; python_version != '3.9.*'"),
             ("a; 'x' in extra or 'y z' in extra", "a; extra == 'x' or python_version < '0'"),
+            ("a; '3.14.0rc1' in python_full_version", "a; python_full_version == '3.14.0rc1'"),
             ("a; '3.14' not in python_full_version", "a; python_full_version != '3.14.*'"),
             ("a; python_version === '3.9'", "a; python_version == '3.9'"),
         ] {
