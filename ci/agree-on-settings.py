@@ -105,7 +105,7 @@ def ask_uv(uv, project, variables):
 
 
 def main():
-    envlock, python, uv = sys.argv[1:4]
+    envlock, python, uv = (str(pathlib.Path(program).absolute()) for program in sys.argv[1:4])
     cases = int(sys.argv[4]) if len(sys.argv) > 4 else 200
     rnd = random.Random(int(sys.argv[5]) if len(sys.argv) > 5 else 7)
     default, differences = None, 0
