@@ -26,9 +26,6 @@ use crate::ui::Bar;
 /// Blobs that are looked at at the same time; fewer of them are sent ([`Client::with_uploads`]).
 const LOOKS: usize = 8;
 
-/// Bytes of a blob that holds nobody up.
-const SMALL: u64 = 64 * 1024 * 1024;
-
 /// The media type of a manifest that does not say its own.
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -110,9 +107,8 @@ impl Client {
                     Ok((at, blob.digest(), self.place(push.to, blob, bar).await?))
                 };
                 let mut all: Vec<_> = push.layers.iter().chain([&config]).enumerate().collect();
-                // Small ones first, which would wait until the large ones let them in; of the large ones the largest:
-                // either would else be sent alone in the end.
-                all.sort_by_key(|(_, blob)| (blob.size() > SMALL, Reverse(blob.size())));
+                // The config first, which is small; of the layers the largest: else one may be sent alone in the end.
+                all.sort_by_key(|(at, blob)| (*at < push.layers.len(), Reverse(blob.size())));
                 // A list, not a lazy iterator: else the whole push could not be spawned.
                 let all: Vec<_> = all.into_iter().map(place).collect();
                 // In any order: what is refused is told before the rest is sent.
