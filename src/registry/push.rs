@@ -1,4 +1,4 @@
-//! An image into a repository: layers and config, manifest by digest, proof, tags; in this order, so
+//! An image into a repository: blobs, config, manifest by digest, proof, tags; in this order, so
 //! that no name ever means an image that is not whole.
 
 use std::cmp::Reverse;
@@ -103,20 +103,21 @@ impl Client {
             }
             None => {
                 let config = Source::Ours(Arc::new(Held::new(push.config.clone())));
-                let place = async |(at, blob): (usize, &Source)| -> Result<_, Error> {
-                    Ok((at, blob.digest(), self.place(push.to, blob, bar).await?))
+                let place = async |(at, layer): (usize, &Source)| -> Result<_, Error> {
+                    Ok((at, layer.digest(), self.place(push.to, layer, bar).await?))
                 };
-                let mut all: Vec<_> = push.layers.iter().chain([&config]).enumerate().collect();
-                // The config first, which is small; of the layers the largest: else one may be sent alone in the end.
-                all.sort_by_key(|(at, blob)| (*at < push.layers.len(), Reverse(blob.size())));
+                let mut layers: Vec<_> = push.layers.iter().enumerate().collect();
+                // The largest first: else one of them may be sent alone in the end.
+                layers.sort_by_key(|(_, layer)| Reverse(layer.size()));
                 // A list, not a lazy iterator: else the whole push could not be spawned.
-                let all: Vec<_> = all.into_iter().map(place).collect();
+                let layers: Vec<_> = layers.into_iter().map(place).collect();
                 // In any order: what is refused is told before the rest is sent.
-                let placed = stream::iter(all).buffer_unordered(LOOKS);
-                let mut placed: Vec<_> = placed.try_collect().await?;
-                placed.sort_unstable_by_key(|(at, ..)| *at);
-                let blobs =
-                    placed.into_iter().map(|(_, digest, placed)| (digest, placed)).collect();
+                let layers = stream::iter(layers).buffer_unordered(LOOKS);
+                let mut layers: Vec<_> = layers.try_collect().await?;
+                layers.sort_unstable_by_key(|(at, ..)| *at);
+                let mut blobs: Vec<_> =
+                    layers.into_iter().map(|(_, digest, placed)| (digest, placed)).collect();
+                blobs.push((config.digest(), self.place(push.to, &config, bar).await?));
                 self.put_manifest(push.to, &push.manifest).await?;
                 (self.read_back(&pinned).await?, blobs)
             }
