@@ -1,6 +1,6 @@
 //! `envlock export`: what other tools get, and what they never get.
 
-use crate::support::{Envlock, FakeIndex};
+use crate::support::{Envlock, FakeIndex, UNREACHED_BASE};
 
 use super::resolve::{base, spec, stack};
 
@@ -87,9 +87,7 @@ fn a_wheel_whose_metadata_lacks_the_local_version_is_exported_by_its_address() {
     envlock.write(
         "envlock.toml",
         format!(
-            "[python]\nsource = \"base\"\nversion = \"3.14.2\"\n[target]\nglibc = \"2.39\"\n\
-             [base]\nruntime = \"127.0.0.1:1/base:v1\"\ndevel = \"127.0.0.1:1/base:v1\"\n\
-             [groups.all]\npackages = [\"odd\", \"even\"]\n[images.all]\ngroups = [\"all\"]\n\
+            "{UNREACHED_BASE}[groups.all]\npackages = [\"odd\", \"even\"]\n[images.all]\ngroups = [\"all\"]\n\
              [sources.pypi]\nurl = \"{}\"\n",
             index.url()
         ),

@@ -4,7 +4,7 @@
 use envlock::lock::Lock;
 
 use crate::support::workshop::{Workshop, images, pull};
-use crate::support::{Envlock, FakeIndex, Run};
+use crate::support::{Envlock, FakeIndex, Run, UNREACHED_BASE};
 
 const SITE: &str = "opt/conda/envs/py/lib/python3.14/site-packages";
 
@@ -13,9 +13,7 @@ fn resolve(index: &FakeIndex) -> (Envlock, Run) {
     envlock.write(
         "envlock.toml",
         format!(
-            "[python]\nsource = \"base\"\nversion = \"3.14.2\"\n[target]\nglibc = \"2.39\"\n\
-             [base]\nruntime = \"127.0.0.1:1/base:v1\"\ndevel = \"127.0.0.1:1/base:v1\"\n\
-             [groups.all]\npackages = [\"app\"]\n[images.all]\ngroups = [\"all\"]\n\
+            "{UNREACHED_BASE}[groups.all]\npackages = [\"app\"]\n[images.all]\ngroups = [\"all\"]\n\
              [sources.pypi]\nurl = \"{}\"\n",
             index.url()
         ),

@@ -1,6 +1,6 @@
 //! Proxies and certificates, as the usual variables set them.
 
-use crate::support::{Envlock, FakeIndex, INSIDE, Proxy, Run, Tls};
+use crate::support::{Envlock, FakeIndex, INSIDE, Proxy, Run, Tls, UNREACHED_BASE};
 
 fn index() -> FakeIndex {
     let index = FakeIndex::start();
@@ -15,9 +15,7 @@ fn resolve(url: &str, variables: &[(&str, &str)]) -> Run {
     envlock.write(
         "envlock.toml",
         format!(
-            "[python]\nsource = \"base\"\nversion = \"3.14.2\"\n[target]\nglibc = \"2.39\"\n\
-             [base]\nruntime = \"127.0.0.1:1/base:v1\"\ndevel = \"127.0.0.1:1/base:v1\"\n\
-             [groups.python]\npackages = [\"pip\"]\n[sources.pypi]\nurl = \"{url}\"\n"
+            "{UNREACHED_BASE}[groups.python]\npackages = [\"pip\"]\n[sources.pypi]\nurl = \"{url}\"\n"
         ),
     );
     let mut command = envlock.command(["resolve"]);

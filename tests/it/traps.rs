@@ -11,7 +11,7 @@ use envlock::solve::{Catalog, Problem};
 use envlock::spec::parse;
 use envlock::ui::Bar;
 
-use crate::support::{Envlock, FakeIndex, Run, Wheel};
+use crate::support::{Envlock, FakeIndex, Run, UNREACHED_BASE, Wheel};
 
 const LINUX: &str = "manylinux_2_28_x86_64";
 const CP314: &str = "cp314-cp314-manylinux_2_28_x86_64";
@@ -74,9 +74,7 @@ impl Field {
 
     fn spec(&self, packages: &str) -> String {
         format!(
-            "[python]\nsource = \"base\"\nversion = \"3.14.2\"\n[target]\nglibc = \"2.39\"\n\
-             [base]\nruntime = \"127.0.0.1:1/base:v1\"\ndevel = \"127.0.0.1:1/base:v1\"\n\
-             [groups.python]\npackages = [\"pip\"]\nindex = [\"pytorch\"]\n\
+            "{UNREACHED_BASE}[groups.python]\npackages = [\"pip\"]\nindex = [\"pytorch\"]\n\
              [groups.torch]\npackages = {packages}\nindex = [\"pytorch\"]\n\
              [sources.pypi]\nurl = \"http://{0}/whl/cu130/\"\nignore-error-codes = [403]\n\
              [sources.pytorch]\nurl = \"http://{0}/whl/{{cuda}}/\"\n\

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::Mutex;
 
 use crate::support::workshop::Workshop;
-use crate::support::{Asked, Envlock, Harm, Reply, Server};
+use crate::support::{Asked, Envlock, Harm, Reply, Server, UNREACHED_BASE};
 
 fn wait(status: u16, header: &str) -> Harm {
     let headers = vec![("Retry-After", header.to_owned())];
@@ -27,9 +27,7 @@ fn project(times: usize, retry_after: &'static str, network: &str) -> (Server, E
     envlock.write(
         "envlock.toml",
         format!(
-            "[python]\nsource = \"base\"\nversion = \"3.14.2\"\n[target]\nglibc = \"2.39\"\n\
-             [base]\nruntime = \"127.0.0.1:1/base:v1\"\ndevel = \"127.0.0.1:1/base:v1\"\n\
-             [groups.python]\npackages = [\"pip\"]\n[sources.pypi]\nurl = \"{}\"\n{network}",
+            "{UNREACHED_BASE}[groups.python]\npackages = [\"pip\"]\n[sources.pypi]\nurl = \"{}\"\n{network}",
             index.url("/simple/")
         ),
     );

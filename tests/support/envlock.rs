@@ -6,6 +6,10 @@ use std::process::{Command, Output};
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
+/// How an envlock.toml begins of which only the resolving is looked at: nothing listens where its base image is.
+pub const UNREACHED_BASE: &str = "[python]\nsource = \"base\"\nversion = \"3.14.2\"\n[target]\nglibc = \"2.39\"\n\
+     [base]\nruntime = \"127.0.0.1:1/base:v1\"\ndevel = \"127.0.0.1:1/base:v1\"\n";
+
 /// A project folder and a store, both empty, both gone when dropped.
 pub struct Envlock {
     folder: TempDir,

@@ -20,7 +20,7 @@ pub mod workshop;
 pub mod yaml;
 
 pub use embedded::Embedded;
-pub use envlock::{Envlock, Run};
+pub use envlock::{Envlock, Run, UNREACHED_BASE};
 pub use faulty::{Admits, Asked, Change, Faulty, Harm, Recorded, Sessions};
 pub use gateway::{INSIDE, Proxy, Tls};
 pub use index::{FakeIndex, Fault, Pages};

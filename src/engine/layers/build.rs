@@ -374,9 +374,10 @@ async fn placed(
     let mut source = registry::Source::Ours(blob);
     let Place { to, registry, .. } = *place;
     let placed = kitchen.phases.time(Phase::Upload, registry.place(to, &source, bar)).await;
-    let placed = match placed.map_err(NotMade::or) {
+    let placed = match placed {
         Ok(placed) => placed,
-        Err(failure) => {
+        Err(error) => {
+            let failure = NotMade::within(error)?;
             let Some((from, placed)) = place.copied(measured, bar).await else {
                 return Err(failure);
             };

@@ -36,15 +36,20 @@ impl std::fmt::Display for NotMade {
 impl std::error::Error for NotMade {}
 
 impl NotMade {
-    /// The failure as it was, where that is what an upload ended with.
-    pub(super) fn or(error: registry::Error) -> Failure {
+    /// The failure that an upload ended with, where bytes could not be made. Errors: it was something else.
+    pub(super) fn within(error: registry::Error) -> Result<Failure, registry::Error> {
         match error {
             registry::Error::Blob { source, digest } => match source.downcast::<NotMade>() {
-                Ok(NotMade(failure)) => failure,
-                Err(source) => registry::Error::Blob { source, digest }.into(),
+                Ok(NotMade(failure)) => Ok(failure),
+                Err(source) => Err(registry::Error::Blob { source, digest }),
             },
-            error => error.into(),
+            error => Err(error),
         }
+    }
+
+    /// The failure as it was.
+    pub(super) fn or(error: registry::Error) -> Failure {
+        Self::within(error).unwrap_or_else(Failure::from)
     }
 }
 
