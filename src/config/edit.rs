@@ -203,7 +203,7 @@ impl Attempt<'_> {
             return Err(editor.refused(pair[1].range.clone(), "two edits meet in the same place"));
         }
         let text = self.document.text;
-        // The reader of YAML may say that a value ends within such a character.
+        // The reader of YAML may see an end within such a character.
         let ends_a_line = |s: &&Splice| {
             text.get(s.range.clone()).is_none_or(|text| text.contains(LINE_ENDS_OF_1_1))
         };
@@ -306,12 +306,20 @@ mod tests {
             assert!(matches!(error, Error::Refused { .. }), "{error}");
             let other = run(&text, &[set("b", PIN)]).unwrap();
             assert_eq!(other, text.replace('x', PIN));
-            // However the reader counts, nothing is cut within a character, and the report can be drawn.
-            if let Err(error) = run(&format!("a.b/c: {{}} #{end}m: x"), &[set("\"a.b/c\".k", PIN)])
-            {
-                assert!(format!("{:?}", miette::Report::new(error)).contains("a.b/c"));
+        }
+    }
+
+    #[test]
+    fn a_mapping_whose_end_the_reader_sees_within_a_comment_gets_no_key() {
+        for end in LINE_ENDS_OF_1_1 {
+            let text = format!("a: {{}} #{end}\nm: x\n");
+            match run(&text, &[set("a.k", PIN)]) {
+                Ok(after) => assert_eq!(after, text.replace("{}", &format!("{{k: \"{PIN}\"}}"))),
+                Err(error) => assert!(format!("{:?}", miette::Report::new(error)).contains("a.k")),
             }
         }
+        let error = run("a: {} #\u{85}\nm: x\n", &[set("a.k", PIN)]).unwrap_err();
+        assert!(error.to_string().contains("no simple place"), "{error}");
     }
 
     #[test]

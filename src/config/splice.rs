@@ -234,7 +234,10 @@ impl Editor<'_> {
         if flow {
             let (at, text) = match after {
                 Some(at) => (at, format!(", {entry}")),
-                None if entries.is_empty() => (parent.range.end - 1, entry),
+                // Some readers see the end of `{}` behind a comment.
+                None if entries.is_empty() && self.ends_with_brace(parent) => {
+                    (parent.range.end - 1, entry)
+                }
                 None => return Err(nowhere()),
             };
             return Ok(Splice { range: at..at, text });
@@ -317,6 +320,10 @@ impl Editor<'_> {
                 _ => None,
             },
         }
+    }
+
+    fn ends_with_brace(&self, node: &Node) -> bool {
+        self.text().get(..node.range.end).is_some_and(|text| text.ends_with('}'))
     }
 
     fn line_start(&self, at: usize) -> usize {
