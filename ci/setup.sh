@@ -84,7 +84,7 @@ need_pypi() {
   says_where() {
     "$ENVLOCK" -C "$1" doctor --json 2>/dev/null | python3 -c '
 import json, sys
-sys.exit(next(check["level"] for check in json.load(sys.stdin)["checks"] if check["name"] == "PyPI") != "ok")'
+sys.exit(next(check["level"] for check in json.load(sys.stdin)["checks"] if check["name"] == "PyPI") == "fail")'
   }
   if says_where "$1"; then return; fi
   say "nothing here says where PyPI is; pip does"
