@@ -9,7 +9,7 @@ use pep508_rs::{MarkerEnvironment, PackageName};
 use super::Context;
 use crate::exit::{Exit, Failure};
 use crate::index::{
-    self, CACHE, Cache, Fetcher, LiveCatalog, Sources, Surroundings, Target, Trust,
+    self, CACHE, Cache, Fetcher, Hint, LiveCatalog, Sources, Surroundings, Target, Trust,
 };
 use crate::python::marker_environment;
 use crate::solve::Catalog;
@@ -41,7 +41,7 @@ pub async fn ask<T: Send + 'static>(
     let fetcher = Fetcher::new(client).with_cache(cache).remembering(store);
     let catalog = LiveCatalog::start(spec, target, sources, fetcher, bar.clone(), HashMap::new());
     let catalog = Arc::new(catalog);
-    catalog.expect(expected.iter().map(|name| (name.clone(), None)).collect());
+    catalog.expect(expected.iter().map(|name| (name.clone(), Hint::Newest)).collect());
     let asked = Arc::clone(&catalog);
     let answer = tokio::task::spawn_blocking(move || question(&*asked, &environment)).await;
     catalog.remember().await;

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256;
 
-/// Bound to the program's version: entries are Rust values as this version writes them.
-const FORMAT: &str = concat!("envlock ", env!("CARGO_PKG_VERSION"), " cache 2 ");
+/// Bound to the program's version: entries are Rust values as this version writes them. The number moves with their
+/// shape, too: parts of them are read when nothing can be asked again.
+const FORMAT: &str = concat!("envlock ", env!("CARGO_PKG_VERSION"), " cache 3 ");
 
 /// The cache's folder in the store.
 pub const CACHE: &str = "index";

@@ -1,17 +1,23 @@
 //! What an index offers for one project, after everything that cannot run on the target is gone.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::lazily::Lazily;
+use super::link::file_of;
 use crate::digest::{Sha256, Stated};
 use crate::lock::Location;
 use crate::spec::SourceName;
 
 /// What a source has of one project, for one target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "KeptProject", into = "KeptProject")]
 pub struct Project {
     /// Normalized.
     pub name: PackageName,
@@ -22,20 +28,50 @@ pub struct Project {
     /// The versions without a usable wheel, newest first, and why.
     pub skipped: Vec<Skipped>,
     /// Why its index keeps all files of it back (PEP 792), where it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<String>,
     /// The files that would run here and were withdrawn (PEP 592): one by one, not a version at a time.
-    #[serde(default)]
     pub withdrawn: Vec<String>,
 }
 
-/// A wheel that can be installed on the target.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A wheel that can be installed on the target. Cheap to clone.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     /// Normalized.
     pub name: PackageName,
     /// As in the file name, local part included.
     pub version: Version,
+    /// PEP 592, of the wheel itself: there is no other of this version that runs here. Only a `==` may choose it.
+    pub yanked: bool,
+    /// PEP 700 or data-upload-time.
+    pub uploaded: Option<Timestamp>,
+    wheel: Arc<Lazily<WheelFile>>,
+}
+
+impl Candidate {
+    /// Of the file that is the best of its version.
+    pub fn new(
+        name: PackageName,
+        version: Version,
+        yanked: bool,
+        uploaded: Option<Timestamp>,
+        wheel: WheelFile,
+    ) -> Self {
+        Candidate { name, version, yanked, uploaded, wheel: Arc::new(wheel.into()) }
+    }
+}
+
+impl Deref for Candidate {
+    type Target = WheelFile;
+
+    fn deref(&self) -> &WheelFile {
+        &self.wheel
+    }
+}
+
+/// The file of a [`Candidate`], as its page states it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "KeptFile", into = "KeptFile")]
+pub struct WheelFile {
     /// The wheel's file name, decoded (`+`, not `%2B`).
     pub file: String,
     /// Where it can be fetched now, without fragment.
@@ -45,18 +81,84 @@ pub struct Candidate {
     /// As the page states it; unproven until the bytes were hashed.
     pub sha256: Option<Sha256>,
     /// What the page states in other algorithms; held to wherever the bytes are read.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stated: Vec<Stated>,
     /// Bytes, when the page says so.
     pub size: Option<u64>,
     /// Data-requires-python; wheels that exclude the target are already gone.
     pub requires_python: Option<VersionSpecifiers>,
-    /// PEP 592, of the wheel itself: there is no other of this version that runs here. Only a `==` may choose it.
-    pub yanked: bool,
-    /// PEP 700 or data-upload-time.
-    pub uploaded: Option<Timestamp>,
     /// PEP 658.
     pub sidecar: Sidecar,
+}
+
+/// A [`Project`] in the cache. Versions are read with it, the rest of its wheels when they are looked at.
+#[derive(Serialize, Deserialize)]
+struct KeptProject {
+    name: PackageName,
+    source: SourceName,
+    candidates: Vec<KeptCandidate>,
+    skipped: Vec<Skipped>,
+    quarantined: Option<String>,
+    withdrawn: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptCandidate(Version, bool, Option<Timestamp>, Arc<Lazily<WheelFile>>);
+
+impl From<Project> for KeptProject {
+    fn from(project: Project) -> Self {
+        let Project { name, source, candidates, skipped, quarantined, withdrawn } = project;
+        let kept = |c: Candidate| KeptCandidate(c.version, c.yanked, c.uploaded, c.wheel);
+        let candidates = candidates.into_iter().map(kept).collect();
+        KeptProject { name, source, candidates, skipped, quarantined, withdrawn }
+    }
+}
+
+impl From<KeptProject> for Project {
+    fn from(kept: KeptProject) -> Self {
+        let KeptProject { name, source, candidates, skipped, quarantined, withdrawn } = kept;
+        let candidates = candidates.into_iter().map(|kept| {
+            let KeptCandidate(version, yanked, uploaded, wheel) = kept;
+            Candidate { name: name.clone(), version, yanked, uploaded, wheel }
+        });
+        let candidates = candidates.collect();
+        Project { name, source, candidates, skipped, quarantined, withdrawn }
+    }
+}
+
+/// A [`WheelFile`] in the cache: name and path only where they are not those of its address.
+#[derive(Serialize, Deserialize)]
+struct KeptFile(
+    Url,
+    Option<String>,
+    Option<String>,
+    SourceName,
+    Option<Sha256>,
+    Vec<Stated>,
+    Option<u64>,
+    Option<VersionSpecifiers>,
+    Sidecar,
+);
+
+impl From<WheelFile> for KeptFile {
+    fn from(wheel: WheelFile) -> Self {
+        let WheelFile { file, url, location, sha256, stated, size, requires_python, sidecar } =
+            wheel;
+        let own_file = (file != file_of(&url.as_str().into())).then_some(file);
+        let own_path = (location.path != url.path()).then_some(location.path);
+        let source = location.source;
+        KeptFile(url, own_file, own_path, source, sha256, stated, size, requires_python, sidecar)
+    }
+}
+
+impl From<KeptFile> for WheelFile {
+    fn from(kept: KeptFile) -> Self {
+        let KeptFile(url, file, path, source, sha256, stated, size, requires_python, sidecar) =
+            kept;
+        let file = file.unwrap_or_else(|| file_of(&url.as_str().into()).into_owned());
+        let path = path.unwrap_or_else(|| url.path().to_owned());
+        let location = Location { source, path };
+        WheelFile { file, url, location, sha256, stated, size, requires_python, sidecar }
+    }
 }
 
 /// Whether a `.metadata` file stands beside the wheel.
@@ -75,8 +177,8 @@ pub enum Sidecar {
 pub struct Skipped {
     /// Which.
     pub version: Version,
-    /// Why not.
-    pub why: Skip,
+    /// Why not: a [`Skip`].
+    pub why: Lazily<Skip>,
 }
 
 /// Why a version cannot be used.

@@ -11,17 +11,18 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use super::answers::Answers;
+use super::closure::Hint;
 use super::crawl::{crawl, expect};
 use super::times::Times;
 use super::wheels::Locked;
-use super::{Candidate, Error, Fetcher, Project, Sources, Target};
+use super::{Candidate, Error, Fetcher, Project, Sources, Target, closure};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::gpu::Arch;
 use crate::lock::WheelFacts;
 use crate::python::CoreMetadata;
-use crate::solve::{Catalog, Problem};
-use crate::spec::Spec;
+use crate::solve::{Catalog, Chosen, Problem};
+use crate::spec::{Spec, Wish};
 use crate::ui::Bar;
 
 /// Wheels whose facts are collected at the same time.
@@ -36,6 +37,7 @@ pub struct LiveCatalog {
     answers: Arc<Answers>,
     runtime: Handle,
     ahead: Mutex<Vec<AbortHandle>>,
+    wishes: Vec<Wish>,
     times: Times,
     error: Mutex<Option<Error>>,
     /// The versions of each distribution that the solver has looked into.
@@ -54,19 +56,25 @@ impl LiveCatalog {
         bar: Bar,
         locked: HashMap<Sha256, Locked>,
     ) -> Self {
-        let wishes = spec.wishes().map(|(_, wish)| wish.requirement.clone()).collect();
+        let wishes: Vec<_> = spec.wishes().map(|(_, wish)| wish.clone()).collect();
         let times = Times::new(target.cut_offs.clone(), Arc::clone(&target.times));
         let answers = Arc::new(Answers::new(spec, target, sources, fetcher, bar, locked));
         let runtime = Handle::current();
-        let crawl = crawl(Arc::clone(&answers), wishes, spec.rules.clone());
+        let requirements = wishes.iter().map(|wish| wish.requirement.clone()).collect();
+        let crawl = crawl(Arc::clone(&answers), requirements, spec.rules.clone());
         let crawl = runtime.spawn(crawl).abort_handle();
         let ahead = Mutex::new(vec![crawl]);
-        Self { answers, runtime, ahead, times, error: Mutex::default(), looked: Mutex::default() }
+        let (error, looked) = (Mutex::default(), Mutex::default());
+        Self { answers, runtime, ahead, wishes, times, error, looked }
     }
 
-    /// Asks ahead for what an earlier lock had, all at once. With a version: that one is likely to
-    /// stay.
-    pub fn expect(&self, hints: BTreeMap<PackageName, Option<Version>>) {
+    /// Asks ahead, all at once, for what such wishes are likely to lead to.
+    pub fn expect_likely(&self) {
+        self.expect(closure::likely(self.answers.fetcher.cache(), &self.wishes));
+    }
+
+    /// The same, for what an earlier lock had.
+    pub fn expect(&self, hints: BTreeMap<PackageName, Hint>) {
         self.go_ahead(expect(Arc::clone(&self.answers), hints));
     }
 
@@ -95,6 +103,13 @@ impl LiveCatalog {
             // The solver meets what failed again if it comes so far.
             drop(futures_util::future::join_all(all).await);
         });
+    }
+
+    /// Keeps what the wishes led to, for [`LiveCatalog::expect`] of another run.
+    pub fn learn(&self, chosen: &[Chosen]) {
+        if let Some(cache) = self.answers.fetcher.cache() {
+            closure::learn(cache, &self.wishes, chosen);
+        }
     }
 
     /// Waits until the cache is on its way to the disk.

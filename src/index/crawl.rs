@@ -11,6 +11,7 @@ use pep508_rs::{
 use tokio::task::JoinSet;
 
 use super::answers::Answers;
+use super::closure::Hint;
 use super::{Candidate, Error, Project};
 use crate::python::{CoreMetadata, marker_environment};
 use crate::spec::Rules;
@@ -24,20 +25,24 @@ const GUESSES: usize = 6;
 /// A wheel that was looked into, with the extras it was looked into for.
 type Visit = (Vec<ExtraName>, Arc<CoreMetadata>);
 
-/// What was in the set the last time: its page and its wheel are asked for at once. Without a version,
-/// the newest is as good a guess as any.
-pub(super) async fn expect(answers: Arc<Answers>, hints: BTreeMap<PackageName, Option<Version>>) {
+/// What is likely to be in the set is asked for at once.
+pub(super) async fn expect(answers: Arc<Answers>, hints: BTreeMap<PackageName, Hint>) {
     let mut visits = JoinSet::new();
     // The torch family first: what follows from it is the longest way.
     let (first, then): (Vec<_>, Vec<_>) =
         hints.into_iter().partition(|(name, _)| TORCH_FAMILY.contains(&name.as_ref()));
-    for (name, version) in first.into_iter().chain(then) {
+    for (name, hint) in first.into_iter().chain(then) {
         let answers = Arc::clone(&answers);
         visits.spawn(async move {
             let project = answers.project(&name).await?;
-            let kept = project.candidates.iter().find(|c| Some(&c.version) == version.as_ref());
-            match kept.or_else(|| likely(&project, &[]).next()) {
-                Some(candidate) => look_into(&answers, candidate).await.map(drop),
+            if let Hint::Version(version) = &hint
+                && let Some(kept) = project.candidates.iter().find(|c| c.version == *version)
+            {
+                return look_into(&answers, kept).await.map(drop);
+            }
+            // What a guess requires leads on; its size is asked for when it is more than that.
+            match likely(&project, &[]).next().filter(|_| hint != Hint::Page) {
+                Some(guess) => answers.metadata(guess).await.map(drop),
                 None => Ok(()),
             }
         });
@@ -146,9 +151,31 @@ impl Crawl {
             asked.visited = true;
             let extras: Vec<_> = asked.extras.iter().cloned().collect();
             let (name, specifiers) = (requirement.name.clone(), asked.specifiers.clone());
-            visits.spawn(visit(Arc::clone(&self.answers), name, specifiers, extras));
+            let answers = Arc::clone(&self.answers);
+            if TORCH_FAMILY.contains(&name.as_ref()) {
+                visits.spawn(guess(
+                    answers.clone(),
+                    name.clone(),
+                    specifiers.clone(),
+                    extras.clone(),
+                ));
+            }
+            visits.spawn(visit(answers, name, specifiers, extras));
         }
     }
+}
+
+/// The newest that fits, before it is known for which CUDA it was built: that takes three questions more, and what it
+/// requires leads the longest way.
+async fn guess(
+    answers: Arc<Answers>,
+    name: PackageName,
+    specifiers: Vec<VersionSpecifiers>,
+    extras: Vec<ExtraName>,
+) -> Result<Option<Visit>, Error> {
+    let project = answers.project(&name).await?;
+    let Some(newest) = likely(&project, &specifiers).next() else { return Ok(None) };
+    Ok(Some((extras, answers.metadata(newest).await?)))
 }
 
 async fn visit(

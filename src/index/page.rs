@@ -12,7 +12,7 @@ use url::Url;
 
 use super::link::{Beside, Link, file_of};
 use super::target::Target;
-use super::{Candidate, Project, Skip, Skipped, html, json};
+use super::{Candidate, Project, Skip, Skipped, WheelFile, html, json};
 use crate::built_for::Accelerator;
 use crate::digest::{Sha256, Stated};
 use crate::lock::Location;
@@ -308,7 +308,8 @@ impl<'a, 't> Collector<'a, 't> {
     fn finish(self, base: &Url) -> Project {
         let Self { name, source, target, versions, sdists, withdrawn, .. } = self;
         let (mut candidates, mut skipped) = (Vec::new(), Vec::new());
-        let mut skip = |version: Version, why: Skip| skipped.push(Skipped { version, why });
+        let mut skip =
+            |version: Version, why: Skip| skipped.push(Skipped { version, why: why.into() });
         for (text, found) in versions {
             let Ok(version) = text.parse::<Version>() else { continue };
             if let Some(built) = target.foreign(name, &version) {
@@ -340,7 +341,7 @@ impl<'a, 't> Collector<'a, 't> {
             if let Some(Ok(version)) = sdist_version(file, name).map(str::parse::<Version>)
                 && known.insert(version.clone())
             {
-                skipped.push(Skipped { version, why: Skip::NoWheel });
+                skipped.push(Skipped { version, why: Skip::NoWheel.into() });
             }
         }
         skipped.sort_by(|a, b| b.version.cmp(&a.version));
@@ -377,20 +378,18 @@ fn candidate(
     let url = absolute(base, &link.href).ok_or_else(unreadable)?;
     let path = lasting_path(base, &url);
     let location = Location { source: source.clone(), path };
-    Ok(Candidate {
-        name: name.clone(),
-        version: version.clone(),
+    let (yanked, uploaded) = (link.yanked, uploaded(&link));
+    let wheel = WheelFile {
         location,
         sha256: link.sha256.as_deref().and_then(|hex| hex.parse().ok()),
         stated: link.stated(),
         size: link.size,
         requires_python: fit.requires_python,
-        yanked: link.yanked,
-        uploaded: uploaded(&link),
         sidecar: link.sidecar(),
         file: link.file.into_owned(),
         url,
-    })
+    };
+    Ok(Candidate::new(name.clone(), version.clone(), yanked, uploaded, wheel))
 }
 
 /// Why a build for something else is not taken.
@@ -476,7 +475,7 @@ mod tests {
         );
         assert_eq!(versions(&project(&page, "torch", "cpu")), ["2.14.0+cpu", "2.13.0"]);
         let other = project(&page, "torch", "cu130").skipped;
-        assert_eq!(other[0].why, Skip::NoMatchingWheel(vec!["cu132".into()]));
+        assert_eq!(*other[0].why, Skip::NoMatchingWheel(vec!["cu132".into()]));
         let pyg = "<a href='t/pyg_lib-0.9.0%2Bpt214cu130-cp310-abi3-linux_x86_64.whl'>x</a>\
             <a href='t/pyg_lib-0.9.0%2Bpt214cu128-cp310-abi3-linux_x86_64.whl'>x</a>";
         assert_eq!(versions(&project(pyg, "pyg-lib", "cu130")), ["0.9.0+pt214cu130"]);
@@ -492,7 +491,8 @@ mod tests {
         let project = project(page, "a", "cu130");
         assert_eq!(versions(&project), ["0"]);
         assert!(project.candidates[0].yanked);
-        let why: Vec<_> = project.skipped.iter().map(|s| (s.version.to_string(), &s.why)).collect();
+        let why: Vec<_> =
+            project.skipped.iter().map(|s| (s.version.to_string(), &*s.why)).collect();
         assert_eq!(why[0], ("5".into(), &Skip::NoWheel));
         assert_eq!(why[1].1, &Skip::NoMatchingWheel(vec!["cp313".into(), "cp314t".into()]));
         assert!(matches!(why[2].1, Skip::RequiresPython(_)));

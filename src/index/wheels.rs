@@ -11,7 +11,7 @@ use super::answers::Answers;
 use super::memo::Memo;
 use super::range::{Beside, RemoteWheel, TEXT_LIMIT, sidecar};
 use super::remembered::hash;
-use super::{Candidate, Error};
+use super::{Candidate, Error, WheelFile};
 use crate::built_for::BuiltFor;
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
@@ -267,7 +267,7 @@ fn parsed(candidate: &Candidate, bytes: &[u8]) -> Result<CoreMetadata, Error> {
 
 /// The name of a wheel's entry in the cache: what its page says of it.
 fn key(candidate: &Candidate) -> Sha256 {
-    let Candidate { url, sha256, stated, sidecar, .. } = candidate;
+    let WheelFile { url, sha256, stated, sidecar, .. } = &**candidate;
     Sha256::of(format!("{url}\n{sha256:?}\n{stated:?}\n{sidecar:?}"))
 }
 

@@ -1,7 +1,8 @@
 //! Pins and a solution → a lock.
 
-use super::{Bases, FORMAT, Location, Lock, Package, PythonPin, Target, Upload};
+use super::{Bases, FORMAT, Lock, Package, PythonPin, Target, Upload};
 use crate::digest::Sha256;
+use crate::index::WheelFile;
 use crate::solve::Chosen;
 use crate::spec::{GlibcVersion, Spec};
 
@@ -62,7 +63,7 @@ pub fn assemble(spec: &Spec, pins: Pins, chosen: Vec<(Chosen, WheelFacts)>) -> L
 
 fn package(spec: &Spec, chosen: Chosen, facts: WheelFacts) -> Package {
     let candidate = chosen.candidate;
-    let Location { source, path } = candidate.location;
+    let WheelFile { file, location, .. } = (*candidate).clone();
     Package {
         rules: spec.rules_of(&candidate.name, &candidate.version),
         name: candidate.name,
@@ -71,12 +72,12 @@ fn package(spec: &Spec, chosen: Chosen, facts: WheelFacts) -> Package {
         requested: chosen.requested,
         required_by: chosen.required_by,
         extras: chosen.extras,
-        file: candidate.file,
+        file,
         bare_metadata: facts.bare_metadata,
         size: facts.size,
         unpacked_size: facts.unpacked_size,
         sha256: facts.sha256,
-        locations: vec![Location { source, path }],
+        locations: vec![location],
         uploaded: facts.uploaded.map(|u| u.at),
         uploaded_from: facts.uploaded.map(|u| u.from),
     }

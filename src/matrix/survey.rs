@@ -138,13 +138,13 @@ fn torches(project: &Project, taken: Option<&Version>, catalog: &dyn Catalog) ->
     };
     let is_final = |v: &Version| !v.any_prerelease();
     // From after the cut-off: as if it were not there.
-    let skipped = project.skipped.iter().filter(|s| !matches!(s.why, Skip::TooNew(_)));
+    let skipped = project.skipped.iter().filter(|s| !matches!(*s.why, Skip::TooNew(_)));
     let mut versions: Vec<(&Version, Result<&Candidate, &Skip>)> = project
         .candidates
         .iter()
         .filter(|c| !c.yanked)
         .map(|c| (&c.version, Ok(c)))
-        .chain(skipped.map(|s| (&s.version, Err(&s.why))))
+        .chain(skipped.map(|s| (&s.version, Err(&*s.why))))
         .filter(|(v, _)| is_final(v))
         .collect();
     versions.sort_by(|a, b| b.0.cmp(a.0));

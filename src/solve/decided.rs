@@ -15,7 +15,7 @@ use pubgrub::Ranges;
 use super::range::range;
 use super::{Catalog, Problem};
 use crate::cuda::CudaTag;
-use crate::index::{Candidate, Project, Skip, Skipped};
+use crate::index::{Candidate, Project, Skip, Skipped, WheelFile};
 use crate::python::CoreMetadata;
 use crate::spec::{Mended, Prereleases, Rule, Rules};
 
@@ -151,9 +151,12 @@ impl<'a> Decided<'a> {
 
     /// Whether its hash is none of those that a requirements file has, as what follows the version in a sentence.
     fn another_file(&self, candidate: &Candidate) -> Option<String> {
-        let Candidate { name, version, file, sha256: Some(sha256), .. } = candidate else {
+        // Where nobody states hashes, no page's file is looked at.
+        if self.rules.hashes.is_empty() {
             return None;
-        };
+        }
+        let Candidate { name, version, .. } = candidate;
+        let WheelFile { file, sha256: Some(sha256), .. } = &**candidate else { return None };
         let mut all = self.rules.hashes.iter();
         let hashes = all.find(|h| h.forbid(name, version, sha256, self.environment))?;
         let Rule { origin, .. } = &hashes.of;
@@ -168,7 +171,8 @@ impl<'a> Decided<'a> {
             match against.or_else(|| self.another_file(candidate)) {
                 None => candidates.push(candidate.clone()),
                 Some(why) => {
-                    skipped.push(Skipped { version: version.clone(), why: Skip::Ruled(why) });
+                    skipped
+                        .push(Skipped { version: version.clone(), why: Skip::Ruled(why).into() });
                 }
             }
         }

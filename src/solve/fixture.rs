@@ -8,7 +8,7 @@ use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, PackageName};
 
 use super::{Catalog, Problem};
 use crate::cuda::CudaTag;
-use crate::index::{Candidate, Project, Sidecar, Skip, Skipped};
+use crate::index::{Candidate, Project, Sidecar, Skip, Skipped, WheelFile};
 use crate::lock::Location;
 use crate::python::CoreMetadata;
 use crate::spec::{Spec, parse};
@@ -59,7 +59,7 @@ impl MapCatalog {
             .or(value("uploaded=")
                 .map(|day| Skip::TooNew(format!("{day}T12:00:00Z").parse().unwrap())));
         if let Some(why) = why {
-            project.skipped.push(Skipped { version, why });
+            project.skipped.push(Skipped { version, why: why.into() });
             return;
         }
         if let Some(tag) = marks.iter().find_map(|m| m.parse().ok()) {
@@ -86,20 +86,19 @@ impl MapCatalog {
         if marks.contains(&"yanked") {
             project.withdrawn.push(file.clone());
         }
-        project.candidates.push(Candidate {
+        let wheel = WheelFile {
             url: format!("http://127.0.0.1/{file}").parse().unwrap(),
             location: Location { source: "pypi".parse().unwrap(), path: format!("/{file}") },
-            name,
-            version,
             file,
             sha256: None,
             size: None,
             requires_python: None,
-            yanked: marks.contains(&"yanked"),
-            uploaded: value("at=").map(|day| format!("{day}T12:00:00Z").parse().unwrap()),
             stated: Vec::new(),
             sidecar: Sidecar::None,
-        });
+        };
+        let uploaded = value("at=").map(|day| format!("{day}T12:00:00Z").parse().unwrap());
+        let yanked = marks.contains(&"yanked");
+        project.candidates.push(Candidate::new(name, version, yanked, uploaded, wheel));
         project.candidates.sort_by(|a, b| b.version.cmp(&a.version));
     }
 }

@@ -80,7 +80,7 @@ fn unusable_newer(
     let skipped = project.skipped.iter().find(|s| {
         !s.version.any_prerelease()
             && !s.version.is_local()
-            && matches!(s.why, Skip::NoWheel | Skip::NoMatchingWheel(_) | Skip::RequiresPython(_))
+            && matches!(*s.why, Skip::NoWheel | Skip::NoMatchingWheel(_) | Skip::RequiresPython(_))
             && allows(wish, &s.version)
     })?;
     let usable = project.candidates.first().map(|c| &c.version);

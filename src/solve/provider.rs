@@ -449,7 +449,7 @@ pub(super) fn is_same_public(one: &Version, other: &Version) -> bool {
 /// Whether there are no others, of which a rule may have left none.
 fn only_prereleases(project: &Project) -> bool {
     let candidates = project.candidates.iter().map(|c| &c.version);
-    let ruled = project.skipped.iter().filter(|s| matches!(s.why, Skip::Ruled(_)));
+    let ruled = project.skipped.iter().filter(|s| matches!(*s.why, Skip::Ruled(_)));
     candidates.chain(ruled.map(|s| &s.version)).all(Version::any_prerelease)
 }
 

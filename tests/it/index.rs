@@ -105,7 +105,7 @@ fn pages_metadata_and_facts_agree_in_every_form() {
             assert_eq!(versions(&world.project("app").unwrap()), ["1.1", "1.0"]);
             let old = &world.project("app").unwrap().candidates[1];
             assert!(old.yanked && old.uploaded.unwrap().to_string() == "2026-01-02T03:04:05Z");
-            assert_eq!(world.project("app").unwrap().skipped[0].why, Skip::NoWheel);
+            assert_eq!(world.project("app").unwrap().skipped[0].why, Skip::NoWheel.into());
             let metadata = world.metadata("app").unwrap();
             assert_eq!(metadata.requires[0].to_string(), "torch>=2.9 ; extra == 'web'");
             let facts = world.facts("app").unwrap();
@@ -114,7 +114,10 @@ fn pages_metadata_and_facts_agree_in_every_form() {
             let inside = zip::ZipArchive::new(std::io::Cursor::new(&wheel.bytes)).unwrap();
             let unpacked = inside.decompressed_size().unwrap();
             assert_eq!(u128::from(facts.unpacked_size), unpacked);
-            assert_eq!(world.newest("app").requires_python.unwrap().to_string(), ">=3.10, <4");
+            assert_eq!(
+                world.newest("app").requires_python.as_ref().unwrap().to_string(),
+                ">=3.10, <4"
+            );
         }
     }
 }
@@ -290,17 +293,17 @@ fn locked(world: &World, name: &str) -> Package {
     let candidate = world.newest(name);
     let facts = world.facts(name).unwrap();
     Package {
-        name: candidate.name,
-        version: candidate.version,
+        name: candidate.name.clone(),
+        version: candidate.version.clone(),
         group: "torch".parse().unwrap(),
         requested: vec![],
         required_by: vec![],
         extras: vec![],
-        file: candidate.file,
+        file: candidate.file.clone(),
         size: facts.size,
         unpacked_size: facts.unpacked_size,
         sha256: facts.sha256,
-        locations: vec![candidate.location],
+        locations: vec![candidate.location.clone()],
         uploaded: None,
         uploaded_from: None,
         bare_metadata: false,
@@ -326,7 +329,7 @@ fn a_locked_wheel_is_found_again_and_a_changed_one_refused() {
         found.map(|all| all.into_iter().map(|address| address.url).collect::<Vec<_>>())
     };
     for name in ["torch", "pyg-lib"] {
-        assert_eq!(locate(&locked(&world, name)).unwrap(), [world.newest(name).url]);
+        assert_eq!(locate(&locked(&world, name)).unwrap(), [world.newest(name).url.clone()]);
     }
     let torch = locked(&world, "torch");
     let other = Package { sha256: envlock::digest::Sha256::of("other"), ..torch.clone() };

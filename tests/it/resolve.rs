@@ -390,3 +390,21 @@ fn torch_has_code_for_the_gpus_of_the_spec_or_it_is_an_error() {
     let run = envlock.run(["resolve"]).exits(2);
     assert!(says(&run, "`H100` is not a compute capability such as 9.0"), "{}", run.stderr());
 }
+
+#[test]
+fn what_a_wish_led_to_is_asked_for_at_once_the_next_time_and_decides_nothing() {
+    let (_registry, base) = base();
+    let index = stack();
+    index.wheel("app", "1.0").requires("helper").add();
+    index.wheel("helper", "1.0").add();
+    let envlock = Envlock::new();
+    envlock.write("envlock.toml", spec(&index, &base, "[\"numpy\"]", "[\"app\"]"));
+    assert!(envlock.run(["resolve"]).exits(0).stdout().contains("+ helper 1.0"));
+    let asked = index.requests("helper");
+
+    index.wheel("app", "2.0").add();
+    std::fs::remove_file(envlock.folder().join("env.lock")).unwrap();
+    let run = envlock.run(["resolve", "--refresh"]).exits(0);
+    assert_eq!(run.stdout(), "+ app 2.0\n+ numpy 2.5.0\n+ pip 26.3\n");
+    assert!(index.requests("helper") > asked, "nobody asked for what app led to before");
+}

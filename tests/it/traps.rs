@@ -391,7 +391,7 @@ fn a_patch_release_that_a_wheel_excludes_is_excluded() {
     );
     assert_eq!(files(&field.project("torchvision", "3.14.2").unwrap()).len(), 1);
     let excluded = field.project("torchvision", "3.14.1").unwrap();
-    assert!(matches!(excluded.skipped[0].why, Skip::RequiresPython(_)));
+    assert!(matches!(*excluded.skipped[0].why, Skip::RequiresPython(_)));
 
     // The PyTorch index states no Requires-Python: METADATA does.
     let wheel = field

@@ -17,7 +17,8 @@ use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::image;
 use crate::index::{
-    CACHE, Cache, Fetcher, LiveCatalog, Locked, Sources, Surroundings, TORCH_FAMILY, Target, Trust,
+    CACHE, Cache, Fetcher, Hint, LiveCatalog, Locked, Sources, Surroundings, TORCH_FAMILY, Target,
+    Trust,
 };
 use crate::lock::{self, Diff, Lock, Package};
 use crate::python::marker_environment;
@@ -61,14 +62,17 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
         return finish(&args, &name, &spec, Some(old), old, Told::default(), context);
     }
     // The images may run elsewhere: what is too old here is an error only when it was stated.
-    if args.driver.is_none()
-        && let Some(why) = driver::too_old(None, spec.target.cuda).await
+    let driver =
+        args.driver.is_none().then(|| tokio::spawn(driver::too_old(None, spec.target.cuda)));
+    let mut kept = kept(old.as_ref(), args.upgrade.as_deref());
+    kept.extend(spec.preferred().into_iter().map(|(name, p)| (name, p.version.version.clone())));
+    let resolved = resolve(&args, &spec, old.as_ref(), kept, context).await;
+    if let Some(driver) = driver
+        && let Ok(Some(why)) = driver.await
     {
         context.ui.warn(why);
     }
-    let mut kept = kept(old.as_ref(), args.upgrade.as_deref());
-    kept.extend(spec.preferred().into_iter().map(|(name, p)| (name, p.version.version.clone())));
-    let (lock, told) = resolve(&args, &spec, old.as_ref(), kept, context).await?;
+    let (lock, told) = resolved?;
     let may_change = |name: &PackageName| {
         args.upgrade.as_ref().is_some_and(|u| u.is_empty() || u.contains(name))
     };
@@ -116,10 +120,9 @@ fn kept(old: Option<&Lock>, upgrade: Option<&[PackageName]>) -> Kept {
 }
 
 /// What the old lock has: likely to be wanted again, at its version unless that is to move.
-fn hints(old: Option<&Lock>, kept: &Kept) -> BTreeMap<PackageName, Option<Version>> {
-    let packages = old.into_iter().flat_map(|o| &o.packages);
-    let known = packages.map(|p| (p.name.clone(), kept.get(&p.name).cloned()));
-    known.collect()
+fn hints(old: &Lock, kept: &Kept) -> BTreeMap<PackageName, Hint> {
+    let hint = |name| kept.get(name).map_or(Hint::Newest, |version| Hint::Version(version.clone()));
+    old.packages.iter().map(|p| (p.name.clone(), hint(&p.name))).collect()
 }
 
 /// What the old lock knows of bytes, by their hash.
@@ -175,7 +178,10 @@ async fn resolve(
     let start = |target: Target| {
         let (sources, fetcher) = (sources.clone(), fetcher.clone());
         let catalog = LiveCatalog::start(spec, target, sources, fetcher, bar.clone(), locked(old));
-        catalog.expect(hints(old, &kept));
+        match old {
+            Some(old) => catalog.expect(hints(old, &kept)),
+            None => catalog.expect_likely(),
+        }
         catalog
     };
     // The indexes need not wait for the registries where the answer of those can be foreseen.
@@ -221,6 +227,7 @@ async fn resolve(
     let facts = catalog.wheel_facts(&candidates).await?;
     let hashes = candidates.iter().zip(&facts).map(|(candidate, facts)| (candidate, facts.sha256));
     let arch_list = gpus::arch_list(spec, old, hashes, &catalog, &context.ui).await?;
+    catalog.learn(&chosen);
     catalog.remember().await;
     bar.finish();
     catalog.warnings().iter().for_each(|warning| context.ui.warn(warning));

@@ -144,7 +144,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
 
     /// Another target for which this version is usable.
     fn skipped(&mut self, skipped: &Skipped) {
-        let python = match &skipped.why {
+        let python = match &*skipped.why {
             Skip::NoMatchingWheel(tags) => self.python_of(tags),
             Skip::RequiresPython(needed) => self.python_for(needed),
             Skip::TooNew(at) => {

@@ -295,7 +295,7 @@ impl Teller<'_, '_> {
 /// `2.0 is only a source distribution`
 pub(in crate::solve) fn unusable(skipped: &Skipped, python: &str) -> String {
     let version = &skipped.version;
-    match &skipped.why {
+    match &*skipped.why {
         Skip::NoWheel => {
             format!("{version} is only a source distribution, and envlock compiles nothing")
         }
