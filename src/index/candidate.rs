@@ -197,3 +197,61 @@ pub enum Skip {
     /// A rule of the spec forbids it; what follows the version in a sentence. No index says so.
     Ruled(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Parts of entries are read when nothing can be asked again: whoever changes this shape moves the number in
+    /// `cache::FORMAT`.
+    #[test]
+    fn a_project_in_the_cache_has_the_shape_of_its_format() {
+        let wheel = |file: &str, path: &str| WheelFile {
+            file: file.to_owned(),
+            url: "https://files.example/a/app-1.0%2Bcu130-py3-none-any.whl".parse().unwrap(),
+            location: Location { source: "pypi".parse().unwrap(), path: path.to_owned() },
+            sha256: None,
+            stated: vec![],
+            size: Some(7),
+            requires_python: Some(">=3.10".parse().unwrap()),
+            sidecar: Sidecar::Unhashed,
+        };
+        let candidate = |wheel| {
+            let uploaded = "2026-11-01T00:00:00.123456Z".parse().ok();
+            Candidate::new(
+                "app".parse().unwrap(),
+                "1.0+cu130".parse().unwrap(),
+                true,
+                uploaded,
+                wheel,
+            )
+        };
+        let derived =
+            wheel("app-1.0+cu130-py3-none-any.whl", "/a/app-1.0%2Bcu130-py3-none-any.whl");
+        let skipped = [Skip::NoWheel, Skip::NoMatchingWheel(vec!["cp313".to_owned()])];
+        let skipped =
+            skipped.map(|why| Skipped { version: "0.9".parse().unwrap(), why: why.into() });
+        let project = Project {
+            name: "app".parse().unwrap(),
+            source: "pypi".parse().unwrap(),
+            candidates: vec![candidate(derived), candidate(wheel("own.whl", "/own"))],
+            skipped: skipped.to_vec(),
+            quarantined: None,
+            withdrawn: vec!["x.whl".to_owned()],
+        };
+        let text = serde_json::to_string(&project).unwrap();
+        let url = "https://files.example/a/app-1.0%2Bcu130-py3-none-any.whl";
+        let time = "2026-11-01T00:00:00.123456Z";
+        let rest = r#""pypi",null,[],7,">=3.10","Unhashed""#;
+        assert_eq!(
+            text,
+            format!(
+                r#"{{"name":"app","source":"pypi","candidates":[["1.0+cu130",true,"{time}",["{url}",null,null,{rest}]],["1.0+cu130",true,"{time}",["{url}","own.whl","/own",{rest}]]],"skipped":[{{"version":"0.9","why":"NoWheel"}},{{"version":"0.9","why":{{"NoMatchingWheel":["cp313"]}}}}],"quarantined":null,"withdrawn":["x.whl"]}}"#
+            )
+        );
+        let read: Project = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, project);
+        // What was read in parts is written as it was.
+        assert_eq!(serde_json::to_string(&read.clone()).unwrap(), text);
+    }
+}

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::answers::Answers;
 use super::closure::Hint;
 use super::{Candidate, Error, Project};
+use crate::cuda::CudaTag;
 use crate::python::{CoreMetadata, marker_environment};
 use crate::spec::Rules;
 
@@ -152,30 +153,9 @@ impl Crawl {
             let extras: Vec<_> = asked.extras.iter().cloned().collect();
             let (name, specifiers) = (requirement.name.clone(), asked.specifiers.clone());
             let answers = Arc::clone(&self.answers);
-            if TORCH_FAMILY.contains(&name.as_ref()) {
-                visits.spawn(guess(
-                    answers.clone(),
-                    name.clone(),
-                    specifiers.clone(),
-                    extras.clone(),
-                ));
-            }
             visits.spawn(visit(answers, name, specifiers, extras));
         }
     }
-}
-
-/// The newest that fits, before it is known for which CUDA it was built: that takes three questions more, and what it
-/// requires leads the longest way.
-async fn guess(
-    answers: Arc<Answers>,
-    name: PackageName,
-    specifiers: Vec<VersionSpecifiers>,
-    extras: Vec<ExtraName>,
-) -> Result<Option<Visit>, Error> {
-    let project = answers.project(&name).await?;
-    let Some(newest) = likely(&project, &specifiers).next() else { return Ok(None) };
-    Ok(Some((extras, answers.metadata(newest).await?)))
 }
 
 async fn visit(
@@ -185,19 +165,34 @@ async fn visit(
     extras: Vec<ExtraName>,
 ) -> Result<Option<Visit>, Error> {
     let project = answers.project(&name).await?;
-    for candidate in likely(&project, &specifiers).take(GUESSES) {
+    let candidates: Vec<_> = likely(&project, &specifiers).take(GUESSES).collect();
+    for candidate in &candidates {
         if TORCH_FAMILY.contains(&name.as_ref()) {
-            // Both read the same wheel: neither need wait for the other.
-            let (build, metadata) =
-                tokio::join!(answers.cuda_build(candidate), answers.metadata(candidate));
-            let (build, _) = (build?, metadata?);
-            if build.is_some_and(|build| build != answers.target.cuda) {
-                continue;
+            let build = build_of(&answers, candidate);
+            if candidates.len() > 1 {
+                // Both read the same wheel: neither need wait for the other.
+                let (build, metadata) = tokio::join!(build, answers.metadata(candidate));
+                let (build, _) = (build?, metadata?);
+                if build.is_some_and(|build| build != answers.target.cuda) {
+                    continue;
+                }
+            } else {
+                // There is no other: what it requires leads on, before three questions have told its build.
+                tokio::spawn(build);
             }
         }
         return Ok(Some((extras, look_into(&answers, candidate).await?)));
     }
     Ok(None)
+}
+
+/// Which CUDA a wheel was built for, by itself: the question may outlive who asks.
+fn build_of(
+    answers: &Arc<Answers>,
+    candidate: &Candidate,
+) -> impl Future<Output = Result<Option<CudaTag>, Error>> + Send + 'static {
+    let (answers, candidate) = (Arc::clone(answers), candidate.clone());
+    async move { answers.cuda_build(&candidate).await }
 }
 
 /// Candidates that fit, newest first, as PEP 440 users expect: no yanked ones, pre-releases only
