@@ -130,3 +130,13 @@ told!(
     "g: app",
     "app 1.0: outlines-core==0.1\noutlines-core 0.1!sdist\noutlines-core 0.2:"
 );
+
+#[test]
+fn where_it_takes_too_long_to_know_whether_the_others_go_together_that_is_said() {
+    let mut catalog = String::from("source 1.0!sdist\nlink5000 1:\n");
+    (0..5000).for_each(|at| catalog += &format!("link{at} 1: link{}\n", at + 1));
+    let (catalog, spec) = (MapCatalog::new(&catalog), spec("g: source; link0"));
+    let error = solve(&spec, &environment(), &catalog, &BTreeMap::new()).unwrap_err().to_string();
+    let advice = "leave it out: --without source; whether the others go together was not found out";
+    assert!(error.contains(advice), "{error}");
+}

@@ -30,12 +30,12 @@ pub(in crate::solve) fn conflict<'a>(
     let mut wishes = question.required();
     let (mut impossible, mut rest) = (Vec::new(), None);
     let mut latest = None;
-    loop {
+    let found_out = loop {
         let none = latest.as_deref().unwrap_or(none);
         let proof = Proof::of(&none.tree);
         let Some(name) = alone(&proof) else {
             rest = Some((Conflict::of(none), advice(&proof, none)));
-            break;
+            break true;
         };
         wishes.retain(|wish| wish.requirement.name != name);
         impossible.push(Impossible {
@@ -46,10 +46,11 @@ pub(in crate::solve) fn conflict<'a>(
         match question.any(&wishes, Bounds { limit: Some(ENOUGH), ..Bounds::default() }) {
             Err(Unsolved::NoSet(none)) => latest = Some(none),
             Err(Unsolved::Catalog(why)) => return Err(Error::Catalog(why)),
-            Ok(_) | Err(Unsolved::TooLong) => break,
+            Ok(_) => break true,
+            Err(Unsolved::TooLong) => break false,
         }
-    }
-    Ok(told(question, impossible, rest))
+    };
+    Ok(told(question, impossible, rest, found_out))
 }
 
 /// The only wish that takes part.
@@ -64,10 +65,12 @@ fn advice(proof: &Proof, none: &NoSet) -> Vec<Advice> {
     Advisor::new(proof, &none.provider).advice()
 }
 
+/// `found_out`: whether it is known that the wishes beside the impossible ones go together, or why they do not.
 fn told(
     question: &Question,
     impossible: Vec<Impossible>,
     rest: Option<(Conflict, Vec<Advice>)>,
+    found_out: bool,
 ) -> Conflict {
     let names: Vec<_> = impossible.iter().map(|i| i.name.clone()).collect();
     let mut all = Conflict::default();
@@ -101,9 +104,16 @@ fn told(
             confirm.add_to(&mut all, advice, &roots);
             confirm.one_of(&mut all, &roots);
         }
-        None if !out.is_empty() && confirm.works(&Change::Without(names.clone())) => {
+        None if !out.is_empty() => {
             let them = if out.len() == 1 { "it" } else { "them" };
-            all.advise(format!("leave {them} out: {}", out.join(" ")));
+            let sentence = format!("leave {them} out: {}", out.join(" "));
+            if confirm.works(&Change::Without(names.clone())) {
+                all.advise(sentence);
+            } else if !found_out {
+                let sentence =
+                    format!("{sentence}; whether the others go together was not found out");
+                all.advise(sentence);
+            }
         }
         None => {}
     }
