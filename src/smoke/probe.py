@@ -74,19 +74,21 @@ def distributions():
 def files():
     """Every file that a RECORD names is there and has its size."""
     say("looking for every installed file")
-    count, missing, changed = 0, [], []
+    count, missing, sizes = 0, [], {}
     for distribution in importlib.metadata.distributions():
         for path, _, size in csv.reader((distribution.read_text("RECORD") or "").splitlines()):
             if path.endswith(".pyc"):
                 continue
             count += 1
+            place = str(distribution.locate_file(path))
             try:
-                actual = os.stat(distribution.locate_file(path)).st_size
+                actual = os.stat(place).st_size
             except OSError:
                 missing.append(path)
                 continue
-            if size and int(size) != actual:
-                changed.append(path)
+            sizes.setdefault((place, path, actual), []).append(int(size or actual))
+    # Of a package that several distributions share, one's __init__.py is there for all.
+    changed = [path for (_, path, actual), recorded in sizes.items() if actual not in recorded]
     return {
         "count": count,
         "missing": len(missing), "missing_named": sorted(missing)[:NAMED],

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use envlock::digest::Sha256;
+use envlock::engine::layers::claims::Claims;
 use envlock::engine::layers::error::{Error, Flaw};
 use envlock::engine::layers::install::{Environment, install};
 use envlock::engine::layers::tree::{Content, Kind, Owner, Tree};
@@ -448,6 +449,24 @@ fn two_wheels_may_bring_equal_files_and_no_different_ones() {
         assert_eq!((first.as_str(), second.as_str()), ("one", "two"));
         assert!(path.starts_with("opt/conda/envs/py/lib/"), "{path}");
         assert_eq!(error.exit(), Exit::Build);
+    }
+}
+
+#[test]
+fn of_a_package_that_distributions_share_any_declaration_will_do() {
+    let pkgutil = "from pkgutil import extend_path\n__path__ = extend_path(__path__, __name__)\n";
+    let (with_comment, more) = (format!("# shared\n{pkgutil}"), format!("{pkgutil}a = 1\n"));
+    let of = |text: &str| tree(&[("n/__init__.py", text)]).unwrap();
+    let mut claims = Claims::default();
+    let mut add = |text: &str| {
+        let tree = of(text);
+        let shared = tree.claims().filter(|(path, _)| path.ends_with("/n/__init__.py"));
+        claims.add("a wheel", shared)
+    };
+    add(pkgutil).unwrap();
+    add(&with_comment).unwrap();
+    for other in [more.as_str(), "# nothing\n", ""] {
+        assert!(matches!(add(other).unwrap_err(), Error::Conflict { .. }), "{other}");
     }
 }
 

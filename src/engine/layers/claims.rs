@@ -39,6 +39,8 @@ pub enum Claimed {
     },
     /// The path is to vanish.
     Whiteout,
+    /// A file that makes its package one that several distributions share: any of them will do.
+    Namespace,
 }
 
 impl Claim {
@@ -95,11 +97,6 @@ impl Claims {
 }
 
 impl Tree {
-    /// What it puts where.
-    pub fn claims(&self) -> impl Iterator<Item = (&str, Claim)> {
-        self.iter().map(|(path, node)| (path, Claim::of(node)))
-    }
-
     /// One tree of several, each with the name of who brings it. Equal files are kept once; a path
     /// that two bring differently is an error that names both. Members must count their files alike.
     pub fn of_all(trees: impl IntoIterator<Item = (String, Tree)>) -> Result<Tree, Error> {

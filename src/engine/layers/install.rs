@@ -65,7 +65,12 @@ pub fn install(wheel: &Wheel, file: usize, environment: &Environment) -> Result<
             Some(script) => {
                 made.text(&member.name, path, mode, with_shebang(script, environment))?
             }
-            None => made.member(member, path, mode, file)?,
+            None => {
+                if wheel.namespaces.contains(&member.name) {
+                    made.tree.is_namespace(path.clone());
+                }
+                made.member(member, path, mode, file)?;
+            }
         }
     }
     for (name, command) in &commands {

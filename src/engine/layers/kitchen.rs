@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use pep508_rs::PackageName;
 
 use super::bytecode::{self, Compiler};
-use super::claims::Claim;
+use super::claims::{Claim, Claimed};
 use super::install::{Environment, install};
 use super::made::Bytes;
 use super::phases::{Phase, Phases};
@@ -29,7 +29,7 @@ use crate::spec::{Compression, PythonSource};
 use crate::ui::{Bar, Ui};
 
 /// The kind of the store's facts about what layers bring; the key is the layer's.
-const CLAIMS: &str = "claims-1";
+const CLAIMS: &str = "claims-2";
 
 /// Files at paths, as another layer may also want them.
 pub(super) type Brought = Vec<(String, Claim)>;
@@ -166,18 +166,17 @@ impl Kitchen {
             sources.push(open(path, file.file.clone())?);
         }
         if let Some(compiler) = self.compiler(paths)? {
-            for file in files {
+            for (at, file) in files.iter().enumerate() {
                 let source = self.compiled(&compiler, file, &paths[&file.sha256], &environment)?;
-                let tree = bytecode::tree(&source, sources.len(), &environment)?;
+                let mut tree = bytecode::tree(&source, sources.len(), &environment)?;
+                tree.compiled_of(&trees[at].1);
                 trees.push((format!("the compiled modules of {}", file.file), tree));
                 sources.push(source);
             }
         }
         let mut tree = Tree::of_all(trees)?;
-        let is_folder = |node: &Node| node.kind == Kind::Folder;
-        let claims = tree.iter().filter(|(_, node)| !is_folder(node));
-        let claims: Brought =
-            claims.map(|(path, node)| (path.to_owned(), Claim::of(node))).collect();
+        let claims = tree.claims().filter(|(_, claim)| claim.what != Claimed::Folder);
+        let claims: Brought = claims.map(|(path, claim)| (path.to_owned(), claim)).collect();
         self.gatherer.store().remember(CLAIMS, &self.key(layer), &claims)?;
         // An extractor that has to make these itself would hide the owners that the lower layers gave them.
         let root = Owner { uid: 0, gid: 0 };

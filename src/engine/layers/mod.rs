@@ -12,6 +12,7 @@ pub mod install;
 mod kitchen;
 mod made;
 mod measure;
+mod namespace;
 mod phases;
 pub mod python;
 mod recompress;

@@ -1,17 +1,21 @@
 //! What a layer adds to a file system, as a value: names, modes, owners, and where the bytes are.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::claims::{Claim, Claimed};
+use super::namespace;
 use crate::wheel::RecordedHash;
 
 /// What a layer adds to a file system: absolute paths without the leading slash, sorted by bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
     entries: BTreeMap<String, Node>,
+    /// Those that make a package one that several distributions share, and what is compiled of them.
+    namespaces: BTreeSet<String>,
 }
 
 /// One entry of a file system.
@@ -153,8 +157,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Adds everything of `other`, whose members must count their files as this tree does. Entries
-    /// that are the same in both are kept once.
+    /// Adds everything of `other`, whose members must count their files as this tree does. Entries that are the same in
+    /// both are kept once, and of two that make the same package a shared one the first.
     pub fn merge(&mut self, other: Tree) -> Result<(), Taken> {
         for (path, node) in other.entries {
             match self.entries.entry(path) {
@@ -162,10 +166,37 @@ impl Tree {
                     place.insert(node);
                 }
                 Entry::Occupied(there) if there.get().same(&node) => {}
+                Entry::Occupied(there)
+                    if [&self.namespaces, &other.namespaces]
+                        .iter()
+                        .all(|n| n.contains(there.key())) => {}
                 Entry::Occupied(there) => return Err(Taken(there.key().clone())),
             }
         }
+        self.namespaces.extend(other.namespaces);
         Ok(())
+    }
+
+    /// The file at this path makes its package one that several distributions share.
+    pub(super) fn is_namespace(&mut self, path: String) {
+        self.namespaces.insert(path);
+    }
+
+    /// What is compiled of such files of `sources` is of their kind.
+    pub(super) fn compiled_of(&mut self, sources: &Tree) {
+        let is_compiled = |path: &&String| {
+            namespace::source_of(path).is_some_and(|source| sources.namespaces.contains(&source))
+        };
+        self.namespaces
+            .extend(self.entries.keys().filter(is_compiled).cloned().collect::<Vec<_>>());
+    }
+
+    /// What it puts where.
+    pub fn claims(&self) -> impl Iterator<Item = (&str, Claim)> {
+        self.iter().map(|(path, node)| match self.namespaces.contains(path) {
+            true => (path, Claim { what: Claimed::Namespace, ..Claim::of(node) }),
+            false => (path, Claim::of(node)),
+        })
     }
 
     /// All entries, sorted by path; a folder comes before what is in it.
@@ -258,5 +289,24 @@ mod tests {
             let refused = one.clone().merge(tree(&[("opt/py/a", other)]));
             assert_eq!(refused, Err(Taken("opt/py/a".into())));
         }
+    }
+
+    #[test]
+    fn of_a_shared_package_the_first_declaration_stays_and_what_is_compiled_of_it() {
+        let (source, compiled) =
+            ("opt/py/n/__init__.py", "opt/py/n/__pycache__/__init__.cpython-314.pyc");
+        let shared = |text| {
+            let mut sources = tree(&[(source, file(text, 0o644))]);
+            sources.is_namespace(source.to_owned());
+            let mut modules = tree(&[(compiled, file(text, 0o644))]);
+            modules.compiled_of(&sources);
+            sources.merge(modules).unwrap();
+            sources
+        };
+        let mut merged = shared("a");
+        merged.merge(shared("# a")).unwrap();
+        assert_eq!(merged, shared("a"));
+        let other = tree(&[(source, file("# a", 0o644))]);
+        assert_eq!(merged.merge(other), Err(Taken(source.into())));
     }
 }

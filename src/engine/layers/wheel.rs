@@ -3,7 +3,7 @@
 //! The wheel's bytes were hashed against the lock before. What its RECORD says of single files is held against them
 //! when they are read anyway, by [`super::measure()`]; files that it does not vouch for are hashed here, and told.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use pep508_rs::PackageName;
 use super::archive::{self, ArchiveMember, ReadAt};
 use super::entry_points::{self, EntryPoint};
 use super::error::{Error, Flaw};
+use super::namespace;
 use super::tree::Method;
 use crate::python::{CoreMetadata, WheelName};
 use crate::wheel::{Doubt, Row, Rows, identity};
@@ -38,6 +39,8 @@ pub struct Wheel {
     pub(super) commands: BTreeMap<String, EntryPoint>,
     /// The bytes of scripts whose first line is to be rewritten, by name.
     pub(super) scripts: BTreeMap<String, Bytes>,
+    /// The members that make a package one that several distributions share.
+    pub(super) namespaces: BTreeSet<String>,
 }
 
 impl Wheel {
@@ -86,8 +89,9 @@ impl Wheel {
         let doubts = doubts.into_iter().map(|(name, doubt)| (name.to_owned(), doubt)).collect();
         let hashes = hashes(source, file, &mut members, &record)?;
         let scripts = scripts(source, file, &members)?;
+        let namespaces = namespaces(source, file, &members)?;
         let file = file.to_owned();
-        Ok(Self { file, project, info, members, hashes, doubts, commands, scripts })
+        Ok(Self { file, project, info, members, hashes, doubts, commands, scripts, namespaces })
     }
 
     /// What its RECORD leaves open, a sentence; `None`: nothing.
@@ -187,6 +191,21 @@ fn scripts(
         }
     }
     Ok(scripts)
+}
+
+fn namespaces(
+    source: &(impl ReadAt + ?Sized),
+    file: &str,
+    members: &[ArchiveMember],
+) -> Result<BTreeSet<String>, Error> {
+    let mut namespaces = BTreeSet::new();
+    for member in members.iter().filter(|member| namespace::may_be(member)) {
+        let bytes = archive::unpack(source, file, member, TEXT_LIMIT)?;
+        if namespace::is_declared(&String::from_utf8_lossy(&bytes)) {
+            namespaces.insert(member.name.clone());
+        }
+    }
+    Ok(namespaces)
 }
 
 fn starts_with_python(
