@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use pep508_rs::{PackageName, Requirement, VerbatimUrl};
+use pep508_rs::PackageName;
 use serde::Deserialize;
 use toml::{Spanned, Value};
+
+use crate::python::strict;
 
 /// What is wanted of a file.
 #[derive(Debug, Clone, Default)]
@@ -248,7 +250,7 @@ impl Extras<'_> {
     fn own(&mut self, at: usize) -> Result<bool, BadPyproject> {
         let project = self.file.project.as_ref().and_then(|p| p.name.as_deref());
         let (text, span) = self.requires[at].clone();
-        let Ok(requirement) = text.parse::<Requirement<VerbatimUrl>>() else { return Ok(false) };
+        let Ok(requirement) = strict(&text) else { return Ok(false) };
         if project.is_none_or(|name| normal(name) != requirement.name.as_ref()) {
             return Ok(false);
         }

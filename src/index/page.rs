@@ -99,10 +99,10 @@ impl Page {
 
     /// The link to one file.
     pub fn find(&self, file: &str) -> Result<Option<Found>, BadPage> {
-        let mut found = None;
+        let mut links = Vec::new();
         let base = self.scan(|link| {
-            if found.is_none() && link.file == file {
-                found = Some(link);
+            if link.file == file {
+                links.push(link);
             }
         })?;
         let address = |link: Link| {
@@ -110,7 +110,8 @@ impl Page {
             let sha256 = link.sha256.and_then(|hex| hex.parse().ok());
             Some(Found { url, sha256, stated })
         };
-        Ok(found.and_then(address))
+        // A link that leads nowhere does not stand before one that does.
+        Ok(links.into_iter().find_map(address))
     }
 }
 
@@ -456,6 +457,17 @@ mod tests {
             "https://index.example/whl/cu130/x/a-1.9-py3-none-any.whl"
         );
         assert_eq!(project.candidates[1].location.path, "/whl/cu130/x/a-1.9-py3-none-any.whl");
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_does_not_hide_one_that_does() {
+        // Found by fuzzing.
+        let page = page_of(
+            "<a href='mailto:x'>a-1-py3-none-any.whl</a><a href='https://:a-1-py3-none-any.whl'>1</a>\
+            <a href='ftp://f.example/a-1-py3-none-any.whl'>2</a><a href='/f/a-1-py3-none-any.whl'>3</a>",
+        );
+        let found = page.find("a-1-py3-none-any.whl").unwrap().unwrap();
+        assert_eq!(found.url.as_str(), "https://index.example/f/a-1-py3-none-any.whl");
     }
 
     #[test]

@@ -10,19 +10,38 @@ use regex::{Captures, Regex};
 
 /// A requirement, mended if need be. Errors: what the strict parser says about the text as given.
 pub fn requirement(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
-    // PEP 508 is ASCII, and the parser counts characters where it should count bytes.
-    if let Some(odd) = text.chars().find(|c| !c.is_ascii()) {
-        return Err(format!("`{}` does not belong into a requirement", odd.escape_default()));
-    }
     let text = plain_markers(text);
-    text.parse().or_else(|error: pep508_rs::Pep508Error| {
+    strict(&text).or_else(|error| {
         // Only the part before the marker holds specifiers; quotes in markers must stay.
         let (front, marker) = match text.split_once(';') {
             Some((front, marker)) => (front, format!(";{}", marker.replace("===", "=="))),
             None => (&*text, String::new()),
         };
-        format!("{}{marker}", mended(front)).parse().map_err(|_| error.message.to_string())
+        strict(&format!("{}{marker}", mended(front))).map_err(|_| error)
     })
+}
+
+/// A requirement by the letter of PEP 508. Errors: what is wrong with it; where the parser would not return, too.
+pub fn strict(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
+    // It counts characters where it should count bytes.
+    if let Some(odd) = text.chars().find(|c| !c.is_ascii()) {
+        return Err(format!("`{}` does not belong into a requirement", odd.escape_default()));
+    }
+    // It does not expect this, unless nothing comes behind it.
+    if let Some(name) = names(text).find(|name| name.ends_with(['.', '-', '_'])) {
+        return Err(format!("`{name}` is no name: the last sign of one is a letter or a digit"));
+    }
+    text.parse().map_err(|error: pep508_rs::Pep508Error| error.message.to_string())
+}
+
+/// What stands where a requirement has its name and its extras.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let text = text.trim_start();
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_'));
+    let (name, rest) = text.split_at(end.unwrap_or(text.len()));
+    let extras = rest.trim_start().strip_prefix('[').and_then(|rest| rest.split(']').next());
+    let extras = extras.unwrap_or_default().split([',', ' ', '\t', '\n', '\r']);
+    std::iter::once(name).chain(extras)
 }
 
 /// A requirement whose marker has `python_version in "3.8, 3.9"` or `extra in "a b"` as comparisons with each of them, and
@@ -152,6 +171,25 @@ mod tests {
         // Found by fuzzing: the parser cut such a marker in the middle of a character.
         let error = requirement("a; (b == \"c\" and\u{91}\u{91}\u{91} d)").unwrap_err();
         assert_eq!(error, "`\\u{91}` does not belong into a requirement");
+    }
+
+    #[test]
+    fn a_name_that_ends_in_a_sign_is_an_error_and_no_crash() {
+        // Found by fuzzing: the parser expects of its own names what it does not look at.
+        for text in [
+            "nvi1. (>=13.1)",
+            "3. == 1",
+            "a[x.]",
+            "a[b,c- ]>=1",
+            "a [ x_\t, y]; extra == 'a'",
+            "a-",
+        ] {
+            let error = requirement(text).unwrap_err();
+            assert!(error.contains("is no name"), "{text}: {error}");
+        }
+        for text in ["a.b-c_d[e.f,g]", "a @ https://x.example/a-.whl", "a ; extra == 'b.'"] {
+            requirement(text).unwrap();
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod tags;
 mod version_py;
 mod wheel_name;
 
-pub use lenient::{plain_markers, requirement, specifiers};
+pub use lenient::{plain_markers, requirement, specifiers, strict};
 pub use markers::marker_environment;
 pub use metadata::{BadMetadata, CoreMetadata};
 pub use tags::{Rank, TargetTags};

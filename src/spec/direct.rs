@@ -2,7 +2,7 @@
 //! `./wheels/ray-3.0.0.dev0-….whl`.
 
 use camino::Utf8Path;
-use pep508_rs::{Pep508Error, Requirement, VerbatimUrl, VersionOrUrl};
+use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -10,7 +10,7 @@ use super::place::{is_fetched, is_path};
 use super::{SourceName, Wish};
 use crate::digest::Sha256;
 use crate::login;
-use crate::python::{WheelName, same_project};
+use crate::python::{WheelName, same_project, strict};
 
 /// The name that stands for "where the wish says" in locations; no source may have it.
 pub const WISH: &str = "wish";
@@ -82,8 +82,7 @@ pub(super) fn of_path(
         url.set_fragment(fragment);
         let marker = if marker.is_empty() { String::new() } else { format!(" ;{marker}") };
         let text = format!("{name} @ {url}{marker}").replacen("[]", "", 1);
-        let mut requirement: Requirement<VerbatimUrl> =
-            text.parse().map_err(|e: Pep508Error<VerbatimUrl>| e.message.to_string())?;
+        let mut requirement = strict(&text)?;
         let url = VerbatimUrl::from_url(url).with_given(place);
         requirement.version_or_url = Some(VersionOrUrl::Url(url));
         Ok(requirement)

@@ -10,6 +10,7 @@ use toml::{Spanned, Value};
 use super::place::Place;
 use super::tables::{File, MetadataTable};
 use super::{Error, Mended, Override, Rule, Rules};
+use crate::python::strict;
 
 /// A table of distributions, each with one text or several.
 pub(super) type Bounds = BTreeMap<PackageName, Spanned<Value>>;
@@ -87,7 +88,7 @@ pub(super) fn requirement(text: &str) -> Result<Requirement<VerbatimUrl>, String
     if !text.is_ascii() {
         return Err(wrong("use ASCII letters, digits and signs"));
     }
-    let requirement = Requirement::from_str(text).map_err(|e| wrong(&e.message.to_string()))?;
+    let requirement = strict(text).map_err(|why| wrong(&why))?;
     match requirement.version_or_url {
         Some(VersionOrUrl::Url(_)) => {
             Err(format!("`{text}` names an address, and only a wish can"))

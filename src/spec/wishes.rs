@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::str::FromStr;
 
 use pep508_rs::{PackageName, Requirement, VerbatimUrl};
 use toml::Spanned;
@@ -11,7 +10,7 @@ use super::place::Place;
 use super::source_tables::known_sources;
 use super::tables::PackageTable;
 use super::{Error, Origin, Override, PythonRequest, Rules, SourceName, SourceSpec, Wish};
-use crate::python::plain_markers;
+use crate::python::{plain_markers, strict};
 
 /// What is needed to read wishes.
 pub(super) struct Wishes<'a> {
@@ -46,8 +45,7 @@ impl Wishes<'_> {
         }
         let requirement = match super::direct::of_path(at.text, &at.place.folder) {
             Some(read) => read,
-            None => Requirement::<VerbatimUrl>::from_str(&plain_markers(at.text))
-                .map_err(|e| e.message.to_string()),
+            None => strict(&plain_markers(at.text)),
         };
         let requirement = requirement.map_err(|why| {
             wrong(
