@@ -16,10 +16,10 @@ pub(super) fn may_be(member: &ArchiveMember) -> bool {
     member.name.ends_with("/__init__.py") && SIZES.contains(&member.data.size)
 }
 
-/// Whether the text says it and nothing else, comments aside.
+/// Whether the text says it and nothing else, comments and a docstring aside.
 pub(super) fn is_declared(text: &str) -> bool {
     static STATEMENTS: LazyLock<Regex> = LazyLock::new(|| {
-        let pattern = r"(?x)^(?:
+        let pattern = r"(?x)^(?:'''(?:[^']|'[^']|''[^'])*''')?(?:
             try: | except(?:ImportError|Exception|ModuleNotFoundError)?: | importpkgutil | importpkg_resources
             | frompkgutilimportextend_path
             | __path__=(?:__import__\('pkgutil'\)\.|pkgutil\.)?extend_path\(__path__,__name__\)
@@ -52,6 +52,8 @@ mod tests {
             "__import__('pkg_resources').declare_namespace(__name__)\r\n",
             "try:\n    __import__('pkg_resources').declare_namespace(__name__)\nexcept ImportError:\n    \
              from pkgutil import extend_path\n    __path__ = extend_path(__path__, __name__)\n",
+            "\"\"\"\nOf `sys.path`, of package\u{2019}s.\n\"\"\"\nfrom pkgutil import extend_path\n\n\
+             __path__ = extend_path(__path__, __name__)\n",
             "import pkg_resources\npkg_resources.declare_namespace(__name__)",
         ] {
             assert!(is_declared(text), "{text}");
@@ -63,6 +65,7 @@ mod tests {
             "try:\nexcept ImportError:",
             "from pkgutil import extend_path\n__path__ = extend_path(__path__, __name__)\nfrom .a import b\n",
             "__path__ = extend_path(__path__, 'other')",
+            "'''a'''\nimport b\n'''c'''\n__path__ = extend_path(__path__, __name__)",
         ] {
             assert!(!is_declared(text), "{text}");
         }
