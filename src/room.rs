@@ -26,7 +26,7 @@ pub fn free(path: &Utf8Path) -> Option<u64> {
 /// The end of a sentence about a file that could not be written: what is free there, where that is why.
 pub fn left(path: impl AsRef<Utf8Path>, error: &Error) -> String {
     match free(path.as_ref()).filter(|_| error.kind() == ErrorKind::StorageFull) {
-        Some(bytes) => format!(" ({} free there)", indicatif::HumanBytes(bytes)),
+        Some(bytes) => format!(" ({} free there)", indicatif::DecimalBytes(bytes)),
         None => String::new(),
     }
 }

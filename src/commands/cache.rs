@@ -56,7 +56,7 @@ pub fn run(args: &Cache, context: &Context) -> CommandResult {
         "{} {} files, {} freed",
         if dry_run { "would remove" } else { "removed" },
         pruned.files,
-        indicatif::HumanBytes(pruned.bytes)
+        indicatif::DecimalBytes(pruned.bytes)
     ));
     Ok(Exit::Ok)
 }

@@ -81,7 +81,7 @@ fn render(evidence: &Evidence, lock: Option<&LockFound>) -> String {
     let count = evidence.manifest.layers.len();
     let mut text = format!("{}\n", evidence.image);
     let mut line = |name: &str, value: String| text += &format!("  {name:<10} {value}\n");
-    line("layers", format!("{count}, {}", indicatif::HumanBytes(size)));
+    line("layers", format!("{count}, {}", indicatif::DecimalBytes(size)));
     if let Some(base) = evidence.base() {
         line("base", base.to_string());
     }

@@ -76,7 +76,7 @@ pub async fn run(args: Prune, context: &Context) -> CommandResult {
         retention.from
     ));
     if freed.is_some() {
-        let bytes = indicatif::HumanBytes(bytes);
+        let bytes = indicatif::DecimalBytes(bytes);
         context.ui.note(format!("{bytes} came free in your own registry"));
     }
     let other = retention.old.keys().filter(|place| !here(place)).count();

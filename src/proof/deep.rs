@@ -39,7 +39,7 @@ pub async fn deep(client: &Client, evidence: &Evidence, bar: &Bar) -> Result<Fin
     let verdict = wrong.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Ok);
     let found = match wrong.as_slice() {
         [] => {
-            let size = indicatif::HumanBytes(bytes);
+            let size = indicatif::DecimalBytes(bytes);
             format!("{} layers downloaded and hashed, {size}", layers.len())
         }
         wrong => wrong.iter().map(|(_, what)| what.as_str()).collect::<Vec<_>>().join("; "),

@@ -1,7 +1,7 @@
 //! What can go wrong with files, on the way here or in the store.
 
 use camino::Utf8PathBuf;
-use indicatif::HumanBytes;
+use indicatif::DecimalBytes;
 use miette::Diagnostic;
 use thiserror::Error;
 use url::Url;
@@ -93,7 +93,7 @@ pub enum Error {
     /// More bytes than the disk takes.
     #[error(
         "{path} does not fit on its disk: {} of it are missing{}",
-        HumanBytes(*missing), room::left(path, source)
+        DecimalBytes(*missing), room::left(path, source)
     )]
     #[diagnostic(help(
         "free some space, or set ENVLOCK_STORE to a folder on another disk; the next run goes on from what arrived"

@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// What a bar counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Bytes, shown as KiB, MiB, GiB.
+    /// Bytes, shown as kB, MB, GB.
     Bytes,
     /// Anything else.
     Items,
@@ -18,8 +18,8 @@ pub struct Bar(ProgressBar);
 impl Bar {
     pub(super) fn new(bar: ProgressBar, title: &str, unit: Unit) -> Self {
         let counts = match (unit, bar.length()) {
-            (Unit::Bytes, Some(_)) => "{bytes}/{total_bytes} {bytes_per_sec}",
-            (Unit::Bytes, None) => "{bytes} {bytes_per_sec}",
+            (Unit::Bytes, Some(_)) => "{decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}",
+            (Unit::Bytes, None) => "{decimal_bytes} {decimal_bytes_per_sec}",
             (Unit::Items, Some(_)) => "{pos}/{len}",
             (Unit::Items, None) => "{pos}",
         };

@@ -175,7 +175,7 @@ async fn make(
             registry.end_abandoned().await;
             tell_warnings(registry, context);
             let built = built.ok_or(engine::Error::Interrupted)??;
-            let (sent, blobs) = (indicatif::HumanBytes(built.sent), built.blobs);
+            let (sent, blobs) = (indicatif::DecimalBytes(built.sent), built.blobs);
             context.ui.note(format!("{blobs} blobs sent, {sent}"));
             Ok((built.digests, Some(built.layers)))
         }

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::export::{Origin, cyclonedx_of_image, predicate};
-use crate::image::Plan;
+use crate::image::{self, Plan};
 use crate::lock::Lock;
 use crate::proof::{self, Attested, Cosign};
 use crate::reference::PinnedReference;
 use crate::registry;
-use crate::spec::{GroupName, ImageName, Records, Spec};
+use crate::spec::{ImageName, Records, Spec};
 
 /// What a build has made, to be proven.
 pub struct Proof<'a> {
@@ -44,7 +44,8 @@ pub async fn prove(
     let mut not_kept = BTreeSet::new();
     for planned in &proof.plan.images {
         let Some(image) = images.get(&planned.name) else { continue };
-        let groups = groups(proof.spec, &planned.name);
+        let groups = image::groups(&planned.name, proof.spec);
+        let groups: Vec<_> = groups.into_iter().cloned().collect();
         let made = Origin {
             image,
             name: &planned.name,
@@ -124,15 +125,4 @@ async fn sign(
     let bill = cyclonedx_of_image(made);
     seen(cosign.attest(image, Attested::Sbom, &bill).await?).await;
     Ok(())
-}
-
-/// The groups of an image, lowest first, those of the images it continues included.
-fn groups(spec: &Spec, image: &ImageName) -> Vec<GroupName> {
-    let mut chain = Vec::new();
-    let mut next = spec.image(image);
-    while let Some(image) = next {
-        chain.push(image);
-        next = image.from.as_ref().and_then(|from| spec.image(from));
-    }
-    chain.into_iter().rev().flat_map(|image| image.groups.iter().cloned()).collect()
 }

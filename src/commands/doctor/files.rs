@@ -1,6 +1,7 @@
 //! The project's files, the store and the disk.
 
 use camino::Utf8Path;
+use indicatif::DecimalBytes;
 
 use super::check::{Check, Level};
 use crate::commands::Context;
@@ -14,7 +15,7 @@ use crate::spec::{self, Spec};
 use crate::store::Store;
 
 /// The wheels of the built-in stack and what a build makes of them need about this much.
-const ROOM: u64 = 10 << 30;
+const ROOM: u64 = 10_000_000_000;
 
 /// envlock.toml, and the spec that holds when it is sound.
 pub(super) fn spec(context: &Context) -> (Check, Option<Spec>) {
@@ -113,13 +114,13 @@ fn room(folder: &Utf8Path) -> Check {
             "check the disk",
         );
     };
-    let found = format!("{} GiB free at {folder}", free >> 30);
+    let found = format!("{} free at {folder}", DecimalBytes(free));
     if free >= ROOM {
         return Check::ok(name, found);
     }
     let todo = format!(
-        "the built-in stack needs about {} GiB; free some, or set ENVLOCK_STORE to another disk",
-        ROOM >> 30
+        "the built-in stack needs about {}; free some, or set ENVLOCK_STORE to another disk",
+        DecimalBytes(ROOM)
     );
     Check::warn(name, found, todo)
 }

@@ -306,8 +306,8 @@ fn finish(
     context.ui.note(format!(
         "{} packages, {} to download, {} installed; torch family on {}; {}",
         lock.packages.len(),
-        indicatif::HumanBytes(size),
-        indicatif::HumanBytes(unpacked),
+        indicatif::DecimalBytes(size),
+        indicatif::DecimalBytes(unpacked),
         spec.target.cuda,
         match (args.dry_run, written) {
             (true, _) => format!("{name} not written (--dry-run)"),
