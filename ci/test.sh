@@ -82,7 +82,14 @@ small_dockerfile() {
   small_images "$FOLDERS/dockerfile"
 }
 
+# What tests said that they cannot try here.
+left_out() {
+  sort -u "$ENVLOCK_TEST_LEFT_OUT" 2>/dev/null | sed 's/^/    left out: /'
+  say "$(sort -u "$ENVLOCK_TEST_LEFT_OUT" 2>/dev/null | wc -l) times a test left something out"
+}
+
 FOLDERS=$(mktemp -d)
+export ENVLOCK_TEST_LEFT_OUT=$FOLDERS/left-out
 export ENVLOCK=${CARGO_TARGET_DIR:-$ROOT/target}/debug/envlock
 at_end() {
   end_registry
@@ -103,4 +110,5 @@ if [ "${ENVLOCK_TEST_ENGINE:-1}" != 0 ]; then
   step "the small real stack by BuildKit, and its images run" small_dockerfile
 fi
 times_of_steps
+left_out
 say "all good"

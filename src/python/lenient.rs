@@ -40,7 +40,7 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
     let end = text.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_'));
     let (name, rest) = text.split_at(end.unwrap_or(text.len()));
     let extras = rest.trim_start().strip_prefix('[').and_then(|rest| rest.split(']').next());
-    let extras = extras.unwrap_or_default().split([',', ' ', '\t', '\n', '\r']);
+    let extras = extras.unwrap_or_default().split(|c: char| c == ',' || c.is_whitespace());
     std::iter::once(name).chain(extras)
 }
 

@@ -18,7 +18,9 @@ pub struct Bar(ProgressBar);
 impl Bar {
     pub(super) fn new(bar: ProgressBar, title: &str, unit: Unit) -> Self {
         let counts = match (unit, bar.length()) {
-            (Unit::Bytes, Some(_)) => "{decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}",
+            (Unit::Bytes, Some(_)) => {
+                "{decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}"
+            }
             (Unit::Bytes, None) => "{decimal_bytes} {decimal_bytes_per_sec}",
             (Unit::Items, Some(_)) => "{pos}/{len}",
             (Unit::Items, None) => "{pos}",

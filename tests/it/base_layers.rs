@@ -14,7 +14,7 @@ use envlock::spec::RegistrySpec;
 use envlock::store::Store;
 use envlock::ui::Bar;
 
-use crate::support::Registry;
+use crate::support::{Registry, left_out};
 
 const EPOCH: i64 = 1_767_225_600;
 
@@ -164,7 +164,7 @@ fn base() -> Option<String> {
     let base = std::env::var("ENVLOCK_TEST_BASE").ok();
     let base = base.filter(|_| std::env::var("ENVLOCK_TEST_ENGINE").is_ok_and(|v| v == "1"));
     if base.is_none() {
-        eprintln!("skipped: no engine, or no ENVLOCK_TEST_BASE with a Python of its own");
+        left_out("no engine, or no ENVLOCK_TEST_BASE with a Python of its own");
     }
     base
 }

@@ -8,7 +8,7 @@ use camino::Utf8Path;
 
 use crate::support::mount::Mount;
 use crate::support::workshop::Workshop;
-use crate::support::{Embedded, Envlock, Faulty, Run, Sessions};
+use crate::support::{Embedded, Envlock, Faulty, Run, Sessions, left_out};
 
 /// Bytes of each of the six wheels.
 const WHEEL: usize = 300_000;
@@ -19,9 +19,7 @@ fn with_small_store(envlock: Envlock, size: &str) -> Option<(Envlock, Mount)> {
     fs_err::create_dir_all(&store).unwrap();
     let mount = Mount::small(&store, &format!("size={size}"));
     if mount.is_none() {
-        eprintln!(
-            "not tested: no tmpfs can be mounted here; the limit of file sizes is tested instead"
-        );
+        left_out("no tmpfs can be mounted here; the limit of file sizes is tested instead");
     }
     let envlock = envlock.env("ENVLOCK_STORE", &store).env("NO_COLOR", "");
     mount.map(|mount| (envlock, mount))
@@ -101,7 +99,7 @@ fn a_registry_of_ours_with_a_full_disk_is_told_once_and_asked_once() {
     fs_err::remove_dir_all(embedded.folder()).unwrap();
     fs_err::create_dir_all(embedded.folder()).unwrap();
     let Some(_mount) = Mount::small(&embedded.folder(), "size=1m") else {
-        return eprintln!("not tested: no tmpfs can be mounted here");
+        return left_out("no tmpfs can be mounted here");
     };
     // The proxy hands on the Host that it was asked for.
     embedded.restart(&["--host", "127.0.0.1"]);

@@ -1,5 +1,6 @@
 //! Requirements files as envlock reads them, beside pip's own reader over generated texts.
 
+use crate::support::left_out;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -97,7 +98,7 @@ fn lines_and_requirements_are_those_that_pip_reads() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let Ok(mut python) = python else { return eprintln!("left out: there is no python3") };
+    let Ok(mut python) = python else { return left_out("there is no python3") };
     let texts = texts();
     let asked = serde_json::to_vec(&texts).unwrap();
     let mut input = python.stdin.take().unwrap();
@@ -107,7 +108,7 @@ fn lines_and_requirements_are_those_that_pip_reads() {
     if !answer.status.success() {
         let why = String::from_utf8_lossy(&answer.stderr);
         assert!(why.contains("No module named"), "{why}");
-        return eprintln!("left out: python3 has no pip");
+        return left_out("python3 has no pip");
     }
     sent.unwrap();
     let answers: Vec<Vec<(usize, String, Value)>> = serde_json::from_slice(&answer.stdout).unwrap();

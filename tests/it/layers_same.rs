@@ -7,7 +7,7 @@ use envlock::store::Store;
 use serde_json::Value;
 
 use crate::support::workshop::{Workshop, digests, under};
-use crate::support::{Envlock, Fault, Run};
+use crate::support::{Envlock, Fault, Run, left_out};
 
 fn exists(program: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
@@ -52,7 +52,7 @@ fn the_day_the_folder_the_cores_and_the_store_change_no_digest() {
         if exists(program) {
             ways.push((name, words));
         } else {
-            eprintln!("{program} is not installed: {name} is not tried");
+            left_out(format_args!("{program} is not installed: {name} is not tried"));
         }
     };
     needs("taskset", "one-core", vec!["taskset", "-c", &core]);
@@ -118,7 +118,7 @@ fn zstd_layers_are_the_same_on_one_core() {
     let origin = workshop.project();
     let expected = digests(&workshop.build(&workshop.clone_of(&origin), "plain").exits(0));
     if !exists("taskset") {
-        return eprintln!("skipped: taskset is not installed");
+        return left_out("taskset is not installed");
     }
     let envlock = workshop.clone_of(&origin);
     let command = envlock.command(workshop.arguments("one-core"));

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::file_system::{FileSystem, What, stacked};
 use crate::support::workshop::{Workshop, images, pull};
-use crate::support::{Embedded, Envlock};
+use crate::support::{Embedded, Envlock, left_out};
 
 /// What the command prints; it must succeed.
 #[track_caller]
@@ -24,7 +24,7 @@ fn output(mut command: Command) -> Vec<u8> {
 fn is_installed(program: &str, version: &str) -> bool {
     let there = Command::new(program).arg(version).output().is_ok();
     if !there {
-        eprintln!("skipped: {program} is not installed");
+        left_out(format_args!("{program} is not installed"));
     }
     there
 }
@@ -97,7 +97,7 @@ fn podman_unpacks(envlock: &Envlock, image: &PinnedReference) {
         return;
     }
     if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
-        return eprintln!("skipped: only root may unpack owners that are not its own");
+        return left_out("only root may unpack owners that are not its own");
     }
     let root = envlock.path("podman");
     let login = envlock.write("login.json", "{}");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::schema::result;
 use crate::support::workshop::{Workshop, images, pull};
-use crate::support::{Embedded, Envlock, Harm, Run};
+use crate::support::{Embedded, Envlock, Harm, Run, left_out};
 
 /// A tool of others; `None`, told, where it is not installed.
 fn tool(name: &str) -> Option<PathBuf> {
@@ -20,9 +20,9 @@ fn tool(name: &str) -> Option<PathBuf> {
         own.into_iter().chain(std::env::split_paths(&path)).map(|folder| folder.join(name));
     let found = found.find(|file| file.is_file());
     if found.is_none() {
-        eprintln!(
+        left_out(format_args!(
             "{name} is not installed: what needs it is left out (ENVLOCK_TEST_TOOLS names a folder)"
-        );
+        ));
     }
     found
 }

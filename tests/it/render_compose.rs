@@ -5,8 +5,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::render::{DIGEST, EXAMPLE, OUTPUT, locked, project, released, rich};
-use crate::support::Run;
 use crate::support::release::CONFIG;
+use crate::support::{Run, left_out};
 
 /// docker with compose; `None`, and said, where there is none.
 fn compose(arguments: &[&str]) -> Command {
@@ -19,7 +19,7 @@ fn has_compose() -> bool {
     let version = compose(&["version"]).output();
     let there = version.as_ref().is_ok_and(|run| run.status.success());
     if !there {
-        eprintln!("skipped: no docker compose ({version:?})");
+        left_out(format_args!("no docker compose ({version:?})"));
     }
     there
 }

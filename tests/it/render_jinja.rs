@@ -6,8 +6,8 @@ use camino::Utf8PathBuf;
 use serde_json::{Value, json};
 
 use super::render::{BUILT_IN, EXAMPLE, locked, released, rich, yaml};
-use crate::support::Run;
 use crate::support::release::CONFIG;
+use crate::support::{Run, left_out};
 
 /// A platform as its team has it: a template of its own, with anchors, that knows nothing of envlock.
 const TEAM: &str = include_str!("../fixtures/render/team.yaml.jinja2");
@@ -29,7 +29,7 @@ fn jinja2() -> Option<Utf8PathBuf> {
         let install = ["-m", "pip", "install", "--quiet", "jinja2"];
         let installed = made.and_then(|_| Command::new(&python).args(install).output());
         if !has(python.as_str()) {
-            eprintln!("skipped: no jinja2 for python3 ({installed:?})");
+            left_out(format_args!("no jinja2 for python3 ({installed:?})"));
             return None;
         }
     }

@@ -3,12 +3,12 @@
 
 use std::process::Command;
 
-use crate::support::Embedded;
+use crate::support::{Embedded, left_out};
 
 fn engine() -> bool {
     let there = std::env::var("ENVLOCK_TEST_ENGINE").is_ok_and(|v| v == "1");
     if !there {
-        eprintln!("skipped: no engine (ENVLOCK_TEST_ENGINE=1 says that there is one)");
+        left_out("no engine (ENVLOCK_TEST_ENGINE=1 says that there is one)");
     }
     there
 }
@@ -33,7 +33,7 @@ fn finish(mut command: Command) -> String {
 fn is_installed(program: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok();
     if !there {
-        eprintln!("skipped: {program} is not installed");
+        left_out(format_args!("{program} is not installed"));
     }
     there
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::schema::result;
 use crate::support::workshop::{Workshop, images, pull};
-use crate::support::{Envlock, Run};
+use crate::support::{Envlock, Run, left_out};
 
 fn sized(envlock: &Envlock, arguments: &[&str]) -> Value {
     result("size", &envlock.run([&["size", "--json"][..], arguments].concat()).exits(0))
@@ -235,7 +235,7 @@ fn chromium() -> Option<&'static str> {
         .into_iter()
         .find(|path| Path::new(path).exists());
     if found.is_none() {
-        eprintln!("no Chromium is installed: the page is not opened in a browser");
+        left_out("no Chromium is installed: the page is not opened in a browser");
     }
     found
 }

@@ -9,7 +9,7 @@ use envlock::release::{ProjectLock, hold_build};
 use crate::support::mount::{Mount, mount};
 use crate::support::release::{CONFIG, push_both, release};
 use crate::support::workshop::Workshop;
-use crate::support::{Envlock, Registry};
+use crate::support::{Envlock, Registry, left_out};
 
 fn is_root() -> bool {
     fs_err::metadata("/proc/self").unwrap().uid() == 0
@@ -41,9 +41,7 @@ fn two_releases(envlock: &Envlock) -> Registry {
 fn a_disk_that_fills_up_at_any_point_leaves_the_old_bytes() {
     let envlock = Envlock::new();
     let Some(_mount) = Mount::small(envlock.folder(), "size=512k") else {
-        eprintln!(
-            "not tested: no tmpfs can be mounted here; config.rs limits the size of files instead"
-        );
+        left_out("no tmpfs can be mounted here; config.rs limits the size of files instead");
         return;
     };
     let _registry = two_releases(&envlock);
@@ -83,7 +81,7 @@ fn a_folder_that_cannot_be_written_to_is_named_before_anything_is() {
     // To root, only a file system is read-only.
     let mount = is_root().then(|| Mount::small(&folder, "size=512k")).flatten();
     if is_root() && mount.is_none() {
-        eprintln!("not tested: no tmpfs can be mounted here");
+        left_out("no tmpfs can be mounted here");
         return;
     }
     envlock.write("deploy/config.yaml", CONFIG);
@@ -115,7 +113,7 @@ fn mount_again(folder: &Utf8Path, how: &str) -> bool {
 #[test]
 fn a_file_of_another_user_stays_theirs_or_is_refused() {
     if !is_root() {
-        eprintln!("not tested: only root has files of others");
+        left_out("only root has files of others");
         return;
     }
     let envlock = Envlock::new();

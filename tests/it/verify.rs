@@ -11,7 +11,7 @@ use super::build_engine::GROUPS;
 use super::schema::result;
 use crate::support::engine::Engine;
 use crate::support::workshop::{Workshop, images, locked};
-use crate::support::{Envlock, FakeIndex, Run};
+use crate::support::{Envlock, FakeIndex, Run, left_out};
 
 /// The real images of a test, and what becomes of them.
 struct Pair {
@@ -243,7 +243,7 @@ fn podman_does_it_too(pair: &Pair) {
     let runs =
         pulled.and_then(|()| podman(&["run", "--rm", "--network", "none", &pair.ray, "true"]));
     if let Err(why) = runs {
-        eprintln!("skipped: podman runs no containers here: {why}");
+        left_out(format_args!("podman runs no containers here: {why}"));
         let _ = podman(&["rmi", "--force", &pair.ray]);
         return;
     }
