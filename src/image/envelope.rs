@@ -46,7 +46,12 @@ impl Envelope {
         let mut wheels: Vec<Sha256> = wheels.into_iter().collect();
         wheels.sort_unstable();
         let Envelope { python_minor, is_virtual, epoch, compression, bytecode } = self;
-        let mut text = format!("{RULES}\n{python_minor} {is_virtual} {epoch} {compression:?}\n");
+        // Locks have such keys: the words stay what they are.
+        let compression = match compression {
+            Compression::Gzip => "Gzip",
+            Compression::Zstd => "Zstd",
+        };
+        let mut text = format!("{RULES}\n{python_minor} {is_virtual} {epoch} {compression}\n");
         if let Some(version) = bytecode {
             text.push_str(&format!("compiled by {version}\n"));
         }
@@ -68,6 +73,11 @@ mod tests {
         let one = Envelope::of(&lock, BuildSpec::default());
         assert_eq!(one.key([a, b]), one.key([b, a]));
         assert_ne!(one.key([a, b]), one.key([a]));
+        // What locks have.
+        assert_eq!(
+            one.key([a, b]).to_string(),
+            "77c7bd06da170dcdf1f5763ab34333c39f84f215acd2de4cf3e8508b22a66eb0"
+        );
         let changed = [
             Envelope { python_minor: "3.15".to_owned(), ..one.clone() },
             Envelope { is_virtual: !one.is_virtual, ..one.clone() },
