@@ -423,8 +423,8 @@ fn stand_together(kitchen: &Kitchen, layers: &[&Known], ui: &Ui) -> Result<(), F
         store.remember(APART, &all, &true)?;
     } else {
         ui.note(format!(
-            "{} layers were known by env.lock and not made here ({}): whether they bring other files to the same \
-             paths was looked at where they were made",
+            "what {} layers bring is not known here, they were made elsewhere or by an earlier envlock ({}): whether \
+             they bring other files to the same paths was looked at then",
             unknown.len(),
             unknown.join(", ")
         ));
