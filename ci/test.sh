@@ -84,12 +84,13 @@ small_dockerfile() {
 
 # What tests said that they cannot try here.
 left_out() {
-  sort -u "$ENVLOCK_TEST_LEFT_OUT" 2>/dev/null | sed 's/^/    left out: /'
-  say "$(sort -u "$ENVLOCK_TEST_LEFT_OUT" 2>/dev/null | wc -l) times a test left something out"
+  sort -u "$ENVLOCK_TEST_LEFT_OUT" | sed 's/^/    left out: /' >&2
+  say "$(sort -u "$ENVLOCK_TEST_LEFT_OUT" | wc -l) times a test left something out"
 }
 
 FOLDERS=$(mktemp -d)
 export ENVLOCK_TEST_LEFT_OUT=$FOLDERS/left-out
+: >"$ENVLOCK_TEST_LEFT_OUT"
 export ENVLOCK=${CARGO_TARGET_DIR:-$ROOT/target}/debug/envlock
 at_end() {
   end_registry

@@ -1,12 +1,13 @@
 //! Requirements files as envlock reads them, beside pip's own reader over generated texts.
 
-use crate::support::left_out;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use envlock::import::{entry, lines};
 use serde_json::Value;
+
+use crate::support::left_out;
 
 /// What pip makes of each text: its lines, and for each the requirement or `null` where its parser stops.
 const PIP: &str = r#"

@@ -67,7 +67,7 @@ pub fn install(wheel: &Wheel, file: usize, environment: &Environment) -> Result<
             }
             None => {
                 if wheel.namespaces.contains(&member.name) {
-                    made.tree.is_namespace(path.clone());
+                    made.tree.declare_namespace(path.clone());
                 }
                 made.member(member, path, mode, file)?;
             }

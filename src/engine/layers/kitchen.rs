@@ -169,7 +169,7 @@ impl Kitchen {
             for (at, file) in files.iter().enumerate() {
                 let source = self.compiled(&compiler, file, &paths[&file.sha256], &environment)?;
                 let mut tree = bytecode::tree(&source, sources.len(), &environment)?;
-                tree.compiled_of(&trees[at].1);
+                tree.declare_compiled(&trees[at].1);
                 trees.push((format!("the compiled modules of {}", file.file), tree));
                 sources.push(source);
             }

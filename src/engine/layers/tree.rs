@@ -178,12 +178,12 @@ impl Tree {
     }
 
     /// The file at this path makes its package one that several distributions share.
-    pub(super) fn is_namespace(&mut self, path: String) {
+    pub(super) fn declare_namespace(&mut self, path: String) {
         self.namespaces.insert(path);
     }
 
     /// What is compiled of such files of `sources` is of their kind.
-    pub(super) fn compiled_of(&mut self, sources: &Tree) {
+    pub(super) fn declare_compiled(&mut self, sources: &Tree) {
         let is_compiled = |path: &&String| {
             namespace::source_of(path).is_some_and(|source| sources.namespaces.contains(&source))
         };
@@ -297,9 +297,9 @@ mod tests {
             ("opt/py/n/__init__.py", "opt/py/n/__pycache__/__init__.cpython-314.pyc");
         let shared = |text| {
             let mut sources = tree(&[(source, file(text, 0o644))]);
-            sources.is_namespace(source.to_owned());
+            sources.declare_namespace(source.to_owned());
             let mut modules = tree(&[(compiled, file(text, 0o644))]);
-            modules.compiled_of(&sources);
+            modules.declare_compiled(&sources);
             sources.merge(modules).unwrap();
             sources
         };
