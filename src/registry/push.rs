@@ -103,8 +103,21 @@ impl Client {
             }
             None => {
                 let config = Source::Ours(Arc::new(Held::new(push.config.clone())));
-                let sources: Vec<_> = push.layers.iter().chain([&config]).collect();
-                let blobs = self.place_all(push.to, sources, bar).await?;
+                let place = async |(at, layer): (usize, &Source)| -> Result<_, Error> {
+                    Ok((at, layer.digest(), self.place(push.to, layer, bar).await?))
+                };
+                let mut layers: Vec<_> = push.layers.iter().enumerate().collect();
+                // The largest first: else one of them may be sent alone in the end.
+                layers.sort_by_key(|(_, layer)| Reverse(layer.size()));
+                // A list, not a lazy iterator: else the whole push could not be spawned.
+                let layers: Vec<_> = layers.into_iter().map(place).collect();
+                // In any order: what is refused is told before the rest is sent.
+                let layers = stream::iter(layers).buffer_unordered(LOOKS);
+                let mut layers: Vec<_> = layers.try_collect().await?;
+                layers.sort_unstable_by_key(|(at, ..)| *at);
+                let mut blobs: Vec<_> =
+                    layers.into_iter().map(|(_, digest, placed)| (digest, placed)).collect();
+                blobs.push((config.digest(), self.place(push.to, &config, bar).await?));
                 self.put_manifest(push.to, &push.manifest).await?;
                 (self.read_back(&pinned).await?, blobs)
             }
@@ -113,28 +126,6 @@ impl Client {
             self.put_tag(push.to, &push.manifest, tag).await?;
         }
         Ok(Pushed { image, blobs })
-    }
-
-    /// Brings blobs into a repository; how each came there, in their order.
-    async fn place_all(
-        &self,
-        to: &Repository,
-        blobs: Vec<&Source>,
-        bar: &Bar,
-    ) -> Result<Vec<(Digest, Placed)>, Error> {
-        let place = async |(at, blob): (usize, &Source)| -> Result<_, Error> {
-            Ok((at, (blob.digest(), self.place(to, blob, bar).await?)))
-        };
-        let mut blobs: Vec<_> = blobs.into_iter().enumerate().collect();
-        // The largest first: else one of them may be sent alone in the end.
-        blobs.sort_by_key(|(_, blob)| Reverse(blob.size()));
-        // A list, not a lazy iterator: else the whole push could not be spawned.
-        let placing: Vec<_> = blobs.into_iter().map(place).collect();
-        // In any order: what is refused is told before the rest is sent.
-        let placed = stream::iter(placing).buffer_unordered(LOOKS);
-        let mut placed: Vec<_> = placed.try_collect().await?;
-        placed.sort_unstable_by_key(|(at, _)| *at);
-        Ok(placed.into_iter().map(|(_, placed)| placed).collect())
     }
 
     /// Whether the repository has a blob.
