@@ -18,7 +18,7 @@ step() {
   say ""
   say "=== $STEP"
   "$@"
-  TIMES+=("$(printf '%5d s  %s' $((SECONDS - from)) "$STEP")")
+  TIMES+=("$((SECONDS - from)) $STEP")
   say "--- $((SECONDS - from)) s"
   STEP=''
 }
@@ -36,10 +36,13 @@ ended() {
 }
 trap ended EXIT
 
+# Where the time went: seconds, and of a hundred.
 times_of_steps() {
+  local line
   say ""
-  printf '%s\n' "${TIMES[@]}" >&2
-  printf '%5d s  in all\n' "$SECONDS" >&2
+  for line in "${TIMES[@]}" "$SECONDS in all"; do
+    printf '%5d s %3d %%  %s\n' "${line%% *}" $((100 * ${line%% *} / (SECONDS > 0 ? SECONDS : 1))) "${line#* }" >&2
+  done
 }
 
 # need COMMAND[=PACKAGE]…: installs by apt what is missing, as root or with sudo, and says so.
@@ -72,10 +75,40 @@ need_module() {
   done
 }
 
+# need_venv: `python3 -m venv`, which Debian has apart.
+need_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null || need "/usr/share/doc/python3-venv=python3-venv"; }
+
 # What compiling envlock needs.
 need_toolchain() {
   need /etc/ssl/certs/ca-certificates.crt=ca-certificates curl git cc=gcc /usr/include/stdlib.h=libc6-dev pkg-config python3
-  command -v cargo >/dev/null || fail "Rust is missing" "install it with rustup, version $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml") or newer"
+  command -v cargo >/dev/null || fail "Rust is missing" "install it with rustup, version $(cargo_toml rust-version) or newer"
+}
+
+# cargo_toml KEY: a text of Cargo.toml's [package].
+cargo_toml() { sed -n "/^\[package\]/,/^\[[^p]/s/^$1 = \"\(.*\)\"/\1/p" "$ROOT/Cargo.toml"; }
+
+# Sets ENVLOCK_DEFAULT_INDEX, with which published programs are built, to the default of the installed pip: not to what
+# this machine's own settings say. One that is set stays, for a program of one's own company.
+pypi_address() {
+  if [ -n "${ENVLOCK_DEFAULT_INDEX:-}" ]; then return; fi
+  need_module pip
+  ENVLOCK_DEFAULT_INDEX=$(python3 -c 'from pip._internal.models.index import PyPI; print(PyPI.simple_url)')
+}
+
+# knows_pypi PROGRAM: where nothing says an address, and no Python is, it has the one of ENVLOCK_DEFAULT_INDEX.
+knows_pypi() {
+  local empty said
+  empty=$(mktemp -d)
+  # Exit 1 says only that something is missing, as the lock is here.
+  said=$(env -i HOME="$empty" PATH="$empty" PIP_CONFIG_FILE=/dev/null "$1" -C "$empty" doctor --json) || true
+  rm -rf "$empty"
+  python3 - "$ENVLOCK_DEFAULT_INDEX" "$said" <<'P' || fail "$1 does not know the address it was built with"
+import json, sys
+address, said = sys.argv[1:]
+found = next(check["found"] for check in json.loads(said)["checks"] if check["name"] == "PyPI")
+print(f"PyPI: {found}", file=sys.stderr)
+sys.exit(found != f"{address.rstrip('/')}/ from ENVLOCK_DEFAULT_INDEX at build time")
+P
 }
 
 # need_pypi FOLDER: where nothing in FOLDER or on this machine says where PyPI is, pip does. The program, $ENVLOCK,

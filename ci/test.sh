@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # ci/test.sh: everything that must hold before a change goes in. From a clean clone, in order of speed:
-# formatting, shell scripts, clippy, documentation, all tests with a real engine and registry, and the
-# chain of ci/quickstart.sh --small, by the built-in engine and by BuildKit, with the images of both
-# started, and the platform's entrypoints tried in them. About 20 minutes on 2 cores the first time.
+# formatting, shell scripts, clippy, documentation, all tests with a real engine and registry, a wheel that pip
+# installs, and with that envlock the chain of ci/quickstart.sh --small, by the built-in engine and by BuildKit, with
+# the images of both started, and the platform's entrypoints tried in them. At the end: where the time went. About 20 minutes on 2 cores the first time.
 #
 # ENVLOCK_TEST_ENGINE=0 leaves out what needs a Docker engine; the tests that do say that they did not run.
 # The built-in engine's chain runs in any case; only its images are not started then.
@@ -56,6 +56,14 @@ judges() {
 
 documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps --document-private-items; }
 
+# What follows runs with envlock as users have it: installed by pip, knowing where PyPI is.
+installed() {
+  "$CI/wheel.sh" --quick "$FOLDERS/wheel"
+  python3 -m venv "$FOLDERS/venv"
+  "$FOLDERS/venv/bin/pip" install --quiet --no-index --find-links "$FOLDERS/wheel" envlock-images
+  ENVLOCK=$FOLDERS/venv/bin/envlock
+}
+
 # small_stack FOLDER OPTION…: in a folder of its own, so that it starts from nothing every time.
 small_stack() {
   local folder=$1; shift
@@ -104,7 +112,9 @@ if [ "${ENVLOCK_TEST_ENGINE:-1}" != 0 ]; then step "a Docker engine and a regist
 step "cosign, oras and crane" judges
 step "clippy" cargo clippy --locked --all-targets --quiet -- -D warnings
 step "documentation" documentation
+step "cargo test: compiling" cargo test --locked --quiet --no-run
 step "cargo test" cargo test --locked
+step "a wheel, installed by pip" installed
 step "the small real stack by the built-in engine, without Docker" small_layers
 if [ "${ENVLOCK_TEST_ENGINE:-1}" != 0 ]; then
   step "its images run" small_layers_images

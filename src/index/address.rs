@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use url::Url;
@@ -19,7 +20,7 @@ pub struct Surroundings {
     pub variables: BTreeMap<String, String>,
     /// The project folder.
     pub project: Utf8PathBuf,
-    /// The address that the program was built with: ENVLOCK_DEFAULT_INDEX, as published binaries are (ci/binary.sh).
+    /// The address that the program was built with ([`built_with`]).
     pub built_in: Option<String>,
 }
 
@@ -42,6 +43,17 @@ const VARIABLES: [&str; 2] = ["UV_DEFAULT_INDEX", "UV_INDEX_URL"];
 const BESIDES: [&str; 4] = ["UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"];
 const ASK_PIP: &str = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)";
 
+/// What [`built_with`] was told.
+static BUILT_WITH: OnceLock<&str> = OnceLock::new();
+
+/// Tells the address of PyPI that this program was built with, as published ones are (ci/wheel.sh). The program tells it
+/// and not the library, which need not be compiled again for another address. Only the first call counts.
+pub fn built_with(address: Option<&'static str>) {
+    if let Some(address) = address.filter(|address| !address.is_empty()) {
+        BUILT_WITH.get_or_init(|| address);
+    }
+}
+
 impl Surroundings {
     /// Those of this process.
     pub fn of_process(project: impl Into<Utf8PathBuf>) -> Self {
@@ -51,9 +63,7 @@ impl Surroundings {
         Self {
             variables: std::env::vars_os().filter_map(text).collect(),
             project: project.into(),
-            built_in: option_env!("ENVLOCK_DEFAULT_INDEX")
-                .filter(|address| !address.is_empty())
-                .map(str::to_owned),
+            built_in: BUILT_WITH.get().map(|address| (*address).to_owned()),
         }
     }
 

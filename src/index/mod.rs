@@ -31,7 +31,7 @@ mod turns;
 pub mod uv_toml;
 mod wheels;
 
-pub use address::{Address, Surroundings};
+pub use address::{Address, Surroundings, built_with};
 pub use cache::{CACHE, Cache, Trust};
 pub use candidate::{Candidate, Project, Sidecar, Skip, Skipped, WheelFile};
 pub use catalog::LiveCatalog;
