@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# ci/release.sh [--plan] [FOLDER]: the release job. Locked, built, pushed, committed, or nothing at all.
+# ci/release.sh [--plan] [FOLDER]: the release job, `envlock-release` where envlock was installed from a release. Locked,
+# built, pushed, committed, or nothing at all.
 #
 #   resolve --check   the lock must answer envlock.toml; a stale lock ends the job with exit 3
 #   build --push      images by digest; config.yaml and env.releases.jsonl change together
@@ -22,7 +23,7 @@ fail() { code=$1; shift; for line in "$@"; do say "$line"; done; exit "$code"; }
 plan=
 case ${1:-} in
   --plan) plan=1; shift ;;
-  -*) fail 2 "unknown option $1: ci/release.sh [--plan] [FOLDER]" ;;
+  -*) fail 2 "unknown option $1: ${0##*/} [--plan] [FOLDER]" ;;
 esac
 cd "${1:-.}"
 registry=(${ENVLOCK_REGISTRY:+--registry "$ENVLOCK_REGISTRY"})

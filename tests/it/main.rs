@@ -16,6 +16,7 @@ mod hostile_wheels;
 mod imports;
 mod imports_pip;
 mod index;
+mod install;
 mod interrupted;
 mod keep;
 mod layers;

@@ -13,7 +13,7 @@ use crate::support::workshop::{Workshop, images, pull};
 use crate::support::{Embedded, Envlock, Harm, Run, left_out};
 
 /// A tool of others; `None`, told, where it is not installed.
-fn tool(name: &str) -> Option<PathBuf> {
+pub fn tool(name: &str) -> Option<PathBuf> {
     let own = std::env::var_os("ENVLOCK_TEST_TOOLS").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut found =
