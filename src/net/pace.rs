@@ -172,8 +172,7 @@ mod tests {
         let (busy, wait) = (url("http://user:word@one.example/a"), Duration::from_millis(60));
         assert_eq!(pace.hold(&busy, wait, MINUTE).unwrap().unwrap().host, "one.example");
         let start = Instant::now();
-        pace.keep(&url("http://two.example/")).await;
-        assert!(start.elapsed() < Duration::from_millis(50));
+        assert_eq!(pace.hosts().turn("two.example", start), None);
         pace.clone().keep(&url("http://one.example/b")).await;
         assert!(start.elapsed() >= Duration::from_millis(60));
     }
@@ -260,25 +259,23 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_host_that_was_too_busy_is_asked_in_turn_until_it_has_answered_long_enough() {
-        let (pace, url) = (Pace::default(), Url::parse("http://one.example/a").unwrap());
-        let gap = || pace.hosts().known["one.example"].gap;
+    #[test]
+    fn a_host_that_was_too_busy_is_asked_in_turn_until_it_has_answered_long_enough() {
+        let (mut hosts, now, wait) = (Hosts::default(), Instant::now(), Duration::from_millis(10));
+        let gap = |hosts: &Hosts| hosts.known["one"].gap;
         // Refused together: one time.
-        (0..5).for_each(|_| pace.slow_down(&url, Duration::from_millis(10)));
-        assert_eq!(gap(), FIRST_GAP);
-        let start = Instant::now();
-        futures_util::future::join_all((0..4).map(|_| pace.keep(&url))).await;
-        assert!(start.elapsed() >= Duration::from_millis(10) + FIRST_GAP * 3);
-        pace.slow_down(&url, Duration::ZERO);
-        assert_eq!(gap(), FIRST_GAP * 2);
-        (0..20).for_each(|_| pace.ease(&url));
-        assert!(gap() < FIRST_GAP && gap() > Duration::ZERO);
-        (0..20).for_each(|_| pace.ease(&url));
-        assert_eq!(gap(), Duration::ZERO);
-        let start = Instant::now();
-        futures_util::future::join_all((0..100).map(|_| pace.keep(&url))).await;
-        assert!(start.elapsed() < FIRST_GAP * 5);
+        (0..5).for_each(|_| hosts.slow_down("one", now, wait));
+        assert_eq!(gap(&hosts), FIRST_GAP);
+        let turns: Vec<_> = (0..4).map(|_| hosts.turn("one", now).unwrap()).collect();
+        assert_eq!(turns, [0, 1, 2, 3].map(|before| wait + FIRST_GAP * before));
+        let later = now + FIRST_GAP * 5;
+        hosts.slow_down("one", later, Duration::ZERO);
+        assert_eq!(gap(&hosts), FIRST_GAP * 2);
+        (0..20).for_each(|_| hosts.ease("one"));
+        assert!(gap(&hosts) < FIRST_GAP && gap(&hosts) > Duration::ZERO);
+        (0..20).for_each(|_| hosts.ease("one"));
+        assert_eq!(gap(&hosts), Duration::ZERO);
+        assert!((0..100).all(|_| hosts.turn("one", later).is_none()));
     }
 
     #[test]

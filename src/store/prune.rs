@@ -30,7 +30,7 @@ impl Store {
         dry_run: bool,
     ) -> Result<Pruned, Error> {
         let limit = SystemTime::now().checked_sub(unused).unwrap_or(UNIX_EPOCH);
-        let limit = limit.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let limit = limit.duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut pruned = Pruned::default();
         for folder in ["sha256", "part", "changed", "facts", "scratch", crate::index::CACHE] {
             self.prune_folder(&self.root().join(folder), limit, keep, dry_run, &mut pruned)?;
@@ -41,7 +41,7 @@ impl Store {
     fn prune_folder(
         &self,
         folder: &Utf8Path,
-        limit: u64,
+        limit: Duration,
         keep: &BTreeSet<Sha256>,
         dry_run: bool,
         pruned: &mut Pruned,
@@ -82,10 +82,18 @@ impl Store {
     }
 }
 
-/// Seconds since 1970-01-01 UTC. Stored files have 1980 as their modification time; a new link to one
-/// and, where the disk notes it, reading one, count as use.
-fn used(about: &Metadata) -> u64 {
-    about.mtime().max(about.atime()).max(about.ctime()).try_into().unwrap_or(0)
+/// Since 1970-01-01 UTC. Stored files have 1980 as their modification time; a new link to one and, where the disk notes
+/// it, reading one, count as use.
+fn used(about: &Metadata) -> Duration {
+    let times = [
+        (about.mtime(), about.mtime_nsec()),
+        (about.atime(), about.atime_nsec()),
+        (about.ctime(), about.ctime_nsec()),
+    ];
+    let (seconds, nanoseconds) = times.into_iter().max().unwrap_or_default();
+    // Before 1970 is as long ago as can be.
+    let Ok(seconds) = u64::try_from(seconds) else { return Duration::ZERO };
+    Duration::new(seconds, nanoseconds.try_into().unwrap_or(0))
 }
 
 fn is_locked(path: &Utf8Path) -> bool {
@@ -110,7 +118,6 @@ mod tests {
         let day = Duration::from_secs(86400);
         assert_eq!(store.prune(day, &keep, false).unwrap(), Pruned::default());
 
-        std::thread::sleep(Duration::from_millis(1100));
         let would = store.prune(Duration::ZERO, &keep, true).unwrap();
         assert_eq!(would.files, 2);
         assert!(would.bytes > 0 && store.get(&gone).is_some());

@@ -1,7 +1,6 @@
 //! What happens to a lock over time: profiles, comparison, merging in git.
 
 use std::process::Command;
-use std::time::Duration;
 
 use crate::support::{Envlock, FakeIndex};
 
@@ -143,7 +142,6 @@ fn each_profile_has_its_own_lock() {
     let hash = torch.sha256.to_string();
     let (of_cpu, of_none) = (stored(&hash), stored(&"0".repeat(64)));
     let prune = ["cache", "prune", "--unused-days", "0"];
-    std::thread::sleep(Duration::from_millis(1100));
     envlock.run(prune).exits(0);
     assert!(of_cpu.exists() && !of_none.exists());
     envlock.run(prune.into_iter().chain(["--lock", "gone.lock"])).exits(3);

@@ -262,7 +262,7 @@ fn the_health_service_says_whether_ray_takes_connections_and_ends_at_once() {
     let from = Instant::now();
     terminate(&health.0);
     assert_eq!(health.0.wait().unwrap().code(), Some(0));
-    assert!(from.elapsed() < Duration::from_secs(1), "{:?}", from.elapsed());
+    assert!(from.elapsed() < Duration::from_secs(5), "{:?}", from.elapsed());
 }
 
 #[test]
