@@ -2,8 +2,8 @@
 //! ends at once: files are whole at any moment.
 
 use std::future::Future;
-use std::sync::Once;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Once, OnceLock};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -17,10 +17,23 @@ const XFSZ: i32 = 25;
 static TOLD: AtomicUsize = AtomicUsize::new(0);
 static TELL: Notify = Notify::const_new();
 
+/// Whether the command does such work: at any moment of it a signal gives the same exit code.
+static ENDS_ITSELF: AtomicBool = AtomicBool::new(false);
+/// What is done before a signal ends everything.
+static LAST: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
+static WATCH: Once = Once::new();
+
+/// Has `last` done before a signal ends the process: a terminal is left as it was. To be called where tokio runs.
+pub fn before_the_end(last: impl Fn() + Send + Sync + 'static) {
+    // A second run in one process (tests) has the same terminal.
+    let _ = LAST.set(Box::new(last));
+    WATCH.call_once(|| drop(tokio::spawn(watch())));
+}
+
 /// Runs `work` until it is done or a signal comes; `None`: it was dropped where it was. Whoever calls this clears up; a
 /// second signal does not wait for that.
 pub async fn until<T>(work: impl Future<Output = T>) -> Option<T> {
-    static WATCH: Once = Once::new();
+    ENDS_ITSELF.store(true, SeqCst);
     let (interrupted, _told) = (TELL.notified(), Told::new());
     WATCH.call_once(|| drop(tokio::spawn(watch())));
     tokio::select! {
@@ -61,13 +74,26 @@ async fn watch() {
         return tracing::debug!("signals cannot be heeded: they end everything at once");
     };
     loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        let signal = tokio::select! {
+            _ = interrupt.recv() => SignalKind::interrupt(),
+            _ = terminate.recv() => SignalKind::terminate(),
+        };
         match TOLD.load(SeqCst) {
-            0 => std::process::exit(Exit::Failed as i32),
+            0 => end(signal),
             _ => TELL.notify_waiters(),
         }
+    }
+}
+
+/// Ends the process; where nothing was to be cleared up, as the signal does by itself: a shell that runs several commands
+/// then stops, too.
+fn end(signal: SignalKind) {
+    LAST.get().into_iter().for_each(|last| last());
+    if ENDS_ITSELF.load(SeqCst) {
+        std::process::exit(Exit::Failed as i32);
+    }
+    if let Err(error) = signal_hook::low_level::emulate_default_handler(signal.as_raw_value()) {
+        tracing::debug!("the signal does not end the process by itself: {error}");
+        std::process::exit(128 + signal.as_raw_value());
     }
 }

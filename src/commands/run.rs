@@ -25,7 +25,10 @@ pub fn run(cli: Cli) -> Exit {
     let filter = EnvFilter::try_from_env("ENVLOCK_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer({
+            let ui = ui.clone();
+            move || ui.log()
+        })
         .with_ansi(ui.colours_messages())
         .without_time()
         .init();
@@ -42,6 +45,10 @@ pub fn run(cli: Cli) -> Exit {
         }
     };
     let result = runtime.block_on(async {
+        let ui = context.ui.clone();
+        if ui.draws() {
+            interrupt::before_the_end(move || ui.clear());
+        }
         let result = dispatch(cli.command, &context).await;
         context.servings.ended(&context.ui).await;
         result

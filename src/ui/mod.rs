@@ -1,7 +1,15 @@
 //! The only code that prints: results to stdout, everything else to stderr.
+//!
+//! Progress is a tree of values ([`Bar`]), counted in by who works; `view` reads it at a moment, `lines` writes that as
+//! text, both without clock and terminal; `screen` is what looks from time to time and draws.
+mod bar;
+#[cfg(test)]
+mod fixture;
 mod job;
-mod progress;
+mod lines;
 mod report;
+mod screen;
+mod view;
 
-pub use progress::{Bar, Unit};
-pub use report::{Options, Ui};
+pub use bar::{Bar, Stage, Unit, Waiting};
+pub use report::{Log, Options, Ui};

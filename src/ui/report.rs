@@ -1,15 +1,17 @@
 //! Messages, results and bars of one run.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::process::Stdio;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 
+use super::bar::Board;
 use super::job::{Job, Problem, Severity};
+use super::screen::{Kind, Screen};
 use super::{Bar, Unit};
 
 /// How this run talks.
@@ -17,7 +19,7 @@ use super::{Bar, Unit};
 pub struct Options {
     /// Only warnings, errors and results.
     pub quiet: bool,
-    /// No bars, even on a terminal.
+    /// No progress: neither bars on a terminal nor lines without one.
     pub no_progress: bool,
     /// The result is JSON; nothing else goes to stdout.
     pub json: bool,
@@ -28,12 +30,14 @@ pub struct Options {
 pub struct Ui {
     options: Options,
     bars: MultiProgress,
+    screen: Arc<Screen>,
+    board: Arc<Board>,
     job: Arc<Job>,
     folder: Utf8PathBuf,
 }
 
 impl Ui {
-    /// Bars are drawn, and long error lines wrapped, only on a terminal.
+    /// Bars are drawn, and long error lines wrapped, only on a terminal; elsewhere each part that is done gets a line.
     pub fn new(options: Options) -> Self {
         let terminal = std::io::stderr().is_terminal();
         // A second voice in one process (tests) finds the hook already set, to the same effect.
@@ -42,10 +46,22 @@ impl Ui {
             // What a terminal can, miette finds out itself.
             Box::new(if terminal { options } else { options.color(false) }.build())
         }));
-        let draw = !options.quiet && !options.no_progress && terminal;
-        let target = if draw { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let is_dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
+        let kind = match options.quiet || options.no_progress {
+            true => Kind::Nowhere,
+            false if terminal && !is_dumb => {
+                Kind::Terminal { colours: takes_colours(&std::io::stderr()) }
+            }
+            false => Kind::Log,
+        };
+        let target = match kind {
+            Kind::Terminal { .. } => ProgressDrawTarget::stderr(),
+            Kind::Log | Kind::Nowhere => ProgressDrawTarget::hidden(),
+        };
         let bars = MultiProgress::with_draw_target(target);
-        Ui { options, bars, job: Arc::default(), folder: Utf8PathBuf::new() }
+        let screen = Screen::new(kind, bars.clone());
+        let (board, job, folder) = (screen.board(), Arc::default(), Utf8PathBuf::new());
+        Ui { options, bars, screen, board, job, folder }
     }
 
     /// Tells the CI job this process is part of, too; `folder` is the project's.
@@ -149,16 +165,44 @@ impl Ui {
         }
     }
 
-    /// A new bar; `total: None` where the end is not known yet.
+    /// A new bar; `total: None` where the end is not known yet. Bars that are there at the same time have different
+    /// titles.
     pub fn bar(&self, title: &str, total: Option<u64>, unit: Unit) -> Bar {
-        let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
-        Bar::new(self.bars.add(bar), title, unit)
+        self.board.bar(title, total, unit)
+    }
+
+    /// Whether bars are drawn.
+    pub fn draws(&self) -> bool {
+        self.screen.draws()
+    }
+
+    /// Takes away what is drawn, for what is printed by others or comes last.
+    pub fn clear(&self) {
+        self.screen.clear();
+    }
+
+    /// Where a log is written: on stderr, above the bars.
+    pub fn log(&self) -> Log {
+        Log(self.bars.clone())
     }
 
     fn line(&self, text: &str) {
         self.bars.suspend(|| {
             let _ = writeln!(std::io::stderr().lock(), "{text}");
         });
+    }
+}
+
+/// Whole lines for stderr, which tear no bar.
+#[derive(Debug)]
+pub struct Log(MultiProgress);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().lock().write(bytes))
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
     }
 }
 

@@ -1,0 +1,390 @@
+//! What is in work, as a tree: a bar for all, and one for each of its parts. Whoever works counts into it, which costs an
+//! atomic addition; whoever draws looks at it from time to time.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+/// What a bar counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes, shown as kB, MB, GB.
+    Bytes,
+    /// Anything else.
+    Items,
+}
+
+/// What is being done to a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It waits for its turn.
+    Wait,
+    /// Its files are fetched.
+    Download,
+    /// Its files are here and are hashed again.
+    Check,
+    /// Its bytes are laid out.
+    Splice,
+    /// Its digests are made.
+    Hash,
+    /// It goes to a registry.
+    Send,
+    /// It goes from one registry to another.
+    Copy,
+    /// It comes from a registry and is read.
+    Read,
+    /// Another program works on it.
+    Run,
+}
+
+impl Stage {
+    /// The word that is shown.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Stage::Wait => "wait",
+            Stage::Download => "download",
+            Stage::Check => "check",
+            Stage::Splice => "splice",
+            Stage::Hash => "hash",
+            Stage::Send => "send",
+            Stage::Copy => "copy",
+            Stage::Read => "read",
+            Stage::Run => "run",
+        }
+    }
+}
+
+/// A running line of progress; it disappears with its last clone. Cheap to clone, safe to share.
+#[derive(Debug, Clone)]
+pub struct Bar(Arc<Held>);
+
+/// What a host was asked and has not answered yet; dropped when it has.
+#[derive(Debug)]
+pub struct Waiting {
+    node: Arc<Node>,
+    number: u64,
+}
+
+/// Takes its node out of the tree.
+#[derive(Debug)]
+struct Held(Arc<Node>);
+
+/// A part that is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// The bar of all.
+    pub of: String,
+    /// How many of its parts are done, this one included, and how many there are.
+    pub parts: (usize, usize),
+    pub name: String,
+    /// How it came to its end: `sent`.
+    pub how: String,
+    /// Its bytes; 0: nobody knows.
+    pub size: u64,
+    /// What it took, by stages.
+    pub spent: Vec<(Stage, Duration)>,
+}
+
+/// Who hears of changes that cannot wait for the next look.
+pub(super) trait Audience: Send + Sync {
+    /// Time since the run began.
+    fn now(&self) -> Duration;
+    /// There is a new bar of all.
+    fn began(&self, board: &Arc<Board>);
+    /// A part is done.
+    fn ended(&self, part: &Ended);
+    /// A bar of all is gone: what is drawn of it must go, too, before anything else is printed.
+    fn gone(&self, board: &Board);
+}
+
+/// The bars of a run.
+pub(super) struct Board {
+    pub roots: Mutex<Vec<Arc<Node>>>,
+    pub audience: Box<dyn Audience>,
+}
+
+/// A bar.
+pub(super) struct Node {
+    pub name: String,
+    pub unit: Unit,
+    /// Bytes of the total above that are this part's.
+    pub size: u64,
+    /// The stages in which it is worked on, each with all of its bytes.
+    pub stages: &'static [Stage],
+    pub counts: Counts,
+    pub course: Mutex<Course>,
+    pub parts: Mutex<Vec<Arc<Node>>>,
+    /// What hosts were asked, and when.
+    pub waits: Mutex<BTreeMap<u64, (String, String, Duration)>>,
+    /// The bar of all; the board for that itself.
+    above: Option<Weak<Node>>,
+    board: Arc<Board>,
+}
+
+/// What is counted in the present stage.
+pub(super) struct Counts {
+    done: AtomicU64,
+    /// [`UNKNOWN`]: the end is not known.
+    total: AtomicU64,
+}
+
+const UNKNOWN: u64 = u64::MAX;
+
+impl Counts {
+    fn of(total: Option<u64>) -> Self {
+        Counts { done: AtomicU64::new(0), total: AtomicU64::new(total.unwrap_or(UNKNOWN)) }
+    }
+
+    pub fn done(&self) -> u64 {
+        self.done.load(Relaxed)
+    }
+
+    pub fn total(&self) -> Option<u64> {
+        Some(self.total.load(Relaxed)).filter(|total| *total != UNKNOWN)
+    }
+}
+
+/// How far a bar has come through its stages.
+#[derive(Debug, Default)]
+pub(super) struct Course {
+    /// The present one, and since when.
+    pub stage: Option<(Stage, Duration)>,
+    /// How many of [`Node::stages`] are behind it.
+    pub passed: usize,
+    /// Bytes of the size that were worked on, in the stages behind it; what was there already is none of them.
+    pub worked: u64,
+    pub spent: Vec<(Stage, Duration)>,
+    pub message: String,
+    pub end: Option<End>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Done,
+    /// Dropped: it failed, or is not wanted any more.
+    Left,
+}
+
+impl Board {
+    pub fn new(audience: impl Audience + 'static) -> Arc<Self> {
+        Arc::new(Board { roots: Mutex::default(), audience: Box::new(audience) })
+    }
+
+    /// A bar of its own. `total: None` where the end is not known yet.
+    pub fn bar(self: &Arc<Self>, name: &str, total: Option<u64>, unit: Unit) -> Bar {
+        let node = Node {
+            name: name.to_owned(),
+            unit,
+            size: 0,
+            stages: &[],
+            counts: Counts::of(total),
+            course: Mutex::new(Course::default()),
+            parts: Mutex::default(),
+            waits: Mutex::default(),
+            above: None,
+            board: Arc::clone(self),
+        };
+        lock(&node.course).stage = Some((Stage::Run, self.audience.now()));
+        let node = Arc::new(node);
+        lock(&self.roots).push(Arc::clone(&node));
+        self.audience.began(self);
+        Bar(Arc::new(Held(node)))
+    }
+}
+
+impl Bar {
+    /// A bar that nobody sees.
+    pub fn hidden() -> Self {
+        static BOARD: LazyLock<Arc<Board>> = LazyLock::new(|| Board::new(Nobody));
+        let bar = BOARD.bar("", None, Unit::Items);
+        lock(&BOARD.roots).clear();
+        bar
+    }
+
+    /// A part of this bar. It is shown once it is begun; `size` is what it adds to the bytes of all, who works on each of
+    /// them in each of these `stages`.
+    pub fn part(&self, name: impl Into<String>, size: u64, stages: &'static [Stage]) -> Bar {
+        let node = self.node();
+        let part = Arc::new(Node {
+            name: name.into(),
+            unit: Unit::Bytes,
+            size,
+            stages,
+            counts: Counts::of(None),
+            course: Mutex::default(),
+            parts: Mutex::default(),
+            waits: Mutex::default(),
+            above: Some(Arc::downgrade(node)),
+            board: Arc::clone(&node.board),
+        });
+        lock(&node.parts).push(Arc::clone(&part));
+        Bar(Arc::new(Held(part)))
+    }
+
+    /// Begins a stage; counting begins again, at zero. `total`: bytes, where they are known.
+    pub fn begin(&self, stage: Stage, total: Option<u64>) {
+        let node = self.node();
+        let mut course = lock(&node.course);
+        node.leave_stage(&mut course);
+        if let Some(at) = node.stages.iter().position(|known| *known == stage) {
+            course.passed = at;
+        }
+        course.message.clear();
+        node.counts.done.store(0, Relaxed);
+        node.counts.total.store(total.unwrap_or(UNKNOWN), Relaxed);
+        course.stage = Some((stage, node.board.audience.now()));
+    }
+
+    /// Counts `n` more.
+    pub fn inc(&self, n: u64) {
+        self.node().counts.done.fetch_add(n, Relaxed);
+    }
+
+    /// Expects `n` more.
+    pub fn inc_length(&self, n: u64) {
+        let more = |total| Some(if total == UNKNOWN { n } else { total + n });
+        // It always gives a value, so it always succeeds.
+        let _ = self.node().counts.total.fetch_update(Relaxed, Relaxed, more);
+    }
+
+    /// Says what is being done right now.
+    pub fn message(&self, text: impl Into<String>) {
+        lock(&self.node().course).message = text.into();
+    }
+
+    /// This part is done, in these words: `sent`.
+    pub fn done(&self, how: &str) {
+        self.node().end(End::Done, how);
+    }
+
+    /// Takes the line away; `Drop` of the last clone does the same.
+    pub fn finish(&self) {
+        self.node().end(End::Left, "");
+    }
+
+    /// Shows that `host` was asked for `what`, until the result is dropped.
+    pub fn waits_for(&self, host: impl Into<String>, what: impl Into<String>) -> Waiting {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let (node, number) = (Arc::clone(self.node()), NUMBER.fetch_add(1, Relaxed));
+        let wait = (host.into(), what.into(), node.board.audience.now());
+        lock(&node.waits).insert(number, wait);
+        Waiting { node, number }
+    }
+
+    fn node(&self) -> &Arc<Node> {
+        &self.0.0
+    }
+}
+
+impl Node {
+    /// How much of the present stage is done, of 1; 0 where that is not known.
+    pub fn fraction(&self) -> f64 {
+        match self.counts.total() {
+            Some(total) if total > 0 => (self.counts.done() as f64 / total as f64).min(1.0),
+            _ => 0.0,
+        }
+    }
+
+    /// Bytes of the size that the present stage has worked on.
+    pub fn working(&self, course: &Course) -> u64 {
+        match course.stage {
+            Some((stage, _)) if self.stages.contains(&stage) => {
+                (self.size as f64 * self.fraction()) as u64 / self.stages.len() as u64
+            }
+            _ => 0,
+        }
+    }
+
+    fn leave_stage(&self, course: &mut Course) {
+        let worked = self.working(course);
+        let Some((stage, since)) = course.stage.take() else { return };
+        course.worked += worked;
+        if self.stages.contains(&stage) {
+            course.passed += 1;
+        }
+        let took = self.board.audience.now().saturating_sub(since);
+        match course.spent.iter_mut().find(|(known, _)| *known == stage) {
+            Some((_, sum)) => *sum += took,
+            None => course.spent.push((stage, took)),
+        }
+    }
+
+    fn end(&self, end: End, how: &str) {
+        let spent = {
+            let mut course = lock(&self.course);
+            if course.end.is_some() {
+                return;
+            }
+            self.leave_stage(&mut course);
+            course.end = Some(end);
+            course.spent.clone()
+        };
+        let audience = &self.board.audience;
+        match &self.above {
+            Some(above) => {
+                let Some(above) = above.upgrade().filter(|_| end == End::Done) else { return };
+                audience.ended(&Ended {
+                    of: above.name.clone(),
+                    parts: above.parts_done(),
+                    name: self.name.clone(),
+                    how: how.to_owned(),
+                    size: self.size,
+                    spent,
+                });
+            }
+            None => {
+                lock(&self.board.roots).retain(|root| !std::ptr::eq(&**root, self));
+                audience.gone(&self.board);
+            }
+        }
+    }
+
+    /// How many parts are done, and how many there are; those that were left are none.
+    pub fn parts_done(&self) -> (usize, usize) {
+        let ends: Vec<_> = lock(&self.parts).iter().map(|part| lock(&part.course).end).collect();
+        let count = |end| ends.iter().filter(|known| **known == end).count();
+        (count(Some(End::Done)), ends.len() - count(Some(End::Left)))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.end(End::Left, "");
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        lock(&self.node.waits).remove(&self.number);
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Node").field(&self.name).finish()
+    }
+}
+
+impl fmt::Debug for Board {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Board")
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Of bars that are hidden.
+struct Nobody;
+
+impl Audience for Nobody {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+    fn began(&self, _: &Arc<Board>) {}
+    fn ended(&self, _: &Ended) {}
+    fn gone(&self, _: &Board) {}
+}

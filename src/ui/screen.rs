@@ -1,0 +1,188 @@
+//! Who looks at the bars and draws them: on a terminal ten times a second, in a log a line for each part that is done, and
+//! one from time to time where nothing is.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use console::Term;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::bar::{Audience, Board, Ended, lock};
+use super::lines::{Canvas, ended, lines, still};
+use super::view::{Rates, views};
+
+/// How often a terminal is drawn.
+const FRAME: Duration = Duration::from_millis(100);
+/// A log in which nothing was said for so long is told what is in work.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Where bars are seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Drawn, and drawn again.
+    Terminal {
+        /// With colours.
+        colours: bool,
+    },
+    /// Lines that stay.
+    Log,
+    /// Nowhere.
+    Nowhere,
+}
+
+/// Draws the bars of a board, or prints of them.
+pub(super) struct Screen {
+    kind: Kind,
+    /// Lines above those that are drawn.
+    bars: MultiProgress,
+    started: Instant,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// All that is drawn, as one bar of several lines.
+    drawn: Option<ProgressBar>,
+    rates: Rates,
+    /// When a log was told something last.
+    said: Duration,
+}
+
+/// The screen as its board knows it.
+struct Seat {
+    screen: Arc<Screen>,
+    /// Wakes the thread that draws, which begins with the first bar.
+    wake: Mutex<Option<Sender<()>>>,
+}
+
+impl Screen {
+    pub fn new(kind: Kind, bars: MultiProgress) -> Arc<Self> {
+        let state = State { drawn: None, rates: Rates::default(), said: Duration::ZERO };
+        Arc::new(Screen { kind, bars, started: Instant::now(), state: Mutex::new(state) })
+    }
+
+    /// A board without bars that is seen on this screen.
+    pub fn board(self: &Arc<Self>) -> Arc<Board> {
+        Board::new(Seat { screen: Arc::clone(self), wake: Mutex::default() })
+    }
+
+    /// Whether it is a terminal.
+    pub fn draws(&self) -> bool {
+        matches!(self.kind, Kind::Terminal { .. })
+    }
+
+    /// Takes away what is drawn; the next look draws it again.
+    pub fn clear(&self) {
+        if let Some(drawn) = lock(&self.state).drawn.take() {
+            drawn.finish_and_clear();
+            self.bars.remove(&drawn);
+        }
+    }
+
+    /// Draws the bars as they are now; whether there are any.
+    fn look(&self, board: &Board) -> bool {
+        let now = self.started.elapsed();
+        let mut views = views(board, now);
+        if views.is_empty() {
+            self.clear();
+            return false;
+        }
+        let mut state = lock(&self.state);
+        state.rates.put(&mut views, now);
+        match self.kind {
+            Kind::Terminal { colours } => {
+                let (height, width) = Term::stderr().size();
+                let tick = usize::try_from(now.as_millis() / FRAME.as_millis()).unwrap_or(0);
+                // What ends in the last column makes some terminals begin a line.
+                let width = usize::from(width).saturating_sub(1);
+                let height = usize::from(height).saturating_sub(1);
+                let text = lines(&views, &Canvas { width, height, colours, tick }).join("\n");
+                state.drawn.get_or_insert_with(|| self.drawn()).set_message(text);
+            }
+            Kind::Log if now.saturating_sub(state.said) >= SILENCE => {
+                state.said = now;
+                views.iter().for_each(|view| self.print(&still(view)));
+            }
+            Kind::Log | Kind::Nowhere => {}
+        }
+        true
+    }
+
+    fn drawn(&self) -> ProgressBar {
+        let bar = ProgressBar::no_length();
+        // The style is all text, which every template may be.
+        let style = ProgressStyle::with_template("{msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        self.bars.add(bar)
+    }
+
+    fn print(&self, line: &str) {
+        self.bars.suspend(|| {
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        });
+    }
+}
+
+impl fmt::Debug for Screen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Screen").field(&self.kind).finish()
+    }
+}
+
+impl Audience for Seat {
+    fn now(&self) -> Duration {
+        self.screen.started.elapsed()
+    }
+
+    fn began(&self, board: &Arc<Board>) {
+        let kind = self.screen.kind;
+        if kind == Kind::Nowhere {
+            return;
+        }
+        lock(&self.screen.state).said = self.now();
+        let mut wake = lock(&self.wake);
+        let wake = wake.get_or_insert_with(|| {
+            let (wake, woken) = channel();
+            let (screen, board) = (Arc::clone(&self.screen), Arc::downgrade(board));
+            let watch = move || watch(&screen, &board, &woken);
+            // Without the thread nothing is drawn; the work goes on.
+            if let Err(error) = thread::Builder::new().name("progress".to_owned()).spawn(watch) {
+                tracing::debug!("progress is not shown: {error}");
+            }
+            wake
+        });
+        let _ = wake.send(());
+    }
+
+    fn ended(&self, part: &Ended) {
+        if self.screen.kind == Kind::Log {
+            lock(&self.screen.state).said = self.now();
+            self.screen.print(&ended(part));
+        }
+    }
+
+    fn gone(&self, board: &Board) {
+        if self.screen.draws() {
+            self.screen.look(board);
+        }
+    }
+}
+
+/// Looks as long as the board has bars, and sleeps while it has none. Ends with the board.
+fn watch(screen: &Screen, board: &Weak<Board>, woken: &Receiver<()>) {
+    let pause = if screen.kind == Kind::Log { Duration::from_secs(1) } else { FRAME };
+    while let Some(board) = board.upgrade() {
+        let is_busy = screen.look(&board);
+        drop(board);
+        let told = match is_busy {
+            true => woken.recv_timeout(pause),
+            false => woken.recv().map_err(RecvTimeoutError::from),
+        };
+        if told == Err(RecvTimeoutError::Disconnected) {
+            return;
+        }
+    }
+}
