@@ -40,9 +40,10 @@ case $(uname -s)-$(uname -m) in
 esac
 judge=${ENVLOCK_ATTESTATION:-}
 if [ -z "$judge" ]; then
-  if command -v gh >/dev/null; then judge=gh
+  # An older gh knows no --source-ref, or no attestations at all.
+  if gh attestation verify --help 2>/dev/null | grep -q -e --source-ref; then judge=gh
   elif command -v cosign >/dev/null; then judge=cosign
-  else fail 2 "neither gh nor cosign is here to check where envlock comes from: install one of them," \
+  else fail 2 "neither gh (2.68 or newer) nor cosign is here to check where envlock comes from: install one of them," \
     "or say ENVLOCK_ATTESTATION=none to go by the checksum alone"; fi
 fi
 

@@ -54,6 +54,19 @@ judges() {
   fi
 }
 
+# What GitHub and GitLab take, by their published schemas: the jobs that users copy, and those that publish envlock.
+workflows() {
+  local check=$FOLDERS/schemas/bin/check-jsonschema
+  need_venv
+  python3 -m venv "$FOLDERS/schemas"
+  "$FOLDERS/schemas/bin/pip" install --quiet check-jsonschema==0.39.0
+  "$check" --builtin-schema vendor.github-workflows ci/*.github.yml
+  "$check" --builtin-schema vendor.github-actions action.yml
+  # A component's second document is the pipeline, once its inputs are put in.
+  sed '1,/^---$/d; s/\$\[\[ inputs\.[a-z]* \]\]/x/g' templates/envlock.yml >"$FOLDERS/component.yml"
+  "$check" --builtin-schema vendor.gitlab-ci ci/release.gitlab.yml "$FOLDERS/component.yml"
+}
+
 documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps --document-private-items; }
 
 # What follows runs with envlock as users have it: installed by pip, knowing where PyPI is.
@@ -108,6 +121,7 @@ at_end() {
 step "tools" tools
 step "cargo fmt --check" cargo fmt --check
 step "shellcheck" shell_scripts
+step "workflows" workflows
 if [ "${ENVLOCK_TEST_ENGINE:-1}" != 0 ]; then step "a Docker engine and a registry" engine; fi
 step "cosign, oras and crane" judges
 step "clippy" cargo clippy --locked --all-targets --quiet -- -D warnings

@@ -53,7 +53,11 @@ impl Machine {
         let said = folder.path().join("said");
         for checker in checkers.iter().chain(&["apt-get"]) {
             let code = if *checker == "apt-get" { 0 } else { judgement };
-            let script = format!("echo \"{checker} $*\" >>{}\nexit {code}", said.display());
+            let script = format!(
+                "case \"$*\" in *--help) echo \" --source-ref string\"; exit 0 ;; esac\n\
+                echo \"{checker} $*\" >>{}\nexit {code}",
+                said.display()
+            );
             write_program(&bin.join(checker), &script);
         }
         // Not this machine's own gh and cosign.
@@ -165,6 +169,13 @@ fn a_release_is_installed_when_gh_or_cosign_says_that_its_own_workflow_made_it()
     }
 }
 
+/// A gh of before attestations had a source.
+fn old_gh() -> Machine {
+    let machine = Machine::new(&["gh"], 0);
+    write_program(&machine.file("bin/gh"), "echo unknown command >&2; exit 1");
+    machine
+}
+
 #[test]
 fn what_does_not_hold_is_not_installed_and_what_was_there_stays() {
     let cut = |sums: String| sums.replace(['a', 'b', 'c'], "0");
@@ -174,7 +185,8 @@ fn what_does_not_hold_is_not_installed_and_what_was_there_stays() {
         (Machine::new(&["cosign"], 1), 1, "does not hold: nothing is installed"),
         (Machine::with_sums(&["gh"], 0, cut), 1, "is not what SHA256SUMS"),
         (Machine::with_sums(&["gh"], 0, none), 1, "is not what SHA256SUMS"),
-        (Machine::new(&[], 0), 2, "neither gh nor cosign is here"),
+        (Machine::new(&[], 0), 2, "neither gh (2.68 or newer) nor cosign is here"),
+        (old_gh(), 2, "neither gh (2.68 or newer) nor cosign is here"),
     ] {
         fs_err::create_dir(machine.file("to")).unwrap();
         write_program(&machine.file("to/envlock"), "echo before");
