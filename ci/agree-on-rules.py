@@ -141,7 +141,7 @@ def make(random):
             rules["constraints"][name] = bound(random)
         if random.random() < 0.2 and name != "a":
             rules["overrides"][name] = False if random.random() < 0.3 else random.choice(["", "[x]"]) + bound(random)
-        # Without one, envlock takes fewer pre-releases than uv: README, Rules.
+        # Without one, envlock takes fewer pre-releases than uv: docs/how-to/versions.md, Rules.
         rules["prereleases"][name] = random.choice(["never", "if-necessary", "allow"])
     return wheels, random.choice(["a", "a[x]", "a<2"]), rules
 

@@ -3,7 +3,7 @@
 # (dist/envlock).
 #
 # A published envlock knows PyPI's address, so that it works where neither uv nor pip is: it is built with
-# ENVLOCK_DEFAULT_INDEX, the last place but one that envlock looks at (README). Its value is the default of the installed
+# ENVLOCK_DEFAULT_INDEX, the last place but one that envlock looks at (docs/how-to/private-index.md). Its value is the default of the installed
 # pip, whatever this machine's own settings are; a value that is set already is taken, for a binary of one's own company.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=setup.sh

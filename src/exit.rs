@@ -1,4 +1,4 @@
-//! The exit codes, in one table. The README repeats it; scripts and CI rely on it.
+//! The exit codes, in one table. docs/reference/exit-codes.md repeats it; scripts and CI rely on it.
 
 use miette::Diagnostic;
 

@@ -9,7 +9,7 @@ use toml::Spanned;
 use url::Url;
 
 use super::time::cut_off;
-use super::{CutOff, Error, FILE_NAME, Origin};
+use super::{CutOff, Error, Origin};
 use crate::login::{self, Login};
 
 /// The text being read, to point into.
@@ -89,7 +89,7 @@ impl Place<'_> {
     }
 
     pub(super) fn toml(&self, error: &toml::de::Error) -> Error {
-        let help = format!("every key is described in the README, section {FILE_NAME}");
+        let help = "`envlock init` writes every key; docs/reference/envlock-toml.md describes them";
         self.at(error.span().unwrap_or(0..0), error.message(), help)
     }
 

@@ -1,41 +1,205 @@
-//! What the READMEs promise is what the program has.
+//! The documents: what they promise is what the program has, links lead somewhere, both languages have the same pages.
 
-use camino::Utf8Path;
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::CommandFactory;
 use envlock::cli::Cli;
 use envlock::exit::Exit;
 use regex::Regex;
 
-const READMES: [&str; 2] = ["README.md", "README.ja.md"];
-
-fn read(name: &str) -> String {
-    fs_err::read_to_string(Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+fn root() -> &'static Utf8Path {
+    Utf8Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The part of a document below the heading that holds `word`, up to the next heading of that depth.
-fn section<'a>(text: &'a str, word: &str) -> &'a str {
-    let start =
-        text.find(&format!("\n## {word}")).unwrap_or_else(|| panic!("no section {word}")) + 1;
-    let rest = &text[start..];
-    rest[3..].find("\n## ").map_or(rest, |end| &rest[..end + 3])
+fn read(name: impl AsRef<Utf8Path>) -> String {
+    fs_err::read_to_string(root().join(name)).unwrap()
+}
+
+/// Every Markdown file below a folder, by its path from the root.
+fn below(folder: &str) -> BTreeSet<Utf8PathBuf> {
+    let mut found = BTreeSet::new();
+    for entry in root().join(folder).read_dir_utf8().unwrap() {
+        let path = entry.unwrap().into_path();
+        let name = path.strip_prefix(root()).unwrap();
+        if path.is_dir() {
+            found.extend(below(name.as_str()));
+        } else if path.extension() == Some("md") {
+            found.insert(name.to_owned());
+        }
+    }
+    found
+}
+
+/// The pages of one language, by their path in its tree. `docs/SUMMARY.md` is of both.
+fn pages(folder: &str) -> BTreeSet<Utf8PathBuf> {
+    let own = |page: &Utf8PathBuf| page != "SUMMARY.md" && !page.starts_with("ja");
+    below(folder)
+        .into_iter()
+        .map(|page| page.strip_prefix(folder).unwrap().to_owned())
+        .filter(own)
+        .collect()
+}
+
+/// Lines outside of fenced code.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut fenced = false;
+    text.lines().filter(move |line| {
+        let fence = line.starts_with("```");
+        fenced ^= fence;
+        !fenced && !fence
+    })
+}
+
+/// Depth and words of each heading.
+fn headings(text: &str) -> Vec<(usize, &str)> {
+    let heading = |line: &'_ str| {
+        let depth = line.bytes().take_while(|b| *b == b'#').count();
+        (depth > 0 && line.as_bytes().get(depth) == Some(&b' ')).then_some(depth)
+    };
+    prose(text).filter_map(|line| heading(line).map(|depth| (depth, &line[depth + 1..]))).collect()
+}
+
+/// The anchors of a page, as forges and mdbook make them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut seen = BTreeMap::new();
+    let slug = |words: &str| -> String {
+        let kept = words.chars().filter(|c| c.is_alphanumeric() || "-_ ".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).flat_map(char::to_lowercase).collect()
+    };
+    let numbered = |(_, words): (usize, &str)| {
+        let slug = slug(words);
+        let count = seen.entry(slug.clone()).or_insert(0);
+        *count += 1;
+        if *count == 1 { slug } else { format!("{slug}-{}", *count - 1) }
+    };
+    headings(text).into_iter().map(numbered).collect()
+}
+
+/// The links of a page that are no addresses: the file, from the root, and the anchor.
+fn links(page: &Utf8Path, text: &str) -> Vec<(Utf8PathBuf, Option<String>)> {
+    let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let code = Regex::new("`[^`]*`").unwrap();
+    let mut found = Vec::new();
+    for line in prose(text).filter(|line| !line.starts_with("    ")) {
+        let line = code.replace_all(line, "");
+        for target in link.captures_iter(&line).map(|c| c[1].to_owned()) {
+            if target.contains("://") {
+                continue;
+            }
+            let (file, anchor) =
+                target.split_once('#').map_or((&*target, None), |(f, a)| (f, Some(a)));
+            let mut path = if file.is_empty() { page.to_owned() } else { Utf8PathBuf::new() };
+            if !file.is_empty() {
+                path.extend(page.parent().unwrap());
+                for part in file.split('/') {
+                    if part == ".." {
+                        assert!(path.pop(), "{page}: {target}")
+                    } else {
+                        path.push(part)
+                    }
+                }
+            }
+            found.push((path, anchor.map(str::to_owned)));
+        }
+    }
+    found
 }
 
 #[test]
-fn both_readmes_describe_every_command_with_every_option() {
-    for (name, word) in [(READMES[0], "Commands"), (READMES[1], "コマンド")] {
-        let text = read(name);
-        let commands = section(&text, word);
-        for command in Cli::command().get_subcommands() {
-            let heading = format!("\n### `envlock {}", command.get_name());
+fn every_link_leads_to_a_file_and_to_a_heading_of_it() {
+    let mut files = below("docs");
+    files.extend(
+        ["README.md", "README.ja.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md"]
+            .map(Utf8PathBuf::from),
+    );
+    let mut count = 0;
+    for page in &files {
+        for (file, anchor) in links(page, &read(page)) {
+            count += 1;
+            assert!(root().join(&file).exists(), "{page}: there is no {file}");
+            // A book has what is below docs/, and nothing else.
+            assert!(
+                !page.starts_with("docs") || file.starts_with("docs"),
+                "{page}: {file} is not below docs/"
+            );
+            if let Some(anchor) = anchor {
+                assert!(anchors(&read(&file)).contains(&anchor), "{page}: {file} has no #{anchor}");
+            }
+        }
+    }
+    assert!(count > 200, "{count} links are read");
+}
+
+#[test]
+fn both_languages_have_the_same_pages_with_the_same_parts() {
+    let (english, japanese) = (pages("docs"), pages("docs/ja"));
+    assert_eq!(english, japanese);
+    let depths =
+        |page: &Utf8Path| headings(&read(page)).iter().map(|(d, _)| *d).collect::<Vec<_>>();
+    for page in english.iter().filter(|page| !page.starts_with("reference")) {
+        let (ours, theirs) =
+            (Utf8Path::new("docs").join(page), Utf8Path::new("docs/ja").join(page));
+        assert_eq!(depths(&ours), depths(&theirs), "{page}");
+        assert_eq!(examples(&read(&ours)), examples(&read(&theirs)), "{page}");
+    }
+}
+
+/// What is in fenced code, without comments.
+fn examples(text: &str) -> Vec<String> {
+    let mut fenced = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("```") {
+            fenced = !fenced;
+        } else if fenced {
+            found.push(line.split('#').next().unwrap().trim_end().to_owned());
+        }
+    }
+    found.retain(|line| !line.is_empty());
+    found
+}
+
+#[test]
+fn the_summary_of_the_book_lists_every_page_once() {
+    let summary = Utf8Path::new("docs/SUMMARY.md");
+    let listed: Vec<_> = links(summary, &read(summary)).into_iter().map(|(file, _)| file).collect();
+    let mut all = below("docs");
+    all.remove(summary);
+    assert_eq!(listed.iter().cloned().collect::<BTreeSet<_>>(), all);
+    assert_eq!(listed.len(), all.len());
+}
+
+#[test]
+fn a_readme_is_a_page() {
+    for name in ["README.md", "README.ja.md"] {
+        assert!(read(name).len() <= 8 * 1024, "{name}: {} bytes", read(name).len());
+    }
+}
+
+#[test]
+fn the_example_of_envlock_toml_is_accepted() {
+    for page in ["docs/how-to/spec.md", "docs/ja/how-to/spec.md"] {
+        let text = read(page);
+        let toml = text.split("```toml\n").nth(1).unwrap().split("\n```").next().unwrap();
+        let spec = envlock::spec::parse("envlock.toml", toml);
+        assert!(spec.is_ok(), "{page}: {:?}", spec.err());
+    }
+}
+
+#[test]
+fn both_references_describe_every_command_with_every_option() {
+    for name in ["docs/reference/commands.md", "docs/ja/reference/commands.md"] {
+        let commands = read(name);
+        let visible = |command: &&clap::Command| !command.is_hide_set();
+        for command in Cli::command().get_subcommands().filter(visible) {
+            let heading = format!("\n## `envlock {}", command.get_name());
             let at = commands.find(&heading).unwrap_or_else(|| panic!("{name} lacks {heading}"));
             let own = &commands[at + 1..];
-            let own = own.find("\n### ").map_or(own, |end| &own[..end]);
+            let own = own.find("\n## ").map_or(own, |end| &own[..end]);
             for option in command.get_arguments().filter_map(clap::Arg::get_long) {
-                assert!(
-                    own.contains(&format!("--{option}")),
-                    "{name}, {}: --{option}",
-                    command.get_name()
-                );
+                let command = command.get_name();
+                assert!(own.contains(&format!("--{option}")), "{name}, {command}: --{option}");
             }
         }
         for option in Cli::command().get_arguments().filter_map(clap::Arg::get_long) {
@@ -45,16 +209,15 @@ fn both_readmes_describe_every_command_with_every_option() {
 }
 
 #[test]
-fn both_readmes_have_the_exit_codes_in_order() {
+fn both_references_have_the_exit_codes_in_order() {
     let code = Regex::new(r"(?m)^    [A-Z]\w+ = (\d+),$").unwrap();
     let exit = read("src/exit.rs");
     let codes: Vec<String> = code.captures_iter(&exit).map(|c| c[1].to_owned()).collect();
     assert_eq!(codes.last(), Some(&(Exit::AfterFailed as u8).to_string()), "exit.rs is read wrong");
     let row = Regex::new(r"(?m)^\| (\d+) \|").unwrap();
-    for (name, word) in [(READMES[0], "Exit codes"), (READMES[1], "終了コード")] {
+    for name in ["docs/reference/exit-codes.md", "docs/ja/reference/exit-codes.md"] {
         let text = read(name);
-        let rows: Vec<_> =
-            row.captures_iter(section(&text, word)).map(|c| c[1].to_owned()).collect();
+        let rows: Vec<_> = row.captures_iter(&text).map(|c| c[1].to_owned()).collect();
         assert_eq!(rows, codes, "{name}");
     }
 }

@@ -1,5 +1,5 @@
 //! Every command on every registry that users have, each as its answers were recorded: it does what it should, or one
-//! warning says what the registry does not keep. The tables of the READMEs are what comes out of this.
+//! warning says what the registry does not keep. The tables in docs/how-to/registries.md are what comes out of this.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, Weak};
@@ -90,6 +90,10 @@ impl Way {
     }
 }
 
+/// Where the tables are.
+const PAGE: &str = "docs/how-to/registries.md";
+const PAGE_JA: &str = "docs/ja/how-to/registries.md";
+
 /// What came out for one registry.
 struct Row {
     name: &'static str,
@@ -98,10 +102,10 @@ struct Row {
 }
 
 impl Row {
-    /// As a line of the table in a README.
-    fn text(&self, readme: &str) -> String {
-        let words = match readme {
-            "README.md" => [
+    /// As a line of the table in a page.
+    fn text(&self, page: &str) -> String {
+        let words = match page {
+            PAGE => [
                 "kept",
                 "by the referrers API",
                 "in a list under a tag `sha256-…`",
@@ -284,12 +288,12 @@ fn live(personality: Personality) {
     assert!(old.iter().chain(&new).all(|image| is_whole(image) != prunes), "{}", run.stderr());
     assert!(newest.iter().all(is_whole));
     life.is_sound();
-    in_the_readmes(&Row { name, way, prunes });
+    in_the_pages(&Row { name, way, prunes });
 }
 
 /// The tables say what came out here.
-fn in_the_readmes(row: &Row) {
-    for name in ["README.md", "README.ja.md"] {
+fn in_the_pages(row: &Row) {
+    for name in [PAGE, PAGE_JA] {
         let line = row.text(name);
         let text = fs_err::read_to_string(name).unwrap();
         assert!(text.lines().any(|l| l == line), "{name} lacks the line\n{line}");
@@ -332,12 +336,12 @@ mod every_command_works_on {
 
 #[test]
 fn the_tables_have_the_registries_that_are_tried_and_no_others() {
-    for (readme, word) in [("README.md", "| Registry |"), ("README.ja.md", "| レジストリ |")] {
-        let text = fs_err::read_to_string(readme).unwrap();
+    for (page, word) in [(PAGE, "| Registry |"), (PAGE_JA, "| レジストリ |")] {
+        let text = fs_err::read_to_string(page).unwrap();
         let table = text.lines().skip_while(|line| !line.starts_with(word)).skip(2);
         let rows = table.take_while(|line| line.starts_with('|'));
         let listed: BTreeSet<_> = rows.map(|row| row.split('|').nth(1).unwrap().trim()).collect();
-        assert_eq!(listed, every_command_works_on::names(), "{readme}");
+        assert_eq!(listed, every_command_works_on::names(), "{page}");
     }
 }
 

@@ -44,7 +44,7 @@ pub type Rule = Box<dyn Fn(&Asked, &Behind) -> Option<Harm> + Send + Sync>;
 
 /// A registry and its ways.
 pub struct Personality {
-    /// As the table of the READMEs has it.
+    /// As the tables in docs/ have it.
     pub name: &'static str,
     /// Where images go on its host; no two have the same, so that they can have one docker-registry behind them.
     pub prefix: &'static str,
