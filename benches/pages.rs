@@ -3,9 +3,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use envlock::index::Target;
-use envlock::index::page::{Format, Page};
-use envlock::spec::GlibcVersion;
+use envlock::catalog::Target;
+use envlock::index::pages::page::{Format, Page};
+use envlock::python::GlibcVersion;
 
 const PYTHONS: [&str; 5] = ["cp310", "cp311", "cp312", "cp313", "cp314"];
 const PLATFORMS: [&str; 2] = ["manylinux_2_17_x86_64.manylinux2014_x86_64", "win_amd64"];

@@ -5,12 +5,12 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use envlock::catalog::{Candidate, Catalog, Problem, Project, Target};
 use envlock::cuda::CudaTag;
-use envlock::index::page::{Format, Page};
-use envlock::index::{Candidate, Project, Target};
-use envlock::python::{CoreMetadata, marker_environment};
-use envlock::solve::{Catalog, Problem, solve};
-use envlock::spec::{self, GlibcVersion};
+use envlock::index::pages::page::{Format, Page};
+use envlock::python::{CoreMetadata, GlibcVersion, marker_environment};
+use envlock::solve::solve;
+use envlock::spec;
 use pep508_rs::PackageName;
 
 const SPEC: &str = concat!("[python]\nversion = \"3.14.2\"\n", include_str!("stack.toml"));

@@ -2,9 +2,10 @@
 //! spec → lock → images by digest → config.yaml, and back.
 //!
 //! `ARCHITECTURE.md` is the map. The folders `solve`, `matrix`, `lock`, `image`, `config`, `render`, `python`, `size`,
-//! `import`, `wheel` and the parsers of `index` are pure: values in, values out; `tests/it/purity.rs` holds them to it.
+//! `import`, `wheel`, `catalog`, `index/pages` and `index/tools` are pure: values in, values out; `tests/it/purity.rs` holds them to it.
 
 pub mod built_for;
+pub mod catalog;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -35,5 +36,6 @@ pub mod smoke;
 pub mod solve;
 pub mod spec;
 pub mod store;
+pub mod torch;
 pub mod ui;
 pub mod wheel;

@@ -1,7 +1,7 @@
 //! What both kinds of pages go through: the links become candidates, each of them is found again.
 
 use envlock::index::Target;
-use envlock::index::page::{Format, Page};
+use envlock::index::pages::page::{Format, Page};
 
 pub fn read(data: &[u8], format: Format) {
     let text = String::from_utf8_lossy(data).into_owned();

@@ -2,7 +2,7 @@
 //! Any text as pip's settings: an error with a line of it, or options by name, each once; never a crash.
 use std::collections::BTreeSet;
 
-use envlock::index::pip_conf::{Settings, parse};
+use envlock::index::tools::pip_conf::{Settings, parse};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);

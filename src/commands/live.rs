@@ -7,13 +7,11 @@ use pep440_rs::Version;
 use pep508_rs::{MarkerEnvironment, PackageName};
 
 use super::Context;
+use crate::catalog::{Catalog, Target};
 use crate::exit::{Exit, Failure};
-use crate::index::{
-    self, CACHE, Cache, Fetcher, Hint, LiveCatalog, Sources, Surroundings, Target, Trust,
-};
-use crate::python::marker_environment;
-use crate::solve::Catalog;
-use crate::spec::{GlibcVersion, Spec};
+use crate::index::{self, Cache, Fetcher, Hint, LiveCatalog, Sources, Surroundings, Trust};
+use crate::python::{GlibcVersion, marker_environment};
+use crate::spec::Spec;
 use crate::store::Store;
 use crate::ui::Unit;
 
@@ -31,7 +29,7 @@ pub async fn ask<T: Send + 'static>(
     let bar = context.ui.bar("asking", None, Unit::Items);
     let environment = marker_environment(python);
     let store = Store::open()?;
-    let cache = Cache::at(store.root().join(CACHE), trust);
+    let cache = Cache::at(store.index(), trust);
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
     let client = context.client(&spec.network)?.with_logins(sources.logins(spec, &surroundings)?);

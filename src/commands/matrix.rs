@@ -13,8 +13,9 @@ use crate::exit::{CommandResult, Exit, Failure};
 use crate::index::Trust;
 use crate::lock::{self, Lock};
 use crate::matrix::{self, Matrix, Table};
+use crate::python::GlibcVersion;
 use crate::solve::solve;
-use crate::spec::{GlibcVersion, Overrides, PythonRequest, Spec};
+use crate::spec::{Overrides, PythonRequest, Spec};
 
 /// Runs `envlock matrix`.
 pub async fn run(args: cli::Matrix, context: &Context) -> CommandResult {
@@ -70,7 +71,7 @@ async fn table(
     };
     let shown = locked.map_or_else(|| python.to_string(), ToString::to_string);
     let asked = spec.clone();
-    let question = move |catalog: &dyn crate::solve::Catalog, environment: &_| {
+    let question = move |catalog: &dyn crate::catalog::Catalog, environment: &_| {
         let outcome = solve(&asked, environment, catalog, &BTreeMap::new());
         matrix::survey(&asked, shown, environment, catalog, &outcome)
     };

@@ -33,7 +33,7 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
         lock.packages.iter().map(|p| (p.name.clone(), file_of(p))).collect();
     let names: Vec<_> = locked.keys().cloned().collect();
     let asked = spec.clone();
-    let question = move |catalog: &dyn crate::solve::Catalog, environment: &_| {
+    let question = move |catalog: &dyn crate::catalog::Catalog, environment: &_| {
         behind(&asked, environment, catalog, &locked)
     };
     // What is new is the question: what the cache remembers is no answer.

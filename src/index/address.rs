@@ -7,8 +7,9 @@ use std::sync::OnceLock;
 use camino::{Utf8Path, Utf8PathBuf};
 use url::Url;
 
+use super::Error;
 use super::settings::is_true;
-use super::{Error, pip_conf, uv_toml};
+use super::tools::{pip_conf, uv_toml};
 use crate::login::{self, Login};
 use crate::net::Logins;
 use crate::spec::{KeyringProvider, SourceName};

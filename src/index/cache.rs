@@ -20,9 +20,6 @@ use crate::digest::Sha256;
 /// shape, too: parts of them are read when nothing can be asked again.
 const FORMAT: &str = concat!("envlock ", env!("CARGO_PKG_VERSION"), " cache 3 ");
 
-/// The cache's folder in the store.
-pub const CACHE: &str = "index";
-
 /// How long a page counts as fresh when its server does not say, as pip and uv have it.
 const FRESH: u64 = 600;
 

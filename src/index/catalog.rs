@@ -15,13 +15,12 @@ use super::closure::Hint;
 use super::crawl::{crawl, expect};
 use super::times::Times;
 use super::wheels::Locked;
-use super::{Candidate, Error, Fetcher, Project, Sources, Target, closure};
+use super::{Error, Fetcher, Sources, closure};
+use crate::catalog::{Candidate, Catalog, Chosen, Problem, Project, Target, WheelFacts};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::gpu::Arch;
-use crate::lock::WheelFacts;
 use crate::python::CoreMetadata;
-use crate::solve::{Catalog, Chosen, Problem};
 use crate::spec::{Spec, Wish};
 use crate::ui::Bar;
 

@@ -7,8 +7,8 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 
 use super::cache::Cache;
+use crate::catalog::Chosen;
 use crate::digest::Sha256;
-use crate::solve::Chosen;
 use crate::spec::Wish;
 
 /// `NAME[EXTRA]: NAME[EXTRA,…]= …`, a line for each who asks, with `=` where one version is asked for; `ci/likely.py`

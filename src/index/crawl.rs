@@ -10,15 +10,14 @@ use pep508_rs::{
 };
 use tokio::task::JoinSet;
 
+use super::Error;
 use super::answers::Answers;
 use super::closure::Hint;
-use super::{Candidate, Error, Project};
+use crate::catalog::{Candidate, Project};
 use crate::cuda::CudaTag;
 use crate::python::{CoreMetadata, marker_environment};
 use crate::spec::Rules;
-
-/// Wheels of these say which CUDA they were built for; others of the family are of no use.
-pub const TORCH_FAMILY: [&str; 3] = ["torch", "torchvision", "torchaudio"];
+use crate::torch::is_torch_family;
 
 /// Wheels to look into before a guess is given up.
 const GUESSES: usize = 6;
@@ -31,7 +30,7 @@ pub(super) async fn expect(answers: Arc<Answers>, hints: BTreeMap<PackageName, H
     let mut visits = JoinSet::new();
     // The torch family first: what follows from it is the longest way.
     let (first, then): (Vec<_>, Vec<_>) =
-        hints.into_iter().partition(|(name, _)| TORCH_FAMILY.contains(&name.as_ref()));
+        hints.into_iter().partition(|(name, _)| is_torch_family(name));
     for (name, hint) in first.into_iter().chain(then) {
         let answers = Arc::clone(&answers);
         visits.spawn(async move {
@@ -167,7 +166,7 @@ async fn visit(
     let project = answers.project(&name).await?;
     let candidates: Vec<_> = likely(&project, &specifiers).take(GUESSES).collect();
     for candidate in &candidates {
-        if TORCH_FAMILY.contains(&name.as_ref()) {
+        if is_torch_family(&name) {
             let build = build_of(&answers, candidate);
             if candidates.len() > 1 {
                 // Both read the same wheel: neither need wait for the other.

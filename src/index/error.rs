@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use thiserror::Error;
 use url::Url;
 
-use super::page::BadPage;
+use super::pages::page::BadPage;
 use crate::digest::{Mismatch, Sha256};
 use crate::exit::{Classified, Exit};
 use crate::spec::SourceName;

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::cache::{Cache, Validity};
-use super::page::{Format, Page};
-use super::pretender;
+use super::pages::page::{Format, Page};
+use super::pages::pretender;
 use super::turns::Turns;
 use super::{Error, local};
 use crate::digest::{Sha256, Stated};

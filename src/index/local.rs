@@ -11,7 +11,7 @@ use url::Url;
 
 use super::Error;
 use super::fetch::{Part, Piece};
-use super::page::{Format, Page};
+use super::pages::page::{Format, Page};
 
 /// What a file name keeps in a link.
 const PLAIN: &AsciiSet =

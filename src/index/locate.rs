@@ -6,7 +6,7 @@ use url::Url;
 
 use super::answers::listed;
 use super::memo::Memo;
-use super::page::{Found, Page};
+use super::pages::page::{Found, Page};
 use super::sources::{Place, Sources};
 use super::{Error, Fetcher};
 use crate::built_for::BuiltFor;

@@ -1,45 +1,33 @@
-//! Pages of wheels → candidates. The parsers (`link`, `html`, `json`, `page`) are pure; the
-//! other parts are edges.
+//! Indexes → candidates: asked, remembered, and read by the pure parsers in `pages`.
 pub mod address;
 mod answers;
 pub mod cache;
-pub mod candidate;
 mod catalog;
 mod closure;
 mod crawl;
 pub mod error;
 pub mod fetch;
-pub mod html;
-pub mod json;
-mod lazily;
-pub mod link;
 mod local;
 mod locate;
 mod memo;
-pub mod page;
-pub mod pip_conf;
-mod pretender;
+pub mod pages;
 pub mod range;
 mod remembered;
 mod settings;
 mod sources;
 pub mod standalone;
 mod standalone_release;
-pub mod target;
 mod times;
+pub mod tools;
 mod turns;
-pub mod uv_toml;
 mod wheels;
 
 pub use address::{Address, Surroundings, built_with};
-pub use cache::{CACHE, Cache, Trust};
-pub use candidate::{Candidate, Project, Sidecar, Skip, Skipped, WheelFile};
+pub use cache::{Cache, Trust};
 pub use catalog::LiveCatalog;
 pub use closure::Hint;
-pub use crawl::TORCH_FAMILY;
 pub use error::Error;
 pub use fetch::{Fetcher, Piece};
 pub use locate::{Locator, pages};
 pub use sources::{Place, Sources};
-pub use target::Target;
 pub use wheels::Locked;

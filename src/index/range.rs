@@ -9,8 +9,9 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 use url::Url;
 
+use super::Error;
 use super::fetch::{Fetcher, Part, Piece};
-use super::{Error, Sidecar};
+use crate::catalog::Sidecar;
 use crate::digest::{Hasher, Sha256, Stated, check};
 use crate::net::redacted;
 use crate::python::same_project;

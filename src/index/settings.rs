@@ -4,8 +4,9 @@ use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::Error;
 use super::address::{Surroundings, is_absent};
-use super::{Error, pip_conf, uv_toml};
+use super::tools::{pip_conf, uv_toml};
 
 /// pip's way to say: no settings at all.
 const NONE: &str = "/dev/null";

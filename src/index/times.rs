@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::memo::Memo;
-use super::target::CutOffs;
-use super::{Candidate, Error, Fetcher};
+use super::{Error, Fetcher};
+use crate::catalog::{Candidate, CutOffs};
 use crate::digest::Sha256;
 use crate::lock::{Upload, UploadedFrom};
 use crate::net::redacted;

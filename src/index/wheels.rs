@@ -7,16 +7,16 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::Error;
 use super::answers::Answers;
 use super::memo::Memo;
 use super::range::{Beside, RemoteWheel, TEXT_LIMIT, sidecar};
 use super::remembered::hash;
-use super::{Candidate, Error, WheelFile};
 use crate::built_for::BuiltFor;
+use crate::catalog::{Candidate, WheelFacts, WheelFile};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::gpu::{Arch, arch_list};
-use crate::lock::WheelFacts;
 use crate::net::redacted;
 use crate::python::{CoreMetadata, cuda_build, same_version};
 use crate::spec::SourceName;

@@ -1,12 +1,10 @@
 //! `env.lock`: what was chosen, with a hash for every byte of it.
-mod assemble;
 mod check;
 mod diff;
 mod format;
 mod model;
 mod why;
 
-pub use assemble::{Pins, WheelFacts, assemble};
 pub use check::{Replaced, replaced, stale};
 pub use diff::{Change, Diff, Entry};
 pub use format::{Error, FILE_NAME, FORMAT, choice_sha256, file_name, is_file_name, parse, render};

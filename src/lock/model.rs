@@ -10,7 +10,8 @@ use std::str::FromStr;
 use crate::cuda::{CudaLine, CudaTag};
 use crate::digest::{Digest, Sha256};
 use crate::gpu::Arch;
-use crate::spec::{GlibcVersion, GroupName, ProfileName, PythonSource, SourceName};
+use crate::python::GlibcVersion;
+use crate::spec::{GroupName, ProfileName, PythonSource, SourceName};
 
 /// Everything a build needs, pinned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

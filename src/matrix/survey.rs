@@ -8,11 +8,11 @@ use pubgrub::Ranges;
 
 use super::{Build, Cell, Column, Row, Table};
 use crate::built_for::BuiltFor;
+use crate::catalog::{Candidate, Catalog, Problem, Project, Skip};
 use crate::cuda::CudaTag;
-use crate::index::{Candidate, Project, Skip};
-use crate::solve::abi::{TorchAbi, local_cuda};
-use crate::solve::{Catalog, Error, Problem, Solution, range};
+use crate::solve::{Error, Solution, range};
 use crate::spec::{SourceKind, SourceName, Spec, Strength, Wish};
+use crate::torch::{TorchAbi, local_cuda};
 
 const TORCH: &str = "torch";
 /// What stands beside torch, in this order.

@@ -1,4 +1,5 @@
 //! Python packaging standards: wheel names, tags, metadata, markers. Thin over libraries, pure.
+mod glibc;
 mod lenient;
 mod markers;
 mod metadata;
@@ -6,6 +7,7 @@ mod tags;
 mod version_py;
 mod wheel_name;
 
+pub use glibc::{BadGlibcVersion, GlibcVersion};
 pub use lenient::{plain_markers, requirement, specifiers, strict};
 pub use markers::marker_environment;
 pub use metadata::{BadMetadata, CoreMetadata};

@@ -1,7 +1,7 @@
 //! Which wheels run on the target, and which of them fits best.
 
+use super::GlibcVersion;
 use super::WheelName;
-use crate::spec::GlibcVersion;
 
 /// What CPython of one minor version on linux x86_64 with one glibc accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

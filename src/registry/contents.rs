@@ -8,7 +8,7 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use super::{dpkg, kept};
-use crate::spec::GlibcVersion;
+use crate::python::GlibcVersion;
 
 /// No C library or package database is bigger.
 const LONGEST: u64 = 64 * 1024 * 1024;

@@ -5,7 +5,7 @@ use std::io::BufRead;
 
 use pep440_rs::Version;
 
-use crate::spec::GlibcVersion;
+use crate::python::GlibcVersion;
 
 /// The installed packages whose name `keep` accepts, with their Debian versions.
 pub(super) fn installed(

@@ -12,8 +12,9 @@ use super::model::Manifest;
 use super::system::BaseSystem;
 use super::{Client, Error};
 use crate::lock::BaseDigests;
+use crate::python::GlibcVersion;
 use crate::reference;
-use crate::spec::{GlibcVersion, PythonRequest};
+use crate::spec::PythonRequest;
 use crate::store::Store;
 use crate::ui::Bar;
 

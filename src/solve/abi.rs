@@ -3,43 +3,11 @@
 //! statement of what they were built for. torch on PyPI has no local part; `version.py` inside the
 //! wheel says what it is.
 
-use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
+use pep440_rs::Version;
 use pep508_rs::PackageName;
 
-use crate::built_for::{Accelerator, BuiltFor};
+use crate::built_for::Accelerator;
 use crate::cuda::{CudaLine, CudaTag};
-
-/// The torch release line a wheel was built for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TorchAbi {
-    /// 2 in 2.14.
-    pub major: u64,
-    /// 14 in 2.14.
-    pub minor: u64,
-}
-
-impl TorchAbi {
-    /// From `+pt214cu130`, `+cu12torch2.8cxx11abiTRUE` and their like; `None` for any other version.
-    pub fn of(version: &Version) -> Option<Self> {
-        BuiltFor::of(version).torch.map(|(major, minor)| Self { major, minor })
-    }
-
-    /// `==2.14.*`
-    pub fn torch_requirement(&self) -> VersionSpecifiers {
-        let line = Version::new([self.major, self.minor]);
-        VersionSpecifiers::from(VersionSpecifier::equals_star_version(line))
-    }
-}
-
-/// Whether a package's CUDA build is stated by its local version or its `version.py`.
-pub fn states_cuda_build(name: &PackageName) -> bool {
-    matches!(name.as_ref(), "torch" | "torchvision" | "torchaudio")
-}
-
-/// The CUDA tag in a local version, `2.14.1+cu130` → `cu130`.
-pub fn local_cuda(version: &Version) -> Option<CudaTag> {
-    BuiltFor::of(version).accelerator?.tag()
-}
 
 /// Why this package, whatever its version, cannot be in an environment of this CUDA tag: its name
 /// says another CUDA major (`nvidia-cublas-cu12`, `cupy-cuda12x`).
@@ -127,17 +95,6 @@ mod tests {
     }
 
     #[test]
-    fn a_pyg_wheel_names_its_torch() {
-        let abi = |text: &str| TorchAbi::of(&text.parse().unwrap());
-        assert_eq!(abi("0.9.0+pt214cu130"), Some(TorchAbi { major: 2, minor: 14 }));
-        assert_eq!(abi("2.1.2+pt28cpu"), Some(TorchAbi { major: 2, minor: 8 }));
-        assert_eq!(abi("2.1.2+pt28cpu").unwrap().torch_requirement().to_string(), "==2.8.*");
-        for other in ["2.14.1+cu130", "1.0", "1.0+pt", "1.0+pt2cu130"] {
-            assert_eq!(abi(other), None, "{other}");
-        }
-    }
-
-    #[test]
     fn names_of_another_cuda_major_are_foreign() {
         let cu130 = "cu130".parse().unwrap();
         for bad in [
@@ -187,10 +144,9 @@ mod tests {
     }
 
     #[test]
-    fn a_local_version_states_a_build() {
+    fn a_build_for_another_line_is_foreign() {
         let cu130: CudaTag = "cu130".parse().unwrap();
         let version: Version = "2.15.0+cu130".parse().unwrap();
-        assert_eq!(local_cuda(&version), Some(cu130));
         assert_eq!(foreign_build(&name("torch"), &version, Some(cu130), cu130), None);
         assert!(foreign_build(&name("torch"), &version, "cu132".parse().ok(), cu130).is_some());
         assert!(foreign_build(&name("torch"), &version, None, cu130).is_some());

@@ -13,9 +13,8 @@ use pep508_rs::{
 use pubgrub::Ranges;
 
 use super::range::range;
-use super::{Catalog, Problem};
+use crate::catalog::{Candidate, Catalog, Problem, Project, Skip, Skipped, WheelFile};
 use crate::cuda::CudaTag;
-use crate::index::{Candidate, Project, Skip, Skipped, WheelFile};
 use crate::python::CoreMetadata;
 use crate::spec::{Mended, Prereleases, Rule, Rules};
 

@@ -14,8 +14,7 @@ use super::least_behind::Found;
 use super::provider::{Floors, Provider};
 use super::question::Question;
 use super::solution::Error;
-use super::{Catalog, Problem};
-use crate::index::Candidate;
+use crate::catalog::{Candidate, Catalog, Problem};
 use crate::python::CoreMetadata;
 use crate::spec::Wish;
 

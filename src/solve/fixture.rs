@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, PackageName};
 
-use super::{Catalog, Problem};
+use crate::catalog::{Candidate, Catalog, Problem, Project, Sidecar, Skip, Skipped, WheelFile};
 use crate::cuda::CudaTag;
-use crate::index::{Candidate, Project, Sidecar, Skip, Skipped, WheelFile};
 use crate::lock::Location;
 use crate::python::CoreMetadata;
 use crate::spec::{Spec, parse};

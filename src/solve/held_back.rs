@@ -6,7 +6,6 @@ use pep440_rs::Version;
 use pep508_rs::{MarkerEnvironment, PackageName, Requirement, VerbatimUrl, VersionOrUrl};
 use serde::Serialize;
 
-use super::abi::TorchAbi;
 use super::decided::Decided;
 use super::explain::{Conflict, and, unusable};
 use super::preferred::{self, Answer};
@@ -14,9 +13,9 @@ use super::provider::{Bounds, Floors, Provider, is_same_public};
 use super::question::{ENOUGH, Question, Unsolved};
 use super::range::range;
 use super::solution::{Error, Settled};
-use super::{Catalog, Problem};
-use crate::index::{Candidate, Project, Skip};
+use crate::catalog::{Candidate, Catalog, Problem, Project, Skip};
 use crate::spec::{Preferred, Spec, Wish};
+use crate::torch::TorchAbi;
 
 /// So many facts fit a line.
 const ROOT_FACTS: usize = 4;

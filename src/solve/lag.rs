@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use pep440_rs::Version;
 
-use crate::index::Candidate;
+use crate::catalog::Candidate;
 
 /// What a release line counts for in days where the index does not say when files were uploaded.
 const DAYS_OF_A_LINE: i64 = 91;
@@ -93,7 +93,7 @@ pub(super) fn line(version: &Version) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::solve::Catalog;
+    use crate::catalog::Catalog;
     use crate::solve::fixture::MapCatalog;
 
     fn ladder(text: &str) -> Ladder {

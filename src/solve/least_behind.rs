@@ -190,8 +190,9 @@ pub(super) fn what_gives_way<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Catalog;
     use crate::solve::fixture::{MapCatalog, environment, spec};
-    use crate::solve::{Catalog, solve};
+    use crate::solve::solve;
 
     /// The wishes' versions and what is told, for wishes in every order: always the same.
     fn chosen(wishes: &[&str], catalog: &str) -> (String, Vec<String>) {
@@ -351,7 +352,7 @@ mod tests {
                 assert_eq!(best, None, "{text}");
                 continue;
             };
-            let lag = |c: &crate::solve::Chosen| {
+            let lag = |c: &crate::catalog::Chosen| {
                 let project = catalog.project(&c.candidate.name).unwrap();
                 Ladder::of(project.candidates.iter()).lag(&c.candidate.version)
             };

@@ -1,7 +1,6 @@
 //! Candidates → the chosen set. Pure: what the solver needs it asks of a [`Catalog`].
 pub mod abi;
 pub mod base;
-mod catalog;
 mod decided;
 mod explain;
 mod extras;
@@ -19,8 +18,7 @@ mod range;
 mod solution;
 mod surprises;
 
-pub use catalog::{Catalog, Problem};
 pub use explain::{Conflict, Elsewhere, TargetChange};
 pub use held_back::{Behind, LockedFile, behind};
 pub use range::{licenses_prereleases, range};
-pub use solution::{Chosen, Error, Solution, possible, solve};
+pub use solution::{Error, Solution, possible, solve};

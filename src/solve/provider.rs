@@ -14,19 +14,19 @@ use pubgrub::{
     Dependencies, DependencyConstraints, DependencyProvider, PackageResolutionStatistics, Ranges,
 };
 
-use super::abi::{self, TorchAbi};
+use super::abi;
 use super::decided::Decided;
 use super::extras::Extras;
 use super::lag::Ladder;
 use super::node::Node;
 use super::question::Question;
 use super::range::{exactly, licenses_prereleases, range};
-use super::{Catalog, Problem};
 use crate::built_for::BuiltFor;
+use crate::catalog::{Candidate, Catalog, Problem, Project, Skip};
 use crate::cuda::CudaTag;
-use crate::index::{Candidate, Project, Skip};
 use crate::python::CoreMetadata;
 use crate::spec::{Prereleases, Spec, Wish};
+use crate::torch::{TorchAbi, is_torch_family};
 
 type Constraints = DependencyConstraints<Node, Ranges<Version>>;
 
@@ -202,7 +202,7 @@ impl<'a> Provider<'a> {
         if let Some(built) = BuiltFor::of(version).accelerator {
             return Ok(abi::foreign_local(name, version, &built, self.cuda()));
         }
-        if !abi::states_cuda_build(name) {
+        if !is_torch_family(name) {
             return Ok(None);
         }
         let found = self.catalog.cuda_build(candidate)?;

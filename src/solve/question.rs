@@ -12,7 +12,7 @@ use super::least_behind::Found;
 use super::node::Node;
 use super::provider::{Bounds, Floors, Provider, Refusals, root_version};
 use super::solution::{Error, Settled};
-use super::{Catalog, Problem};
+use crate::catalog::{Catalog, Problem};
 use crate::spec::{Spec, Strength, Wish};
 
 /// Steps of the solver after which something that would be good to know stays unknown.

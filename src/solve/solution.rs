@@ -8,7 +8,6 @@ use pep440_rs::Version;
 use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
 use thiserror::Error;
 
-use super::Catalog;
 use super::decided::Decided;
 use super::explain::Conflict;
 use super::grouping::Graph;
@@ -17,10 +16,10 @@ use super::preferred;
 use super::provider::{Floors, Refusals};
 use super::question::{Question, Unsolved};
 use super::surprises::surprises;
+use crate::catalog::{Candidate, Catalog, Chosen};
 use crate::exit::{Classified, Exit};
-use crate::index::Candidate;
 use crate::python::CoreMetadata;
-use crate::spec::{GroupName, Spec};
+use crate::spec::Spec;
 
 /// The chosen set.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,21 +31,6 @@ pub struct Solution {
     pub held_back: Vec<String>,
     /// What a user would not expect of the set, a sentence each.
     pub surprises: Vec<String>,
-}
-
-/// One distribution of the set.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Chosen {
-    /// Its wheel.
-    pub candidate: Candidate,
-    /// The group it ships with.
-    pub group: GroupName,
-    /// The wishes that name it, as written.
-    pub requested: Vec<String>,
-    /// The distributions that need it, sorted.
-    pub required_by: Vec<PackageName>,
-    /// Its active extras, sorted.
-    pub extras: Vec<ExtraName>,
 }
 
 /// Why there is no set.

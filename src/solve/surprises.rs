@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use pep508_rs::{ExtraName, PackageName};
 
-use super::Catalog;
 use super::explain::unusable;
 use super::extras::offers;
 use super::provider::{Provider, names_prerelease};
 use super::solution::Settled;
-use crate::index::Candidate;
+use crate::catalog::{Candidate, Catalog};
 use crate::spec::Prereleases;
 
 /// All of them, by name.

@@ -39,4 +39,4 @@ pub use release::{Records, ReleaseSpec, SignSpec, SignWith};
 pub use rules::{Hashes, Mended, Origin, Override, Prereleases, Rule, Rules};
 pub use source_tables::same_address;
 pub use time::{CutOff, cut_off};
-pub use versions::{BadVersion, GlibcVersion, PythonRequest};
+pub use versions::{BadVersion, PythonRequest};

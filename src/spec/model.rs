@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    BuildSpec, ByteSize, CutOff, GlibcVersion, GroupName, ImageName, Imports, Origin, ProfileName,
-    PythonRequest, ReleaseSpec, Rules, SignSpec, SourceName,
+    BuildSpec, ByteSize, CutOff, GroupName, ImageName, Imports, Origin, ProfileName, PythonRequest,
+    ReleaseSpec, Rules, SignSpec, SourceName,
 };
 use crate::config::ConfigPath;
 use crate::cuda::CudaTag;
 use crate::gpu::ComputeCapability;
 use crate::login::Login;
+use crate::python::GlibcVersion;
 
 /// What is wanted, complete: defaults and command-line overrides are already in it.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,12 +11,13 @@ use url::Url;
 
 use super::rule_tables::Bounds;
 use super::{
-    ByteSize, Bytecode, CompilerNeed, Compression, EngineChoice, GlibcVersion, GroupName,
-    ImageName, KeyringProvider, Prereleases, ProfileName, PythonRequest, PythonSource, Records,
-    SourceKind, SourceName, Strength,
+    ByteSize, Bytecode, CompilerNeed, Compression, EngineChoice, GroupName, ImageName,
+    KeyringProvider, Prereleases, ProfileName, PythonRequest, PythonSource, Records, SourceKind,
+    SourceName, Strength,
 };
 use crate::cuda::CudaTag;
 use crate::gpu::ComputeCapability;
+use crate::python::GlibcVersion;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -15,6 +15,9 @@ use crate::digest::{Hasher, Sha256};
 /// The variable that moves the store.
 const VARIABLE: &str = "ENVLOCK_STORE";
 
+/// The folder of what the indexes said.
+pub(super) const INDEX: &str = "index";
+
 /// Files that are copied into an image must not carry the time of their download. 1980 is the
 /// oldest time a zip can hold.
 const MODIFIED: Duration = Duration::from_secs(315_532_800);
@@ -54,6 +57,11 @@ impl Store {
     /// The folder.
     pub fn root(&self) -> &Utf8Path {
         &self.root
+    }
+
+    /// Where what the indexes said is kept.
+    pub fn index(&self) -> Utf8PathBuf {
+        self.root.join(INDEX)
     }
 
     /// The stored file with this hash, when there is one. It was verified when it came; before it

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use camino::Utf8Path;
 use serde::Serialize;
 
+use super::folder::INDEX;
 use super::{Error, Store};
 use crate::digest::Sha256;
 
@@ -32,7 +33,7 @@ impl Store {
         let limit = SystemTime::now().checked_sub(unused).unwrap_or(UNIX_EPOCH);
         let limit = limit.duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut pruned = Pruned::default();
-        for folder in ["sha256", "part", "changed", "facts", "scratch", crate::index::CACHE] {
+        for folder in ["sha256", "part", "changed", "facts", "scratch", INDEX] {
             self.prune_folder(&self.root().join(folder), limit, keep, dry_run, &mut pruned)?;
         }
         Ok(pruned)

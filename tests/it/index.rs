@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use envlock::catalog::{Candidate, Catalog, Problem, Project, Skip, Target, WheelFacts};
 use envlock::exit::{Classified, Exit};
-use envlock::index::{
-    Candidate, Error, Fetcher, LiveCatalog, Locator, Project, Skip, Sources, Surroundings, Target,
-};
-use envlock::lock::{Package, WheelFacts};
+use envlock::index::{Error, Fetcher, LiveCatalog, Locator, Sources, Surroundings};
+use envlock::lock::Package;
 use envlock::net::{Client, Retry};
 use envlock::python::CoreMetadata;
-use envlock::solve::{Catalog, Problem};
 use envlock::spec::{Spec, parse};
 use envlock::ui::Bar;
 

@@ -1,7 +1,7 @@
 //! Index pages, judged by the parser that pip reads them with: Python's `html.parser`, over random pages.
 
-use envlock::index::html;
-use envlock::index::link::Beside;
+use envlock::index::pages::html;
+use envlock::index::pages::link::Beside;
 use serde_json::{Value, json};
 
 use crate::support::judge::{Random, judged, setting};

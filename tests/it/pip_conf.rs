@@ -1,6 +1,6 @@
 //! pip's settings files, judged by the program that reads them for pip: Python's `configparser`, over random texts.
 
-use envlock::index::pip_conf;
+use envlock::index::tools::pip_conf;
 use serde_json::{Value, json};
 
 use crate::support::judge::{Random, judged, setting};

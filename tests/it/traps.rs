@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
+use envlock::catalog::{Catalog, Problem, Project, Skip, Target};
 use envlock::digest::Sha256;
-use envlock::index::{Fetcher, LiveCatalog, Project, Skip, Sources, Surroundings, Target};
+use envlock::index::{Fetcher, LiveCatalog, Sources, Surroundings};
 use envlock::lock::{Lock, parse as parse_lock};
 use envlock::net::{Client, Retry};
-use envlock::solve::{Catalog, Problem};
 use envlock::spec::parse;
 use envlock::ui::Bar;
 
@@ -179,7 +179,7 @@ fn the_attributes_of_newer_links_are_read() {
     let project = field.project("torch", "3.14.2").unwrap();
     let candidate = &project.candidates[0];
     assert_eq!(candidate.uploaded.unwrap().to_string(), "2026-10-01T00:00:00Z");
-    assert_eq!(candidate.sidecar, envlock::index::Sidecar::Hashed(sidecar));
+    assert_eq!(candidate.sidecar, envlock::catalog::Sidecar::Hashed(sidecar));
     // The sidecar has other bytes than the page says: named, and never used; the wheel says the same.
     let (run, lock) = field.resolve("[\"torch\"]");
     let text = run.exits(0).stderr();

@@ -8,24 +8,24 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use serde::Serialize;
 
+use super::assemble::assemble;
 use super::elsewhere::try_elsewhere;
 use super::{gpus, imports, target};
+use crate::catalog::Target;
 use crate::cli::Resolve;
 use crate::commands::{Context, driver, embedded, summary};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::image;
-use crate::index::{
-    CACHE, Cache, Fetcher, Hint, LiveCatalog, Locked, Sources, Surroundings, TORCH_FAMILY, Target,
-    Trust,
-};
+use crate::index::{Cache, Fetcher, Hint, LiveCatalog, Locked, Sources, Surroundings, Trust};
 use crate::lock::{self, Diff, Lock, Package};
 use crate::python::marker_environment;
 use crate::release;
 use crate::solve::{self, Solution, solve};
 use crate::spec::{Overrides, Spec};
 use crate::store;
+use crate::torch::is_torch_family;
 use crate::ui::Unit;
 
 /// Runs `envlock resolve`.
@@ -128,7 +128,7 @@ fn hints(old: &Lock, kept: &Kept) -> BTreeMap<PackageName, Hint> {
 /// What the old lock knows of bytes, by their hash.
 fn locked(old: Option<&Lock>) -> HashMap<Sha256, Locked> {
     let known = |lock: &Lock, package: &Package| {
-        let declares_cuda = TORCH_FAMILY.contains(&package.name.as_ref());
+        let declares_cuda = is_torch_family(&package.name);
         let is_cuda = matches!(lock.target.cuda_tag, CudaTag::Cuda(_));
         Locked {
             size: package.size,
@@ -166,7 +166,7 @@ async fn resolve(
     let client = context.client(&spec.network)?;
     let client = if args.offline { client.offline() } else { client };
     let store = store::Store::open()?;
-    let cache = Cache::at(store.root().join(CACHE), trust(args));
+    let cache = Cache::at(store.index(), trust(args));
     let bar = context.ui.bar("resolving", None, Unit::Items);
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
@@ -233,7 +233,7 @@ async fn resolve(
     catalog.warnings().iter().for_each(|warning| context.ui.warn(warning));
     // Thousands of versions are given back while the lock is written, not before.
     std::thread::spawn(move || drop(catalog));
-    let mut lock = lock::assemble(spec, pins, chosen.into_iter().zip(facts).collect());
+    let mut lock = assemble(spec, pins, chosen.into_iter().zip(facts).collect());
     lock.target.arch_list = arch_list;
     imports::have_hashes(spec, &lock, &environment)?;
     imports::not_taken(spec, &lock).iter().for_each(|sentence| context.ui.note(sentence));

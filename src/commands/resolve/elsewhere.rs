@@ -5,8 +5,9 @@ use pep440_rs::Version;
 
 use crate::commands::{Context, live};
 use crate::index::Trust;
+use crate::python::GlibcVersion;
 use crate::solve::{Conflict, TargetChange, possible};
-use crate::spec::{CutOff, GlibcVersion, Spec};
+use crate::spec::{CutOff, Spec};
 
 /// So many other targets are tried: each has to ask the indexes anew.
 const TRIED: usize = 3;
@@ -36,7 +37,7 @@ pub async fn try_elsewhere(
             }
         }
         let asked = spec.clone();
-        let question = move |catalog: &dyn crate::solve::Catalog, environment: &_| {
+        let question = move |catalog: &dyn crate::catalog::Catalog, environment: &_| {
             possible(&asked, environment, catalog)
         };
         let answer = live::ask(&spec, &python, glibc, &[], trust, context, question).await;

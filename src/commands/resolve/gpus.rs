@@ -1,9 +1,10 @@
 //! The GPUs that the spec names, against what torch has code for.
 
+use crate::catalog::Candidate;
 use crate::digest::Sha256;
 use crate::exit::{Exit, Failure};
 use crate::gpu::Arch;
-use crate::index::{Candidate, LiveCatalog};
+use crate::index::LiveCatalog;
 use crate::lock::Lock;
 use crate::spec::Spec;
 use crate::ui::Ui;

@@ -1,4 +1,5 @@
 //! `envlock resolve`: spec → env.lock.
+mod assemble;
 mod command;
 mod elsewhere;
 mod gpus;

@@ -9,14 +9,14 @@ use pubgrub::Ranges;
 use super::change::{Advice, Change, TargetChange};
 use super::proof::Proof;
 use super::words::and;
+use crate::catalog::{Catalog, Project, Skip, Skipped};
 use crate::cuda::CudaTag;
-use crate::index::{Project, Skip, Skipped};
-use crate::solve::Catalog;
-use crate::solve::abi::{self, TorchAbi, local_cuda, states_cuda_build};
+use crate::solve::abi;
 use crate::solve::decided::Against;
 use crate::solve::provider::Provider;
 use crate::solve::range;
 use crate::spec::Prereleases;
+use crate::torch::{TorchAbi, is_torch_family, local_cuda};
 
 /// The minor versions of Python 3 that may be worth a try.
 const PYTHONS: std::ops::RangeInclusive<u64> = 9..=15;
@@ -185,7 +185,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
         let refused: Vec<_> =
             project.candidates.iter().filter(|c| range.contains(&c.version)).collect();
         let (Some(newest), Some(oldest)) = (refused.first(), refused.last()) else { return };
-        if !states_cuda_build(name) {
+        if !is_torch_family(name) {
             return;
         }
         let stated = local_cuda(&newest.version);

@@ -10,11 +10,10 @@ use pubgrub::Ranges;
 use super::change::TargetChange;
 use super::proof::{Need, Proof, Versions};
 use super::words::{and, shown, versions};
-use crate::index::{Skip, Skipped};
-use crate::solve::Catalog;
-use crate::solve::abi::TorchAbi;
+use crate::catalog::{Catalog, Skip, Skipped};
 use crate::solve::provider::Provider;
 use crate::solve::question::NoSet;
+use crate::torch::TorchAbi;
 
 /// How many versions of one distribution are told apart.
 const TOLD: usize = 3;

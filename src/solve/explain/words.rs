@@ -5,7 +5,7 @@ use std::ops::Bound;
 use pep440_rs::Version;
 use pubgrub::Ranges;
 
-use crate::index::Project;
+use crate::catalog::Project;
 
 /// `1.0`, `1.0 and 1.2`, `1.0 to 3.0` for neighbours, `3.0, 2.0 and 3 older`; empty when every version is meant, and
 /// there are several.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Sidecar;
+use crate::catalog::Sidecar;
 use crate::digest::{HashAlgorithm, Sha256, Stated};
 
 /// A link to a distribution file. All text is decoded (entities, JSON escapes, `%2B` in `file`).
@@ -69,57 +69,6 @@ impl Link<'_> {
             Beside::None => Sidecar::None,
             Beside::Unhashed => Sidecar::Unhashed,
             Beside::Hashed(hex) => hex.parse().map_or(Sidecar::Unhashed, Sidecar::Hashed),
-        }
-    }
-}
-
-/// The file a link leads to: the last part of its path, percent-decoded.
-pub fn file_of<'a>(href: &Cow<'a, str>) -> Cow<'a, str> {
-    let last = |text: &str| {
-        let end = text.find('?').unwrap_or(text.len());
-        (text[..end].rfind('/').map_or(0, |slash| slash + 1), end)
-    };
-    let (start, end) = last(href);
-    let raw: Cow<'a, str> = match href {
-        Cow::Borrowed(text) => Cow::Borrowed(&text[start..end]),
-        Cow::Owned(text) => Cow::Owned(text[start..end].to_owned()),
-    };
-    if raw.contains('%') { Cow::Owned(percent_decoded(&raw)) } else { raw }
-}
-
-fn percent_decoded(text: &str) -> String {
-    let (mut out, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
-    while let Some((&byte, after)) = rest.split_first() {
-        let code = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        let code = code.and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match (byte, code) {
-            (b'%', Some(code)) => {
-                out.push(code);
-                rest = &after[2..];
-            }
-            _ => {
-                out.push(byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_file_is_the_decoded_end_of_the_path() {
-        for (href, file) in [
-            ("https://files.example/whl/torch-2.14.0%2Bcu130.whl", "torch-2.14.0+cu130.whl"),
-            ("/whl/a-1.whl?x=/y", "a-1.whl"),
-            ("a-1.whl", "a-1.whl"),
-            ("a%zz%4", "a%zz%4"),
-            ("dir/", ""),
-        ] {
-            assert_eq!(file_of(&Cow::Borrowed(href)), file);
         }
     }
 }

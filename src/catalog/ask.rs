@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pep508_rs::PackageName;
 
+use super::{Candidate, Project};
 use crate::cuda::CudaTag;
-use crate::index::{Candidate, Project};
 use crate::python::CoreMetadata;
 
 /// What can be chosen from. Answers must not change during a run; the live one blocks until it has

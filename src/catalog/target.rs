@@ -11,8 +11,8 @@ use crate::built_for::{Accelerator, BuiltFor};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::lock::{Lock, Package, Upload};
-use crate::python::TargetTags;
-use crate::spec::{CutOff, GlibcVersion, SourceName, Spec};
+use crate::python::{GlibcVersion, TargetTags};
+use crate::spec::{CutOff, SourceName, Spec};
 
 /// The interpreter, C library and CUDA build everything must fit.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,4 +1,4 @@
-//! The links of a page → what can be chosen of a project.
+//! The links of a page → the versions of a project: the best wheel of each, or why there is none.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -10,172 +10,14 @@ use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 use url::Url;
 
-use super::link::{Beside, Link, file_of};
-use super::target::Target;
-use super::{Candidate, Project, Skip, Skipped, WheelFile, html, json};
+use super::link::Link;
+use super::place::{absolute, lasting_path};
 use crate::built_for::Accelerator;
-use crate::digest::{Sha256, Stated};
+use crate::catalog::{Candidate, Project, Skip, Skipped, Target, WheelFile};
 use crate::lock::Location;
 use crate::login;
 use crate::python::{Rank, WheelName, same_project, sdist_version, specifiers};
-use crate::spec::{DirectWheel, SourceName};
-
-/// A page as it was fetched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// Where it was in the end, after redirects.
-    pub url: Url,
-    /// How it is written.
-    pub format: Format,
-    /// Its text.
-    pub text: String,
-}
-
-/// Where a file is, and what the page states of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Its address.
-    pub url: Url,
-    /// The hash that it is known by here.
-    pub sha256: Option<Sha256>,
-    /// The others.
-    pub stated: Vec<Stated>,
-}
-
-/// How a page is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// PEP 503, or any page with links.
-    Html,
-    /// PEP 691.
-    Json,
-}
-
-/// A page that says it is JSON and is not what PEP 691 describes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BadPage(String);
-
-impl Page {
-    /// Calls `each` for every link; returns the address links are relative to.
-    fn scan<'a>(&'a self, each: impl FnMut(Link<'a>)) -> Result<Cow<'a, Url>, BadPage> {
-        match self.format {
-            Format::Json => {
-                json::scan(&self.text, each).map_err(|e| BadPage(e.to_string()))?;
-                Ok(Cow::Borrowed(&self.url))
-            }
-            Format::Html => {
-                let base =
-                    html::scan(&self.text, each).and_then(|b| login::join(&self.url, &b).ok());
-                Ok(base.map_or(Cow::Borrowed(&self.url), Cow::Owned))
-            }
-        }
-    }
-
-    /// What the page offers of `name` for the target; files of other projects are passed over.
-    pub fn project(
-        &self,
-        name: &PackageName,
-        source: &SourceName,
-        target: &Target,
-    ) -> Result<Project, BadPage> {
-        let mut collector = Collector::new(name, source, target);
-        let base = self.scan(|link| collector.add(link))?;
-        let mut project = collector.finish(&base);
-        if project.candidates.is_empty() && project.skipped.is_empty() {
-            project.quarantined = self.quarantined();
-        }
-        Ok(project)
-    }
-
-    /// Why the project is quarantined, in the index's words; `None`: it is not.
-    fn quarantined(&self) -> Option<String> {
-        let (status, reason) = match self.format {
-            Format::Json => json::status(&self.text)?,
-            Format::Html => html::status(&self.text)?,
-        };
-        (status == "quarantined").then(|| reason.unwrap_or_default())
-    }
-
-    /// The link to one file.
-    pub fn find(&self, file: &str) -> Result<Option<Found>, BadPage> {
-        let mut links = Vec::new();
-        let base = self.scan(|link| {
-            if link.file == file {
-                links.push(link);
-            }
-        })?;
-        let address = |link: Link| {
-            let (url, stated) = (absolute(&base, &link.href)?, link.stated());
-            let sha256 = link.sha256.and_then(|hex| hex.parse().ok());
-            Some(Found { url, sha256, stated })
-        };
-        // A link that leads nowhere does not stand before one that does.
-        Ok(links.into_iter().find_map(address))
-    }
-}
-
-/// A project that is one wheel, at an address of the user's own; empty but for the reason when the
-/// wheel does not fit the target.
-pub fn direct(name: &PackageName, wheel: &DirectWheel, target: &Target) -> Project {
-    let source = SourceName::wish();
-    let href: Cow<str> = Cow::Borrowed(wheel.url.as_str());
-    let mut collector = Collector::new(name, &source, target);
-    collector.add(Link {
-        file: file_of(&href),
-        href,
-        sha256: wheel.sha256.map(|hash| Cow::Owned(hash.to_string())),
-        others: Vec::new(),
-        size: None,
-        requires_python: None,
-        yanked: false,
-        metadata: Beside::None,
-        uploaded: None,
-    });
-    collector.finish(&wheel.url)
-}
-
-/// One project from several pages of one source: the first page that has a version wins.
-pub fn merged(projects: impl IntoIterator<Item = Project>) -> Option<Project> {
-    projects.into_iter().reduce(|mut all, more| {
-        all.candidates.extend(more.candidates);
-        all.skipped.extend(more.skipped);
-        all.withdrawn.extend(more.withdrawn);
-        all.candidates.sort_by(|a, b| b.version.cmp(&a.version));
-        all.candidates.dedup_by(|later, first| later.version == first.version);
-        all.skipped.sort_by(|a, b| b.version.cmp(&a.version));
-        all.skipped.dedup_by(|later, first| later.version == first.version);
-        let candidates = &all.candidates;
-        all.skipped.retain(|s| !candidates.iter().any(|c| c.version == s.version));
-        all
-    })
-}
-
-/// An absolute address. Only what is on this machine may lead to what is on this machine.
-fn absolute(base: &Url, href: &str) -> Option<Url> {
-    let may_be_local = base.scheme() == "file";
-    login::join(base, href).ok().filter(|url| match url.scheme() {
-        "http" | "https" => true,
-        "file" => may_be_local,
-        _ => false,
-    })
-}
-
-/// What a lock remembers of the place of a file on this page: the path on its server, or, of a file on this machine, as
-/// much as does not depend on the machine.
-fn lasting_path(base: &Url, url: &Url) -> String {
-    let path = url.path();
-    // A lock's location has one slash in front; `//` would read as a host.
-    let lasting = match url.scheme() {
-        "file" => {
-            let folder = base.path().rfind('/').map_or("", |end| &base.path()[..=end]);
-            let name = path.rsplit('/').next().unwrap_or_default();
-            path.strip_prefix(folder).unwrap_or(name)
-        }
-        _ => path,
-    };
-    format!("/{}", lasting.trim_start_matches('/'))
-}
+use crate::spec::SourceName;
 
 /// What is known of one version while the page is read.
 #[derive(Default)]
@@ -202,7 +44,8 @@ impl Fit<'_> {
     }
 }
 
-struct Collector<'a, 't> {
+/// The versions of a project while the links of a page are read.
+pub(super) struct Versions<'a, 't> {
     name: &'t PackageName,
     source: &'t SourceName,
     target: &'t Target,
@@ -216,8 +59,8 @@ struct Collector<'a, 't> {
     requires: HashMap<String, Result<VersionSpecifiers, String>>,
 }
 
-impl<'a, 't> Collector<'a, 't> {
-    fn new(name: &'t PackageName, source: &'t SourceName, target: &'t Target) -> Self {
+impl<'a, 't> Versions<'a, 't> {
+    pub(super) fn new(name: &'t PackageName, source: &'t SourceName, target: &'t Target) -> Self {
         Self {
             name,
             source,
@@ -231,7 +74,8 @@ impl<'a, 't> Collector<'a, 't> {
         }
     }
 
-    fn add(&mut self, link: Link<'a>) {
+    /// Takes a link; files of other projects are passed over.
+    pub(super) fn add(&mut self, link: Link<'a>) {
         let Some(wheel) = WheelName::split(&link.file) else {
             if sdist_version(&link.file, self.name).is_some() {
                 self.sdists.push(link.file);
@@ -253,7 +97,7 @@ impl<'a, 't> Collector<'a, 't> {
             return;
         };
         if let Some(cut_off) = self.cut_off
-            && let Some(at) = self.target.kept_time(&link).or_else(|| uploaded(&link))
+            && let Some(at) = kept_time(self.target, &link).or_else(|| uploaded(&link))
             && at >= cut_off
         {
             version.too_new = Some(at);
@@ -306,7 +150,8 @@ impl<'a, 't> Collector<'a, 't> {
         read
     }
 
-    fn finish(self, base: &Url) -> Project {
+    /// What can be chosen; `base` is what the links are relative to.
+    pub(super) fn finish(self, base: &Url) -> Project {
         let Self { name, source, target, versions, sdists, withdrawn, .. } = self;
         let (mut candidates, mut skipped) = (Vec::new(), Vec::new());
         let mut skip =
@@ -351,12 +196,10 @@ impl<'a, 't> Collector<'a, 't> {
     }
 }
 
-impl Target {
-    /// When a locked file with the same bytes was uploaded, as the lock has it.
-    fn kept_time(&self, link: &Link) -> Option<Timestamp> {
-        let hex = link.sha256.as_deref().filter(|_| !self.times.is_empty())?;
-        self.times.get(&hex.parse().ok()?).map(|upload| upload.at)
-    }
+/// When a locked file with the same bytes was uploaded, as the lock has it.
+fn kept_time(target: &Target, link: &Link) -> Option<Timestamp> {
+    let hex = link.sha256.as_deref().filter(|_| !target.times.is_empty())?;
+    target.times.get(&hex.parse().ok()?).map(|upload| upload.at)
 }
 
 fn uploaded(link: &Link) -> Option<Timestamp> {
@@ -421,8 +264,9 @@ fn foreign(files: &[Cow<str>], target: &Target) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::page::{Format, Page};
     use super::*;
-    use crate::spec::GlibcVersion;
+    use crate::python::GlibcVersion;
 
     fn target(cuda: &str) -> Target {
         let glibc = GlibcVersion { major: 2, minor: 39 };
@@ -457,17 +301,6 @@ mod tests {
             "https://index.example/whl/cu130/x/a-1.9-py3-none-any.whl"
         );
         assert_eq!(project.candidates[1].location.path, "/whl/cu130/x/a-1.9-py3-none-any.whl");
-    }
-
-    #[test]
-    fn a_link_that_leads_nowhere_does_not_hide_one_that_does() {
-        // Found by fuzzing.
-        let page = page_of(
-            "<a href='mailto:x'>a-1-py3-none-any.whl</a><a href='https://:a-1-py3-none-any.whl'>1</a>\
-            <a href='ftp://f.example/a-1-py3-none-any.whl'>2</a><a href='/f/a-1-py3-none-any.whl'>3</a>",
-        );
-        let found = page.find("a-1-py3-none-any.whl").unwrap().unwrap();
-        assert_eq!(found.url.as_str(), "https://index.example/f/a-1-py3-none-any.whl");
     }
 
     #[test]
@@ -540,22 +373,5 @@ mod tests {
         let page = page_of(page);
         let all = page.project(&"a".parse().unwrap(), &"main".parse().unwrap(), &target).unwrap();
         assert_eq!(all.candidates.len(), 3);
-    }
-
-    #[test]
-    fn links_are_absolute_on_the_web_and_without_a_login() {
-        let page: Url = "https://index.example/simple/a/".parse().unwrap();
-        let url = |href| absolute(&page, href).map(|u| u.to_string());
-        assert_eq!(url("/f/a.whl").unwrap(), "https://index.example/f/a.whl");
-        assert_eq!(url("https://me:x@other.example/a.whl").unwrap(), "https://other.example/a.whl");
-        assert_eq!(url("file:///etc/passwd"), None);
-        let here: Url = "file:///w/x.html".parse().unwrap();
-        let on_disk = absolute(&here, "t/a.whl").unwrap();
-        assert_eq!(
-            (on_disk.as_str(), &*lasting_path(&here, &on_disk)),
-            ("file:///w/t/a.whl", "/t/a.whl")
-        );
-        let beside = absolute(&here, "../o/a.whl").unwrap();
-        assert_eq!(lasting_path(&here, &beside), "/a.whl");
     }
 }

@@ -1,25 +1,9 @@
 //! Pins and a solution → a lock.
 
-use super::{Bases, FORMAT, Lock, Package, PythonPin, Target, Upload};
-use crate::digest::Sha256;
-use crate::index::WheelFile;
-use crate::solve::Chosen;
-use crate::spec::{GlibcVersion, Spec};
-
-/// What is known of a chosen wheel's bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WheelFacts {
-    /// Bytes of the wheel.
-    pub size: u64,
-    /// Bytes of all files in it.
-    pub unpacked_size: u64,
-    /// As its index says; of the bytes themselves where the index does not.
-    pub sha256: Sha256,
-    /// When it was uploaded, where there is a cut-off.
-    pub uploaded: Option<Upload>,
-    /// Whether METADATA lacks the local part of the version in the file name.
-    pub bare_metadata: bool,
-}
+use crate::catalog::{Chosen, WheelFacts, WheelFile};
+use crate::lock::{Bases, FORMAT, Lock, Package, PythonPin, Target};
+use crate::python::GlibcVersion;
+use crate::spec::Spec;
 
 /// The environment the set was chosen for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use memchr::{memchr, memmem};
 
-use super::link::{Beside, Link, file_of};
+use super::link::{Beside, Link};
+use crate::catalog::file_of;
 use crate::digest::HashAlgorithm;
 
 /// Calls `each` for every anchor that has an href; returns the page's `<base href>`. Nothing in a

@@ -9,8 +9,8 @@ use pep508_rs::PackageName;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::file_of;
 use super::lazily::Lazily;
-use super::link::file_of;
 use crate::digest::{Sha256, Stated};
 use crate::lock::Location;
 use crate::spec::SourceName;

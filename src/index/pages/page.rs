@@ -1,0 +1,162 @@
+//! A page as it was fetched: what it offers of a project, and where a file on it is.
+
+use std::borrow::Cow;
+
+use pep508_rs::PackageName;
+use url::Url;
+
+use super::link::{Beside, Link};
+use super::place::absolute;
+use super::versions::Versions;
+use super::{html, json};
+use crate::catalog::{Project, Target, file_of};
+use crate::digest::{Sha256, Stated};
+use crate::login;
+use crate::spec::{DirectWheel, SourceName};
+
+/// A page as it was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Where it was in the end, after redirects.
+    pub url: Url,
+    /// How it is written.
+    pub format: Format,
+    /// Its text.
+    pub text: String,
+}
+
+/// Where a file is, and what the page states of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its address.
+    pub url: Url,
+    /// The hash that it is known by here.
+    pub sha256: Option<Sha256>,
+    /// The others.
+    pub stated: Vec<Stated>,
+}
+
+/// How a page is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// PEP 503, or any page with links.
+    Html,
+    /// PEP 691.
+    Json,
+}
+
+/// A page that says it is JSON and is not what PEP 691 describes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadPage(String);
+
+impl Page {
+    /// Calls `each` for every link; returns the address links are relative to.
+    fn scan<'a>(&'a self, each: impl FnMut(Link<'a>)) -> Result<Cow<'a, Url>, BadPage> {
+        match self.format {
+            Format::Json => {
+                json::scan(&self.text, each).map_err(|e| BadPage(e.to_string()))?;
+                Ok(Cow::Borrowed(&self.url))
+            }
+            Format::Html => {
+                let base =
+                    html::scan(&self.text, each).and_then(|b| login::join(&self.url, &b).ok());
+                Ok(base.map_or(Cow::Borrowed(&self.url), Cow::Owned))
+            }
+        }
+    }
+
+    /// What the page offers of `name` for the target; files of other projects are passed over.
+    pub fn project(
+        &self,
+        name: &PackageName,
+        source: &SourceName,
+        target: &Target,
+    ) -> Result<Project, BadPage> {
+        let mut versions = Versions::new(name, source, target);
+        let base = self.scan(|link| versions.add(link))?;
+        let mut project = versions.finish(&base);
+        if project.candidates.is_empty() && project.skipped.is_empty() {
+            project.quarantined = self.quarantined();
+        }
+        Ok(project)
+    }
+
+    /// Why the project is quarantined, in the index's words; `None`: it is not.
+    fn quarantined(&self) -> Option<String> {
+        let (status, reason) = match self.format {
+            Format::Json => json::status(&self.text)?,
+            Format::Html => html::status(&self.text)?,
+        };
+        (status == "quarantined").then(|| reason.unwrap_or_default())
+    }
+
+    /// The link to one file.
+    pub fn find(&self, file: &str) -> Result<Option<Found>, BadPage> {
+        let mut links = Vec::new();
+        let base = self.scan(|link| {
+            if link.file == file {
+                links.push(link);
+            }
+        })?;
+        let address = |link: Link| {
+            let (url, stated) = (absolute(&base, &link.href)?, link.stated());
+            let sha256 = link.sha256.and_then(|hex| hex.parse().ok());
+            Some(Found { url, sha256, stated })
+        };
+        // A link that leads nowhere does not stand before one that does.
+        Ok(links.into_iter().find_map(address))
+    }
+}
+
+/// A project that is one wheel, at an address of the user's own; empty but for the reason when the
+/// wheel does not fit the target.
+pub fn direct(name: &PackageName, wheel: &DirectWheel, target: &Target) -> Project {
+    let source = SourceName::wish();
+    let href: Cow<str> = Cow::Borrowed(wheel.url.as_str());
+    let mut versions = Versions::new(name, &source, target);
+    versions.add(Link {
+        file: file_of(&href),
+        href,
+        sha256: wheel.sha256.map(|hash| Cow::Owned(hash.to_string())),
+        others: Vec::new(),
+        size: None,
+        requires_python: None,
+        yanked: false,
+        metadata: Beside::None,
+        uploaded: None,
+    });
+    versions.finish(&wheel.url)
+}
+
+/// One project from several pages of one source: the first page that has a version wins.
+pub fn merged(projects: impl IntoIterator<Item = Project>) -> Option<Project> {
+    projects.into_iter().reduce(|mut all, more| {
+        all.candidates.extend(more.candidates);
+        all.skipped.extend(more.skipped);
+        all.withdrawn.extend(more.withdrawn);
+        all.candidates.sort_by(|a, b| b.version.cmp(&a.version));
+        all.candidates.dedup_by(|later, first| later.version == first.version);
+        all.skipped.sort_by(|a, b| b.version.cmp(&a.version));
+        all.skipped.dedup_by(|later, first| later.version == first.version);
+        let candidates = &all.candidates;
+        all.skipped.retain(|s| !candidates.iter().any(|c| c.version == s.version));
+        all
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_leads_nowhere_does_not_hide_one_that_does() {
+        // Found by fuzzing.
+        let text = "<a href='mailto:x'>a-1-py3-none-any.whl</a><a href='https://:a-1-py3-none-any.whl'>1</a>\
+            <a href='ftp://f.example/a-1-py3-none-any.whl'>2</a><a href='/f/a-1-py3-none-any.whl'>3</a>";
+        let url = "https://index.example/simple/x/".parse().unwrap();
+        let page = Page { url, format: Format::Html, text: text.to_owned() };
+        let found = page.find("a-1-py3-none-any.whl").unwrap().unwrap();
+        assert_eq!(found.url.as_str(), "https://index.example/f/a-1-py3-none-any.whl");
+    }
+}
