@@ -8,4 +8,4 @@ set -euo pipefail
 cd "$ROOT"
 
 cargo deny --version >/dev/null 2>&1 || step "install cargo-deny" cargo install --locked --debug cargo-deny
-step "cargo deny" cargo deny --all-features check "${@:-licenses}" bans sources
+step "cargo deny" cargo deny --workspace --all-features check "${@:-licenses}" bans sources

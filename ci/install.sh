@@ -20,7 +20,7 @@ manifest=$(dirname "$0")/../Cargo.toml
 # of_checkout KEY VARIABLE
 of_checkout() {
   [ -e "$manifest" ] || fail 2 "$2 is not set, and there is no checkout of envlock around this script"
-  sed -n "/^\[package\]/,/^\[[^p]/s/^$1 = \"\(.*\)\"/\1/p" "$manifest"
+  sed -n "/^\[\(workspace\.\)*package\]/,/^\$/s/^$1 = \"\(.*\)\"/\1/p" "$manifest"
 }
 
 [ $# = 1 ] || fail 2 "ci/install.sh FOLDER"

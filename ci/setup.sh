@@ -84,8 +84,8 @@ need_toolchain() {
   command -v cargo >/dev/null || fail "Rust is missing" "install it with rustup, version $(cargo_toml rust-version) or newer"
 }
 
-# cargo_toml KEY: a text of Cargo.toml's [package].
-cargo_toml() { sed -n "/^\[package\]/,/^\[[^p]/s/^$1 = \"\(.*\)\"/\1/p" "$ROOT/Cargo.toml"; }
+# cargo_toml KEY: a text of Cargo.toml's [package], or [workspace.package].
+cargo_toml() { sed -n "/^\[\(workspace\.\)*package\]/,/^\$/s/^$1 = \"\(.*\)\"/\1/p" "$ROOT/Cargo.toml"; }
 
 # Sets ENVLOCK_DEFAULT_INDEX, with which published programs are built, to the default of the installed pip: not to what
 # this machine's own settings say. One that is set stays, for a program of one's own company.

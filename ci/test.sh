@@ -67,7 +67,7 @@ workflows() {
   "$check" --builtin-schema vendor.gitlab-ci ci/release.gitlab.yml "$FOLDERS/component.yml"
 }
 
-documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --no-deps --document-private-items; }
+documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --workspace --no-deps --document-private-items; }
 
 # What follows runs with envlock as users have it: installed by pip, knowing where PyPI is.
 installed() {
@@ -124,10 +124,10 @@ step "shellcheck" shell_scripts
 step "workflows" workflows
 if [ "${ENVLOCK_TEST_ENGINE:-1}" != 0 ]; then step "a Docker engine and a registry" engine; fi
 step "cosign, oras and crane" judges
-step "clippy" cargo clippy --locked --all-targets --quiet -- -D warnings
+step "clippy" cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 step "documentation" documentation
-step "cargo test: compiling" cargo test --locked --quiet --no-run
-step "cargo test" cargo test --locked
+step "cargo test: compiling" cargo test --locked --workspace --quiet --no-run
+step "cargo test" cargo test --locked --workspace
 step "a wheel, installed by pip" installed
 step "the small real stack by the built-in engine, without Docker" small_layers
 if [ "${ENVLOCK_TEST_ENGINE:-1}" != 0 ]; then

@@ -3,7 +3,7 @@
 //! for changes, in bytes and as another parser reads it, or the edit is refused. The input's first line is what
 //! is put in.
 
-use envlock::config::Scalar;
+use yaml_scalar_edit::Scalar;
 
 #[path = "../../tests/support/yaml.rs"]
 #[allow(missing_docs)]

@@ -2,7 +2,7 @@
 //! Any text as config.yaml, its values made roles one by one and some at once, two releases, and the way back: the text is as
 //! it was, to the byte, or the release is refused. The input's first line is what is put in.
 
-use envlock::config::{Edit, Scalar};
+use yaml_scalar_edit::{Edit, Scalar};
 
 #[path = "../../tests/support/round_trip.rs"]
 #[allow(missing_docs)]

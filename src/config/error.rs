@@ -7,6 +7,13 @@ use thiserror::Error;
 
 use crate::exit::{Classified, Exit};
 
+const FIX_YAML: &str = "correct the file by hand; envlock changes nothing in a file it cannot read";
+const FIX_PLACE: &str =
+    "write the place out in the file, or correct the path in envlock.toml; nothing was changed";
+const FIX_PATH: &str = "say which in envlock.toml: by what only one has, such as [kind=…,metadata.name=…], or by a position such as [0]";
+const FIX_VALUE: &str =
+    "nothing was changed; write the value out in a simpler form, then run again";
+
 /// An edit that was refused; the file is as it was.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
@@ -48,6 +55,29 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the editor says of a text, and what to do about it.
+    pub(super) fn of(bytes: &[u8], error: yaml_scalar_edit::Error) -> Self {
+        use yaml_scalar_edit::Error as E;
+        let name = "config.yaml".to_owned();
+        let (help, message) = match &error {
+            E::NotText { offset } => return Error::NotText { name, offset: *offset },
+            E::Spills { paths } => return Error::Spills { name, paths: paths.clone() },
+            E::NotYaml { message, .. } => (FIX_YAML, message.clone()),
+            E::Missing { message, .. } => (FIX_PLACE, message.clone()),
+            E::Ambiguous { message } => (FIX_PATH, message.clone()),
+            E::NotInPlace { message, .. } => (FIX_VALUE, message.clone()),
+            E::Irreversible { paths, reason } => {
+                let paths = paths.join(", ");
+                (FIX_VALUE, format!("a rollback could not take this back, {paths}: {reason}"))
+            }
+            E::Unproven => {
+                ("please report this with the file; nothing was changed", error.to_string())
+            }
+        };
+        let text = String::from_utf8_lossy(bytes);
+        Error::refused(text.trim_start_matches('\u{feff}'), error.span().cloned(), message, help)
+    }
+
     pub(super) fn refused(
         text: &str,
         at: Option<std::ops::Range<usize>>,

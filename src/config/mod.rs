@@ -1,24 +1,14 @@
 //! The file that runs the images: where its image scalars are, and how they change without another
-//! byte changing. Pure: bytes in, bytes out.
+//! byte changing. Pure: bytes in, bytes out. The editing itself is [`yaml_scalar_edit`]'s.
 mod diff;
-mod document;
-mod edit;
 mod error;
-mod guard;
-mod locate;
-mod path;
-mod places;
+mod file;
 mod roles;
-mod scalar;
-mod splice;
-mod text_change;
 
 pub use diff::unified;
-pub use document::read;
-pub use edit::{Change, Edit, Edited, edit, edit_reversibly, is_wanting};
 pub use error::Error;
-pub use path::{BadPath, ConfigPath};
-pub use places::Places;
+pub use file::{edit, edit_reversibly, parse, read, would_change};
 pub use roles::{Files, Role, current, plan};
-pub use scalar::Scalar;
-pub use text_change::TextChange;
+pub use yaml_scalar_edit::{
+    Change, Document, Edit, Edited, InvalidPath, Scalar, TextChange, YamlPath as ConfigPath,
+};

@@ -7,10 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use yaml_serde::Value;
+use yaml_scalar_edit::{Document, Edit, Scalar, Value};
 
-use super::document::{Document, lookup};
-use super::{ConfigPath, Edit, Error, Scalar};
+use super::{ConfigPath, Error};
 use crate::reference::PinnedReference;
 use crate::spec::{ConfigSpec, ImageName};
 
@@ -69,9 +68,9 @@ pub fn current(files: &Files, spec: &ConfigSpec) -> Result<Vec<Role>, Error> {
 type Builds = Vec<(ConfigPath, bool)>;
 
 fn roles_in(file: &Utf8Path, text: &[u8], spec: &ConfigSpec) -> Result<Vec<(Role, Builds)>, Error> {
-    let document = Document::parse(text)?;
+    let document = super::parse(text)?;
     let services = services(&document, file, spec)?.into_iter().map(|service| {
-        let value = document.find(&service.role)?.and_then(Scalar::from_value);
+        let value = get(&document, &service.role)?.and_then(Scalar::from_value);
         let value = value.as_ref().and_then(Scalar::as_str).map(str::to_owned);
         let (file, path, image) = (file.to_owned(), service.role, service.image);
         let composed = service.composed.map(|path| (path, true));
@@ -116,7 +115,7 @@ fn plan_in<'i>(
     images: &'i BTreeMap<ImageName, PinnedReference>,
     used: &mut BTreeSet<&'i ImageName>,
 ) -> Result<Vec<Edit>, Error> {
-    let document = Document::parse(text)?;
+    let document = super::parse(text)?;
     let services = services(&document, file, spec)?;
     let mut edits = BTreeMap::new();
     for service in &services {
@@ -134,7 +133,7 @@ fn plan_in<'i>(
                     service.role, other.role
                 );
                 let help = "give each service a `build` of its own, then run again";
-                return Err(Error::refused(document.text, None, message, help));
+                return Err(Error::refused(document.text(), None, message, help));
             }
             edits.insert(path.clone(), Scalar::Bool(false));
         }
@@ -150,12 +149,12 @@ fn services(
 ) -> Result<Vec<Service>, Error> {
     let mut found = Vec::new();
     if file == spec.path && spec.roles.is_empty() {
-        found = platform(&document.value);
+        found = platform(document.value());
     } else if file == spec.path {
         for (role, image) in &spec.roles {
             let role: ConfigPath = role.parse().map_err(|e| {
                 let help = "write the keys down to the value, with dots between them";
-                Error::refused(document.text, None, format!("config.roles: {e}"), help)
+                Error::refused(document.text(), None, format!("config.roles: {e}"), help)
             })?;
             found.push(service(document, role, image)?);
         }
@@ -170,23 +169,27 @@ fn service(document: &Document<'_>, role: ConfigPath, image: &ImageName) -> Resu
     let (mut build, mut composed) = (None, None);
     if let Some(service) = role.parent() {
         let path = service.join(BUILD).join("enabled");
-        build = document.find(&path)?.and_then(Scalar::from_value).map(|on| (path, on.is_true()));
+        build = get(document, &path)?.and_then(Scalar::from_value).map(|on| (path, on.is_true()));
         // `services.NAME.image`: a compose file has its services there and nowhere else.
         if build.is_none()
             && matches!(role.keys(), [top, _, image] if top == "services" && image == "image")
         {
             let path = service.join(BUILD);
-            composed = document.find(&path)?.filter(|value| !value.is_null()).map(|_| path);
+            composed = get(document, &path)?.filter(|value| !value.is_null()).map(|_| path);
         }
     }
     Ok(Service { role, image: image.clone(), build, composed })
+}
+
+fn get<'d>(document: &'d Document<'_>, path: &ConfigPath) -> Result<Option<&'d Value>, Error> {
+    document.get(path).map_err(|error| Error::of(document.text().as_bytes(), error))
 }
 
 /// The services of the platform's own schema that are in the file.
 fn platform(value: &Value) -> Vec<Service> {
     let path = |text: &str| text.parse::<ConfigPath>().expect("a dotted path");
     let image = |text: &str| text.parse::<ImageName>().expect("a name");
-    let is_there = |path: &ConfigPath| lookup(value, path.keys()).is_some();
+    let is_there = |path: &ConfigPath| yaml_scalar_edit::lookup(value, path.keys()).is_some();
     let mut found = Vec::new();
     let ray = path("services.ray");
     let kinds: Vec<_> = ["cpu", "gpu"].iter().map(|k| ray.join(k)).filter(is_there).collect();
@@ -215,7 +218,7 @@ fn platform(value: &Value) -> Vec<Service> {
 
 fn build_of(value: &Value, service: &ConfigPath) -> Option<(ConfigPath, bool)> {
     let path = service.join("build").join("enabled");
-    let enabled = Scalar::from_value(lookup(value, path.keys())?)?;
+    let enabled = Scalar::from_value(yaml_scalar_edit::lookup(value, path.keys())?)?;
     Some((path, enabled.is_true()))
 }
 

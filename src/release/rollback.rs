@@ -79,7 +79,7 @@ pub fn decide(
         let found = config::read(bytes, path).map_err(in_file)?;
         let is_right = found == *value;
         if is_right
-            && (edit.text.is_none() || !config::is_wanting(bytes, &edit).map_err(in_file)?)
+            && (edit.text.is_none() || !config::would_change(bytes, &edit).map_err(in_file)?)
         {
             right.entry(file).or_default().push(edit);
             continue;

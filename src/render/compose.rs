@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use yaml_serde::Value;
+use yaml_scalar_edit::{Document, Value};
 
 use super::{Error, Rendered};
-use crate::config::Places;
 
 /// What was rendered, as it is written: with a line that says where it comes from and an end of line.
 /// Errors: [`Error::NotYaml`], from either of two parsers.
@@ -17,7 +16,7 @@ pub fn finish(rendered: &Rendered, template: &str, config: &str) -> Result<Strin
          生成されたファイルです。編集するのは元のファイルだけにしてください。\n"
     );
     let text = format!("{head}{}\n", body.trim_end());
-    match Places::read(text.as_bytes()) {
+    match Document::parse(text.as_bytes()) {
         Ok(_) => Ok(text),
         Err(error) => {
             let origin = |at: usize| rendered.origin((at + skipped).saturating_sub(head.len()));
@@ -28,8 +27,8 @@ pub fn finish(rendered: &Rendered, template: &str, config: &str) -> Result<Strin
 
 /// The relative paths of the host that a compose file's services, secrets and configs name.
 pub fn mounted(text: &str) -> BTreeSet<String> {
-    let Ok(places) = Places::read(text.as_bytes()) else { return BTreeSet::new() };
-    let file = places.value();
+    let Ok(document) = Document::parse(text.as_bytes()) else { return BTreeSet::new() };
+    let file = document.value();
     let values = |key: &str| {
         let map = file.get(key).and_then(Value::as_mapping);
         map.into_iter().flat_map(|map| map.values())

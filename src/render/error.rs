@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use thiserror::Error;
+use yaml_scalar_edit::Document;
 
 use super::Problem;
-use crate::config::{self, Places};
+use crate::config;
 use crate::exit::{Classified, Exit};
 
 /// A compose file that cannot be made.
@@ -83,12 +84,12 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn setting(file: &str, places: &Places<'_>, problem: &Problem) -> Self {
+    pub(super) fn setting(file: &str, document: &Document<'_>, problem: &Problem) -> Self {
         Error::Setting {
             message: problem.message.clone(),
             help: problem.help.clone(),
-            text: NamedSource::new(file, places.text().to_owned()).into(),
-            span: problem.range(places).map(SourceSpan::from),
+            text: NamedSource::new(file, document.text().to_owned()).into(),
+            span: problem.range(document).map(SourceSpan::from),
             others: vec![],
         }
     }
@@ -105,19 +106,22 @@ impl Error {
     pub(super) fn not_yaml<'o>(
         template: &str,
         rendered: &str,
-        error: config::Error,
+        error: yaml_scalar_edit::Error,
         origin: impl Fn(usize) -> Option<(&'o str, usize)>,
     ) -> Self {
-        let (message, span) = match error {
-            config::Error::Refused { message, span, .. } => (message, span),
-            other => (other.to_string(), None),
-        };
-        let message = message.trim_start_matches("not readable as YAML: ").to_owned();
-        let origin = span.and_then(|span: SourceSpan| origin(span.offset()));
+        let message = error.to_string().trim_start_matches("not readable as YAML: ").to_owned();
+        let span = error.span().cloned();
+        let origin = span.as_ref().and_then(|span| origin(span.start));
         let origin =
             origin.map(|(file, line)| format!(" (from {file}, line {line})")).unwrap_or_default();
         let text = NamedSource::new("what was rendered", rendered.to_owned()).into();
-        Error::NotYaml { template: template.to_owned(), origin, message, text, span }
+        Error::NotYaml {
+            template: template.to_owned(),
+            origin,
+            message,
+            text,
+            span: span.map(SourceSpan::from),
+        }
     }
 
     pub(super) fn template(

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use yaml_scalar_edit::Document;
+
 use super::Error;
-use crate::config::Places;
 
 /// A mistake, or what may be one, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,20 +27,24 @@ impl Problem {
     }
 
     /// Where it is: the line, counted from 1.
-    pub fn line(&self, places: &Places<'_>) -> Option<usize> {
-        let at = self.range(places)?.start;
-        Some(places.text()[..at].matches('\n').count() + 1)
+    pub fn line(&self, document: &Document<'_>) -> Option<usize> {
+        let at = self.range(document)?.start;
+        Some(document.text()[..at].matches('\n').count() + 1)
     }
 
-    pub(super) fn range(&self, places: &Places<'_>) -> Option<std::ops::Range<usize>> {
-        if self.is_key { places.of_key(&self.keys) } else { places.of(&self.keys) }
+    pub(super) fn range(&self, document: &Document<'_>) -> Option<std::ops::Range<usize>> {
+        if self.is_key { document.key_span(&self.keys) } else { document.span(&self.keys) }
     }
 }
 
 /// An error with all of these, in the order of the file, each shown at its place; none: nothing is wrong.
-pub fn refuse(file: &str, places: &Places<'_>, mut problems: Vec<Problem>) -> Result<(), Error> {
-    problems.sort_by_key(|problem| problem.range(places).map(|range| range.start));
-    let mut errors = problems.iter().map(|problem| Error::setting(file, places, problem));
+pub fn refuse(
+    file: &str,
+    document: &Document<'_>,
+    mut problems: Vec<Problem>,
+) -> Result<(), Error> {
+    problems.sort_by_key(|problem| problem.range(document).map(|range| range.start));
+    let mut errors = problems.iter().map(|problem| Error::setting(file, document, problem));
     match errors.next() {
         None => Ok(()),
         Some(first) => Err(first.with(errors.collect())),

@@ -2,6 +2,7 @@
 
 use camino::Utf8Path;
 use toml::Spanned;
+use yaml_scalar_edit::InvalidPath;
 
 use super::files::{Alone, Files, Folder};
 use super::groups::{groups, images};
@@ -18,7 +19,7 @@ use super::{
     BaseSpec, BuildSpec, ConfigSpec, Error, ImageSpec, NetworkSpec, ProfileName, PythonSpec,
     RegistrySpec, ReleaseSpec, SignSpec, SignWith, Spec, TargetPlace, TargetSpec, cut_off,
 };
-use crate::config::BadPath;
+
 use crate::login;
 
 /// The spec's file name in the project folder.
@@ -204,7 +205,7 @@ fn targets(
 ) -> Result<Vec<TargetPlace>, Error> {
     let target = |table: TargetPlaceTable| {
         let path = table.path.get_ref().parse();
-        let path = path.map_err(|e: BadPath| {
+        let path = path.map_err(|e: InvalidPath| {
             let help = "write the keys down to the value with dots between them; [0] or [name=…] for an item of a list";
             place.at(table.path.span(), e, help)
         })?;

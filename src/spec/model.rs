@@ -8,12 +8,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use pep508_rs::{PackageName, Requirement, VerbatimUrl};
 use serde::{Deserialize, Serialize};
 use url::Url;
+use yaml_scalar_edit::YamlPath;
 
 use super::{
     BuildSpec, ByteSize, CutOff, GroupName, ImageName, Imports, Origin, ProfileName, PythonRequest,
     ReleaseSpec, Rules, SignSpec, SourceName,
 };
-use crate::config::ConfigPath;
+
 use crate::cuda::CudaTag;
 use crate::gpu::ComputeCapability;
 use crate::login::Login;
@@ -302,7 +303,7 @@ pub struct TargetPlace {
     /// Relative to the project folder.
     pub file: Utf8PathBuf,
     /// Where in it.
-    pub path: ConfigPath,
+    pub path: YamlPath,
     /// What belongs there.
     pub image: ImageName,
 }

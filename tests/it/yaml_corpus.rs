@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use envlock::config::{Edit, Scalar};
+use yaml_scalar_edit::{Edit, Scalar};
 
 use crate::support::round_trip::{RoundTrip, can_be_written, put, round_trip};
 use crate::support::yaml::{Outcome, Place, insert, places, read, replace};

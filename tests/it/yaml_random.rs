@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use envlock::config::{Edit, Scalar};
+use yaml_scalar_edit::{Edit, Scalar};
 
 use crate::support::random_yaml::{Random, text};
 use crate::support::round_trip::{RoundTrip, can_be_written, put, round_trip};

@@ -3,15 +3,15 @@
 
 use std::ops::Range;
 
-use envlock::config::{ConfigPath, Edit, Edited, Error, Scalar, edit};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde::Deserialize;
+use yaml_scalar_edit::{Edit, Edited, Error, Scalar, YamlPath, edit};
 use yaml_serde::Value;
 
 /// A value in a text: its keys, the bytes of its node, and whether a key may be added below it.
 #[derive(Debug, Clone)]
 pub struct Place {
-    pub path: ConfigPath,
+    pub path: YamlPath,
     pub range: Range<usize>,
     pub plain: bool,
     pub mapping: bool,
@@ -48,7 +48,7 @@ struct Walk<'t> {
 }
 
 impl Walk<'_> {
-    fn node(&mut self, path: Option<&ConfigPath>, depth: usize) {
+    fn node(&mut self, path: Option<&YamlPath>, depth: usize) {
         let Some((event, span)) = self.events.get(self.at).cloned() else { return };
         self.at += 1;
         let offset =
@@ -95,18 +95,18 @@ impl Walk<'_> {
 }
 
 /// What is in a key that is a list or a mapping has no path.
-fn below_at(path: Option<&ConfigPath>, depth: usize, key: &str) -> Option<ConfigPath> {
+fn below_at(path: Option<&YamlPath>, depth: usize, key: &str) -> Option<YamlPath> {
     if path.is_none() && depth > 0 { None } else { below(path, key) }
 }
 
 /// A key that looks like a selector of list items has no path either.
-fn below(path: Option<&ConfigPath>, key: &str) -> Option<ConfigPath> {
+fn below(path: Option<&YamlPath>, key: &str) -> Option<YamlPath> {
     if key.starts_with('[') {
         return None;
     }
     let Some(path) = path else {
         let first = if key.contains('.') { format!("\"{key}\"") } else { key.to_owned() };
-        return first.parse().ok().filter(|path: &ConfigPath| path.keys() == [key]);
+        return first.parse().ok().filter(|path: &YamlPath| path.keys() == [key]);
     };
     Some(path.join(key))
 }
@@ -191,7 +191,7 @@ pub fn insert(text: &str, before: &Value, mapping: &Place, key: &str, new: &Scal
         Ok(back) => {
             assert_eq!(String::from_utf8(back.bytes).unwrap(), text, "{}", at("the way back"))
         }
-        Err(Error::Refused { .. } | Error::Spills { .. }) => {}
+        Err(Error::NotInPlace { .. } | Error::Missing { .. } | Error::Spills { .. }) => {}
         Err(error) => panic!("{}: {error}", at("the way back")),
     }
     Outcome::Made

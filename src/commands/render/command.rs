@@ -10,7 +10,7 @@ use super::sources::{self, TEMPLATE};
 use super::surroundings;
 use crate::cli::Render;
 use crate::commands::Context;
-use crate::config::{self, Places};
+use crate::config::{self, Document};
 use crate::engine::dockerfile::Recipe;
 use crate::exit::CommandResult;
 use crate::render::{self, Builds, Error, Problem};
@@ -26,19 +26,19 @@ pub fn run(args: &Render, context: &Context) -> CommandResult {
 
     let bytes = sources::settings(context, &config_name)?;
     let in_file = |error: config::Error| Error::Config(error.in_file(config_name.as_str()));
-    let places = Places::read(&bytes).map_err(in_file)?;
-    let config = serde_json::to_value(places.value()).map_err(|error| Error::NotSettings {
+    let document = config::parse(&bytes).map_err(in_file)?;
+    let config = serde_json::to_value(document.value()).map_err(|error| Error::NotSettings {
         file: config_name.to_string(),
         message: error.to_string(),
     })?;
     let (mistakes, unknown) = render::conform(&config);
-    render::refuse(config_name.as_str(), &places, mistakes)?;
+    render::refuse(config_name.as_str(), &document, mistakes)?;
     let recipe = Recipe::of(&context.folder)?;
     let project = surroundings::way_up(&folder, context);
     let builds = Builds { context: surroundings::joined(&project, recipe.context()) };
     let effective = render::effective(&config, &builds);
     let (mistakes, doubts) = render::check(&config, &effective);
-    render::refuse(config_name.as_str(), &places, mistakes)?;
+    render::refuse(config_name.as_str(), &document, mistakes)?;
 
     let lock = surroundings::lock(context, &spec, &project);
     let no_lock = lock.as_ref().err().map(String::as_str);
@@ -55,7 +55,7 @@ pub fn run(args: &Render, context: &Context) -> CommandResult {
         is_word(&rendered.sources, problem.keys.last().map_or("", String::as_str))
     };
     let warnings = unknown.iter().filter(|problem| !used(problem)).chain(&doubts);
-    let mut warnings: Vec<String> = warnings.map(|p| shown(p, &places, &config_name)).collect();
+    let mut warnings: Vec<String> = warnings.map(|p| shown(p, &document, &config_name)).collect();
     warnings.extend(surroundings::missing(context, &folder, &text));
     let outcome =
         Outcome { args, context, template: &template, config: &config_name, warnings, text };
@@ -77,8 +77,8 @@ fn is_word(text: &str, word: &str) -> bool {
         .any(|(at, _)| !text[..at].ends_with(part) && !text[at + word.len()..].starts_with(part))
 }
 
-fn shown(problem: &Problem, places: &Places<'_>, config: &Utf8Path) -> String {
-    let line = problem.line(places).map(|line| format!(":{line}")).unwrap_or_default();
+fn shown(problem: &Problem, document: &Document<'_>, config: &Utf8Path) -> String {
+    let line = problem.line(document).map(|line| format!(":{line}")).unwrap_or_default();
     format!("{config}{line}: {}; {}", problem.message, problem.help)
 }
 

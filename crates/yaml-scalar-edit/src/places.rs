@@ -1,45 +1,35 @@
-//! What a file says and where it says it, for those who only read.
+//! What a text says and where it says it, for those who only read.
 
 use std::ops::Range;
 
 use yaml_serde::Value;
 
-use super::Error;
-use super::document::{Document, Kind, Node};
+use crate::document::{Document, Kind, Node};
 
-/// A file's values, each with its place in the text.
-#[derive(Debug)]
-pub struct Places<'t>(Document<'t>);
-
-impl<'t> Places<'t> {
-    /// Reads a file with two parsers. Errors: text that is not UTF-8, or not YAML to one of them.
-    pub fn read(bytes: &'t [u8]) -> Result<Self, Error> {
-        Document::parse(bytes).map(Places)
-    }
-
+impl<'t> Document<'t> {
     /// The text that places are positions of: without the byte order mark.
     pub fn text(&self) -> &'t str {
-        self.0.text
+        self.text
     }
 
-    /// What the file says, merge keys resolved; a list where it has several documents.
+    /// What the text says, merge keys resolved; a list where it has several documents.
     pub fn value(&self) -> &Value {
-        &self.0.value
+        &self.value
     }
 
     /// The bytes of the value at the end of these keys; those of its key, where it is more than a line; those of
     /// the innermost key on the way that is there, where it is not. `None`: not even the first.
-    pub fn of(&self, keys: &[String]) -> Option<Range<usize>> {
+    pub fn span(&self, keys: &[String]) -> Option<Range<usize>> {
         self.walk(keys, false)
     }
 
     /// The bytes of the key at the end of these keys.
-    pub fn of_key(&self, keys: &[String]) -> Option<Range<usize>> {
+    pub fn key_span(&self, keys: &[String]) -> Option<Range<usize>> {
         self.walk(keys, true)
     }
 
     fn walk(&self, keys: &[String], wants_key: bool) -> Option<Range<usize>> {
-        let (mut node, mut found) = (&self.0.root, None);
+        let (mut node, mut found) = (&self.root, None);
         for key in keys {
             let Some((at, below)) = self.child(node, key) else { break };
             let scalar = matches!(below.kind, Kind::Scalar(_) | Kind::Alias(_));
@@ -54,12 +44,12 @@ impl<'t> Places<'t> {
 
     /// A value below `node`, through an alias or a merge key, with the place of its key.
     fn child<'n>(&'n self, node: &'n Node, key: &str) -> Option<(Option<Range<usize>>, &'n Node)> {
-        match &self.0.resolve(node).kind {
+        match &self.resolve(node).kind {
             Kind::Mapping { entries, .. } => {
                 let own = entries.iter().find(|entry| entry.key.as_deref() == Some(key));
                 own.map(|entry| (Some(entry.key_range.clone()), &entry.value)).or_else(|| {
                     let mut merged = entries.iter().filter(|e| e.key.as_deref() == Some("<<"));
-                    merged.find_map(|entry| match &self.0.resolve(&entry.value).kind {
+                    merged.find_map(|entry| match &self.resolve(&entry.value).kind {
                         Kind::Sequence(maps) => maps.iter().find_map(|map| self.child(map, key)),
                         _ => self.child(&entry.value, key),
                     })
@@ -78,11 +68,11 @@ mod tests {
     #[test]
     fn a_value_a_key_and_the_nearest_key_above_are_found() {
         let yaml = "\u{feff}a: &a\n  ポート: 70000  # c\n  l: [x, y]\nb:\n  <<: *a\n  c: {d: 1}\n";
-        let places = Places::read(yaml.as_bytes()).unwrap();
+        let document = Document::parse(yaml.as_bytes()).unwrap();
         let of = |path: &str| {
             let keys: Vec<_> = path.split('.').map(str::to_owned).collect();
-            let text = |range: Option<Range<usize>>| range.map_or("", |r| &places.text()[r]);
-            (text(places.of(&keys)), text(places.of_key(&keys)))
+            let text = |range: Option<Range<usize>>| range.map_or("", |r| &document.text()[r]);
+            (text(document.span(&keys)), text(document.key_span(&keys)))
         };
         assert_eq!(of("a.ポート"), ("70000", "ポート"));
         assert_eq!(of("a.l"), ("l", "l"));

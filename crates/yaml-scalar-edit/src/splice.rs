@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use super::document::{Document, Entry, Kind, Node, lookup};
-use super::scalar::{Quotes, is_plain, render};
-use super::{Edit, Error, Scalar, TextChange};
+use crate::document::{Document, Entry, Kind, Node, lookup};
+use crate::scalar::{Quotes, is_plain, render};
+use crate::{Edit, Error, Scalar, TextChange};
 
 /// A piece of text that takes the place of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Splice {
+pub(crate) struct Splice {
     pub range: Range<usize>,
     pub text: String,
 }
@@ -25,7 +25,7 @@ impl Splice {
 }
 
 /// Finds the place of each edit in a document.
-pub(super) struct Editor<'d> {
+pub(crate) struct Editor<'d> {
     pub document: &'d Document<'d>,
 }
 
@@ -35,8 +35,7 @@ impl Editor<'_> {
     }
 
     pub fn refused(&self, at: Range<usize>, message: impl Into<String>) -> Error {
-        let help = "nothing was changed; write the value out in a simpler form, then run again";
-        Error::refused(self.text(), Some(at), message, help)
+        Error::not_in_place(Some(at), message)
     }
 
     pub fn splice(&self, edit: &Edit) -> Result<Splice, Error> {
@@ -52,9 +51,7 @@ impl Editor<'_> {
                     None => "is not there",
                 };
                 let message = format!("{} cannot be set: {missing} {reason}", edit.path);
-                let help =
-                    format!("write {missing} out in the file, or set the roles in envlock.toml");
-                Error::refused(self.text(), Some(node.range.start..node.range.start), message, help)
+                Error::missing(Some(node.range.start..node.range.start), message)
             })?;
         }
         let parent = self.document.resolve(node);

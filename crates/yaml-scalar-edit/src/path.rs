@@ -1,4 +1,4 @@
-//! Where a value is: `services.ray.cpu.image`, `spec.containers[name=ray].image`.
+//! Where a value is: `services.web.image`, `spec.containers[name=web].image`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,18 +6,18 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// Keys from the top of the document to a value. In a list, the position (from 0) is the key, `[0]`, or what the
-/// item has, `[name=ray]`; a file of several documents is a list of them. A key with a dot or bracket in it stands in
+/// item has, `[name=web]`; a file of several documents is a list of them. A key with a dot or bracket in it stands in
 /// double quotes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct ConfigPath(Vec<String>);
+pub struct YamlPath(Vec<String>);
 
 /// Text that is no path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a path such as services.ray.cpu.image or spec.containers[name=ray].image")]
-pub struct BadPath(pub String);
+#[error("`{0}` is not a path such as services.web.image or spec.containers[name=web].image")]
+pub struct InvalidPath(pub String);
 
-impl ConfigPath {
+impl YamlPath {
     /// The keys, outermost first; never empty. What selects an item by what it has is in brackets.
     pub fn keys(&self) -> &[String] {
         &self.0
@@ -29,26 +29,26 @@ impl ConfigPath {
     }
 
     /// The path without its last key; `None` at the top of the document.
-    pub fn parent(&self) -> Option<ConfigPath> {
+    pub fn parent(&self) -> Option<YamlPath> {
         let (_, parent) = self.0.split_last()?;
-        (!parent.is_empty()).then(|| ConfigPath(parent.to_vec()))
+        (!parent.is_empty()).then(|| YamlPath(parent.to_vec()))
     }
 
     /// The path of `key` below this one.
-    pub fn join(&self, key: &str) -> ConfigPath {
+    pub fn join(&self, key: &str) -> YamlPath {
         let mut keys = self.0.clone();
         keys.push(key.to_owned());
-        ConfigPath(keys)
+        YamlPath(keys)
     }
 
     /// A path of these keys, as they are; at least one.
-    pub(super) fn of(keys: Vec<String>) -> Self {
-        ConfigPath(keys)
+    pub(crate) fn of(keys: Vec<String>) -> Self {
+        YamlPath(keys)
     }
 }
 
 /// What an item must have: a path below it and the text there. `None` for a key that is no such selector.
-pub(super) fn conditions(key: &str) -> Option<Vec<(Vec<&str>, &str)>> {
+pub(crate) fn conditions(key: &str) -> Option<Vec<(Vec<&str>, &str)>> {
     let inner = key.strip_prefix('[')?.strip_suffix(']')?;
     let condition = |text| {
         let (path, value): (&str, &str) = str::split_once(text, '=')?;
@@ -58,10 +58,10 @@ pub(super) fn conditions(key: &str) -> Option<Vec<(Vec<&str>, &str)>> {
     inner.split(',').map(condition).collect()
 }
 
-impl FromStr for ConfigPath {
-    type Err = BadPath;
-    fn from_str(text: &str) -> Result<Self, BadPath> {
-        parse(text).map(ConfigPath).ok_or_else(|| BadPath(text.to_owned()))
+impl FromStr for YamlPath {
+    type Err = InvalidPath;
+    fn from_str(text: &str) -> Result<Self, InvalidPath> {
+        parse(text).map(YamlPath).ok_or_else(|| InvalidPath(text.to_owned()))
     }
 }
 
@@ -105,7 +105,7 @@ fn parse(text: &str) -> Option<Vec<String>> {
     }
 }
 
-impl fmt::Display for ConfigPath {
+impl fmt::Display for YamlPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         for key in &self.0 {
@@ -122,15 +122,15 @@ impl fmt::Display for ConfigPath {
     }
 }
 
-impl From<ConfigPath> for String {
-    fn from(path: ConfigPath) -> String {
+impl From<YamlPath> for String {
+    fn from(path: YamlPath) -> String {
         path.to_string()
     }
 }
 
-impl TryFrom<String> for ConfigPath {
-    type Error = BadPath;
-    fn try_from(text: String) -> Result<Self, BadPath> {
+impl TryFrom<String> for YamlPath {
+    type Error = InvalidPath;
+    fn try_from(text: String) -> Result<Self, InvalidPath> {
         text.parse()
     }
 }
@@ -141,10 +141,10 @@ mod tests {
 
     #[test]
     fn paths_are_dotted_keys() {
-        let path: ConfigPath = "services.ray.image".parse().unwrap();
+        let path: YamlPath = "services.ray.image".parse().unwrap();
         assert_eq!(path.key(), "image");
         assert_eq!(path.parent().unwrap().join("build").to_string(), "services.ray.build");
-        assert_eq!("image".parse::<ConfigPath>().unwrap().parent(), None);
+        assert_eq!("image".parse::<YamlPath>().unwrap().parent(), None);
     }
 
     #[test]
@@ -162,12 +162,12 @@ mod tests {
             ("m.\"x.io/image\".k", &["m", "x.io/image", "k"], "m.\"x.io/image\".k"),
             ("\"a[b\"", &["a[b"], "\"a[b\""),
         ] {
-            let path: ConfigPath = text.parse().unwrap();
+            let path: YamlPath = text.parse().unwrap();
             assert_eq!(
                 (path.keys(), path.to_string().as_str()),
                 (&*keys.iter().map(|k| (*k).to_owned()).collect::<Vec<_>>(), shown)
             );
-            assert_eq!(shown.parse::<ConfigPath>().unwrap(), path);
+            assert_eq!(shown.parse::<YamlPath>().unwrap(), path);
         }
         let name = "[kind=Job,metadata.name=n]";
         let expected = vec![(vec!["kind"], "Job"), (vec!["metadata", "name"], "n")];
@@ -196,7 +196,7 @@ mod tests {
             "a\"b",
             "a[.=x]",
         ] {
-            assert!(text.parse::<ConfigPath>().is_err(), "{text}");
+            assert!(text.parse::<YamlPath>().is_err(), "{text}");
         }
     }
 }

@@ -8,30 +8,30 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde::Deserialize;
 use yaml_serde::Value;
 
-use super::locate::locate;
-use super::scalar::Quotes;
-use super::{ConfigPath, Error, Scalar};
+use crate::locate::locate;
+use crate::scalar::Quotes;
+use crate::{Error, Scalar, YamlPath};
 
-/// A file's text and what it means.
+/// A text that two parsers read alike, and the place of each of its values.
 #[derive(Debug)]
-pub(super) struct Document<'t> {
+pub struct Document<'t> {
     /// Without the byte order mark.
-    pub text: &'t str,
+    pub(crate) text: &'t str,
     /// The byte order mark, where there is one.
-    pub mark: &'t str,
+    pub(crate) mark: &'t str,
     /// The top node.
-    pub root: Node,
+    pub(crate) root: Node,
     /// What `yaml_serde`, another parser, reads; merge keys are resolved.
-    pub value: Value,
+    pub(crate) value: Value,
     /// How many documents there are; the root is a list of them where there is more than one.
-    pub documents: usize,
+    pub(crate) documents: usize,
     /// Anchored nodes, by the number aliases use.
     anchors: BTreeMap<usize, Node>,
 }
 
 /// A value and its place.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// Bytes of the value itself, without anchor, tag and comment.
     pub range: Range<usize>,
     /// Whether an anchor or tag stands before it.
@@ -40,7 +40,7 @@ pub(super) struct Node {
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Nothing where a value could be.
     Empty,
     /// Plain or quoted text.
@@ -57,21 +57,24 @@ pub(super) enum Kind {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// `None` where the key is not a scalar.
     pub key: Option<String>,
     pub key_range: Range<usize>,
     pub value: Node,
 }
 
-/// The scalar at `path`, through aliases and merge keys; `None` where there is no such key.
-/// Errors: [`Error`] when the text is not YAML, or more than one value is at the path.
-pub fn read(text: &[u8], path: &ConfigPath) -> Result<Option<Scalar>, Error> {
-    Ok(Document::parse(text)?.find(path)?.and_then(Scalar::from_value))
+/// The scalar at `path`, through aliases and merge keys; `None` where there is no such key, or none of the three kinds
+/// of [`Scalar`] is there.
+///
+/// # Errors
+/// [`Error`] when the text is not YAML, or more than one value is at the path.
+pub fn read(text: &[u8], path: &YamlPath) -> Result<Option<Scalar>, Error> {
+    Ok(Document::parse(text)?.get(path)?.and_then(Scalar::from_value))
 }
 
-/// The value at the end of these keys.
-pub(super) fn lookup<'v>(value: &'v Value, keys: &[String]) -> Option<&'v Value> {
+/// The value at the end of these keys, of which those of a list are positions; `None` where there is none.
+pub fn lookup<'v>(value: &'v Value, keys: &[String]) -> Option<&'v Value> {
     keys.iter().try_fold(value, |value, key| match value {
         Value::Mapping(map) => map.get(key.as_str()),
         Value::Sequence(list) => list.get(key.parse::<usize>().ok()?),
@@ -80,12 +83,13 @@ pub(super) fn lookup<'v>(value: &'v Value, keys: &[String]) -> Option<&'v Value>
 }
 
 impl<'t> Document<'t> {
-    /// Errors: text that is not UTF-8 or not YAML.
+    /// Reads a text with both parsers.
+    ///
+    /// # Errors
+    /// [`Error::NotText`], and [`Error::NotYaml`] where one of the two cannot read it or they disagree.
     pub fn parse(bytes: &'t [u8]) -> Result<Self, Error> {
-        let text = std::str::from_utf8(bytes).map_err(|e| Error::NotText {
-            name: "config.yaml".to_owned(),
-            offset: e.valid_up_to(),
-        })?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| Error::NotText { offset: error.valid_up_to() })?;
         let (mark, text) = text.split_at(if text.starts_with('\u{feff}') { 3 } else { 0 });
         let mut values = parse_values(text)?;
         let mut builder = Builder::new(text);
@@ -96,7 +100,7 @@ impl<'t> Document<'t> {
                 "{documents} or {} YAML documents: it can be read in two ways",
                 values.len()
             );
-            return Err(Error::refused(text, None, message, FIX_YAML));
+            return Err(Error::not_yaml(None, message));
         }
         let (root, value) = match documents {
             1 => (roots.swap_remove(0), values.swap_remove(0)),
@@ -109,13 +113,16 @@ impl<'t> Document<'t> {
         Ok(Document { text, mark, root, value, documents, anchors: builder.anchors })
     }
 
-    /// The value at a path; `None` where there is none. Errors: more than one is there.
-    pub fn find(&self, path: &ConfigPath) -> Result<Option<&Value>, Error> {
+    /// The value at a path; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Ambiguous`] where several are there, [`Error::Missing`] where a selector is asked of what is no list.
+    pub fn get(&self, path: &YamlPath) -> Result<Option<&Value>, Error> {
         Ok(locate(self, path)?.and_then(|path| lookup(&self.value, path.keys())))
     }
 
     /// The node itself, or the one its alias stands for.
-    pub fn resolve<'n>(&'n self, node: &'n Node) -> &'n Node {
+    pub(crate) fn resolve<'n>(&'n self, node: &'n Node) -> &'n Node {
         match node.kind {
             Kind::Alias(id) => self.anchors.get(&id).unwrap_or(node),
             _ => node,
@@ -124,10 +131,10 @@ impl<'t> Document<'t> {
 }
 
 /// Reads all documents with the second parser, merge keys resolved.
-pub(super) fn parse_values(text: &str) -> Result<Vec<Value>, Error> {
+pub(crate) fn parse_values(text: &str) -> Result<Vec<Value>, Error> {
     let refused = |error: yaml_serde::Error| {
         let at = error.location().map(|l| text.floor_char_boundary(l.index())).map(|at| at..at);
-        Error::refused(text, at, format!("not readable as YAML: {error}"), FIX_YAML)
+        Error::not_yaml(at, format!("not readable as YAML: {error}"))
     };
     let read = |document| {
         let mut value = Value::deserialize(document).map_err(refused)?;
@@ -139,8 +146,6 @@ pub(super) fn parse_values(text: &str) -> Result<Vec<Value>, Error> {
 
 /// What YAML takes for blank; other spaces are part of a value.
 const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
-
-const FIX_YAML: &str = "correct the file by hand; envlock changes nothing in a file it cannot read";
 
 /// Events → nodes.
 struct Builder<'t> {
@@ -284,7 +289,7 @@ impl<'t> Builder<'t> {
     }
 
     fn refused(&self, at: Range<usize>, message: impl Into<String>) -> Error {
-        Error::refused(self.text, Some(at), message, FIX_YAML)
+        Error::not_yaml(Some(at), message)
     }
 }
 

@@ -1,44 +1,39 @@
-//! From a path as people write it to the one place in a file that it means: `[name=ray]` becomes a position, and in a
+//! From a path as people write it to the one place in a file that it means: `[name=web]` becomes a position, and in a
 //! file of several documents the one that is meant comes first.
 
 use yaml_serde::Value;
 
-use super::document::{Document, lookup};
-use super::path::conditions;
-use super::{ConfigPath, Error};
+use crate::document::{Document, lookup};
+use crate::path::conditions;
+use crate::{Error, YamlPath};
 
 /// The path in positions and keys alone; `None` where an item or document that it names is not there.
 /// Errors: more than one item or document is what it names, or something is no list.
-pub(super) fn locate(
-    document: &Document<'_>,
-    path: &ConfigPath,
-) -> Result<Option<ConfigPath>, Error> {
+pub(crate) fn locate(document: &Document<'_>, path: &YamlPath) -> Result<Option<YamlPath>, Error> {
     let keys = path.keys();
     let names_document = conditions(&keys[0]).is_some();
     let Some(found) = (match (document.documents, names_document) {
         (1, true) => match fits(&document.value, &keys[0]) {
             // A document by itself, said by what it has.
-            true if keys.len() > 1 => within(document, &document.value, &keys[1..], path)?,
+            true if keys.len() > 1 => within(&document.value, &keys[1..], path)?,
             _ => None,
         },
-        (1, false) => within(document, &document.value, keys, path)?,
-        (_, true) => within(document, &document.value, keys, path)?,
-        _ if position(&document.value, &keys[0]).is_some() => {
-            within(document, &document.value, keys, path)?
-        }
+        (1, false) => within(&document.value, keys, path)?,
+        (_, true) => within(&document.value, keys, path)?,
+        _ if position(&document.value, &keys[0]).is_some() => within(&document.value, keys, path)?,
         _ => only_document(document, path)?,
     }) else {
         return Ok(None);
     };
-    Ok(Some(ConfigPath::of(found)))
+    Ok(Some(YamlPath::of(found)))
 }
 
 /// Why there is no such place.
-pub(super) fn nowhere(document: &Document<'_>, path: &ConfigPath) -> Error {
+pub(crate) fn nowhere(document: &Document<'_>, path: &YamlPath) -> Error {
     let keys = path.keys();
     let is_there = |count: usize| match (count, document.documents) {
         (1, 1) => fits(&document.value, &keys[0]),
-        _ => locate(document, &ConfigPath::of(keys[..count].to_vec())).is_ok_and(|p| p.is_some()),
+        _ => locate(document, &YamlPath::of(keys[..count].to_vec())).is_ok_and(|p| p.is_some()),
     };
     let mut selectors = (1..=keys.len()).filter(|count| conditions(&keys[count - 1]).is_some());
     let message = match selectors.find(|count| !is_there(*count)) {
@@ -48,16 +43,14 @@ pub(super) fn nowhere(document: &Document<'_>, path: &ConfigPath) -> Error {
         }
         None => format!("{path} cannot be set: no document has the keys above it"),
     };
-    let help = "write the place out in the file, or correct the path in envlock.toml";
-    Error::refused(document.text, None, message, help)
+    Error::missing(None, message)
 }
 
 /// The keys below `value`, selectors turned into positions.
 fn within(
-    document: &Document<'_>,
     mut value: &Value,
     keys: &[String],
-    path: &ConfigPath,
+    path: &YamlPath,
 ) -> Result<Option<Vec<String>>, Error> {
     let mut found = Vec::with_capacity(keys.len());
     for (depth, key) in keys.iter().enumerate() {
@@ -67,7 +60,7 @@ fn within(
                 let Value::Sequence(items) = value else {
                     let message =
                         format!("{path} leads nowhere: what {key} is asked of is not a list");
-                    return Err(Error::refused(document.text, None, message, FIX_PATH));
+                    return Err(Error::missing(None, message));
                 };
                 let fitting = items.iter().enumerate().filter(|(_, item)| fits(item, key));
                 let fitting: Vec<_> = fitting.map(|(at, _)| at.to_string()).collect();
@@ -77,7 +70,7 @@ fn within(
                     several => {
                         let several = several.join(" and ");
                         let message = format!("{path} means the items {several} alike");
-                        return Err(Error::refused(document.text, None, message, FIX_PATH));
+                        return Err(Error::Ambiguous { message });
                     }
                 }
             }
@@ -100,11 +93,11 @@ fn within(
 }
 
 /// The only one of several documents that has what is above the last key.
-fn only_document(document: &Document<'_>, path: &ConfigPath) -> Result<Option<Vec<String>>, Error> {
+fn only_document(document: &Document<'_>, path: &YamlPath) -> Result<Option<Vec<String>>, Error> {
     let Value::Sequence(documents) = &document.value else { return Ok(None) };
     let mut having = Vec::new();
     for (at, value) in documents.iter().enumerate() {
-        let Some(keys) = within(document, value, path.keys(), path)? else { continue };
+        let Some(keys) = within(value, path.keys(), path)? else { continue };
         let (_, above) = keys.split_last().expect("a path is never empty");
         if lookup(value, above).is_some_and(|value| value.is_mapping() || value.is_sequence()) {
             having.push([vec![at.to_string()], keys].concat());
@@ -122,9 +115,7 @@ fn only_document(document: &Document<'_>, path: &ConfigPath) -> Result<Option<Ve
             let several: Vec<_> = several.iter().map(|keys| keys[0].as_str()).collect();
             let several = several.join(" and ");
             let message = format!("{path} is in the documents {several}");
-            let help =
-                "say which: begin the path with [kind=…,metadata.name=…] or a position such as [0]";
-            Err(Error::refused(document.text, None, message, help))
+            Err(Error::Ambiguous { message })
         }
     }
 }
@@ -147,5 +138,3 @@ fn fits(item: &Value, selector: &str) -> bool {
     };
     conditions(selector).is_some_and(|conditions| conditions.into_iter().all(has))
 }
-
-const FIX_PATH: &str = "correct the path in envlock.toml; nothing was changed";

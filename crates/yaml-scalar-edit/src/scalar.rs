@@ -1,4 +1,4 @@
-//! The values envlock reads and writes, and how they look in YAML.
+//! The values that are read and written, and how they look in YAML.
 
 use serde::{Deserialize, Serialize};
 use yaml_serde::Value;
@@ -35,7 +35,8 @@ impl Scalar {
         }
     }
 
-    pub(super) fn from_value(value: &Value) -> Option<Scalar> {
+    /// What a value is, when it is one of these three.
+    pub fn from_value(value: &Value) -> Option<Scalar> {
         match value {
             Value::Null => Some(Scalar::Null),
             Value::Bool(value) => Some(Scalar::Bool(*value)),
@@ -44,7 +45,7 @@ impl Scalar {
         }
     }
 
-    pub(super) fn to_value(&self) -> Value {
+    pub(crate) fn to_value(&self) -> Value {
         match self {
             Scalar::Null => Value::Null,
             Scalar::Bool(value) => Value::Bool(*value),
@@ -65,14 +66,14 @@ impl std::fmt::Display for Scalar {
 
 /// How a scalar is quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Quotes {
+pub(crate) enum Quotes {
     None,
     Single,
     Double,
 }
 
 /// The scalar as YAML, in these quotes where it can be, else in double quotes.
-pub(super) fn render(value: &Scalar, quotes: Quotes) -> String {
+pub(crate) fn render(value: &Scalar, quotes: Quotes) -> String {
     let text = match value {
         Scalar::Null => return "null".to_owned(),
         Scalar::Bool(value) => return value.to_string(),
@@ -88,7 +89,7 @@ pub(super) fn render(value: &Scalar, quotes: Quotes) -> String {
 
 /// Whether every YAML reader, 1.1 or 1.2, takes this unquoted text for the same string, in a block
 /// and in a flow map. Narrower than YAML on purpose: image references pass, puzzles do not.
-pub(super) fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     const WORDS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./:@+".contains(c);
     let starts_well = text.starts_with(|c: char| c.is_ascii_alphabetic())

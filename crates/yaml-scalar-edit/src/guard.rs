@@ -2,13 +2,13 @@
 
 use yaml_serde::Value;
 
-use super::document::parse_values;
-use super::splice::Splice;
-use super::{Edit, Error, Scalar};
+use crate::document::parse_values;
+use crate::splice::Splice;
+use crate::{Edit, Error, Scalar};
 
 /// Reads `after` anew and requires that it is `before` with exactly these edits, and that outside
 /// the splices (sorted, not overlapping, in positions of `before_text`) no byte differs.
-pub(super) fn check(
+pub(crate) fn check(
     before: &Value,
     before_text: &str,
     after_text: &str,
@@ -24,22 +24,16 @@ pub(super) fn check(
     for edit in edits {
         if !apply(&mut expected, edit.path.keys(), edit.value.as_ref()) {
             let message = format!("{} is below a tag: what it means there is not known", edit.path);
-            let help = "nothing was changed; take the tag away, or choose another place";
-            return Err(Error::refused(before_text, None, message, help));
+            return Err(Error::not_in_place(None, message));
         }
     }
     if expected != after {
         let mut paths = Vec::new();
         differences(&expected, &after, "", &mut paths);
-        return Err(Error::Spills { name: "config.yaml".to_owned(), paths });
+        return Err(Error::Spills { paths });
     }
     if !same_outside(before_text, after_text, splices) {
-        return Err(Error::refused(
-            before_text,
-            None,
-            "the edit would touch bytes it must not touch",
-            "please report this with the file; nothing was changed",
-        ));
+        return Err(Error::Unproven);
     }
     Ok(())
 }
