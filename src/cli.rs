@@ -91,30 +91,47 @@ pub enum Command {
     /// Make docker/compose.yaml from config.yaml and a template
     Render(Render),
     /// Where downloads and index answers are kept, and making room there
+    ///
+    /// `ENVLOCK_STORE` moves the folder
     Cache(Cache),
     /// Serve the images of all your projects to this machine: a registry without a registry
     Serve(Serve),
     /// Write envlock.toml with every key and its default
     Init(Init),
     /// Check this machine: indexes, registry, engine, files
+    ///
+    /// A line for each check, with what to do: the project's files, PyPI's address, the store and its disk, the engine a build
+    /// would take, docker, buildx and whether the builder can push by digest (warnings where the layers engine does without),
+    /// the base image, the registry and its login, and whether the kept releases still have their images. Exit 1 when a check
+    /// fails
     Doctor(Doctor),
     /// The JSON Schema of a file or of a command's --json result
+    ///
+    /// `spec` is envlock.toml, `lock` env.lock, `release` a line of env.releases.jsonl, `config` config.yaml; the others are
+    /// named like the commands that print them
     Schema(Schema),
     /// Write a completion script for a shell
+    ///
+    /// For bash: `envlock completions bash > ~/.local/share/bash-completion/completions/envlock`
     Completions(Completions),
+    /// Write the reference of docs/, or man pages, from this program
+    #[command(hide = true)]
+    Docs(Docs),
 }
 
 /// `envlock resolve`
 #[derive(Debug, Clone, Default, Args)]
 pub struct Resolve {
     /// Take a group's packages from another source, by name or URL (repeatable)
+    ///
+    /// `torch=pypi` takes the group torch from PyPI; `pypi=URL` sets the address of that source for this run
     #[arg(long, value_name = "GROUP=NAME|URL")]
     pub index: Vec<IndexOverride>,
     /// Leave out a package the spec asks for (repeatable)
     #[arg(long, value_name = "PKG")]
     pub without: Vec<PackageName>,
-    /// Leave out files uploaded at this moment or later: 2026-11-23 (to its end, UTC) or an RFC 3339
-    /// time
+    /// Leave out files uploaded at this moment or later: 2026-11-23 (to its end, UTC), an RFC 3339
+    /// time, or how far back: 7 days
     #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
     pub exclude_newer: Option<CutOff>,
     /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
@@ -127,13 +144,13 @@ pub struct Resolve {
     /// standalone interpreter); without it, whatever is locked and still fits stays
     #[arg(short = 'U', long, value_name = "PKG", num_args = 0..)]
     pub upgrade: Option<Vec<PackageName>>,
-    /// The NVIDIA driver the images will meet; one that is too old for the CUDA tag is an error
+    /// The NVIDIA driver the images will meet, 570 or 570.86.10; one that is too old for the CUDA tag is an error (exit 4)
     #[arg(long, value_name = "VERSION")]
     pub driver: Option<DriverVersion>,
     /// Only tell whether the lock matches the spec (exit 3 when not); no network
     #[arg(long, conflicts_with_all = ["dry_run", "upgrade"])]
     pub check: bool,
-    /// Ask no index; use what the cache has, however old
+    /// Ask no server; use what the cache has, however old (exit 5 when something is missing)
     #[arg(long, conflicts_with_all = ["refresh", "check"])]
     pub offline: bool,
     /// Ask every index again, even where the cache is still fresh
@@ -158,7 +175,7 @@ pub struct Build {
     /// What makes the images: `layers` needs no Docker, `dockerfile` is BuildKit; `auto` takes the first that can
     #[arg(long, value_enum, value_name = "ENGINE")]
     pub engine: Option<EngineChoice>,
-    /// Where images go; absent here and in envlock.toml, the layers engine takes the project's own registry
+    /// Where images go; absent here and in envlock.toml, the layers engine fills your own registry
     #[arg(long, value_name = "HOST[/PREFIX]")]
     pub registry: Option<String>,
     /// Which buildx builder builds (any driver: docker-container, remote, kubernetes, …)
@@ -168,12 +185,17 @@ pub struct Build {
     #[arg(long)]
     pub insecure: bool,
     /// Run the images once they are pushed, as `envlock verify` does; one that does not hold is not released
+    ///
+    /// The build ends with the code of the check that failed: the images stay in the registry, config.yaml and the record of
+    /// releases stay as they were. Always with `verify = true` under `[build]`
     #[arg(long, requires = "push", conflicts_with_all = ["no_verify", "dry_run"])]
     pub verify: bool,
     /// Release them without that, whatever `verify` under `[build]` says
     #[arg(long)]
     pub no_verify: bool,
     /// Push and record the release without a file that names the images: config.yaml may be missing, or is left alone
+    ///
+    /// The images are in env.releases.jsonl, in `status` and in the output; `rollback` goes to and from such a release
     #[arg(long, requires = "push")]
     pub no_config: bool,
     /// Run this command after the release, instead of `after` under `[release]` in envlock.toml; '' runs none
@@ -191,7 +213,7 @@ pub struct Build {
     /// The cut-off the lock was made with
     #[arg(long, value_name = "TIME", value_parser = crate::spec::cut_off)]
     pub exclude_newer: Option<CutOff>,
-    /// The NVIDIA driver the images will meet, instead of this machine's
+    /// The NVIDIA driver the images will meet, instead of this machine's; one that is too old stops the build before it starts (exit 4)
     #[arg(long, value_name = "VERSION")]
     pub driver: Option<DriverVersion>,
     /// Print the plan: images, build args, layers, sizes, config diff
@@ -208,7 +230,7 @@ pub struct Export {
     /// What to write
     #[arg(long, value_enum)]
     pub format: ExportFormat,
-    /// Where to; standard output when absent
+    /// Where to; standard output when absent. Installers only take pylock.toml and pylock.NAME.toml
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<Utf8PathBuf>,
     /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
@@ -267,7 +289,7 @@ pub struct Matrix {
     /// For this CUDA tag instead of the spec's
     #[arg(long, value_name = "TAG")]
     pub cuda: Option<CudaTag>,
-    /// Also write the tables as a picture
+    /// Also write the tables as a picture, for light and dark pages
     #[arg(long, value_name = "FILE")]
     pub svg: Option<Utf8PathBuf>,
     /// Where the lock is, if there is one: its Python and C library are taken
@@ -428,7 +450,7 @@ pub struct Verify {
     /// How long a check may take
     #[arg(long, value_name = "SECONDS", default_value = "300", conflicts_with = "supply")]
     pub timeout: NonZeroU64,
-    /// Also write the results as JUnit XML
+    /// Also write the results as JUnit XML, a suite an image
     #[arg(long, value_name = "FILE", conflicts_with = "supply")]
     pub junit: Option<Utf8PathBuf>,
     /// Plain http to a registry that is not on loopback
@@ -509,7 +531,7 @@ pub struct Serve {
     /// A name by which clients reach it besides its address; others are refused. Repeatable
     #[arg(long, value_name = "NAME[:PORT]")]
     pub host: Vec<HostName>,
-    /// Only pulls
+    /// Only pulls; the folder may be read-only too
     #[arg(long)]
     pub read_only: bool,
     /// Listen where other machines reach it: without TLS and login, they can change the images
@@ -546,4 +568,15 @@ pub struct Schema {
 pub struct Completions {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+/// `envlock docs`
+#[derive(Debug, Clone, Default, Args)]
+pub struct Docs {
+    /// Where the pages of the reference go; docs/reference when absent
+    #[arg(value_name = "FOLDER")]
+    pub folder: Option<Utf8PathBuf>,
+    /// Write man pages there instead
+    #[arg(long, value_name = "FOLDER", conflicts_with = "folder")]
+    pub man: Option<Utf8PathBuf>,
 }

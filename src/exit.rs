@@ -2,31 +2,45 @@
 
 use miette::Diagnostic;
 
-/// What the process tells its caller. The numbers are a public promise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Everything asked for was done.
+/// The codes, once: their comments are their meanings in `Exit::ALL`.
+macro_rules! exit_codes {
+    ($(#[doc = $meaning:literal] $name:ident = $code:literal,)*) => {
+        /// What the process tells its caller. The numbers are a public promise.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Exit {
+            $(#[doc = $meaning] $name = $code,)*
+        }
+
+        impl Exit {
+            /// Every code in order, with its meaning.
+            pub const ALL: &[(Exit, &str)] = &[$((Exit::$name, $meaning),)*];
+        }
+    };
+}
+
+exit_codes! {
+    /// Everything asked for was done
     Ok = 0,
-    /// Something failed that no other code names (disk, a bug, an interrupted run).
+    /// Something failed that no other code names; an image that does not work (`verify`)
     Failed = 1,
-    /// The command line, envlock.toml or an input file is wrong.
+    /// The command line, envlock.toml or an input file is wrong
     Usage = 2,
-    /// The lock does not match the spec, or is missing a pin.
+    /// The lock does not match the spec, or is missing; a rendered file is not what it would be
     LockStale = 3,
-    /// No set of versions satisfies every wish.
+    /// No set of versions satisfies every requirement
     Unsatisfiable = 4,
-    /// An index or download could not be reached.
+    /// An index or download could not be reached
     Network = 5,
-    /// Bytes differ from the hash that was promised for them.
+    /// Bytes differ from the hash that was promised for them, or an image holds something else than its lock
     Integrity = 6,
-    /// An engine could not build an image.
+    /// No engine could build an image, or it is bigger than its `max-size`
     Build = 7,
-    /// The registry refused, failed, or lacks an image.
+    /// The registry refused, failed, or lacks an image
     Registry = 8,
-    /// config.yaml cannot be edited without touching more than the image lines.
+    /// config.yaml cannot be edited without touching more than the image values
     ConfigRefused = 9,
-    /// The release is written; the command that was to run after it failed.
+    /// The release is written; the command that was to run after it failed
     AfterFailed = 10,
 }
 

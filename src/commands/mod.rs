@@ -4,6 +4,7 @@ pub mod build;
 pub mod cache;
 pub mod completions;
 mod context;
+pub mod docs;
 pub mod doctor;
 mod driver;
 mod embedded;

@@ -4,8 +4,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::embedded::Servings;
 use super::{
-    Context, build, cache, completions, doctor, export, history, init, inspect, matrix, outdated,
-    prune, render, resolve, rollback, schema, serve, size, status, verify, why,
+    Context, build, cache, completions, docs, doctor, export, history, init, inspect, matrix,
+    outdated, prune, render, resolve, rollback, schema, serve, size, status, verify, why,
 };
 use crate::cli::{Cli, Command};
 use crate::exit::{CommandResult, Exit};
@@ -84,5 +84,6 @@ async fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Doctor(args) => doctor::run(args, context).await,
         Command::Schema(args) => schema::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
+        Command::Docs(args) => docs::run(&args, context),
     }
 }

@@ -210,14 +210,100 @@ fn both_references_describe_every_command_with_every_option() {
 
 #[test]
 fn both_references_have_the_exit_codes_in_order() {
-    let code = Regex::new(r"(?m)^    [A-Z]\w+ = (\d+),$").unwrap();
-    let exit = read("src/exit.rs");
-    let codes: Vec<String> = code.captures_iter(&exit).map(|c| c[1].to_owned()).collect();
-    assert_eq!(codes.last(), Some(&(Exit::AfterFailed as u8).to_string()), "exit.rs is read wrong");
+    let codes: Vec<String> = Exit::ALL.iter().map(|(exit, _)| (*exit as u8).to_string()).collect();
     let row = Regex::new(r"(?m)^\| (\d+) \|").unwrap();
     for name in ["docs/reference/exit-codes.md", "docs/ja/reference/exit-codes.md"] {
         let text = read(name);
         let rows: Vec<_> = row.captures_iter(&text).map(|c| c[1].to_owned()).collect();
         assert_eq!(rows, codes, "{name}");
     }
+}
+
+#[test]
+fn the_reference_is_what_the_program_writes() {
+    for (name, text) in envlock::commands::docs::pages() {
+        let file = read(Utf8Path::new("docs/reference").join(name));
+        assert!(
+            file == text,
+            "docs/reference/{name} is of another program: run `cargo run -- docs`"
+        );
+    }
+}
+
+/// The keys in the tables of a page, by the heading they are under.
+fn keys(page: &str) -> Vec<(String, Vec<String>)> {
+    let text = read(page);
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    for line in prose(&text) {
+        if let Some(heading) = line.strip_prefix("## ") {
+            found.push((heading.to_owned(), Vec::new()));
+        } else if let (Some(row), Some((_, keys))) = (line.strip_prefix("| `"), found.last_mut()) {
+            keys.push(row.split('`').next().unwrap().to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn the_japanese_reference_has_every_key_of_envlock_toml() {
+    let english = keys("docs/reference/envlock-toml.md");
+    let japanese = keys("docs/ja/reference/envlock-toml.md");
+    assert!(english.len() > 15, "{english:?}");
+    assert_eq!(english[0].1, japanese[0].1);
+    assert_eq!(english[1..], japanese[1..]);
+}
+
+#[test]
+fn man_pages_are_written_for_every_command() {
+    let envlock = crate::support::Envlock::new();
+    envlock.run(["docs", "--man", "man"]).exits(0);
+    let page = envlock.read("man/envlock-cache-prune.1");
+    assert!(page.contains(".TH ENVLOCK") && page.contains("unused"), "{page}");
+    for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        let name = command.get_name();
+        assert!(envlock.read(&format!("man/envlock-{name}.1")).contains(".SH SYNOPSIS"), "{name}");
+    }
+    assert!(!envlock.path("man/envlock-docs.1").exists());
+}
+
+/// Files that a schema's identity, an editor or a forge reads, none of which can look into Cargo.toml.
+const HAVE_THE_ADDRESS: [&str; 5] = [
+    "Cargo.toml",
+    "config.example.yaml",
+    "schemas",
+    "src/spec/builtin.toml",
+    "templates/envlock.yml",
+];
+
+/// Every text of the repository, by its path from the root.
+fn texts(folder: &Utf8Path, found: &mut Vec<(Utf8PathBuf, String)>) {
+    for entry in folder.read_dir_utf8().unwrap() {
+        let entry = entry.unwrap();
+        let path = entry.path();
+        let is_ours = !["target", ".git"].contains(&entry.file_name());
+        if is_ours && entry.file_type().unwrap().is_dir() {
+            texts(path, found);
+        } else if let (true, Ok(text)) = (is_ours, fs_err::read_to_string(path)) {
+            found.push((path.strip_prefix(root()).unwrap().to_owned(), text));
+        }
+    }
+}
+
+#[test]
+fn the_repositorys_address_is_the_one_of_cargo_toml_and_not_typed_elsewhere() {
+    let address = env!("CARGO_PKG_REPOSITORY");
+    let host = address.strip_prefix("https://").unwrap();
+    let mut all = Vec::new();
+    texts(root(), &mut all);
+    let mut having = BTreeSet::new();
+    for (path, text) in all.iter().filter(|(_, text)| text.contains(host)) {
+        assert_eq!(
+            text.matches(host).count(),
+            text.matches(address).count(),
+            "{path}: not {address}"
+        );
+        let first = HAVE_THE_ADDRESS.into_iter().find(|known| path.starts_with(known));
+        having.insert(first.unwrap_or_else(|| panic!("{path} has the address of Cargo.toml")));
+    }
+    assert_eq!(having, BTreeSet::from(HAVE_THE_ADDRESS));
 }
