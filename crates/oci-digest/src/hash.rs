@@ -42,7 +42,7 @@ impl Sha256 {
 
 impl Sha512 {
     /// The hash of everything `hasher` was fed, which is reset.
-    pub(super) fn finish(hasher: &mut sha2::Sha512) -> Self {
+    pub fn finish(hasher: &mut sha2::Sha512) -> Self {
         Sha2(hasher.finalize_reset().into())
     }
 }

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 use sha2::digest::Update;
 
-use super::hash::{Sha256, Sha512};
+use crate::{Sha256, Sha512};
 
 /// An OCI digest: `sha256:` and 64 hex digits, or `sha512:` and 128. Other algorithms are refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Digest {
-    /// What nearly everything has, and all that envlock makes.
+    /// What nearly everything has.
     Sha256(Sha256),
     /// What others may have chosen.
     Sha512(Sha512),
@@ -72,7 +72,7 @@ impl Digest {
         format!("{}-{}", self.algorithm(), &self.hex()[..64])
     }
 
-    /// What the store remembers facts about these bytes by.
+    /// 32 bytes that stand for it, whatever the algorithm: to remember something about these bytes by.
     pub fn key(&self) -> Sha256 {
         match self {
             Digest::Sha256(hash) => *hash,
@@ -147,6 +147,17 @@ impl Digester {
 impl Update for Digester {
     fn update(&mut self, bytes: &[u8]) {
         Digester::update(self, bytes);
+    }
+}
+
+impl std::io::Write for Digester {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Digester::update(self, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
