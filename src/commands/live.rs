@@ -10,10 +10,11 @@ use super::Context;
 use crate::catalog::{Catalog, Target};
 use crate::exit::{Exit, Failure};
 use crate::index::{self, Cache, Fetcher, Hint, LiveCatalog, Sources, Surroundings, Trust};
+use crate::net;
 use crate::python::{GlibcVersion, marker_environment};
 use crate::spec::Spec;
 use crate::store::Store;
-use crate::ui::Unit;
+use crate::ui::{Bar, Unit};
 
 /// Asks `question` of a catalog for `spec`'s sources and this Python; the `expected` are fetched ahead of it. Beside the answer, the error of an
 /// index that could not be asked, if there was one.
@@ -32,7 +33,8 @@ pub async fn ask<T: Send + 'static>(
     let cache = Cache::at(store.index(), trust);
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
-    let client = context.client(&spec.network)?.with_logins(sources.logins(spec, &surroundings)?);
+    let client = watched(context.client(&spec.network)?, &bar);
+    let client = client.with_logins(sources.logins(spec, &surroundings)?);
     let target = Target::new(python.clone(), glibc, spec.target.cuda)
         .before(spec)
         .allowing(&spec.cuda_allow);
@@ -47,4 +49,16 @@ pub async fn ask<T: Send + 'static>(
     let answer =
         answer.map_err(|e| Failure::message(Exit::Failed, format!("the question stopped: {e}")))?;
     Ok((answer, catalog.take_error()))
+}
+
+/// The client, which shows in `bar` what it waits for.
+pub fn watched(client: net::Client, bar: &Bar) -> net::Client {
+    let bar = bar.clone();
+    client.watched(move |url| {
+        let host = url.host_str().unwrap_or_default();
+        let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let segments = url.path_segments().into_iter().flatten();
+        let what = segments.filter(|part| !part.is_empty()).next_back().unwrap_or("/");
+        Box::new(bar.waits_for(host, what))
+    })
 }

@@ -47,10 +47,12 @@ pub fn run(cli: Cli) -> Exit {
     let result = runtime.block_on(async {
         let ui = context.ui.clone();
         if ui.draws() {
-            interrupt::before_the_end(move || ui.clear());
+            interrupt::before_the_end(move || ui.close());
         }
         let result = dispatch(cli.command, &context).await;
         context.servings.ended(&context.ui).await;
+        // Work that nobody waits for any more may still hold bars.
+        context.ui.close();
         result
     });
     runtime.shutdown_background();

@@ -11,10 +11,10 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::Error;
-use super::progress::Progress;
+use super::progress::{Progress, State};
 use crate::digest::Digest;
 use crate::interrupt;
-use crate::ui::{Ui, Unit};
+use crate::ui::{Bar, Stage, Ui, Unit};
 
 /// How long a build may take to end by itself once it was interrupted.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -108,22 +108,42 @@ async fn follow(
         // A child that ended before it read has said why on its stderr.
         let _ = stdin.write_all(file.as_bytes()).await;
     }
-    let bar = ui.bar("build", Some(0), Unit::Items);
-    let (mut done, mut known) = (0, 0);
+    let all = ui.bar("steps", None, Unit::Items);
+    let mut bars = BTreeMap::new();
     if let Some(stderr) = child.stderr.take() {
         let mut lines = BufReader::new(stderr).lines();
         while let Some(line) = lines.next_line().await? {
             tracing::debug!(target: "envlock::buildkit", "{line}");
             progress.feed(&line);
-            let (now_done, now_known) = progress.counts();
-            bar.inc_length(now_known.saturating_sub(known));
-            bar.inc(now_done.saturating_sub(done));
-            (done, known) = (done.max(now_done), known.max(now_known));
-            bar.message(progress.now());
+            show(progress, &all, &mut bars);
         }
     }
-    bar.finish();
+    all.finish();
     Ok(child.wait().await?.success())
+}
+
+/// Brings the steps' bars to where the steps are: each with its state and the bytes that it shows.
+fn show(progress: &Progress, all: &Bar, bars: &mut BTreeMap<String, (Bar, State, u64)>) {
+    for (digest, step) in progress.steps() {
+        let new = || (all.part(&step.name, 0, &[]), State::Known, 0);
+        let (bar, state, shown) = bars.entry(digest.to_owned()).or_insert_with(new);
+        let (done, total) = step.bytes();
+        if step.state == State::Begun && (*state == State::Known || (done, *shown) > (0, done)) {
+            bar.begin(Stage::Run, None);
+            *shown = 0;
+        }
+        if step.state == State::Begun && done > *shown {
+            bar.expect(total);
+            bar.inc(done - *shown);
+            *shown = done;
+        }
+        match step.state {
+            State::Done => bar.done("done"),
+            State::Cached => bar.done("cached"),
+            State::Known | State::Begun => {}
+        }
+        *state = step.state;
+    }
 }
 
 /// The digests in the report of `bake --metadata-file`, one for each target of `file`.

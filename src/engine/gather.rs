@@ -16,7 +16,7 @@ use crate::lock::{Lock, Package};
 use crate::net;
 use crate::spec::Spec;
 use crate::store::{self, Store, Wanted};
-use crate::ui::{Bar, Ui, Unit};
+use crate::ui::{Bar, Stage, Ui, Unit};
 
 /// Pages asked for at the same time.
 const LOOKUPS: usize = 16;
@@ -35,10 +35,36 @@ pub async fn gather(
 ) -> Result<BTreeMap<Sha256, Utf8PathBuf>, Failure> {
     let gatherer = Gatherer::new(Store::open()?, Arc::new(lock.clone()), spec, client, project);
     let files: Vec<&ContextFile> = plan.context.iter().flat_map(|group| &group.files).collect();
-    let bar = ui.bar("wheels", Some(0), Unit::Bytes);
-    let verified = gatherer.get(&files, &bar).await?;
-    bar.finish();
-    Ok(verified)
+    let wanted = gatherer.wanted(&files).await?;
+    let all = ui.bar("files", None, Unit::Bytes);
+    let parts: Vec<_> = wanted.iter().map(|w| all.part(&w.name, size(w), FETCHING)).collect();
+    let each = wanted.into_iter().zip(&parts).map(async |(wanted, part)| {
+        let how = begin(part, &[&wanted]);
+        let verified = gatherer.fetch(vec![wanted], part).await?;
+        part.done(how);
+        Ok::<_, Failure>(verified)
+    });
+    // A list, not a lazy iterator: else the whole could not be spawned.
+    let each: Vec<_> = each.collect();
+    let verified: Vec<_> = stream::iter(each).buffered(DOWNLOADS).try_collect().await?;
+    Ok(verified.into_iter().flatten().collect())
+}
+
+/// What is done to a file, whether it is here already or not.
+const FETCHING: &[Stage] = &[Stage::Download];
+
+/// Begins to fetch these files, or to hash them again where all are here; the word for its end.
+fn begin(bar: &Bar, wanted: &[&Wanted]) -> &'static str {
+    let total = Some(wanted.iter().map(|wanted| size(wanted)).sum());
+    match wanted.iter().all(|wanted| wanted.urls.is_empty()) {
+        true => bar.begin(Stage::Check, total),
+        false => bar.begin(Stage::Download, total),
+    }
+    if wanted.iter().all(|wanted| wanted.urls.is_empty()) { "checked" } else { "downloaded" }
+}
+
+fn size(wanted: &Wanted) -> u64 {
+    wanted.size.unwrap_or(0)
 }
 
 /// Gets files of a lock, a few at a time; the sources are found when the first one is missing.
@@ -69,16 +95,28 @@ impl Gatherer {
         &self.store
     }
 
-    /// These files, hashed in this run, by hash. `bar` counts their bytes, as far as they are known. Errors: as
-    /// [`gather`].
+    /// These files, hashed in this run, by hash. `bar` is of what they are for and counts their bytes, as far as they are
+    /// known. Errors: as [`gather`].
     pub async fn get(
         &self,
         files: &[&ContextFile],
         bar: &Bar,
     ) -> Result<BTreeMap<Sha256, Utf8PathBuf>, Failure> {
+        let wanted = self.wanted(files).await?;
+        begin(bar, &wanted.iter().collect::<Vec<_>>());
+        self.fetch(wanted, bar).await
+    }
+
+    async fn wanted(&self, files: &[&ContextFile]) -> Result<Vec<Wanted>, Failure> {
         let lookups = files.iter().map(|file| self.look_up(file));
-        let wanted: Vec<Wanted> = stream::iter(lookups).buffered(LOOKUPS).try_collect().await?;
-        bar.inc_length(wanted.iter().filter_map(|w| w.size).sum());
+        stream::iter(lookups).buffered(LOOKUPS).try_collect().await
+    }
+
+    async fn fetch(
+        &self,
+        wanted: Vec<Wanted>,
+        bar: &Bar,
+    ) -> Result<BTreeMap<Sha256, Utf8PathBuf>, Failure> {
         let client = self.sources.get().map_or(&self.client, |(_, client)| client);
         let verified = self.store.fetch_all(client, wanted, DOWNLOADS, bar).await;
         let verified = verified.map_err(|error| self.explained(error))?;

@@ -18,15 +18,36 @@ pub(super) struct Progress {
     steps: BTreeMap<String, Step>,
     /// Lines that were no JSON: buildx's own words.
     plain: VecDeque<String>,
-    now: String,
 }
 
+/// How far a step is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum State {
+    #[default]
+    Known,
+    Begun,
+    Done,
+    Cached,
+}
+
+/// A vertex of BuildKit's graph.
 #[derive(Debug, Default)]
-struct Step {
-    name: String,
-    done: bool,
+pub(super) struct Step {
+    /// Readable.
+    pub(super) name: String,
+    pub(super) state: State,
+    /// Bytes that moved so far and in all, of each of its transfers.
+    transfers: BTreeMap<String, (u64, u64)>,
     error: Option<String>,
     log: VecDeque<String>,
+}
+
+impl Step {
+    /// Bytes of its transfers that moved so far, and in all; (0, 0): it has none.
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        let add = |(done, all), (more, total): &(u64, u64)| (done + more, all + total);
+        self.transfers.values().fold((0, 0), add)
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -45,6 +66,8 @@ struct Vertex {
     started: Option<String>,
     completed: Option<String>,
     #[serde(default)]
+    cached: bool,
+    #[serde(default)]
     error: String,
 }
 
@@ -54,7 +77,9 @@ struct Status {
     #[serde(default)]
     vertex: String,
     #[serde(default)]
-    completed: Option<String>,
+    current: u64,
+    #[serde(default)]
+    total: u64,
 }
 
 #[derive(Deserialize)]
@@ -75,19 +100,20 @@ impl Progress {
         for vertex in line.vertexes {
             let step = self.steps.entry(vertex.digest).or_default();
             step.name = readable(&vertex.name);
-            step.done = vertex.completed.is_some();
+            step.state = match (vertex.completed, vertex.started) {
+                (Some(_), _) if vertex.cached => State::Cached,
+                (Some(_), _) => State::Done,
+                (None, Some(_)) => State::Begun,
+                (None, None) => State::Known,
+            };
             if !vertex.error.is_empty() {
                 step.error = Some(vertex.error);
             }
-            if vertex.started.is_some() && !step.done {
-                self.now.clone_from(&step.name);
-            }
         }
         for status in line.statuses {
-            if status.completed.is_none()
-                && let Some(step) = self.steps.get(&status.vertex)
-            {
-                self.now = format!("{}: {}", step.name, status.id);
+            // Without a total it counts something else than bytes.
+            if let Some(step) = self.steps.get_mut(&status.vertex).filter(|_| status.total > 0) {
+                step.transfers.insert(status.id, (status.current, status.total));
             }
         }
         for log in line.logs {
@@ -97,15 +123,9 @@ impl Progress {
         }
     }
 
-    /// Steps that ended, and steps that are known.
-    pub(super) fn counts(&self) -> (u64, u64) {
-        let done = self.steps.values().filter(|s| s.done).count();
-        (done as u64, self.steps.len() as u64)
-    }
-
-    /// What was heard of last.
-    pub(super) fn now(&self) -> &str {
-        &self.now
+    /// The steps that are known, by their digests.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (&str, &Step)> {
+        self.steps.iter().map(|(digest, step)| (digest.as_str(), step))
     }
 
     /// Why the build failed.
@@ -173,9 +193,18 @@ mod tests {
             r#"{"vertexes":[{"digest":"sha256:b","name":"[internal] load .dockerignore"}]}"#,
             r#"{"vertexes":[{"digest":"sha256:b","name":"[internal] load .dockerignore","started":"s","completed":"t"}]}"#,
             r#"{"statuses":[{"id":"extracting","vertex":"sha256:a","current":1}]}"#,
+            r#"{"statuses":[{"id":"sha256:1","vertex":"sha256:a","current":5,"total":9}]}"#,
+            r#"{"statuses":[{"id":"sha256:1","vertex":"sha256:a","current":7,"total":9}]}"#,
         ]);
-        assert_eq!(progress.counts(), (1, 2));
-        assert_eq!(progress.now(), "[x 1/2] sh /mnt/group.sh ray: extracting");
+        let steps: Vec<_> =
+            progress.steps().map(|(_, s)| (s.name.as_str(), s.state, s.bytes())).collect();
+        assert_eq!(
+            steps,
+            [
+                ("[x 1/2] sh /mnt/group.sh ray", State::Begun, (7, 9)),
+                ("[internal] load .dockerignore", State::Done, (0, 0)),
+            ]
+        );
     }
 
     #[test]

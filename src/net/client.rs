@@ -16,7 +16,7 @@ use super::retry::retry_after;
 use super::silence::Silence;
 use super::trust::Trust;
 use super::upload::Streams;
-use super::wait::Listener;
+use super::wait::{Listener, Watch};
 use super::{Budget, Error, Logins, Retry, Wait, redacted};
 use crate::login::{self, Login};
 
@@ -34,6 +34,7 @@ pub struct Client {
     retry: Retry,
     pub(super) pace: Pace,
     pub(super) listener: Listener,
+    watch: Watch,
     pub(super) silence: Silence,
     logins: Logins,
     pub(super) offline: bool,
@@ -55,6 +56,7 @@ impl Client {
             retry,
             pace: Pace::default(),
             listener: Listener::default(),
+            watch: Watch::default(),
             silence: Silence::new(silence),
             logins: Logins::default(),
             offline: false,
@@ -69,6 +71,17 @@ impl Client {
     /// The same client, which tells of waits that servers ask for, as soon as they do.
     pub fn telling(self, tell: impl Fn(&Wait) + Send + Sync + 'static) -> Self {
         Client { listener: Listener::new(tell), ..self }
+    }
+
+    /// The same client, which shows what it waits for: `begin` is told of each question to a server, and what it gives
+    /// is dropped with the answer.
+    pub fn watched(self, begin: impl Fn(&Url) -> Box<dyn Send> + Send + Sync + 'static) -> Self {
+        Client { watch: Watch::new(begin), ..self }
+    }
+
+    /// Shows that an answer is waited for, as long as the result lives.
+    pub(super) fn waits_for(&self, url: &Url) -> Option<Box<dyn Send>> {
+        self.watch.begin(url)
     }
 
     /// The same client, connections and all, with these logins.
@@ -233,6 +246,7 @@ impl Client {
         if self.offline {
             return Err(Error::Offline { url: redacted(url).into() });
         }
+        let _waits = self.waits_for(url);
         loop {
             self.pace.keep(url).await;
             // No request here has a streamed body; one that is none at all says why when it is sent.

@@ -52,6 +52,7 @@ impl Client {
 
     /// The whole body of an answer. Errors: it broke off.
     pub async fn body(&self, url: &Url, mut answer: Response) -> Result<Bytes, reqwest::Error> {
+        let _waits = self.waits_for(url);
         let Some(first) = self.listening(url, answer.chunk()).await? else {
             return Ok(Bytes::new());
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
+use url::Url;
 
 /// A wait for a host. Shown as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +85,29 @@ impl Listener {
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Listener")
+    }
+}
+
+/// Who hears of questions to servers, and of their answers.
+#[derive(Clone, Default)]
+pub(super) struct Watch(Option<Arc<Begin>>);
+
+type Begin = dyn Fn(&Url) -> Box<dyn Send> + Send + Sync;
+
+impl Watch {
+    pub(super) fn new(begin: impl Fn(&Url) -> Box<dyn Send> + Send + Sync + 'static) -> Self {
+        Watch(Some(Arc::new(begin)))
+    }
+
+    /// A question is asked; the answer is there when the result is dropped.
+    pub(super) fn begin(&self, url: &Url) -> Option<Box<dyn Send>> {
+        self.0.as_ref().map(|begin| begin(url))
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
     }
 }
 

@@ -7,21 +7,29 @@ use futures_util::{StreamExt, stream};
 use super::{Error, Evidence, Finding, Verdict};
 use crate::exit::{Classified, Exit};
 use crate::registry::Client;
-use crate::ui::Bar;
+use crate::ui::{Bar, Stage};
 
 /// Layers at the same time: each takes a connection and a few MB of memory.
 const CONCURRENCY: usize = 4;
 
+const HASHING: &[Stage] = &[Stage::Hash];
+
 /// Downloads every layer, base included, and hashes it. Nothing is kept. Errors: a registry that does not answer; what
-/// it gives is a finding.
+/// it gives is a finding. Each layer is a part of `bar`.
 pub async fn deep(client: &Client, evidence: &Evidence, bar: &Bar) -> Result<Finding, Error> {
     let layers: BTreeMap<_, _> =
         evidence.manifest.layers.iter().map(|layer| (layer.digest, layer)).collect();
     let bytes: u64 = layers.values().map(|layer| layer.size).sum();
-    bar.inc_length(bytes);
-    // All of a layer is hashed on its way to a reader; nobody needs to read it.
-    let asked =
-        layers.values().map(|layer| client.read_layer(&evidence.image, layer, bar, |_| Ok(())));
+    let bars = layers.values().map(|layer| bar.part(layer.digest.to_string(), layer.size, HASHING));
+    let bars: Vec<Bar> = bars.collect();
+    let asked = layers.values().zip(&bars).map(async |(layer, bar)| {
+        bar.begin(Stage::Hash, Some(layer.size));
+        // All of a layer is hashed on its way to a reader; nobody needs to read it.
+        let read = client.read_layer(&evidence.image, layer, bar, |_| Ok(())).await;
+        bar.done(if read.is_ok() { "hashed" } else { "not what it should be" });
+        read
+    });
+    // A list, not a lazy iterator: else the whole could not be spawned.
     let asked: Vec<_> = asked.collect();
     let mut answers = stream::iter(asked).buffer_unordered(CONCURRENCY);
     let mut wrong: Vec<(Verdict, String)> = Vec::new();

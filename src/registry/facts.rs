@@ -16,7 +16,7 @@ use crate::python::GlibcVersion;
 use crate::reference;
 use crate::spec::PythonRequest;
 use crate::store::Store;
-use crate::ui::Bar;
+use crate::ui::{Bar, Stage};
 
 /// The question and the form of its answer; a new number when either changes.
 const KIND: &str = "base-2";
@@ -63,7 +63,7 @@ struct Remembered {
 
 impl Client {
     /// The facts of a pinned base. They are true of its digest for ever, so the store remembers
-    /// them, and each layer is read at most once. `bar` counts the layers' bytes.
+    /// them, and each layer is read at most once. Each layer that is read is a part of `bar`.
     pub async fn base_facts(
         &self,
         store: &Store,
@@ -141,9 +141,11 @@ impl Opened<'_> {
             let layer = manifest.layers.get(index).ok_or_else(|| {
                 address.malformed("the manifest", format!("it has no layer {index}"))
             })?;
-            self.bar.inc_length(layer.size);
-            self.bar.message(format!("reading {}", self.text));
-            layers[index] = Some(self.client.contents(&address, layer, self.bar).await?);
+            let part = self.bar.part(layer.digest.to_string(), layer.size, &[Stage::Read]);
+            part.begin(Stage::Read, Some(layer.size));
+            part.message(self.text);
+            layers[index] = Some(self.client.contents(&address, layer, &part).await?);
+            part.done("read");
         }
         Ok(layers[index].as_ref().expect("filled above"))
     }

@@ -53,7 +53,7 @@ pub use facts::{Ask, BaseFacts, Unknown};
 pub use kept::{Entry, EntryKind};
 pub use model::{Descriptor, ImageConfig, Manifest};
 pub use pin::BaseImage;
-pub use push::{Placed, Push, Pushed};
+pub use push::{COPYING, Placed, Push, Pushed, SENDING};
 pub use read_back::Image;
 pub use referrers::Referrer;
 pub use system::BaseSystem;

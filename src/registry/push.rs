@@ -21,10 +21,18 @@ use super::upload::Upload;
 use super::{Client, Error, Held, Image, Source};
 use crate::digest::Digest;
 use crate::image::Repository;
-use crate::ui::Bar;
+use crate::ui::{Bar, Stage};
 
 /// Blobs that are looked at at the same time; fewer of them are sent ([`Client::with_uploads`]).
 const LOOKS: usize = 8;
+
+/// What is done to a blob that must be sent; of a base, it is copied.
+pub const SENDING: &[Stage] = &[Stage::Send];
+/// The same, of a blob in another registry.
+pub const COPYING: &[Stage] = &[Stage::Copy];
+
+/// What is said of a blob that need not be sent.
+const THERE: &str = "already there";
 
 /// The media type of a manifest that does not say its own.
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -74,17 +82,23 @@ impl Pushed {
 
 impl Client {
     /// Pushes an image and reads it back. What is there already is not sent again, so a push that
-    /// failed goes on where it was. `bar` counts the bytes of all its layers and its config.
+    /// failed goes on where it was. Each layer is a part of `bar`.
     ///
     /// Errors: [`Error::Unreachable`] (exit 5), [`Error::Integrity`] and [`Error::Changed`] (exit
     /// 6), everything a registry refuses or loses (exit 8).
     pub async fn push(&self, push: &Push<'_>, bar: &Bar) -> Result<Pushed, Error> {
-        let pushed = self.push_in_order(push, bar).await;
+        let line = |layer: &Source| bar.part(layer.digest().to_string(), layer.size(), SENDING);
+        self.push_layers(push, &push.layers.iter().map(line).collect::<Vec<_>>()).await
+    }
+
+    /// As [`Client::push`], with a bar for each layer.
+    pub async fn push_layers(&self, push: &Push<'_>, bars: &[Bar]) -> Result<Pushed, Error> {
+        let pushed = self.push_in_order(push, bars).await;
         self.end_abandoned().await;
         pushed
     }
 
-    async fn push_in_order(&self, push: &Push<'_>, bar: &Bar) -> Result<Pushed, Error> {
+    async fn push_in_order(&self, push: &Push<'_>, bars: &[Bar]) -> Result<Pushed, Error> {
         let pinned = push.to.pinned(Digest::of(&push.manifest));
         // A token for reading alone is often refused for a repository that does not exist yet.
         self.ask_to_push(&Address::pinned(&pinned), None);
@@ -98,13 +112,13 @@ impl Client {
         };
         let (image, blobs) = match there {
             Some(image) => {
-                bar.inc(push.layers.iter().map(Source::size).sum());
+                bars.iter().for_each(|bar| bar.done(THERE));
                 (image, vec![])
             }
             None => {
                 let config = Source::Ours(Arc::new(Held::new(push.config.clone())));
                 let place = async |(at, layer): (usize, &Source)| -> Result<_, Error> {
-                    Ok((at, layer.digest(), self.place(push.to, layer, bar).await?))
+                    Ok((at, layer.digest(), self.place(push.to, layer, &bars[at]).await?))
                 };
                 let mut layers: Vec<_> = push.layers.iter().enumerate().collect();
                 // The largest first: else one of them may be sent alone in the end.
@@ -117,7 +131,7 @@ impl Client {
                 layers.sort_unstable_by_key(|(at, ..)| *at);
                 let mut blobs: Vec<_> =
                     layers.into_iter().map(|(_, digest, placed)| (digest, placed)).collect();
-                blobs.push((config.digest(), self.place(push.to, &config, bar).await?));
+                blobs.push((config.digest(), self.place(push.to, &config, &Bar::hidden()).await?));
                 self.put_manifest(push.to, &push.manifest).await?;
                 (self.read_back(&pinned).await?, blobs)
             }
@@ -140,11 +154,12 @@ impl Client {
 
     /// Brings a blob into a repository: found there, mounted from another repository of the
     /// registry, or sent. Of several calls for one blob in one run only one sends it; layers may so
-    /// be placed while others are still being made. `bar` counts its bytes.
+    /// be placed while others are still being made. `bar` shows how far it is, and ends with it.
     pub async fn place(&self, to: &Repository, blob: &Source, bar: &Bar) -> Result<Placed, Error> {
         let digest = blob.digest();
         let address = address_of(to, digest);
         let places = self.uploads.places(&address, digest);
+        bar.begin(Stage::Wait, None);
         let mut places = places.lock().await;
         let mut placed = Placed::Present;
         if !places.contains(&to.name) {
@@ -170,9 +185,11 @@ impl Client {
             };
             places.push(to.name.clone());
         }
-        if !matches!(placed, Placed::Sent(_)) {
-            bar.inc(blob.size());
-        }
+        bar.done(match placed {
+            Placed::Present => THERE,
+            Placed::Mounted => "mounted",
+            Placed::Sent(_) => "sent",
+        });
         Ok(placed)
     }
 
@@ -209,6 +226,8 @@ impl Client {
             Some(open) => open,
             None => self.open_session(address, blob.digest()).await?,
         };
+        let stage = if matches!(blob, Source::Ours(_)) { Stage::Send } else { Stage::Copy };
+        bar.begin(stage, Some(size));
         let upload = Upload::new(self, address.clone(), (digest, size), feed, bar);
         Ok(Placed::Sent(upload.run(open).await?))
     }

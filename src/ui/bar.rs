@@ -228,7 +228,7 @@ impl Bar {
         let node = self.node();
         let mut course = lock(&node.course);
         node.leave_stage(&mut course);
-        if let Some(at) = node.stages.iter().position(|known| *known == stage) {
+        if let Some(at) = node.share(stage) {
             course.passed = at;
         }
         course.message.clear();
@@ -247,6 +247,11 @@ impl Bar {
         let more = |total| Some(if total == UNKNOWN { n } else { total + n });
         // It always gives a value, so it always succeeds.
         let _ = self.node().counts.total.fetch_update(Relaxed, Relaxed, more);
+    }
+
+    /// Expects `total` in all.
+    pub fn expect(&self, total: u64) {
+        self.node().counts.total.store(total, Relaxed);
     }
 
     /// Says what is being done right now.
@@ -287,10 +292,16 @@ impl Node {
         }
     }
 
+    /// Which of its stages this one is. Files that are here already are checked in the share of their download.
+    fn share(&self, stage: Stage) -> Option<usize> {
+        let stage = if stage == Stage::Check { Stage::Download } else { stage };
+        self.stages.iter().position(|known| *known == stage)
+    }
+
     /// Bytes of the size that the present stage has worked on.
     pub fn working(&self, course: &Course) -> u64 {
         match course.stage {
-            Some((stage, _)) if self.stages.contains(&stage) => {
+            Some((stage, _)) if self.share(stage).is_some() => {
                 (self.size as f64 * self.fraction()) as u64 / self.stages.len() as u64
             }
             _ => 0,
@@ -301,7 +312,7 @@ impl Node {
         let worked = self.working(course);
         let Some((stage, since)) = course.stage.take() else { return };
         course.worked += worked;
-        if self.stages.contains(&stage) {
+        if self.share(stage).is_some() {
             course.passed += 1;
         }
         let took = self.board.audience.now().saturating_sub(since);

@@ -176,9 +176,9 @@ impl Ui {
         self.screen.draws()
     }
 
-    /// Takes away what is drawn, for what is printed by others or comes last.
-    pub fn clear(&self) {
-        self.screen.clear();
+    /// Takes away what is drawn, for good: what comes now is the end.
+    pub fn close(&self) {
+        self.screen.close();
     }
 
     /// Where a log is written: on stderr, above the bars.

@@ -49,6 +49,7 @@ struct State {
     rates: Rates,
     /// When a log was told something last.
     said: Duration,
+    is_closed: bool,
 }
 
 /// The screen as its board knows it.
@@ -60,7 +61,8 @@ struct Seat {
 
 impl Screen {
     pub fn new(kind: Kind, bars: MultiProgress) -> Arc<Self> {
-        let state = State { drawn: None, rates: Rates::default(), said: Duration::ZERO };
+        let (rates, said) = (Rates::default(), Duration::ZERO);
+        let state = State { drawn: None, rates, said, is_closed: false };
         Arc::new(Screen { kind, bars, started: Instant::now(), state: Mutex::new(state) })
     }
 
@@ -74,9 +76,15 @@ impl Screen {
         matches!(self.kind, Kind::Terminal { .. })
     }
 
-    /// Takes away what is drawn; the next look draws it again.
-    pub fn clear(&self) {
-        if let Some(drawn) = lock(&self.state).drawn.take() {
+    /// Takes away what is drawn, for good.
+    pub fn close(&self) {
+        let mut state = lock(&self.state);
+        state.is_closed = true;
+        self.clear(&mut state);
+    }
+
+    fn clear(&self, state: &mut State) {
+        if let Some(drawn) = state.drawn.take() {
             drawn.finish_and_clear();
             self.bars.remove(&drawn);
         }
@@ -86,11 +94,11 @@ impl Screen {
     fn look(&self, board: &Board) -> bool {
         let now = self.started.elapsed();
         let mut views = views(board, now);
-        if views.is_empty() {
-            self.clear();
+        let mut state = lock(&self.state);
+        if views.is_empty() || state.is_closed {
+            self.clear(&mut state);
             return false;
         }
-        let mut state = lock(&self.state);
         state.rates.put(&mut views, now);
         match self.kind {
             Kind::Terminal { colours } => {

@@ -13,7 +13,7 @@ use super::elsewhere::try_elsewhere;
 use super::{gpus, imports, target};
 use crate::catalog::Target;
 use crate::cli::Resolve;
-use crate::commands::{Context, driver, embedded, summary};
+use crate::commands::{Context, driver, embedded, live, summary};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit, Failure};
@@ -163,11 +163,11 @@ async fn resolve(
     kept: Kept,
     context: &Context,
 ) -> Result<(Lock, Told), Failure> {
-    let client = context.client(&spec.network)?;
+    let bar = context.ui.bar("resolving", None, Unit::Items);
+    let client = live::watched(context.client(&spec.network)?, &bar);
     let client = if args.offline { client.offline() } else { client };
     let store = store::Store::open()?;
     let cache = Cache::at(store.index(), trust(args));
-    let bar = context.ui.bar("resolving", None, Unit::Items);
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
     sources.notes.iter().for_each(|note| context.ui.warn(note));

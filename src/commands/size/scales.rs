@@ -15,7 +15,7 @@ use crate::release::History;
 use crate::size::{self, Files, ImageSize, Inventory, Weighed};
 use crate::spec::Spec;
 use crate::store::Store;
-use crate::ui::{Bar, Unit};
+use crate::ui::{Bar, Stage, Unit};
 
 /// The store's facts about layers: bytes of the tar file; all files.
 const TAR_SIZE: &str = "tar-size-1";
@@ -79,7 +79,7 @@ impl Scales<'_> {
             lock.is_some_and(|lock| lock.layers.iter().any(|pin| pin.digest == layer.digest))
         };
         let unknown = layers.iter().filter(|layer| !pinned(layer));
-        let bar = self.context.ui.bar("reading layers", Some(0), Unit::Bytes);
+        let bar = self.context.ui.bar("layers", None, Unit::Bytes);
         let sizes = unknown.map(async |layer| {
             let remembered = self.store.recall::<u64>(TAR_SIZE, &layer.digest.key());
             if let Some(bytes) = remembered {
@@ -88,9 +88,10 @@ impl Scales<'_> {
             if layer.size > SMALL && !read {
                 return Ok::<_, Failure>(None);
             }
-            bar.inc_length(layer.size);
-            let read = self.client.read_layer(image, layer, &bar, |b| size::tar_size(b));
+            let part = reading(&bar, layer);
+            let read = self.client.read_layer(image, layer, &part, |b| size::tar_size(b));
             let bytes = read.await?;
+            part.done("read");
             self.store.remember(TAR_SIZE, &layer.digest.key(), &bytes)?;
             Ok(Some((layer.digest, bytes)))
         });
@@ -108,7 +109,7 @@ impl Scales<'_> {
         let _serving = embedded::hold_for(self.context, [image.registry()]).await?;
         let evidence = proof::gather(self.client, image, None).await?;
         let layers = &evidence.manifest.layers;
-        let bar = self.context.ui.bar("reading layers", Some(0), Unit::Bytes);
+        let bar = self.context.ui.bar("layers", None, Unit::Bytes);
         let read = layers.iter().map(|layer| self.inventory(image, layer, &bar));
         let read: Vec<Inventory> = stream::iter(read).buffered(AT_ONCE).try_collect().await?;
         bar.finish();
@@ -125,11 +126,19 @@ impl Scales<'_> {
         if let Some(known) = self.store.recall::<Inventory>(INVENTORY, key) {
             return Ok(known);
         }
-        bar.inc_length(layer.size);
-        let read = self.client.read_layer(image, layer, bar, |bytes| size::inventory(bytes));
+        let part = reading(bar, layer);
+        let read = self.client.read_layer(image, layer, &part, |bytes| size::inventory(bytes));
         let inventory = read.await?;
+        part.done("read");
         self.store.remember(TAR_SIZE, key, &inventory.unpacked)?;
         self.store.remember(INVENTORY, key, &inventory)?;
         Ok(inventory)
     }
+}
+
+/// A layer that is being read.
+fn reading(all: &Bar, layer: &Descriptor) -> Bar {
+    let part = all.part(layer.digest.to_string(), layer.size, &[Stage::Read]);
+    part.begin(Stage::Read, Some(layer.size));
+    part
 }

@@ -36,7 +36,7 @@ pub(super) async fn check(
                     proof::excuse(&mut findings, why);
                 }
                 if args.deep {
-                    let bar = context.ui.bar("layers", Some(0), Unit::Bytes);
+                    let bar = context.ui.bar("layers", None, Unit::Bytes);
                     findings.push(proof::deep(client, &evidence, &bar).await?);
                 }
                 findings

@@ -25,10 +25,10 @@ use crate::image::{
 };
 use crate::lock::{BaseDigests, LayerPin, Lock};
 use crate::reference::PinnedReference;
-use crate::registry::{self, Ask, BaseImage, BaseSystem, Blob, Push};
+use crate::registry::{self, Ask, BaseImage, BaseSystem, Blob, COPYING, Push};
 use crate::spec::{ImageName, Spec};
 use crate::store::Store;
-use crate::ui::{Bar, Ui, Unit};
+use crate::ui::{Bar, Stage, Ui, Unit};
 use crate::{net, reference};
 
 /// The kind of the store's facts about layers; the key is the layer's.
@@ -143,7 +143,7 @@ impl Engine {
         let lock = Arc::new(lock.clone());
         let gatherer = Gatherer::new(Store::open()?, Arc::clone(&lock), spec, net, project);
         let gatherer = Arc::new(gatherer);
-        let bar = ui.bar("layers", Some(0), Unit::Bytes);
+        let all = ui.bar("layers", None, Unit::Bytes);
         let phases = Arc::new(Phases::default());
         let kitchens: BTreeMap<_, _> = self
             .grounds
@@ -155,7 +155,6 @@ impl Engine {
                     envelope: Envelope::of(&lock, spec.build),
                     base: Arc::clone(&ground.system),
                     ui: ui.clone(),
-                    bar: bar.clone(),
                     phases: Arc::clone(&phases),
                 };
                 (base, Arc::new(kitchen))
@@ -179,8 +178,12 @@ impl Engine {
         });
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let making = Semaphore::new(cores);
-        let known = wanted.iter().map(|(base, layer, to)| {
-            let (kitchen, making, bar) = (&kitchens[*base], &making, &bar);
+        // All bars before the first layer is begun: then the total does not move.
+        let bars: Vec<Bar> = wanted.iter().map(|(_, layer, _)| bar_of(&all, layer)).collect();
+        let below =
+            plan.images.iter().map(|image| self.bars_below(&all, image)).collect::<Vec<_>>();
+        let known = wanted.iter().zip(&bars).map(|((base, layer, to), bar)| {
+            let (kitchen, making) = (&kitchens[*base], &making);
             async move {
                 let place = Place { to, registry, pushed: order.pushed };
                 let (known, sent) = placed(kitchen, layer, &place, making, bar, ui).await?;
@@ -195,23 +198,31 @@ impl Engine {
         };
 
         let mut digests = BTreeMap::new();
-        for (image, own) in plan.images.iter().zip(&self.layers) {
+        for ((image, own), bars) in plan.images.iter().zip(&self.layers).zip(&below) {
             let layers: Vec<&Known> = own.layers.iter().map(|l| find(&image.base, l)).collect();
             stand_together(&kitchens[&image.base], &layers, ui)?;
             let ground = &self.grounds[&image.base];
-            let pushed = self.push(order, image, ground, &layers, registry).await?;
+            let pushed = self.push(order, image, ground, &layers, (registry, bars)).await?;
             sent.extend(pushed.blobs.iter().filter_map(|(_, placed)| match placed {
                 registry::Placed::Sent(bytes) => Some(*bytes),
                 _ => None,
             }));
             digests.insert(image.name.clone(), pushed.image.reference.digest());
         }
-        bar.finish();
+        all.finish();
         let pins = known.iter().filter_map(|(_, known, _)| pin(known));
         let layers: BTreeSet<LayerPin> = pins.collect();
         let (blobs, sent) = (sent.len(), sent.iter().sum());
         tracing::info!("time, summed over the layers: {phases}; {sent} bytes sent");
         Ok(Built { digests, layers: layers.into_iter().collect(), sent, blobs })
+    }
+
+    /// A bar for each layer of the base under an image.
+    fn bars_below(&self, all: &Bar, image: &ImagePlan) -> Vec<Bar> {
+        let layers = &self.grounds[&image.base].image.manifest.layers;
+        let name = |number: usize| format!("{}: base {number}/{}", image.name, layers.len());
+        let numbered = layers.iter().zip(1..);
+        numbered.map(|(layer, number)| all.part(name(number), layer.size, COPYING)).collect()
     }
 
     async fn push(
@@ -220,7 +231,7 @@ impl Engine {
         image: &ImagePlan,
         ground: &Ground,
         layers: &[&Known],
-        registry: &registry::Client,
+        (registry, below_bars): (&registry::Client, &[Bar]),
     ) -> Result<registry::Pushed, Failure> {
         let added: Vec<AddedLayer> = layers
             .iter()
@@ -253,7 +264,10 @@ impl Engine {
             manifest: Bytes::from(documents.manifest),
             tags: &[],
         };
-        registry.push(&push, &Bar::hidden()).await.map_err(NotMade::or)
+        // The layers of its own are there, and their bars have ended.
+        let mut bars = below_bars.to_vec();
+        bars.resize_with(push.layers.len(), Bar::hidden);
+        registry.push_layers(&push, &bars).await.map_err(NotMade::or)
     }
 }
 
@@ -287,6 +301,17 @@ fn pinned<'a>(base: &PinnedReference, lock: &'a Lock) -> Result<(&'a str, BaseDi
 fn repository(image: &ImagePlan) -> Result<&Repository, Failure> {
     let nowhere = || Failure::message(Exit::Usage, format!("{} has no destination", image.name));
     image.repository.as_ref().ok_or_else(nowhere)
+}
+
+/// What is done to a layer of wheels, and to one that has none.
+const MAKING: [&[Stage]; 2] =
+    [&[Stage::Download, Stage::Hash, Stage::Send], &[Stage::Hash, Stage::Send]];
+
+fn bar_of(all: &Bar, layer: &OwnLayer) -> Bar {
+    match layer {
+        OwnLayer::Wheels(wheels) => all.part(layer.name(), wheels.size, MAKING[0]),
+        _ => all.part(layer.name(), 0, MAKING[1]),
+    }
 }
 
 /// Where a layer is to be, and where it may have been.
@@ -338,9 +363,8 @@ async fn placed(
     let mut known = pinned.map(Measured::from).or(remembered).map(|measured| (measured, None));
     if known.is_none() {
         let turn = making.acquire().await.expect("the semaphore is never closed");
-        bar.message(layer.name());
-        let rope = kitchen.rope(layer).await?;
-        let (measured, bytes) = kitchen.measured(rope).await?;
+        let rope = kitchen.rope(layer, bar).await?;
+        let (measured, bytes) = kitchen.measured(rope, bar).await?;
         drop(turn);
         if let Some(key) = key {
             store.remember(MEASURED, &key, &measured)?;
@@ -350,10 +374,11 @@ async fn placed(
     let (measured, bytes) = known.expect("made above");
     let make = {
         let (kitchen, layer, runtime) = (Arc::clone(kitchen), layer.clone(), Handle::current());
+        let bar = bar.clone();
         move || {
             let again = async {
-                let rope = kitchen.rope(&layer).await?;
-                kitchen.measured(rope).await
+                let rope = kitchen.rope(&layer, &bar).await?;
+                kitchen.measured(rope, &bar).await
             };
             let failed = |failure| std::io::Error::other(NotMade(failure));
             let (again, bytes) = runtime.block_on(again).map_err(failed)?;
@@ -366,11 +391,11 @@ async fn placed(
                 );
                 return Err(std::io::Error::other(message));
             }
+            bar.begin(Stage::Send, Some(measured.size));
             Ok(bytes)
         }
     };
     let blob: Arc<dyn Blob> = Arc::new(Made::new(measured, bytes, Arc::new(make)));
-    bar.inc_length(measured.size);
     let mut source = registry::Source::Ours(blob);
     let Place { to, registry, .. } = *place;
     let placed = kitchen.phases.time(Phase::Upload, registry.place(to, &source, bar)).await;

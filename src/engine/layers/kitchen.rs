@@ -17,7 +17,8 @@ use super::system::{self, RAY};
 use super::tree::{Kind, Node, Owner, Tree};
 use super::wheel::Wheel;
 use super::{
-    GZIP_LAYER, Measured, Rope, Source, SpliceError, Unfit, ZSTD_LAYER, measure, splice, write_zstd,
+    GZIP_LAYER, Measured, Rope, Source, SpliceError, Tell, Unfit, ZSTD_LAYER, measure_telling,
+    splice, write_zstd_telling,
 };
 use crate::digest::Sha256;
 use crate::engine::gather::Gatherer;
@@ -26,7 +27,7 @@ use crate::image::{ContextFile, Envelope, OwnLayer, WheelLayer};
 use crate::lock::Lock;
 use crate::registry::BaseSystem;
 use crate::spec::{Compression, PythonSource};
-use crate::ui::{Bar, Ui};
+use crate::ui::{Bar, Stage, Ui};
 
 /// The kind of the store's facts about what layers bring; the key is the layer's.
 const CLAIMS: &str = "claims-2";
@@ -41,7 +42,6 @@ pub(super) struct Kitchen {
     pub(super) envelope: Envelope,
     pub(super) base: Arc<BaseSystem>,
     pub(super) ui: Ui,
-    pub(super) bar: Bar,
     pub(super) phases: Arc<Phases>,
 }
 
@@ -59,8 +59,12 @@ impl Kitchen {
         self.envelope.key(self.files(layer).into_iter().map(|file| file.sha256))
     }
 
-    /// The layer as segments of files that are here now: wheels that are missing are fetched.
-    pub(super) async fn rope(self: &Arc<Self>, layer: &OwnLayer) -> Result<Rope, Failure> {
+    /// The layer as segments of files that are here now: wheels that are missing are fetched. `bar` is the layer's.
+    pub(super) async fn rope(
+        self: &Arc<Self>,
+        layer: &OwnLayer,
+        bar: &Bar,
+    ) -> Result<Rope, Failure> {
         let files = match layer {
             OwnLayer::System => vec![],
             OwnLayer::Python => self.archive().into_iter().collect(),
@@ -70,7 +74,8 @@ impl Kitchen {
             }
         };
         let wanted: Vec<&ContextFile> = files.iter().collect();
-        let paths = self.phases.time(Phase::Fetch, self.gatherer.get(&wanted, &self.bar)).await?;
+        let paths = self.phases.time(Phase::Fetch, self.gatherer.get(&wanted, bar)).await?;
+        bar.begin(Stage::Splice, None);
         let (kitchen, layer) = (Arc::clone(self), layer.clone());
         let spliced = blocking(move || {
             let (tree, sources) = match &layer {
@@ -88,11 +93,16 @@ impl Kitchen {
     pub(super) async fn measured(
         self: &Arc<Self>,
         rope: Rope,
+        bar: &Bar,
     ) -> Result<(Measured, Bytes), Failure> {
-        let kitchen = Arc::clone(self);
-        let measured = blocking(move || match kitchen.envelope.compression {
-            Compression::Gzip => Ok((measure(&rope)?, Bytes::Rope(rope))),
-            Compression::Zstd => kitchen.recompressed(&rope),
+        bar.begin(Stage::Hash, Some(rope.size()));
+        let (kitchen, bar) = (Arc::clone(self), bar.clone());
+        let measured = blocking(move || {
+            let tell = move |bytes| bar.inc(bytes);
+            match kitchen.envelope.compression {
+                Compression::Gzip => Ok((measure_telling(&rope, &tell)?, Bytes::Rope(rope))),
+                Compression::Zstd => kitchen.recompressed(&rope, &tell),
+            }
         });
         self.phases.time(Phase::Hash, measured).await
     }
@@ -224,13 +234,13 @@ impl Kitchen {
         open(&out, format!("the compiled modules of {}", file.file))
     }
 
-    fn recompressed(&self, rope: &Rope) -> Result<(Measured, Bytes), Failure> {
+    fn recompressed(&self, rope: &Rope, tell: &Tell) -> Result<(Measured, Bytes), Failure> {
         let store = self.gatherer.store();
         let folder = store.scratch("zstd")?;
         fs_err::create_dir_all(&folder).map_err(Unfit::file("making the folder", &folder))?;
         let part = tempfile::NamedTempFile::new_in(&folder);
         let mut part = part.map_err(Unfit::file("writing a layer to", &folder))?;
-        let measured = match write_zstd(rope, part.as_file_mut()) {
+        let measured = match write_zstd_telling(rope, part.as_file_mut(), tell) {
             Err(SpliceError::Write(source)) => {
                 return Err(Unfit::file("writing a layer to", &folder)(source).into());
             }

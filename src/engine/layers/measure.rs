@@ -52,12 +52,17 @@ impl Blob for Layer {
 
 /// Reads the whole rope once. Several ropes can be measured at once, each on threads of its own.
 pub fn measure(rope: &Rope) -> Result<Measured, SpliceError> {
+    measure_telling(rope, &|_| ())
+}
+
+/// The same; `tell` is told of bytes as they are read.
+pub fn measure_telling(rope: &Rope, tell: &Tell) -> Result<Measured, SpliceError> {
     thread::scope(|scope| {
         let (to_digest, compressed) = channel();
         let (to_inflate, members) = channel();
         let (to_diff_id, tar) = channel();
         let (to_check, files) = channel();
-        let reading = scope.spawn(|| read(rope, vec![to_digest, to_inflate]));
+        let reading = scope.spawn(|| read(rope, vec![to_digest, to_inflate], tell));
         let digest = scope.spawn(|| hash(compressed));
         let diff_id = scope.spawn(|| hash(tar));
         let checked = scope.spawn(|| recorded::check(rope, files));
@@ -90,13 +95,17 @@ pub(super) fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// Who is told of bytes, so many more.
+pub type Tell = dyn Fn(u64) + Sync;
+
 /// Reads the rope to all of `to`; ends early when one of them has gone.
-pub(super) fn read(rope: &Rope, to: Vec<SyncSender<Chunk>>) -> io::Result<()> {
+pub(super) fn read(rope: &Rope, to: Vec<SyncSender<Chunk>>, tell: &Tell) -> io::Result<()> {
     let pool = Pool::default();
     let mut reader = rope.reader(0);
     loop {
         let mut buffer = pool.take();
         let length = reader.read(&mut buffer)?;
+        tell(length as u64);
         if length == 0 || !send(&to, pool.filled(buffer, length)) {
             return Ok(());
         }

@@ -27,8 +27,8 @@ mod unfit;
 pub mod wheel;
 
 pub use build::{Built, Engine, Order};
-pub use measure::{Layer, Measured, measure};
-pub use recompress::write_zstd;
+pub use measure::{Layer, Measured, Tell, measure, measure_telling};
+pub use recompress::{write_zstd, write_zstd_telling};
 pub use rope::{Rope, Segment, Source};
 pub use splice::splice;
 pub use splice_error::SpliceError;

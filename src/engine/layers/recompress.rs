@@ -5,7 +5,7 @@ use std::thread;
 
 use sha2::Digest as _;
 
-use super::measure::{Measured, channel, hash, inflate, joined, read};
+use super::measure::{Measured, Tell, channel, hash, inflate, joined, read};
 use super::recorded;
 use super::rope::Rope;
 use super::splice_error::SpliceError;
@@ -17,12 +17,21 @@ const LEVEL: i32 = 3;
 /// Writes the rope's tar to `out`, compressed with zstd. Members are checked as in [`super::measure()`]; what
 /// was written before an error is no layer.
 pub fn write_zstd(rope: &Rope, out: impl Write) -> Result<Measured, SpliceError> {
+    write_zstd_telling(rope, out, &|_| ())
+}
+
+/// The same; `tell` is told of bytes of the rope as they are read.
+pub fn write_zstd_telling(
+    rope: &Rope,
+    out: impl Write,
+    tell: &Tell,
+) -> Result<Measured, SpliceError> {
     thread::scope(|scope| {
         let (to_inflate, members) = channel();
         let (to_diff_id, tar) = channel();
         let (to_zstd, plain) = channel();
         let (to_check, files) = channel();
-        let reading = scope.spawn(|| read(rope, vec![to_inflate]));
+        let reading = scope.spawn(|| read(rope, vec![to_inflate], tell));
         let inflating = scope.spawn(|| inflate(rope, members, vec![to_diff_id, to_check, to_zstd]));
         let diff_id = scope.spawn(|| hash(tar));
         let checked = scope.spawn(|| recorded::check(rope, files));
