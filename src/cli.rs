@@ -51,7 +51,7 @@ pub struct Global {
     /// Only warnings, errors and results
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// No progress bars
+    /// No progress: neither bars on a terminal nor lines without one
     #[arg(long, global = true)]
     pub no_progress: bool,
     /// Show what is asked of servers and engines (repeat for more)

@@ -35,6 +35,7 @@ mod own_registry;
 mod page_judge;
 mod personalities;
 mod pip_conf;
+mod progress;
 mod proof;
 mod purity;
 mod push;

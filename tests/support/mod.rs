@@ -15,6 +15,7 @@ pub mod random_yaml;
 pub mod registry;
 pub mod release;
 pub mod round_trip;
+pub mod screen;
 mod server;
 mod wheel;
 pub mod workshop;
