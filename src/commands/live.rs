@@ -57,8 +57,8 @@ pub fn watched(client: net::Client, bar: &Bar) -> net::Client {
     client.watched(move |url| {
         let host = url.host_str().unwrap_or_default();
         let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let segments = url.path_segments().into_iter().flatten();
-        let what = segments.filter(|part| !part.is_empty()).next_back().unwrap_or("/");
+        let mut segments = url.path_segments().into_iter().flatten();
+        let what = segments.rfind(|part| !part.is_empty()).unwrap_or("/");
         Box::new(bar.waits_for(host, what))
     })
 }

@@ -105,7 +105,9 @@ impl Recording {
             escaped(said)
         );
         for number in 0..count {
-            let _ = writeln!(svg, "<g class=\"f\" id=\"f{number}\">");
+            // Who plays nothing sees the middle.
+            let class = if number == count / 2 { "" } else { "class=\"f\" " };
+            let _ = writeln!(svg, "<g {class}id=\"f{number}\">");
             frame(number).into_iter().for_each(|screen| draw(screen, &mut svg));
             svg += "</g>\n";
         }
