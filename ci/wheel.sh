@@ -77,12 +77,22 @@ file.chmod(0o755)
 P
 }
 
+# is_static FILE: the ELF file has no program header that names a loader (PT_INTERP).
+is_static() {
+  python3 - "$1" <<'P'
+import struct, sys
+elf = open(sys.argv[1], "rb").read()
+[at], (size, count) = struct.unpack_from("<Q", elf, 32), struct.unpack_from("<HH", elf, 54)
+sys.exit(any(struct.unpack_from("<I", elf, at + size * number)[0] == 3 for number in range(count)))
+P
+}
+
 check() {
   local said program=$SCRATCH/fresh/bin/envlock
   if [ "$FORM" = static ]; then
     tar -C "$SCRATCH" -xzf "$ARCHIVE"
     program=$SCRATCH/$(basename "$ARCHIVE" .tar.gz)/envlock
-    if grep -q ld-musl "$program"; then fail "$program asks for musl's loader: it is not static"; fi
+    is_static "$program" || fail "$program asks for a loader: it is not static"
   else
     python3 -m venv "$SCRATCH/fresh"
     "$SCRATCH/fresh/bin/pip" install --quiet --no-index --no-deps "$WHEEL"
