@@ -1,8 +1,7 @@
 //! envlock makes a deep-learning environment reproducible from version choice to running cluster:
 //! spec → lock → images by digest → config.yaml, and back.
 //!
-//! `ARCHITECTURE.md` is the map. The folders `solve`, `matrix`, `lock`, `image`, `config`, `render`, `python`, `size`,
-//! `import`, `wheel`, `catalog`, `index/pages` and `index/tools` are pure: values in, values out; `tests/it/purity.rs` holds them to it.
+//! `ARCHITECTURE.md` is the map; `tests/it/rooms.rs` says which module may use which, and which are pure.
 
 pub mod built_for;
 pub mod catalog;

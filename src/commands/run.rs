@@ -1,7 +1,5 @@
 //! From parsed arguments to an exit code.
 
-use tracing_subscriber::EnvFilter;
-
 use super::embedded::Servings;
 use super::{
     Context, build, cache, completions, docs, doctor, export, history, init, inspect, matrix,
@@ -21,17 +19,7 @@ pub fn run(cli: Cli) -> Exit {
         json: global.json,
     })
     .in_job(&global.project);
-    let level = ["warn", "envlock=info", "envlock=debug"][usize::from(global.verbose.min(2))];
-    let filter = EnvFilter::try_from_env("ENVLOCK_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer({
-            let ui = ui.clone();
-            move || ui.log()
-        })
-        .with_ansi(ui.colours_messages())
-        .without_time()
-        .init();
+    ui.log(global.verbose);
     let (folder, profile) = (global.project.clone(), global.profile.clone());
     let context =
         Context { folder, profile, no_wait: global.no_wait, ui, servings: Servings::default() };

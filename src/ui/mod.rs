@@ -7,9 +7,10 @@ mod bar;
 mod fixture;
 mod job;
 mod lines;
+mod log;
 mod report;
 mod screen;
 mod view;
 
 pub use bar::{Bar, Stage, Unit, Waiting};
-pub use report::{Log, Options, Ui};
+pub use report::{Options, Ui};

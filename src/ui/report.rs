@@ -1,6 +1,6 @@
 //! Messages, results and bars of one run.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub struct Options {
 #[derive(Debug, Clone)]
 pub struct Ui {
     options: Options,
-    bars: MultiProgress,
+    pub(super) bars: MultiProgress,
     screen: Arc<Screen>,
     board: Arc<Board>,
     job: Arc<Job>,
@@ -181,28 +181,10 @@ impl Ui {
         self.screen.close();
     }
 
-    /// Where a log is written: on stderr, above the bars.
-    pub fn log(&self) -> Log {
-        Log(self.bars.clone())
-    }
-
     fn line(&self, text: &str) {
         self.bars.suspend(|| {
             let _ = writeln!(std::io::stderr().lock(), "{text}");
         });
-    }
-}
-
-/// Whole lines for stderr, which tear no bar.
-#[derive(Debug)]
-pub struct Log(MultiProgress);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().lock().write(bytes))
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        io::stderr().lock().flush()
     }
 }
 
