@@ -52,7 +52,12 @@ pub fn record(
 impl Recording {
     /// The text of each frame.
     pub fn texts(&self) -> Vec<String> {
-        self.frames.iter().map(|(_, screen)| screen.contents()).collect()
+        // Not its contents: they join lines that fill the width.
+        let text = |screen: &vt100::Screen| {
+            let rows = screen.rows(0, screen.size().1);
+            rows.map(|row| row.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+        };
+        self.frames.iter().map(|(_, screen)| text(screen)).collect()
     }
 
     /// The text that stays.
