@@ -1,7 +1,11 @@
 //! envlock.toml → [`Spec`]. Unknown keys and wrong values are errors that show their line.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use camino::Utf8Path;
 use toml::Spanned;
+use url::Url;
 use yaml_scalar_edit::InvalidPath;
 
 use super::files::{Alone, Files, Folder};
@@ -12,15 +16,15 @@ use super::packages::packages;
 use super::place::Place;
 use super::rule_tables::rules;
 use super::source_tables::{mirrors, sources};
-use super::tables::{File, SignTable, TargetPlaceTable};
+use super::tables::{BuildTable, File, RegistryTable, SignTable, TargetPlaceTable};
 use super::time::length;
 use super::wishes::Wishes;
 use super::{
-    BaseSpec, BuildSpec, ConfigSpec, Error, ImageSpec, NetworkSpec, ProfileName, PythonSpec,
-    RegistrySpec, ReleaseSpec, SignSpec, SignWith, Spec, TargetPlace, TargetSpec, cut_off,
+    BaseSpec, BuildSpec, ConfigSpec, CutOff, Error, GroupSpec, ImageName, ImageSpec, NetworkSpec,
+    ProfileName, PythonSpec, RegistrySpec, ReleaseSpec, SignSpec, SignWith, Spec, TargetPlace,
+    TargetSpec, cut_off,
 };
-
-use crate::login;
+use crate::login::{self, Login};
 
 /// The spec's file name in the project folder.
 pub const FILE_NAME: &str = "envlock.toml";
@@ -93,14 +97,7 @@ fn build(mut file: File, place: &Place, files: &dyn Files) -> Result<Spec, Error
     }
     let mut logins = Vec::new();
     let sources = sources(file.sources, cuda, &mut logins, place)?;
-    let mut mirror = file.python.mirror;
-    if let Some(url) = mirror.as_ref().filter(|url| !matches!(url.scheme(), "http" | "https")) {
-        let start = place.text.find("mirror").unwrap_or(0);
-        let message = format!("no archive is fetched from a `{}:` address", url.scheme());
-        return Err(place.at(start..start + "mirror".len(), message, "write https://HOST/PATH/"));
-    }
-    let login = mirror.as_mut().and_then(login::take);
-    logins.extend(mirror.clone().zip(login));
+    let mirror = python_mirror(file.python.mirror, &mut logins, place)?;
     mirrors(&file.registry.mirrors, place)?;
     let packages = packages(&file.packages, &sources, place)?;
     let wanted = file.groups.ok_or_else(|| missing("groups"))?;
@@ -116,32 +113,18 @@ fn build(mut file: File, place: &Place, files: &dyn Files) -> Result<Spec, Error
     rules.constraints.extend(found.constraints);
     rules.hashes.extend(found.hashes);
     let images = images(file.images.ok_or_else(|| missing("images"))?, &groups, place)?;
-    if let Some(group) = groups.iter().find(|g| !images.iter().any(|i| i.groups.contains(&g.name)))
-    {
-        let start = place.text.find(group.name.as_str()).unwrap_or(0);
-        let message = format!("the group `{}` is in no image", group.name);
-        let help = format!("add it to the groups of one of the [images.*] ({})", FILE_NAME);
-        return Err(place.at(start..start + group.name.as_str().len(), message, help));
-    }
-    for (role, image) in &file.config.roles {
-        if !images.iter().any(|i| i.name == *image) {
-            let start = place.text.find(role.as_str()).unwrap_or(0);
-            let message =
-                format!("the role `{role}` names the image `{image}`, which is not defined");
-            return Err(place.at(start..start + role.len(), message, "name one of the [images.*]"));
-        }
-    }
+    all_used(&groups, &images, &file.config.roles, place)?;
+    let base_image =
+        |image: Option<_>, key| image_reference(image.ok_or_else(|| missing(key))?, place);
+    let base = BaseSpec {
+        runtime: base_image(file.base.runtime, "base.runtime")?,
+        devel: base_image(file.base.devel, "base.devel")?,
+    };
     let targets = targets(file.config.targets, &images, place)?;
-    let exclude_newer = file.exclude_newer.map(|text| {
-        let help = "a day counts to its end, in UTC";
-        cut_off(text.get_ref()).map_err(|why| place.at(text.span(), why, help))
-    });
-    let patience = file.network.patience.map(|text| {
-        length(text.get_ref()).map_err(|why| place.at(text.span(), why, "write 15m, 1h 30m or 90s"))
-    });
+    let (exclude_newer, patience) = times(file.exclude_newer, file.network.patience, place)?;
     Ok(Spec {
         profile: None,
-        exclude_newer: exclude_newer.transpose()?,
+        exclude_newer,
         logins,
         keyring: file.keyring_provider,
         python: PythonSpec {
@@ -156,34 +139,16 @@ fn build(mut file: File, place: &Place, files: &dyn Files) -> Result<Spec, Error
             gpus: file.target.gpus.unwrap_or_default(),
         },
         cuda_allow: file.cuda.allow.unwrap_or_default(),
-        base: BaseSpec {
-            runtime: image_reference(
-                file.base.runtime.ok_or_else(|| missing("base.runtime"))?,
-                place,
-            )?,
-            devel: image_reference(file.base.devel.ok_or_else(|| missing("base.devel"))?, place)?,
-        },
+        base,
         groups,
         packages,
         rules,
         imports: found.imports,
         sources,
         images,
-        build: BuildSpec {
-            engine: file.build.engine.unwrap_or_default(),
-            compression: file.build.compression.unwrap_or_default(),
-            bytecode: file.build.bytecode.unwrap_or_default(),
-            compiler: file.build.compiler.unwrap_or_default(),
-            verify: file.build.verify.unwrap_or(false),
-        },
-        registry: RegistrySpec {
-            destination: file.registry.destination,
-            insecure: file.registry.insecure.unwrap_or(false),
-            port: file.registry.port,
-            parallel: file.registry.parallel,
-            mirrors: file.registry.mirrors,
-        },
-        network: NetworkSpec { patience: patience.transpose()? },
+        build: build_spec(&file.build),
+        registry: registry_spec(file.registry),
+        network: NetworkSpec { patience },
         config: ConfigSpec {
             path: file.config.path.ok_or_else(|| missing("config.path"))?,
             roles: file.config.roles,
@@ -196,6 +161,82 @@ fn build(mut file: File, place: &Place, files: &dyn Files) -> Result<Spec, Error
         },
         sign: file.sign.map(|table| sign(table, place)).transpose()?,
     })
+}
+
+/// The address of Python's archives, its login apart.
+fn python_mirror(
+    mirror: Option<Url>,
+    logins: &mut Vec<(Url, Login)>,
+    place: &Place,
+) -> Result<Option<Url>, Error> {
+    let Some(mut url) = mirror else { return Ok(None) };
+    if !matches!(url.scheme(), "http" | "https") {
+        let start = place.text.find("mirror").unwrap_or(0);
+        let message = format!("no archive is fetched from a `{}:` address", url.scheme());
+        return Err(place.at(start..start + "mirror".len(), message, "write https://HOST/PATH/"));
+    }
+    if let Some(login) = login::take(&mut url) {
+        logins.push((url.clone(), login));
+    }
+    Ok(Some(url))
+}
+
+/// Every group is in an image, and every role names one.
+fn all_used(
+    groups: &[GroupSpec],
+    images: &[ImageSpec],
+    roles: &BTreeMap<String, ImageName>,
+    place: &Place,
+) -> Result<(), Error> {
+    if let Some(group) = groups.iter().find(|g| !images.iter().any(|i| i.groups.contains(&g.name)))
+    {
+        let start = place.text.find(group.name.as_str()).unwrap_or(0);
+        let message = format!("the group `{}` is in no image", group.name);
+        let help = format!("add it to the groups of one of the [images.*] ({})", FILE_NAME);
+        return Err(place.at(start..start + group.name.as_str().len(), message, help));
+    }
+    let is_defined = |image: &ImageName| images.iter().any(|known| known.name == *image);
+    let Some((role, image)) = roles.iter().find(|(_, image)| !is_defined(image)) else {
+        return Ok(());
+    };
+    let start = place.text.find(role.as_str()).unwrap_or(0);
+    let message = format!("the role `{role}` names the image `{image}`, which is not defined");
+    Err(place.at(start..start + role.len(), message, "name one of the [images.*]"))
+}
+
+fn times(
+    exclude_newer: Option<Spanned<String>>,
+    patience: Option<Spanned<String>>,
+    place: &Place,
+) -> Result<(Option<CutOff>, Option<Duration>), Error> {
+    let exclude_newer = exclude_newer.map(|text| {
+        let help = "a day counts to its end, in UTC";
+        cut_off(text.get_ref()).map_err(|why| place.at(text.span(), why, help))
+    });
+    let patience = patience.map(|text| {
+        length(text.get_ref()).map_err(|why| place.at(text.span(), why, "write 15m, 1h 30m or 90s"))
+    });
+    Ok((exclude_newer.transpose()?, patience.transpose()?))
+}
+
+fn build_spec(table: &BuildTable) -> BuildSpec {
+    BuildSpec {
+        engine: table.engine.unwrap_or_default(),
+        compression: table.compression.unwrap_or_default(),
+        bytecode: table.bytecode.unwrap_or_default(),
+        compiler: table.compiler.unwrap_or_default(),
+        verify: table.verify.unwrap_or(false),
+    }
+}
+
+fn registry_spec(table: RegistryTable) -> RegistrySpec {
+    RegistrySpec {
+        destination: table.destination,
+        insecure: table.insecure.unwrap_or(false),
+        port: table.port,
+        parallel: table.parallel,
+        mirrors: table.mirrors,
+    }
 }
 
 fn targets(

@@ -240,6 +240,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
     }
 }
 
+/// Of two tables, key by key, what the first says, else what the second says.
+macro_rules! first {
+    ($own:expr, $other:expr, $table:ident { $($key:ident),* }) => {
+        $table { $($key: $own.$key.or($other.$key)),* }
+    };
+}
+
 impl File {
     /// This file's keys where it has them, else `defaults`'. Groups and images are replaced as a whole.
     pub(super) fn over(self, defaults: File) -> File {
@@ -295,45 +302,32 @@ impl File {
         File {
             exclude_newer: self.exclude_newer.or(defaults.exclude_newer),
             keyring_provider: self.keyring_provider.or(defaults.keyring_provider),
-            python: PythonTable {
-                version: self.python.version.or(defaults.python.version),
-                source: self.python.source.or(defaults.python.source),
-                mirror: self.python.mirror.or(defaults.python.mirror),
-            },
-            target: TargetTable {
-                platform: self.target.platform.or(defaults.target.platform),
-                cuda: self.target.cuda.or(defaults.target.cuda),
-                glibc: self.target.glibc.or(defaults.target.glibc),
-                gpus: self.target.gpus.or(defaults.target.gpus),
-            },
+            python: first!(self.python, defaults.python, PythonTable { version, source, mirror }),
+            target: first!(
+                self.target,
+                defaults.target,
+                TargetTable { platform, cuda, glibc, gpus }
+            ),
             cuda: CudaTable { allow: self.cuda.allow.or(defaults.cuda.allow) },
-            base: BaseTable {
-                runtime: self.base.runtime.or(defaults.base.runtime),
-                devel: self.base.devel.or(defaults.base.devel),
-            },
+            base: first!(self.base, defaults.base, BaseTable { runtime, devel }),
             groups: defaults.groups,
             packages,
             constraints,
             overrides,
             deny,
-            import: ImportTable {
-                pyproject: self.import.pyproject.or(defaults.import.pyproject),
-                dependencies: self.import.dependencies.or(defaults.import.dependencies),
-                groups: self.import.groups.or(defaults.import.groups),
-                extras: self.import.extras.or(defaults.import.extras),
-                into: self.import.into.or(defaults.import.into),
-                preferences: self.import.preferences.or(defaults.import.preferences),
-            },
+            import: first!(
+                self.import,
+                defaults.import,
+                ImportTable { pyproject, dependencies, groups, extras, into, preferences }
+            ),
             metadata,
             sources,
             images: defaults.images,
-            build: BuildTable {
-                engine: self.build.engine.or(defaults.build.engine),
-                compression: self.build.compression.or(defaults.build.compression),
-                bytecode: self.build.bytecode.or(defaults.build.bytecode),
-                compiler: self.build.compiler.or(defaults.build.compiler),
-                verify: self.build.verify.or(defaults.build.verify),
-            },
+            build: first!(
+                self.build,
+                defaults.build,
+                BuildTable { engine, compression, bytecode, compiler, verify }
+            ),
             registry: RegistryTable {
                 destination: self.registry.destination.or(defaults.registry.destination),
                 insecure: self.registry.insecure.or(defaults.registry.insecure),
@@ -356,11 +350,7 @@ impl File {
                     self.config.targets
                 },
             },
-            release: ReleaseTable {
-                after: self.release.after.or(defaults.release.after),
-                keep: self.release.keep.or(defaults.release.keep),
-                records: self.release.records.or(defaults.release.records),
-            },
+            release: first!(self.release, defaults.release, ReleaseTable { after, keep, records }),
             // Key or keyless is one answer, not a sum.
             sign: self.sign.or(defaults.sign),
             profiles,

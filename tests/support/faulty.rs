@@ -351,6 +351,8 @@ fn head(reader: &mut impl BufRead) -> std::io::Result<(String, Vec<(String, Stri
 }
 
 impl State {
+    // A request from its first line to its last: an arm for each harm.
+    #[allow(clippy::too_many_lines)]
     fn serve(&self, mut client: TcpStream) -> std::io::Result<()> {
         let mut reader = BufReader::new(client.try_clone()?);
         let (line, headers) = head(&mut reader)?;

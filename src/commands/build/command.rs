@@ -11,63 +11,41 @@ use serde_json::json;
 use super::engine::{Chosen, Question, choose};
 use super::page;
 use super::prove::{Proof, prove};
+use super::request::Request;
 use crate::cli::Build;
 use crate::commands::verify::{Trial, before_release};
-use crate::commands::{Context, after, driver, embedded};
+use crate::commands::{Context, after, embedded};
 use crate::digest::Digest;
 use crate::engine::dockerfile::Recipe;
 use crate::engine::gather;
 use crate::engine::layers::Order;
 use crate::exit::{CommandResult, Exit, Failure};
-use crate::image::{self, Below, Destination, Plan, Wanted};
+use crate::image::{self, Below, Plan};
 use crate::lock::{self, LayerPin, Lock};
 use crate::proof::Cosign;
 use crate::reference::PinnedReference;
 use crate::release::{self, ProjectLock, Publication, Published, Record};
 use crate::smoke::{Choice, Runtime, Wish};
-use crate::spec::{BuildSpec, ConfigSpec, EngineChoice, ImageName, Overrides, Records, Spec};
+use crate::spec::{BuildSpec, ConfigSpec, EngineChoice, ImageName, Records, Spec};
 use crate::{config, engine, interrupt, keep, net, registry};
 
 pub(super) type Images = BTreeMap<ImageName, PinnedReference>;
 
 /// Runs `envlock build`.
 pub async fn run(args: Build, context: &Context) -> CommandResult {
-    let overrides = Overrides {
-        index: args.index.clone(),
-        without: args.without.clone(),
-        exclude_newer: args.exclude_newer,
-    };
-    let spec = overrides.apply(context.spec()?)?;
-    let lock_name = context.lock_name(args.lock.as_deref());
-    let (lock, lock_text) = context.read_lock(&lock_name)?;
-    driver::ensure(args.driver.as_ref(), lock.target.cuda_tag).await?;
-    let choice = args.engine.unwrap_or(spec.build.engine);
-    let destination = args.registry.as_ref().or(spec.registry.destination.as_ref());
-    let stated: Option<Destination> = destination.map(|d| d.parse()).transpose()?;
-    // Nothing but the layers engine fills the user's own registry by itself.
-    let own: Option<Destination> = match (&stated, choice) {
-        (None, EngineChoice::Auto | EngineChoice::Layers) => {
-            Some(embedded::destination(context).parse()?)
-        }
-        _ => None,
-    };
-    let recipe = Recipe::of(&context.folder)?;
-    let planned = |destination: Option<&Destination>| {
-        let lock_sha256 = lock::choice_sha256(&lock, &lock_text);
-        let (lock, spec, images) = (&lock, &spec, args.images.as_slice());
-        image::plan(Wanted { lock, lock_sha256, spec, images, destination }, recipe.stages())
-    };
-    let plan = planned(stated.as_ref())?;
-    if choice == EngineChoice::Dockerfile || args.prepare {
-        image::dockerfile_fits(&plan, &lock, &spec, recipe.stages())?;
+    let request = Request::read(&args, context).await?;
+    let Request { spec, lock, recipe, .. } = &request;
+    let plan = request.plan(request.stated.as_ref())?;
+    if request.choice == EngineChoice::Dockerfile || args.prepare {
+        image::dockerfile_fits(&plan, lock, spec, recipe.stages())?;
     }
     let earlier = earlier_lock(context);
-    image::budget(&plan, &lock, &spec, |_| Below::default(), earlier.as_ref())?;
-    let mut job = Job {
+    image::budget(&plan, lock, spec, |_| Below::default(), earlier.as_ref())?;
+    let job = Job {
         args: &args,
-        spec: &spec,
-        lock: &lock,
-        lock_text: &lock_text,
+        spec,
+        lock,
+        lock_text: &request.lock_text,
         plan: &plan,
         earlier: earlier.as_ref(),
         files: config::Files::new(),
@@ -79,65 +57,54 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     let client = context.client(&spec.network)?;
     let _building = context.hold_build()?;
     if args.prepare {
-        return job.prepare(&client, &recipe).await;
+        return job.prepare(&client, recipe).await;
     }
+    build(&request, job, &client).await
+}
+
+/// From what was asked for to images, and with `--push` to the release.
+async fn build(request: &Request<'_>, job: Job<'_>, client: &net::Client) -> CommandResult {
+    let Request { args, spec, lock, recipe, choice, stated, .. } = request;
+    let context = job.context;
     let insecure = args.insecure || spec.registry.insecure;
     let registry = registry::Client::new(client.clone(), &spec.registry, insecure);
-    // What cannot end well is told before minutes are spent: no registry, no engine, a config.yaml that refuses.
-    if args.push && stated.is_none() && own.is_none() {
-        return Err(nowhere());
-    }
-    let tools = Tools::find(&args, &spec, context, insecure).await?;
-    let in_own = [&lock.base.runtime, &lock.base.devel].into_iter();
-    let in_own = in_own.filter_map(|pin| pin.reference.split_once('/')).map(|(host, _)| host);
-    let mut _serving = embedded::hold_for(context, in_own).await?;
-    if let Some(destination) = stated.as_ref().filter(|_| args.push) {
-        _serving.extend(embedded::hold_named(context, destination.registry()).await);
-    }
+    request.has_destination()?;
+    let tools = Tools::find(args, spec, context, insecure).await?;
+    let mut _serving = request.serving(context).await?;
     let pushed = pushed(context);
     let order = Order {
-        plan: &plan,
-        lock: &lock,
-        spec: &spec,
+        plan: job.plan,
+        lock,
+        spec,
         stages: recipe.stages(),
         project: &context.folder,
-        earlier: earlier.as_ref(),
+        earlier: job.earlier,
         pushed: &pushed,
     };
-    let builder = args.builder.as_deref();
-    let question =
-        Question { choice, pushes: args.push, insecure, builder, recipe: &recipe, order };
+    let (builder, choice) = (args.builder.as_deref(), *choice);
+    let question = Question { choice, pushes: args.push, insecure, builder, recipe, order };
     let (engine, said) = choose(&question, &registry, &context.ui).await?;
     context.ui.note(said);
-    let BuildSpec { engine: wished, compiler, verify, .. } = spec.build;
-    let plain = BuildSpec { engine: wished, compiler, verify, ..BuildSpec::default() };
-    if matches!(engine, Chosen::Dockerfile(_)) && spec.build != plain {
-        context.ui.warn("build.compression and build.bytecode are for the layers engine: the Dockerfile decides here");
-    }
-    let plan = match &engine {
-        Chosen::Layers(_) => planned(stated.as_ref().or(own.as_ref()))?,
-        Chosen::Dockerfile(_) if args.push && stated.is_none() => return Err(nowhere()),
-        Chosen::Dockerfile(_) => plan.clone(),
-    };
-    job.plan = &plan;
+    warn_of_settings_without_effect(&engine, spec, context);
+    let plan = request.plan_for(&engine, job.plan)?;
+    let mut job = Job { plan: &plan, ..job };
+    let is_layers = matches!(engine, Chosen::Layers(_));
     if args.push {
-        let grows = matches!(engine, Chosen::Layers(_)).then_some(lock_name.as_path());
-        job.rehearse(engine.name(), grows)?;
+        job.rehearse(engine.name(), is_layers.then_some(request.lock_name.as_path()))?;
     }
     let (started, begun) = (Instant::now(), Timestamp::now());
     let name = engine.name();
-    if stated.is_none() && matches!(engine, Chosen::Layers(_)) {
+    if stated.is_none() && is_layers {
         _serving.push(embedded::hold(context).await?);
     }
     let order = Order { plan: &plan, ..order };
-    let (digests, layers) = make(engine, &order, &client, &registry, context).await?;
+    let (digests, layers) = make(engine, &order, client, &registry, context).await?;
     for (name, digest) in &digests {
         context.ui.note(format!("{name} is {digest}"));
     }
     context.ui.note(format!("built in {:.1} s", started.elapsed().as_secs_f64()));
-    let is_layers = layers.is_some();
     let with_layers = layers.map(|layers| lock::render(&Lock { layers, ..lock.clone() }));
-    job.lock_text = with_layers.as_deref().unwrap_or(&lock_text);
+    job.lock_text = with_layers.as_deref().unwrap_or(&request.lock_text);
     if !args.push && !is_layers {
         return Ok(job.loaded(&digests));
     }
@@ -152,7 +119,15 @@ pub async fn run(args: Build, context: &Context) -> CommandResult {
     }
     tell_warnings(&registry, context);
     let made = Made { engine: name, begun, images, is_layers };
-    job.finish(made, &tools, &registry, (&lock_name, &lock_text)).await
+    job.finish(made, &tools, &registry, (&request.lock_name, &request.lock_text)).await
+}
+
+fn warn_of_settings_without_effect(engine: &Chosen, spec: &Spec, context: &Context) {
+    let BuildSpec { engine: wished, compiler, verify, .. } = spec.build;
+    let plain = BuildSpec { engine: wished, compiler, verify, ..BuildSpec::default() };
+    if matches!(engine, Chosen::Dockerfile(_)) && spec.build != plain {
+        context.ui.warn("build.compression and build.bytecode are for the layers engine: the Dockerfile decides here");
+    }
 }
 
 /// Makes the images: each one's manifest, and the layers of wheels where this engine makes some.
@@ -224,12 +199,6 @@ fn tell_warnings(registry: &registry::Client, context: &Context) {
     for warning in registry.warnings() {
         context.ui.warn(warning);
     }
-}
-
-fn nowhere() -> Failure {
-    let message = "where the images go is not said: use --registry HOST[/PREFIX], or set destination under \
-                   [registry] in envlock.toml (only the layers engine has a registry of its own)";
-    Failure::message(Exit::Usage, message)
 }
 
 /// Images of the releases so far, newest first, one of each repository.

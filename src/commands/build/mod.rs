@@ -3,5 +3,6 @@ mod command;
 mod engine;
 mod page;
 mod prove;
+mod request;
 
 pub use command::run;
