@@ -3,6 +3,7 @@
 //!
 //! `ARCHITECTURE.md` is the map; `tests/it/rooms.rs` says which module may use which, and which are pure.
 
+mod blocking;
 pub mod built_for;
 pub mod catalog;
 pub mod cli;
@@ -29,6 +30,7 @@ pub mod reference;
 pub mod registry;
 pub mod release;
 pub mod render;
+pub mod reports;
 mod room;
 pub mod size;
 pub mod smoke;

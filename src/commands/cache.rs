@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use serde_json::json;
 
 use super::Context;
 use crate::cli::{Cache, CacheVerb};
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::lock;
+use crate::reports::{self, Version};
 use crate::store::Store;
 
 /// Seconds in a day.
@@ -31,10 +31,8 @@ pub fn run(args: &Cache, context: &Context) -> CommandResult {
     let store = Store::open()?;
     let (lock, unused_days, dry_run) = match &args.verb {
         CacheVerb::Dir => {
-            match context.ui.wants_json() {
-                true => context.ui.json(&json!({ "version": 1, "dir": store.root() })),
-                false => context.ui.result(store.root().as_str()),
-            }
+            let dir = store.root().as_str();
+            context.result(&reports::Cache::Dir { version: Version, dir }, || dir.to_owned());
             return Ok(Exit::Ok);
         }
         CacheVerb::Prune { lock, unused_days, dry_run } => (lock, *unused_days, *dry_run),
@@ -48,15 +46,9 @@ pub fn run(args: &Cache, context: &Context) -> CommandResult {
     }
     let unused = Duration::from_secs(unused_days.saturating_mul(DAY));
     let pruned = store.prune(unused, &keep, dry_run)?;
-    if context.ui.wants_json() {
-        context.ui.json(&json!({ "version": 1, "dry_run": dry_run, "pruned": pruned }));
-        return Ok(Exit::Ok);
-    }
-    context.ui.result(format!(
-        "{} {} files, {} freed",
-        if dry_run { "would remove" } else { "removed" },
-        pruned.files,
-        indicatif::DecimalBytes(pruned.bytes)
-    ));
+    context.result(&reports::Cache::Prune { version: Version, dry_run, pruned }, || {
+        let verb = if dry_run { "would remove" } else { "removed" };
+        format!("{verb} {} files, {} freed", pruned.files, indicatif::DecimalBytes(pruned.bytes))
+    });
     Ok(Exit::Ok)
 }

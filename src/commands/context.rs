@@ -8,6 +8,7 @@ use super::embedded::Servings;
 use crate::exit::{Exit, Failure};
 use crate::lock::{self, Lock};
 use crate::release::{self, ProjectLock};
+use crate::reports::Report;
 use crate::spec::{self, NetworkSpec, ProfileName, Spec};
 use crate::ui::Ui;
 use crate::{net, registry, room};
@@ -56,6 +57,14 @@ impl Context {
                 format!("{path} cannot be written: {e}{left}; what was there is untouched");
             Failure::message(Exit::Failed, message)
         })
+    }
+
+    /// Prints the result: with `--json` the report, else the text.
+    pub fn result<R: Report>(&self, report: &R, text: impl FnOnce() -> String) {
+        match self.ui.wants_json() {
+            true => self.ui.json(report),
+            false => self.ui.result(text()),
+        }
     }
 
     /// A client for downloads and registries, with the patience of the spec, which says where it has to wait.

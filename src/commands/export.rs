@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use pep508_rs::PackageName;
-use serde_json::json;
 
 use super::{Context, source_date::source_date};
 use crate::cli::{Export, ExportFormat};
@@ -13,6 +12,7 @@ use crate::exit::{CommandResult, Exit, Failure};
 use crate::export::{self, Found, Page};
 use crate::index::{Fetcher, Locator, Place, Sources, Surroundings, pages};
 use crate::lock::Lock;
+use crate::reports;
 use crate::spec::{Overrides, SourceKind, Spec};
 
 /// Pages asked for at the same time.
@@ -56,17 +56,14 @@ pub async fn run(args: Export, context: &Context) -> CommandResult {
         context.write(&context.path(output), &text)?;
         context.ui.note(format!("wrote {output}: {} packages", lock.packages.len()));
     }
-    match (&args.output, context.ui.wants_json()) {
-        (output, true) => {
-            let text = output.is_none().then_some(text);
-            let packages = lock.packages.len();
-            context
-                .ui
-                .json(&json!({ "version": 1, "file": output, "packages": packages, "text": text }));
-        }
-        (None, false) => context.ui.result(text),
-        (Some(_), false) => {}
-    }
+    let text = args.output.is_none().then_some(text);
+    let report = reports::Export {
+        version: reports::Version,
+        file: args.output.as_ref().map(|output| output.as_str()),
+        packages: lock.packages.len(),
+        text: text.as_deref(),
+    };
+    context.result(&report, || text.clone().unwrap_or_default());
     Ok(Exit::Ok)
 }
 

@@ -1,12 +1,12 @@
 //! `envlock history`: the releases so far, oldest first.
 
 use jiff::tz::TimeZone;
-use serde_json::json;
 
 use super::{Context, kept};
 use crate::cli::History;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::release::{self, Kind, Record};
+use crate::reports;
 
 /// Runs `envlock history`.
 pub async fn run(args: History, context: &Context) -> CommandResult {
@@ -24,8 +24,8 @@ pub async fn run(args: History, context: &Context) -> CommandResult {
     }
     let current = history.current()?;
     if context.ui.wants_json() {
-        let releases = &history.records;
-        context.ui.json(&json!({ "version": 1, "current": current.release, "releases": releases }));
+        let (current, releases) = (current.release, history.records.as_slice());
+        context.ui.json(&reports::History { version: reports::Version, current, releases });
         return Ok(Exit::Ok);
     }
     if history.records.is_empty() {

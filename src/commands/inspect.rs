@@ -1,13 +1,14 @@
 //! `envlock inspect`: what is known of an image, and the lock it was built from.
 
-use serde_json::{Value, json};
-
 use super::{Context, embedded, kept};
 use crate::cli::Inspect;
 use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit};
+use crate::lock::Package;
 use crate::proof::{self, Evidence, LockFound};
+use crate::registry::Referrer;
 use crate::release;
+use crate::reports;
 
 /// Runs `envlock inspect`.
 pub async fn run(args: Inspect, context: &Context) -> CommandResult {
@@ -32,11 +33,7 @@ pub async fn run(args: Inspect, context: &Context) -> CommandResult {
             None
         }
     };
-    if context.ui.wants_json() {
-        context.ui.json(&report(&evidence, lock.as_ref()));
-    } else {
-        context.ui.result(render(&evidence, lock.as_ref()));
-    }
+    context.result(&report(&evidence, lock.as_ref()), || render(&evidence, lock.as_ref()));
     Ok(Exit::Ok)
 }
 
@@ -49,31 +46,39 @@ fn labels(evidence: &Evidence) -> Vec<(&str, &str)> {
     pairs.collect()
 }
 
-fn report(evidence: &Evidence, lock: Option<&LockFound>) -> Value {
+fn report<'a>(evidence: &'a Evidence, lock: Option<&'a LockFound>) -> reports::Inspect<'a> {
+    let pins = lock.map(|found| found.lock.layers.as_slice()).unwrap_or_default();
     let layers = evidence.manifest.layers.iter().map(|layer| {
-        let pin = lock.and_then(|l| l.lock.layers.iter().find(|pin| pin.digest == layer.digest));
-        json!({ "digest": layer.digest, "size": layer.size, "name": pin.map(|pin| &pin.name) })
+        let pin = pins.iter().find(|pin| pin.digest == layer.digest);
+        let name = pin.map(|pin| pin.name.as_str());
+        reports::Layer { digest: layer.digest, size: layer.size, name }
     });
-    let packages = lock.map(|found| {
-        let packages = found.lock.packages.iter();
-        packages
-            .map(|p| json!({ "name": p.name, "version": p.version.to_string() }))
-            .collect::<Vec<_>>()
-    });
-    json!({
-        "version": 1,
-        "image": evidence.image,
-        "digest": evidence.image.digest(),
-        "base": evidence.base(),
-        "created": evidence.config["created"],
-        "labels": labels(evidence).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
-        "releases": evidence.releases,
-        "lock": lock.map(|found| json!({
-            "sha256": Sha256::of(&found.text), "from": found.from, "packages": packages,
-        })),
-        "layers": layers.collect::<Vec<_>>(),
-        "referrers": evidence.referrers,
-    })
+    let package = |package: &'a Package| reports::Package {
+        name: &package.name,
+        version: package.version.to_string(),
+    };
+    reports::Inspect {
+        version: reports::Version,
+        image: &evidence.image,
+        digest: evidence.image.digest(),
+        base: evidence.base(),
+        created: evidence.config["created"].as_str(),
+        labels: labels(evidence).into_iter().collect(),
+        releases: &evidence.releases,
+        lock: lock.map(|found| reports::Lock {
+            sha256: Sha256::of(&found.text),
+            from: &found.from,
+            packages: found.lock.packages.iter().map(package).collect(),
+        }),
+        layers: layers.collect(),
+        referrers: evidence.referrers.iter().map(referrer).collect(),
+    }
+}
+
+fn referrer(referrer: &Referrer) -> reports::Referrer<'_> {
+    let Referrer { media_type, digest, size, artifact_type, annotations } = referrer;
+    let (digest, size) = (*digest, *size);
+    reports::Referrer { media_type, digest, size, artifact_type, annotations }
 }
 
 fn render(evidence: &Evidence, lock: Option<&LockFound>) -> String {

@@ -7,8 +7,9 @@ use pep440_rs::Version;
 use pep508_rs::{MarkerEnvironment, PackageName};
 
 use super::Context;
+use crate::blocking::blocking;
 use crate::catalog::{Catalog, Target};
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::index::{self, Cache, Fetcher, Hint, LiveCatalog, Sources, Surroundings, Trust};
 use crate::net;
 use crate::python::{GlibcVersion, marker_environment};
@@ -43,11 +44,9 @@ pub async fn ask<T: Send + 'static>(
     let catalog = Arc::new(catalog);
     catalog.expect(expected.iter().map(|name| (name.clone(), Hint::Newest)).collect());
     let asked = Arc::clone(&catalog);
-    let answer = tokio::task::spawn_blocking(move || question(&*asked, &environment)).await;
+    let answer = blocking(move || question(&*asked, &environment)).await;
     catalog.remember().await;
     bar.finish();
-    let answer =
-        answer.map_err(|e| Failure::message(Exit::Failed, format!("the question stopped: {e}")))?;
     Ok((answer, catalog.take_error()))
 }
 

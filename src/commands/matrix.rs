@@ -14,6 +14,7 @@ use crate::index::Trust;
 use crate::lock::{self, Lock};
 use crate::matrix::{self, Matrix, Table};
 use crate::python::GlibcVersion;
+use crate::reports;
 use crate::solve::solve;
 use crate::spec::{Overrides, PythonRequest, Spec};
 
@@ -41,17 +42,15 @@ pub async fn run(args: cli::Matrix, context: &Context) -> CommandResult {
     for python in &pythons {
         tables.push(table(&spec, python, lock.as_ref(), glibc, context).await?);
     }
-    let matrix = Matrix { version: 1, cuda: spec.target.cuda, tables };
+    let matrix = Matrix { cuda: spec.target.cuda, tables };
     if let Some(path) = &args.svg {
         let path = context.path(path);
         write(&path, &matrix::svg(&matrix))?;
         context.ui.note(format!("wrote {path}"));
     }
-    if context.ui.wants_json() {
-        context.ui.json(&matrix);
-    } else {
-        context.ui.result(matrix::text(&matrix, context.ui.colours()));
-    }
+    let report =
+        reports::Matrix { version: reports::Version, cuda: matrix.cuda, tables: &matrix.tables };
+    context.result(&report, || matrix::text(&matrix, context.ui.colours()));
     Ok(Exit::Ok)
 }
 

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
 use super::{Context, live};
 use crate::cli::Outdated;
 use crate::exit::{CommandResult, Exit};
 use crate::index::Trust;
 use crate::lock;
+use crate::reports;
 use crate::solve::{Behind, LockedFile, behind};
 use crate::spec::Overrides;
 
@@ -53,7 +52,7 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
         (Err(error), None) => return Err(error.into()),
     };
     if context.ui.wants_json() {
-        context.ui.json(&json!({ "version": 1, "outdated": behind }));
+        context.ui.json(&reports::Outdated { version: reports::Version, outdated: &behind });
         return Ok(Exit::Ok);
     }
     for Behind { name, locked, .. } in behind.iter().filter(|b| b.withdrawn) {
@@ -77,7 +76,7 @@ fn table(behind: &[Behind]) -> String {
         return String::new();
     }
     let row = |b: &Behind| {
-        let star = if b.wish { "*" } else { "" };
+        let star = if b.requested { "*" } else { "" };
         let fits = b.fits.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string);
         [
             format!("{}{star}", b.name),

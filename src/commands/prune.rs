@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use super::{Context, embedded, kept};
 use crate::cli::Prune;
 use crate::exit::{CommandResult, Exit, Failure};
@@ -14,6 +12,7 @@ use crate::keep::{self, Removal, Retention};
 use crate::registry::Client;
 use crate::registry::embedded::{Embedded, project_name};
 use crate::release;
+use crate::reports::{self, Removed, Version};
 
 /// A push may be on its way to its manifest: what is younger than this stays in the user's own registry.
 const GRACE: Duration = Duration::from_secs(3600);
@@ -27,11 +26,7 @@ pub async fn run(args: Prune, context: &Context) -> CommandResult {
         return Err(release::Error::TornLine { line: torn.line, text: torn.text }.into());
     }
     if history.records.is_empty() {
-        let file = release::FILE_NAME;
-        context.ui.note(format!(
-            "{file} has no release, so nothing is known to be old; nothing was removed"
-        ));
-        return Ok(Exit::Ok);
+        return Ok(nothing(args.dry_run, context));
     }
     let keep = args.keep.unwrap_or(spec.release.keep).get();
     let mentioned = kept::mentioned(context, &spec, &history)?;
@@ -55,17 +50,19 @@ pub async fn run(args: Prune, context: &Context) -> CommandResult {
     let locks = release::retain_locks(project.folder(), &retention.locks, args.dry_run)?;
     let freed = if args.dry_run { None } else { free(context, &retention)? };
     let bytes = freed.unwrap_or(0);
-    if context.ui.wants_json() {
-        let list: Vec<Value> =
-            removed.iter().map(|(place, removal)| described(place, removal)).collect();
-        context.ui.json(&json!({
-            "version": 1, "dry_run": args.dry_run, "kept_from": retention.from, "removed": list,
-            "refused": refused, "locks": locks, "freed_bytes": bytes,
-        }));
-    } else {
+    let report = reports::Prune {
+        version: Version,
+        dry_run: args.dry_run,
+        kept_from: retention.from,
+        removed: removed.iter().map(|(place, removal)| described(place, removal)).collect(),
+        refused: &refused,
+        locks,
+        freed_bytes: bytes,
+    };
+    context.result(&report, || {
         let lines: Vec<_> = removed.iter().map(|(place, removal)| line(place, removal)).collect();
-        context.ui.result(lines.join("\n"));
-    }
+        lines.join("\n")
+    });
     let (what, unwritten) = match args.dry_run {
         true => ("would remove", "; nothing was removed"),
         false => ("removed", ""),
@@ -89,6 +86,25 @@ pub async fn run(args: Prune, context: &Context) -> CommandResult {
         Some((host, said)) => Err(keep::Error::Undeletable { host, said }.into()),
         None => Ok(Exit::Ok),
     }
+}
+
+/// Without a release.
+fn nothing(dry_run: bool, context: &Context) -> Exit {
+    let file = release::FILE_NAME;
+    context
+        .ui
+        .note(format!("{file} has no release, so nothing is known to be old; nothing was removed"));
+    let report = reports::Prune {
+        version: Version,
+        dry_run,
+        kept_from: 0,
+        removed: vec![],
+        refused: &BTreeMap::new(),
+        locks: 0,
+        freed_bytes: 0,
+    };
+    context.result(&report, String::new);
+    Exit::Ok
 }
 
 /// What became of everything.
@@ -187,14 +203,15 @@ fn line(place: &Repository, removal: &Removal) -> String {
     }
 }
 
-fn described(place: &Repository, removal: &Removal) -> Value {
+fn described(place: &Repository, removal: &Removal) -> Removed {
+    let repository = place.to_string();
     match removal {
         Removal::Record { number, digest, .. } => {
-            json!({ "repository": place.to_string(), "what": "record", "release": number, "digest": digest })
+            Removed::Record { repository, release: *number, digest: *digest }
         }
-        Removal::Tag(tag) => json!({ "repository": place.to_string(), "what": "tag", "tag": tag }),
+        Removal::Tag(tag) => Removed::Tag { repository, tag: tag.clone() },
         Removal::Image { number, digest, .. } => {
-            json!({ "repository": place.to_string(), "what": "image", "release": number, "digest": digest })
+            Removed::Image { repository, release: *number, digest: *digest }
         }
     }
 }

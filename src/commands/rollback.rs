@@ -2,15 +2,15 @@
 //! proven to exist.
 
 use camino::Utf8Path;
-use serde_json::json;
 
 use super::{Context, after, embedded, kept, summary};
+use crate::blocking::joined;
 use crate::cli::Rollback;
 use crate::config::unified;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::release::{self, Error, History, Plan, ProjectLock, Published};
 use crate::spec::Records;
-use crate::{keep, registry};
+use crate::{keep, registry, reports};
 
 /// Runs `envlock rollback`.
 pub async fn run(args: Rollback, context: &Context) -> CommandResult {
@@ -106,8 +106,7 @@ async fn go_back(
             false => Ok(()),
         }
     };
-    let (proven, ahead) = tokio::join!(proving, ahead);
-    let proven = proven.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    let (proven, ahead) = tokio::join!(joined(proving), ahead);
     tell(proven?, context);
     // The way back must not depend on what the registry takes.
     let announced = match ahead {
@@ -201,20 +200,19 @@ fn report(context: &Context, plan: &Plan, published: &Published, dry_run: bool) 
         let images = summary::images(&plan.target.images);
         format!("## {title}\n\n{images}\n{}", summary::diff("Files", &published.diff))
     });
-    if context.ui.wants_json() {
-        context.ui.json(&json!({
-            "version": 1,
-            "dry_run": dry_run,
-            "to": target,
-            "release": number,
-            "images": plan.target.images,
-            "conflicts": plan.conflicts.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "diff": published.diff,
-        }));
-    } else {
+    let report = reports::Rollback {
+        version: reports::Version,
+        dry_run,
+        to: target,
+        release: number,
+        images: &plan.target.images,
+        conflicts: plan.conflicts.iter().map(ToString::to_string).collect(),
+        diff: &published.diff,
+    };
+    context.result(&report, || {
         // Where no file names them, these lines are the only word on what runs.
         let images = plan.target.images.values().map(|image| format!("{image}\n"));
         let images: String = images.filter(|_| plan.edits.is_empty() && target != 0).collect();
-        context.ui.result(images + &published.diff);
-    }
+        images + &published.diff
+    });
 }

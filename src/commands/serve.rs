@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Context;
@@ -10,6 +9,7 @@ use super::embedded::{self, Serving};
 use crate::cli::Serve;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::registry::embedded::{Embedded, Layout, folder_of_user};
+use crate::reports::{self, Version};
 
 /// Runs `envlock serve`.
 pub async fn run(args: Serve, context: &Context) -> CommandResult {
@@ -64,12 +64,8 @@ fn watch(kind: SignalKind) -> Result<Signal, Failure> {
 
 fn tell(args: &Serve, context: &Context, serving: &Serving, root: &str) {
     let address: SocketAddr = serving.address;
-    if context.ui.wants_json() {
-        let report = json!({ "version": 1, "address": address.to_string(), "folder": root });
-        context.ui.json(&report);
-    } else {
-        context.ui.result(format!("http://{address}"));
-    }
+    let report = reports::Serve { version: Version, address: address.to_string(), folder: root };
+    context.result(&report, || format!("http://{address}"));
     if !address.ip().is_loopback() {
         context.ui.warn(format!(
             "everybody who reaches {address} can pull{}: there is neither TLS nor a login",

@@ -1,78 +1,17 @@
 //! `envlock status`: what config.yaml runs now, and how that differs from the last release.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use futures_util::future::join_all;
-use serde::Serialize;
 
 use super::{Context, embedded};
-use crate::cli::Status;
-use crate::config::{self, ConfigPath, Role};
+use crate::cli;
+use crate::config;
 use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::reference::{self, PinnedReference};
 use crate::release::{self, History, State};
+use crate::reports::{Image, LockState, Presence, Role, Status, Version};
 use crate::spec::{ImageName, Spec};
-
-/// The `--json` form; `v` rises when a field changes its meaning.
-#[derive(Debug, Serialize)]
-struct Report {
-    v: u32,
-    /// The build that runs after the last release; 0: none.
-    release: u64,
-    lock: LockState,
-    roles: Vec<RoleReport>,
-    /// Images of that build which no role names.
-    images: Vec<Unnamed>,
-}
-
-/// An image that runs by the record alone, as after `build --push --no-config`.
-#[derive(Debug, Serialize)]
-struct Unnamed {
-    name: ImageName,
-    image: PinnedReference,
-    /// With `--registry`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    in_registry: Option<Presence>,
-}
-
-/// env.lock beside the lock of the release that runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum LockState {
-    /// There is no env.lock.
-    Missing,
-    /// There is one and no release.
-    NotReleased,
-    /// They are the same bytes.
-    Released,
-    /// env.lock has changed since.
-    Changed,
-}
-
-#[derive(Debug, Serialize)]
-struct RoleReport {
-    file: Utf8PathBuf,
-    path: ConfigPath,
-    image: ImageName,
-    value: Option<String>,
-    /// The newest release with this very image.
-    release: Option<u64>,
-    /// Whether it is not what the last release left here.
-    drift: bool,
-    /// A build beside an image by digest makes `docker compose build` fail.
-    builds: Vec<ConfigPath>,
-    /// With `--registry`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    in_registry: Option<Presence>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Presence {
-    There,
-    Gone,
-    Unknown(String),
-}
 
 impl std::fmt::Display for Presence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -85,7 +24,7 @@ impl std::fmt::Display for Presence {
 }
 
 /// Runs `envlock status`.
-pub async fn run(args: Status, context: &Context) -> CommandResult {
+pub async fn run(args: cli::Status, context: &Context) -> CommandResult {
     let spec = context.spec()?;
     let (_, history) = release::read_history(&context.folder)?;
     if let Some(torn) = &history.torn {
@@ -102,8 +41,8 @@ pub async fn run(args: Status, context: &Context) -> CommandResult {
     };
     let roles: Vec<_> = roles.into_iter().map(|r| judge(r, &history, &current)).collect();
     let lock_bytes = fs_err::read(context.path(context.lock_name(None))).ok();
-    let mut report = Report {
-        v: 1,
+    let mut report = Status {
+        version: Version,
         release: current.release,
         lock: lock_state(lock_bytes.as_deref(), &current),
         images: unnamed(&roles, &current),
@@ -112,16 +51,12 @@ pub async fn run(args: Status, context: &Context) -> CommandResult {
     if args.registry {
         ask(&mut report, &spec, context).await?;
     }
-    if context.ui.wants_json() {
-        context.ui.json(&report);
-    } else {
-        context.ui.result(render(&report, &spec.config.path, &context.lock_name(None)));
-    }
+    context.result(&report, || render(&report, &spec.config.path, &context.lock_name(None)));
     Ok(Exit::Ok)
 }
 
 /// Asks for every image of the report in its registry.
-async fn ask(report: &mut Report, spec: &Spec, context: &Context) -> Result<(), Failure> {
+async fn ask(report: &mut Status, spec: &Spec, context: &Context) -> Result<(), Failure> {
     let of_roles = report.roles.iter().filter_map(|role| role.value.clone());
     let of_record = report.images.iter().map(|unnamed| unnamed.image.to_string());
     let values: Vec<_> = of_roles.chain(of_record).collect();
@@ -152,7 +87,7 @@ async fn ask(report: &mut Report, spec: &Spec, context: &Context) -> Result<(), 
 }
 
 /// The images that the last release left to its record. Where somebody changed a role by hand, its image is not one.
-fn unnamed(roles: &[RoleReport], current: &State) -> Vec<Unnamed> {
+fn unnamed(roles: &[Role], current: &State) -> Vec<Image> {
     let is_named = |name: &ImageName, image: &PinnedReference| {
         let text = image.to_string();
         roles
@@ -161,7 +96,7 @@ fn unnamed(roles: &[RoleReport], current: &State) -> Vec<Unnamed> {
     };
     let images = current.images.iter().filter(|(name, image)| !is_named(name, image));
     let images = images.map(|(name, image)| (name.clone(), image.clone()));
-    images.map(|(name, image)| Unnamed { name, image, in_registry: None }).collect()
+    images.map(|(name, image)| Image { name, image, in_registry: None }).collect()
 }
 
 fn lock_state(bytes: Option<&[u8]>, current: &State) -> LockState {
@@ -173,7 +108,7 @@ fn lock_state(bytes: Option<&[u8]>, current: &State) -> LockState {
     }
 }
 
-fn judge(role: Role, history: &History, current: &State) -> RoleReport {
+fn judge(role: config::Role, history: &History, current: &State) -> Role {
     let release = history.records.iter().rev().find_map(|record| {
         let image = record.images.get(&role.image)?;
         let is_build = record.kind == release::Kind::Build;
@@ -184,11 +119,11 @@ fn judge(role: Role, history: &History, current: &State) -> RoleReport {
     let drift =
         left.is_some_and(|left| left.as_ref().and_then(|s| s.as_str()) != role.value.as_deref());
     let builds = role.builds.into_iter().filter_map(|(path, on)| on.then_some(path)).collect();
-    let Role { file, path, image, value, .. } = role;
-    RoleReport { file, path, image, value, release, drift, builds, in_registry: None }
+    let config::Role { file, path, image, value, .. } = role;
+    Role { file, path, image, value, release, drift, builds, in_registry: None }
 }
 
-fn render(report: &Report, main: &Utf8Path, lock: &Utf8Path) -> String {
+fn render(report: &Status, main: &Utf8Path, lock: &Utf8Path) -> String {
     let mut text = String::new();
     for role in &report.roles {
         let value = role.value.as_deref().unwrap_or("(no image)");
@@ -210,7 +145,7 @@ fn render(report: &Report, main: &Utf8Path, lock: &Utf8Path) -> String {
         };
         text += &format!("{place}\n  {value}\n  {}\n", notes.join("; "));
     }
-    for Unnamed { name, image, in_registry } in &report.images {
+    for Image { name, image, in_registry } in &report.images {
         let mut notes = vec![format!("of release {}, in no file", report.release)];
         notes.extend(in_registry.as_ref().map(Presence::to_string));
         text += &format!("{name}\n  {image}\n  {}\n", notes.join("; "));

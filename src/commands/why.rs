@@ -1,11 +1,11 @@
 //! `envlock why PKG`: how the wishes lead to a locked distribution; from env.lock alone.
 
-use serde_json::json;
-
 use super::Context;
 use crate::cli::Why;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::lock::{self, Package};
+use crate::reports;
+use crate::reports::{Locked, Step, Version};
 
 /// Runs `envlock why`.
 pub fn run(args: &Why, context: &Context) -> CommandResult {
@@ -22,18 +22,21 @@ pub fn run(args: &Why, context: &Context) -> CommandResult {
         return Err(Failure::message(Exit::Failed, format!("{name} is not in {file}{hint}")));
     };
     let paths = lock::why(&lock, name);
-    if context.ui.wants_json() {
-        let step = |p: &&Package| json!({ "name": p.name, "version": p.version, "requested": p.requested });
-        let paths: Vec<Vec<_>> = paths.iter().map(|p| p.iter().map(step).collect()).collect();
-        context.ui.json(&json!({
-            "version": 1,
-            "package": {
-                "name": package.name, "version": package.version, "group": package.group, "rules": package.rules,
-            },
-            "paths": paths,
-        }));
-        return Ok(Exit::Ok);
+    context.result(&report(package, &paths), || text(package, &paths));
+    Ok(Exit::Ok)
+}
+
+fn report<'a>(package: &'a Package, paths: &[lock::Path<'a>]) -> reports::Why<'a> {
+    let Package { name, version, group, rules, .. } = package;
+    let steps = |path: &lock::Path<'a>| path.iter().map(|package| Step::from(*package)).collect();
+    reports::Why {
+        version: Version,
+        package: Locked { name, version, group, rules },
+        paths: paths.iter().map(steps).collect(),
     }
+}
+
+fn text(package: &Package, paths: &[lock::Path<'_>]) -> String {
     let mut text =
         format!("{} {}, in the group {}\n", package.name, package.version, package.group);
     for rule in &package.rules {
@@ -49,8 +52,7 @@ pub fn run(args: &Why, context: &Context) -> CommandResult {
         );
         branches(&below(&paths, wish), "", &mut text);
     }
-    context.ui.result(text);
-    Ok(Exit::Ok)
+    text
 }
 
 /// The first steps of these paths, each once.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Error;
@@ -18,7 +19,7 @@ pub struct Destination {
 }
 
 /// `HOST[:PORT]/NAME`: where one image goes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub struct Repository {
     /// `HOST[:PORT]`
     pub registry: String,

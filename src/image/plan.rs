@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pep508_rs::PackageName;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Destination, Error, Repository, Stages, ancestry};
@@ -31,8 +32,7 @@ pub struct Wanted<'a> {
 }
 
 /// What `build` makes of a lock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Plan {
     /// Of the lock file's bytes.
     pub lock_sha256: Sha256,
@@ -49,8 +49,7 @@ pub struct Plan {
 }
 
 /// One image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ImagePlan {
     /// The spec's name for it: the Dockerfile's stage, and the repository's last part.
     pub name: ImageName,
@@ -70,8 +69,7 @@ pub struct ImagePlan {
 }
 
 /// One group of packages in an image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LayerPlan {
     /// The group.
     pub group: GroupName,
@@ -84,10 +82,10 @@ pub struct LayerPlan {
 }
 
 /// One distribution in a layer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PackagePlan {
     /// Its name.
+    #[schemars(with = "String")]
     pub name: PackageName,
     /// Its version.
     pub version: String,
@@ -98,8 +96,7 @@ pub struct PackagePlan {
 }
 
 /// One folder of the build context: a group's wheels and what to install from them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct GroupContext {
     /// The folder's name.
     pub group: String,
@@ -110,14 +107,14 @@ pub struct GroupContext {
 }
 
 /// A file of the build context.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ContextFile {
     /// Its name.
     pub file: String,
     /// Of its bytes.
     pub sha256: Sha256,
     /// The distribution it is the wheel of; `None`: the Python archive.
+    #[schemars(with = "Option<String>")]
     pub package: Option<PackageName>,
 }
 

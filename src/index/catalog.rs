@@ -16,6 +16,7 @@ use super::crawl::{crawl, expect};
 use super::times::Times;
 use super::wheels::Locked;
 use super::{Error, Fetcher, Sources, closure};
+use crate::blocking::blocking;
 use crate::catalog::{Candidate, Catalog, Chosen, Problem, Project, Target, WheelFacts};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
@@ -114,8 +115,7 @@ impl LiveCatalog {
     /// Waits until the cache is on its way to the disk.
     pub async fn remember(&self) {
         if let Some(cache) = self.answers.fetcher.cache().cloned() {
-            // A writer that stopped has said so.
-            let _ = tokio::task::spawn_blocking(move || cache.flush()).await;
+            blocking(move || cache.flush()).await;
         }
     }
 

@@ -2,13 +2,14 @@
 
 use pep440_rs::Version;
 use pep508_rs::PackageName;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt;
 
 use super::Lock;
 
 /// The difference of one lock to an older one (or to none).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Diff {
     /// In the new one only.
     pub added: Vec<Entry>,
@@ -21,24 +22,29 @@ pub struct Diff {
 }
 
 /// A distribution that came or went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Entry {
     /// Its name.
+    #[schemars(with = "String")]
     pub name: PackageName,
     /// Its version.
+    #[schemars(with = "String")]
     pub version: Version,
     /// Bytes of its wheel.
     pub size: u64,
 }
 
 /// A distribution that is another one now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Change {
     /// Its name.
+    #[schemars(with = "String")]
     pub name: PackageName,
     /// The version it had.
+    #[schemars(with = "String")]
     pub from: Version,
     /// The version it has.
+    #[schemars(with = "String")]
     pub to: Version,
     /// Bytes the wheel had.
     pub from_size: u64,

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use pep440_rs::Version;
 use pep508_rs::{ExtraName, PackageName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -14,12 +15,13 @@ use crate::python::GlibcVersion;
 use crate::spec::{GroupName, ProfileName, PythonSource, SourceName};
 
 /// Everything a build needs, pinned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Lock {
-    /// The format; see [`super::FORMAT`].
+    /// The format of the file.
+    #[schemars(range(min = 1, max = 1))]
     pub version: u32,
-    /// The hash of the spec this answers, [`crate::spec::Spec::sha256`].
+    /// The hash of the spec this answers.
     pub spec_sha256: Sha256,
     /// The profile of envlock.toml this is the lock of; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,12 +41,12 @@ pub struct Lock {
 }
 
 /// A layer of wheels that was made: whoever finds its digest in a registry needs none of the wheels.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LayerPin {
     /// What people call it: `torch`, `ray (41 packages)`.
     pub name: String,
-    /// Of the wheels and of everything that shapes the layer's bytes, [`crate::image::Envelope::key`].
+    /// Of the wheels and of everything that shapes the layer's bytes.
     pub key: Sha256,
     /// Of its bytes as they are stored.
     pub digest: Digest,
@@ -57,7 +59,7 @@ pub struct LayerPin {
 }
 
 /// What the set was chosen for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Target {
     /// `linux/amd64`
@@ -77,16 +79,18 @@ pub struct Target {
     pub arch_list: Vec<Arch>,
     /// What was taken whatever CUDA it is for: `[cuda] allow` of the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
     pub cuda_allow: Vec<PackageName>,
     /// Seconds since 1970-01-01 UTC: the time stamp of everything a build writes.
     pub source_date_epoch: i64,
 }
 
 /// The interpreter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PythonPin {
     /// The full version, `3.14.2`.
+    #[schemars(with = "String")]
     pub version: Version,
     /// Where it comes from.
     pub source: PythonSource,
@@ -109,7 +113,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// A python-build-standalone archive.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PythonArchive {
     /// The release it belongs to, such as `20261103`.
@@ -121,7 +125,7 @@ pub struct PythonArchive {
 }
 
 /// The base images.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Bases {
     /// Under the runtime images.
@@ -131,7 +135,7 @@ pub struct Bases {
 }
 
 /// A base image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BasePin {
     /// As the spec names it, with its tag.
@@ -142,7 +146,7 @@ pub struct BasePin {
 }
 
 /// What a base image's tag meant when it was resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BaseDigests {
     /// The digest the tag answered: an image index, or the manifest itself.
@@ -152,12 +156,14 @@ pub struct BaseDigests {
 }
 
 /// One distribution and the wheel that was chosen for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Package {
     /// Normalized (PEP 503).
+    #[schemars(with = "String")]
     pub name: PackageName,
     /// With its local part where the wheel has one, `2.14.1+cu130`.
+    #[schemars(with = "String")]
     pub version: Version,
     /// The group it ships with.
     pub group: GroupName,
@@ -169,9 +175,11 @@ pub struct Package {
     pub rules: Vec<String>,
     /// The distributions that need it, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
     pub required_by: Vec<PackageName>,
     /// The extras that are installed, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
     pub extras: Vec<ExtraName>,
     /// The wheel's file name.
     pub file: String,
@@ -205,7 +213,7 @@ pub struct Upload {
 }
 
 /// Who says when a file was uploaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UploadedFrom {
     /// The index page.

@@ -1,16 +1,15 @@
-//! The tables as values; their JSON form is what `envlock matrix --json` prints.
+//! The tables as values.
 
 use pep440_rs::Version;
 use pep508_rs::PackageName;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cuda::CudaTag;
 
 /// One table a Python, for one CUDA tag.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
-    /// The form of this value; rises when a field changes its meaning.
-    pub version: u32,
     /// What everything must be built for.
     pub cuda: CudaTag,
     /// In the order asked for.
@@ -18,7 +17,7 @@ pub struct Matrix {
 }
 
 /// What there is for one Python.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Table {
     /// The Python, as far as it is known: `3.14.2`, or `3.14`.
     pub python: String,
@@ -31,9 +30,10 @@ pub struct Table {
 }
 
 /// A package beside torch.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Column {
     /// Its name.
+    #[schemars(with = "String")]
     pub name: PackageName,
     /// Whether the spec asks for it.
     pub wanted: bool,
@@ -42,9 +42,10 @@ pub struct Column {
 }
 
 /// One torch.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Row {
     /// Its version.
+    #[schemars(with = "String")]
     pub torch: Version,
     /// What its wheel is built for.
     pub build: Build,
@@ -57,7 +58,7 @@ pub struct Row {
 }
 
 /// What torch's wheel is built for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Build {
     /// This CUDA.
@@ -69,11 +70,11 @@ pub enum Build {
 }
 
 /// What one package has for one torch.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cell {
     /// The newest version that fits.
-    Has(Version),
+    Has(#[schemars(with = "String")] Version),
     /// Nothing.
     Nothing,
     /// Its source could not be asked.

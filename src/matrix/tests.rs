@@ -34,7 +34,7 @@ fn table(groups: &str) -> Table {
 
 pub fn sample() -> Matrix {
     let table = table("torch: torch; torchvision\npyg: pyg-lib\nray: ray");
-    Matrix { version: 1, cuda: "cu130".parse().unwrap(), tables: vec![table] }
+    Matrix { cuda: "cu130".parse().unwrap(), tables: vec![table] }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::address::{Address, is_loopback};
 use super::authorize::{Challenge, meet};
 use super::credentials::{Credentials, credentials_for};
 use super::{Client, Error};
+use crate::blocking::blocking;
 use crate::login;
 use crate::net::Retry;
 
@@ -75,8 +76,7 @@ impl Client {
             return Ok(known.clone());
         }
         let name = address.name.clone();
-        let found = tokio::task::spawn_blocking(move || credentials_for(&name)).await;
-        let found = found.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))?;
+        let found = blocking(move || credentials_for(&name)).await?;
         self.known().credentials.insert(address.name.clone(), found.clone());
         Ok(found)
     }

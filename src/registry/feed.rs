@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::copy::Remote;
 use super::{Blob, Error};
+use crate::blocking::{blocking, joined};
 use crate::net;
 
 /// Bytes of a piece.
@@ -41,7 +42,7 @@ impl Feed {
         let work = match self {
             Feed::Ours(blob) => {
                 let blob = blob.clone();
-                tokio::task::spawn_blocking(move || {
+                spawn_blocking(move || {
                     let digest = blob.digest();
                     let read = read(&*blob, offset, length, &sender);
                     read.map_err(|source| {
@@ -69,10 +70,7 @@ impl Feed {
         // What another registry sends was hashed on the way.
         let Feed::Ours(blob) = self else { return Ok(()) };
         let blob = blob.clone();
-        let hashed =
-            tokio::task::spawn_blocking(move || (blob.digest(), super::blob::hash(&*blob)));
-        let hashed = hashed.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
-        match hashed {
+        match blocking(move || (blob.digest(), super::blob::hash(&*blob))).await {
             (digest, Ok(got)) if got == digest => Ok(()),
             (digest, Ok(got)) => Err(Error::Changed { digest, got }),
             (digest, Err(source)) => Err(Error::Blob { digest, source }),
@@ -83,7 +81,7 @@ impl Feed {
 impl Feeding {
     /// After the request is over: the error of the source, if it was the source that failed.
     pub(super) async fn done(self) -> Result<(), Error> {
-        self.0.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))
+        joined(self.0).await
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 use super::address::Address;
 use super::contents::{self, Contents};
 use super::{Client, Descriptor, Error};
+use crate::blocking::joined;
 use crate::digest::{Digest, Digester};
 use crate::reference::PinnedReference;
 use crate::ui::Bar;
@@ -55,8 +56,7 @@ impl Client {
         });
         let sent = self.send_layer(address, layer, &sender, bar).await;
         drop(sender);
-        let (found, got) =
-            reading.await.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()));
+        let (found, got) = joined(reading).await;
         sent?;
         let what = format!("the layer {}", layer.digest);
         if got != layer.digest {

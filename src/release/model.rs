@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::config::{ConfigPath, Scalar, TextChange};
@@ -15,11 +16,13 @@ use crate::spec::ImageName;
 pub const FORMAT: u32 = 2;
 
 /// One successful `build --push` or `rollback`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 pub struct Record {
-    /// The format; see [`FORMAT`].
+    /// The format of the line. 2: edits have their text.
+    #[schemars(range(min = 1, max = 2))]
     pub v: u32,
     /// 1, 2, 3, …
+    #[schemars(range(min = 1))]
     pub number: u64,
     /// When, in UTC.
     pub time: Timestamp,
@@ -50,7 +53,7 @@ pub struct Record {
 }
 
 /// What made a release.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Kind {
     /// `build --push`
@@ -63,21 +66,47 @@ pub enum Kind {
 }
 
 /// A value that changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 pub struct FileEdit {
     /// The file, relative to the project folder.
+    #[schemars(with = "String")]
     pub file: Utf8PathBuf,
     /// Where in it.
+    #[schemars(with = "String")]
     pub path: ConfigPath,
     /// What was there; absent: the key was not.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ScalarText>")]
     pub before: Option<Scalar>,
     /// What is there now; absent: the key is gone.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ScalarText>")]
     pub after: Option<Scalar>,
     /// The same, letter for letter; not in lines of format 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Letters>")]
     pub text: Option<TextChange>,
+}
+
+/// A [`Scalar`] as JSON has it.
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+#[expect(dead_code, reason = "its schema is what counts")]
+enum ScalarText {
+    Null,
+    Bool(bool),
+    String(String),
+}
+
+/// A [`TextChange`]: what gave way to what, letter for letter.
+#[derive(JsonSchema)]
+#[schemars(rename = "TextChange")]
+#[expect(dead_code, reason = "its schema is what counts")]
+struct Letters {
+    /// What was there.
+    before: String,
+    /// What is there now.
+    after: String,
 }
 
 /// `null` is a value here; only an absent key is `None`.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::shared::has;
@@ -9,8 +10,7 @@ use super::{ImageSize, LayerSize, PackageSize, Sum};
 use crate::reference::PinnedReference;
 
 /// One image against an earlier one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Changes {
     /// The image.
     pub name: String,
@@ -31,8 +31,7 @@ pub struct Changes {
 }
 
 /// A distribution that is not what it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PackageChange {
     /// Its name.
     pub name: String,
@@ -43,8 +42,7 @@ pub struct PackageChange {
 }
 
 /// Layers of one name that only one of the images has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LayerChange {
     /// What people call it.
     pub name: String,

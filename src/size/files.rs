@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256;
@@ -25,8 +26,7 @@ pub struct FileFact {
 }
 
 /// What the files of an image are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Files {
     /// The image.
     pub name: String,
@@ -45,7 +45,7 @@ pub struct Files {
 }
 
 /// All files of a kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct KindSum {
     /// Which.
     pub kind: Kind,
@@ -56,7 +56,7 @@ pub struct KindSum {
 }
 
 /// What a file is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// `.so`, `.so.N`
@@ -78,7 +78,7 @@ pub enum Kind {
 }
 
 /// The same bytes in several places.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Duplicate {
     /// Bytes of each.
     pub bytes: u64,
@@ -87,7 +87,7 @@ pub struct Duplicate {
 }
 
 /// A library of one name from several packages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Library {
     /// `libcudart.so.13`
     pub name: String,
@@ -98,7 +98,7 @@ pub struct Library {
 }
 
 /// One of several.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Copy {
     /// Without a leading slash.
     pub path: String,

@@ -1,5 +1,6 @@
-//! What images weigh, as values; their JSON form is what `envlock size --json` prints.
+//! What images weigh, as values.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Changes, Files, Shared};
@@ -8,11 +9,8 @@ use crate::reference::PinnedReference;
 use crate::spec::GroupName;
 
 /// Everything that was asked of `envlock size`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// The form of this value; rises when a field changes its meaning.
-    pub version: u32,
     /// In the order asked for; an image that continues another comes after it.
     pub images: Vec<ImageSize>,
     /// What the images share; only where there are several.
@@ -24,8 +22,7 @@ pub struct Report {
 }
 
 /// One image.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ImageSize {
     /// `ray-runtime`
     pub name: String,
@@ -40,8 +37,7 @@ pub struct ImageSize {
 }
 
 /// A sum that may lack something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Sum {
     /// Bytes of all layers that are known.
     pub bytes: u64,
@@ -50,8 +46,7 @@ pub struct Sum {
 }
 
 /// One layer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LayerSize {
     /// What people call it: `torch`, `ray (41 packages)`, `base image`.
     pub name: String,
@@ -70,7 +65,7 @@ pub struct LayerSize {
 }
 
 /// What a layer holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LayerKind {
     /// It is the base image's.
@@ -86,8 +81,7 @@ pub enum LayerKind {
 }
 
 /// One distribution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PackageSize {
     /// Its name.
     pub name: String,
@@ -100,8 +94,7 @@ pub struct PackageSize {
 }
 
 /// Which bytes are meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Measure {
     /// As a registry has them and a pull moves them
     #[default]

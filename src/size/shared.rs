@@ -1,12 +1,12 @@
 //! What images share: layers that a registry has once and a machine pulls once.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ImageSize, LayerSize, Sum};
 
 /// What several images share.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Shared {
     /// How many layers are in all of them.
     pub layers: usize,

@@ -129,7 +129,7 @@ pub(super) fn report() -> Report {
         file("s/torchvision.libs/libcudart.faf08d9a.so.13", Some("torchvision")),
         file("usr/include/a.h", None),
     ];
-    Report { version: 1, images, shared, changes, files: vec![files("ray-runtime", [&layer[..]])] }
+    Report { images, shared, changes, files: vec![files("ray-runtime", [&layer[..]])] }
 }
 
 #[test]

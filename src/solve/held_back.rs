@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pep440_rs::Version;
 use pep508_rs::{MarkerEnvironment, PackageName, Requirement, VerbatimUrl, VersionOrUrl};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::decided::Decided;
@@ -135,17 +136,21 @@ fn root(
 }
 
 /// A locked distribution of which there is a newer version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Behind {
     /// Its name.
+    #[schemars(with = "String")]
     pub name: PackageName,
     /// Whether the spec asks for it.
-    pub wish: bool,
+    pub requested: bool,
     /// The version in the lock.
+    #[schemars(with = "String")]
     pub locked: Version,
     /// The newer version that a full upgrade takes.
+    #[schemars(with = "Option<String>")]
     pub fits: Option<Version>,
     /// The newest there is.
+    #[schemars(with = "String")]
     pub newest: Version,
     /// What keeps a full upgrade from the newest.
     pub why: Option<String>,
@@ -190,7 +195,7 @@ pub fn behind(
         let Some(newest) = newest else { continue };
         let wishes = spec.wishes().map(|(_, w)| &w.requirement).filter(|r| r.name == *name);
         let wishes: Vec<_> = wishes.collect();
-        let wish = !wishes.is_empty();
+        let requested = !wishes.is_empty();
         let now = settled.get(name).map(|s| &s.candidate.version);
         let ruled = decided.why_not(name, &newest.version);
         let why = match (now, wishes.iter().find(|r| !allows(r, &newest.version))) {
@@ -208,9 +213,9 @@ pub fn behind(
         };
         let fits = now.filter(|now| *now > locked || withdrawn && *now != locked).cloned();
         let (name, locked, newest) = (name.clone(), locked.clone(), newest.version.clone());
-        found.push(Behind { name, wish, locked, fits, newest, why, withdrawn });
+        found.push(Behind { name, requested, locked, fits, newest, why, withdrawn });
     }
-    found.sort_by_key(|b| !b.wish);
+    found.sort_by_key(|b| !b.requested);
     Ok(found)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pep508_rs::{PackageName, Requirement, VerbatimUrl};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use yaml_scalar_edit::YamlPath;
@@ -89,7 +90,7 @@ pub struct PythonSpec {
 }
 
 /// Where the interpreter comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PythonSource {
     /// python-build-standalone's `install_only_stripped` archive.

@@ -5,8 +5,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::header::{HeaderMap, HeaderValue};
 use url::Url;
 
-use super::sink::{Sink, blocking};
+use super::sink::Sink;
 use super::{Error, Store, Verified, local};
+use crate::blocking::blocking;
 use crate::digest::{Sha256, Stated, check};
 use crate::net::{Client, redacted};
 use crate::ui::Bar;

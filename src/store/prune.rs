@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use camino::Utf8Path;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::folder::INDEX;
@@ -13,7 +14,7 @@ use super::{Error, Store};
 use crate::digest::Sha256;
 
 /// What was taken out, or would be.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Pruned {
     /// Files.
     pub files: u64,

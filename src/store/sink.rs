@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 
 use super::folder::feed;
 use super::{Error, Store};
+use crate::blocking::{blocking, joined};
 use crate::digest::{Hasher, Sha256};
 
 /// Chunks that may wait for the disk: bounds memory to about this many network reads.
@@ -108,19 +109,5 @@ impl Draining {
     /// The sink, once everything sent is on disk.
     pub(super) async fn done(self) -> Result<Sink, Error> {
         joined(self.0).await
-    }
-}
-
-/// Runs something that waits for the disk where waiting is allowed.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    joined(spawn_blocking(work)).await
-}
-
-async fn joined<T>(task: tokio::task::JoinHandle<Result<T, Error>>) -> Result<T, Error> {
-    match task.await {
-        Ok(result) => result,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

@@ -23,7 +23,7 @@ fn project(host: &str, docker_config: &Value, programs: &[(&str, &str)]) -> Envl
 fn check(envlock: &Envlock, host: &str, name: &str) -> Value {
     let run = envlock.run(["doctor", "--json", "--registry", &format!("{host}/team")]);
     let report: Value = serde_json::from_str(&run.stdout()).unwrap();
-    assert_eq!(report["version"], 1);
+    assert_eq!(report["version"], 2);
     let failed = report["checks"].as_array().unwrap().iter().any(|c| c["level"] == "fail");
     assert_eq!(run.0.status.code(), Some(i32::from(failed)), "{report:#}");
     assert_eq!(report["healthy"], !failed);

@@ -106,7 +106,7 @@ fn an_image_gives_back_its_lock_and_everything_about_it_agrees() {
         let report = result("inspect", &elsewhere.run(["inspect", &text, "--json"]).exits(0));
         assert_eq!(report["lock"]["sha256"], Sha256::of(&lock).to_string());
         let kinds = report["referrers"].as_array().unwrap().iter();
-        let mut kinds: Vec<_> = kinds.map(|r| r["artifactType"].as_str().unwrap()).collect();
+        let mut kinds: Vec<_> = kinds.map(|r| r["artifact_type"].as_str().unwrap()).collect();
         kinds.retain(|kind| !kind.contains("release"));
         kinds.sort_unstable();
         let expected = [

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
+use std::sync::LazyLock;
 
 use clap::CommandFactory;
 use envlock::cli::Cli;
-use envlock::commands::schema::SCHEMAS;
+use envlock::reports;
 use regex::Regex;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::resolve::{base, spec, stack};
 use crate::support::workshop::Workshop;
@@ -19,22 +20,20 @@ const FILES: [&str; 4] = ["spec", "lock", "release", "config"];
 /// What prints nothing that is JSON.
 const SILENT: [&str; 3] = ["init", "completions", "docs"];
 
-fn schema(name: &str) -> Value {
-    let (_, text) = SCHEMAS.iter().find(|(known, _)| *known == name).unwrap();
-    serde_json::from_str(text).unwrap()
+/// Every schema by its name, made once.
+static SCHEMAS: LazyLock<BTreeMap<&str, Value>> = LazyLock::new(|| {
+    let schemas = reports::schemas().into_iter();
+    schemas.map(|(name, text)| (name, serde_json::from_str(&text).unwrap())).collect()
+});
+
+fn schema(name: &str) -> &'static Value {
+    &SCHEMAS[name]
 }
 
 /// Fails with every place where `value` is not what the schema says.
 #[track_caller]
 pub fn fits(name: &str, value: &Value) {
-    let registry = SCHEMAS.iter().fold(jsonschema::Registry::new(), |registry, (name, text)| {
-        let schema: Value = serde_json::from_str(text).unwrap();
-        let id = schema["$id"].as_str().unwrap().to_owned();
-        assert!(id.ends_with(&format!("/schemas/{name}.json")), "{id}");
-        registry.add(id, schema).unwrap()
-    });
-    let registry = registry.prepare().unwrap();
-    let validator = jsonschema::options().with_registry(&registry).build(&schema(name)).unwrap();
+    let validator = jsonschema::validator_for(schema(name)).unwrap();
     let wrong: Vec<String> = validator
         .iter_errors(value)
         .map(|error| format!("{}: {error}", error.instance_path()))
@@ -58,12 +57,14 @@ fn every_command_that_prints_json_has_a_schema() {
     let commands: BTreeSet<&str> =
         commands.get_subcommands().map(|c| c.get_name()).filter(|n| !SILENT.contains(n)).collect();
     let named: BTreeSet<&str> =
-        SCHEMAS.iter().map(|(name, _)| *name).filter(|n| !FILES.contains(n)).collect();
-    assert_eq!(named, commands, "schemas/ and commands/schema.rs");
+        SCHEMAS.keys().copied().filter(|name| !FILES.contains(name)).collect();
+    assert_eq!(named, commands, "reports::schemas()");
     let envlock = Envlock::new();
-    for (name, text) in SCHEMAS {
+    for (name, text) in reports::schemas() {
         assert_eq!(envlock.run(["schema", name]).exits(0).stdout(), text);
-        assert!(jsonschema::meta::is_valid(&schema(name)), "{name}");
+        assert!(jsonschema::meta::is_valid(schema(name)), "{name}");
+        let id = schema(name)["$id"].as_str().unwrap();
+        assert!(id.ends_with(&format!("/raw/main/schemas/{name}.json")), "{id}");
     }
     let unknown = envlock.run(["schema", "nothing"]).exits(2);
     assert!(unknown.stderr().contains("there is spec, lock"), "{}", unknown.stderr());
@@ -71,20 +72,80 @@ fn every_command_that_prints_json_has_a_schema() {
     assert_eq!(names["schemas"].as_array().unwrap().len(), SCHEMAS.len());
 }
 
+/// With ENVLOCK_WRITE_SCHEMAS=1 it writes them instead.
+#[test]
+fn the_files_in_schemas_are_what_the_types_give() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas");
+    let mut names = BTreeSet::new();
+    for (name, text) in reports::schemas() {
+        let file = format!("{folder}/{name}.json");
+        names.insert(format!("{name}.json"));
+        if std::env::var_os("ENVLOCK_WRITE_SCHEMAS").is_some() {
+            std::fs::write(&file, text.as_bytes()).unwrap();
+        }
+        let committed = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(committed == *text, "{file}: ENVLOCK_WRITE_SCHEMAS=1 cargo test --test it schemas");
+    }
+    let files = std::fs::read_dir(folder).unwrap();
+    let files: BTreeSet<_> =
+        files.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(files, names, "schemas/ has a file that belongs to nothing");
+}
+
 /// An object that admits unknown fields would never be found to differ.
 #[test]
 fn no_object_of_a_schema_is_open() {
     fn closed(at: &str, value: &Value) {
-        let open = value.get("properties").is_some() && value.get("type").is_some();
-        assert!(!open || value["additionalProperties"] == json!(false), "{at}");
+        let object = value.get("properties").is_some() && value.get("type").is_some();
+        let is_closed = |key: &str| value[key] == json!(false);
+        assert!(
+            !object || is_closed("additionalProperties") || is_closed("unevaluatedProperties"),
+            "{at}"
+        );
         match value {
-            Value::Object(map) => map.iter().for_each(|(k, v)| closed(&format!("{at}/{k}"), v)),
+            // The parts of an object that is closed as a whole.
+            Value::Object(map) => {
+                let parts = is_closed("unevaluatedProperties").then_some("oneOf");
+                let entries = map.iter().filter(|(key, _)| Some(key.as_str()) != parts);
+                entries.for_each(|(k, v)| closed(&format!("{at}/{k}"), v));
+            }
             Value::Array(list) => list.iter().for_each(|v| closed(at, v)),
             _ => {}
         }
     }
-    for (name, _) in SCHEMAS {
-        closed(name, &schema(name));
+    for (name, schema) in &*SCHEMAS {
+        closed(name, schema);
+    }
+}
+
+#[test]
+fn every_report_has_the_version_and_its_keys_are_snake_case() {
+    let snake = Regex::new("^[a-z][a-z0-9]*(_[a-z0-9]+)*$").unwrap();
+    let is_properties = |map: &Map<String, Value>| {
+        map.get("properties").and_then(Value::as_object).cloned().unwrap_or_default()
+    };
+    fn objects<'a>(value: &'a Value, found: &mut Vec<&'a Map<String, Value>>) {
+        match value {
+            Value::Object(map) => {
+                found.push(map);
+                map.values().for_each(|value| objects(value, found));
+            }
+            Value::Array(list) => list.iter().for_each(|value| objects(value, found)),
+            _ => {}
+        }
+    }
+    for (name, schema) in SCHEMAS.iter().filter(|(name, _)| !FILES.contains(name)) {
+        let whole = json!([schema]);
+        let shapes = schema.get("anyOf").unwrap_or(&whole).as_array().unwrap();
+        for shape in shapes {
+            assert_eq!(shape["properties"]["version"]["const"], 2, "{name}: {shape}");
+            assert!(shape["required"].as_array().unwrap().contains(&json!("version")), "{name}");
+        }
+        let mut found = Vec::new();
+        objects(schema, &mut found);
+        for key in found.into_iter().flat_map(is_properties).map(|(key, _)| key) {
+            assert!(snake.is_match(&key), "{name}: {key}");
+        }
     }
 }
 
@@ -95,6 +156,7 @@ fn what_the_resolver_prints_fits_its_schemas() {
     envlock.write("envlock.toml", spec(&index, &base, "[\"torch\"]", "[\"pyg_lib\"]"));
     let planned = result("resolve", &envlock.run(["resolve", "--json", "--dry-run"]).exits(0));
     assert!(planned["lock"]["package"].as_array().unwrap().len() > 3);
+    assert!(planned["lock"]["target"]["source_date_epoch"].is_i64());
     envlock.run(["resolve"]).exits(0);
     let lock: Value = toml::from_str(&envlock.read("env.lock")).unwrap();
     fits("lock", &lock);
@@ -102,7 +164,8 @@ fn what_the_resolver_prints_fits_its_schemas() {
     envlock.write("before.lock", envlock.read("env.lock"));
     index.wheel("numpy", "2.6.0").tags("cp314-cp314-manylinux_2_28_x86_64").add();
     let behind = result("outdated", &envlock.run(["outdated", "--json"]).exits(0));
-    assert!(behind["outdated"].as_array().unwrap().iter().any(|b| b["name"] == "numpy"));
+    let numpy = behind["outdated"].as_array().unwrap().iter().find(|b| b["name"] == "numpy");
+    assert_eq!(numpy.unwrap()["requested"], false);
     envlock.run(["resolve", "--upgrade"]).exits(0);
     let diff = envlock.run(["resolve", "--json", "--diff", "before.lock"]).exits(0);
     assert_eq!(result("resolve", &diff)["diff"]["changed"].as_array().unwrap().len(), 1);
@@ -139,6 +202,9 @@ fn what_a_release_prints_and_writes_fits_its_schemas() {
     result("build", &envlock.run(["build", "--json", "--prepare"]).exits(0));
     result("status", &envlock.run(["status", "--json"]).exits(0));
     result("history", &envlock.run(["history", "--json"]).exits(0));
+    // Nothing is old yet, and that is a result, too.
+    let nothing = result("prune", &envlock.run(["prune", "--json"]).exits(0));
+    assert_eq!(nothing["removed"], json!([]));
 
     let pushed = result("build", &workshop.build(&envlock, "team").exits(0));
     assert_eq!(pushed["release"], 1);
@@ -229,7 +295,7 @@ fn the_schema_of_envlock_toml_has_the_keys_that_are_read() {
             // Read, and refused with a better sentence.
             known.remove("profiles");
         }
-        assert_eq!(properties(&schema, pointer), known, "{table}: schemas/spec.json");
+        assert_eq!(properties(schema, pointer), known, "{table}: schemas/spec.json");
     }
     // Every table of the schema was compared; two forms of values are no tables.
     let tables_of_schema = schema["$defs"].as_object().unwrap();
@@ -272,13 +338,13 @@ fn the_schema_of_the_lock_has_the_keys_that_are_read() {
     let text = workshop.project().read("env.lock");
     let (schema, mut tables) = (schema("lock"), BTreeMap::new());
     tables.insert("version = 1\n", "");
-    tables.insert("[target]\n", "/properties/target");
-    tables.insert("[python]\n", "/properties/python");
-    tables.insert("[[package]]\n", "/$defs/package");
+    tables.insert("[target]\n", "/$defs/Target");
+    tables.insert("[python]\n", "/$defs/PythonPin");
+    tables.insert("[[package]]\n", "/$defs/Package");
     for (table, pointer) in tables {
         assert!(text.contains(table), "{text}");
         let wrong = text.replacen(table, &format!("{table}zzz = 1\n"), 1);
         let error = envlock::lock::parse(&wrong).unwrap_err().to_string();
-        assert_eq!(properties(&schema, pointer), known_keys(&error), "{table}: schemas/lock.json");
+        assert_eq!(properties(schema, pointer), known_keys(&error), "{table}: schemas/lock.json");
     }
 }

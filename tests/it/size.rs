@@ -45,7 +45,7 @@ fn sums_are_those_of_the_layers_that_others_pull() {
         let tars: Vec<_> = pulled.layers.iter().map(|tar| tar.len() as u64).collect();
         let unpacked: Vec<_> = own.iter().map(|l| l["unpacked"].as_u64().unwrap()).collect();
         assert_eq!(unpacked, tars);
-        assert_eq!(image["unpacked"]["unknown-layers"], 0);
+        assert_eq!(image["unpacked"]["unknown_layers"], 0);
         // Every wheel is in the layer that has its files.
         for (layer, tar) in own.iter().zip(&pulled.layers) {
             for package in layer["packages"].as_array().unwrap() {
@@ -98,7 +98,7 @@ fn layers_that_nothing_knows_are_unknown_until_they_are_read_and_then_remembered
     workshop.build(&envlock, "team").exits(0);
     let report = sized(&envlock, &["ray-runtime"]);
     assert_eq!(layers(&report["images"][0], "unpacked")["base image"], None);
-    assert_eq!(report["images"][0]["unpacked"]["unknown-layers"], 1);
+    assert_eq!(report["images"][0]["unpacked"]["unknown_layers"], 1);
     let told = envlock.run(["size", "ray-runtime"]).exits(0).stdout();
     assert!(told.contains("and 1 unknown layer") && told.contains(" unknown "), "{told}");
     let read = sized(&envlock, &["ray-runtime", "--read"]);
@@ -224,7 +224,7 @@ fn files_that_are_there_twice_are_found_in_the_layers() {
     // The six wheels have the same text in them.
     assert!(files["repeated"].as_u64().unwrap() >= 20_000 + 3 * 30_000, "{files:#}");
     assert!(of("kinds").iter().any(|k| k["kind"] == "tests" && k["files"] == 2));
-    assert!(report["images"][0]["unpacked"]["unknown-layers"] == 0, "what is read is known");
+    assert!(report["images"][0]["unpacked"]["unknown_layers"] == 0, "what is read is known");
     let text = envlock.run(["size", "--files", "marimo-runtime"]).exits(0).stdout();
     assert!(text.contains("libcudart.so.13: "), "{text}");
 }

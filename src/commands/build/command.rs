@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use camino::Utf8Path;
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::engine::{Chosen, Question, choose};
 use super::page;
@@ -25,6 +24,7 @@ use crate::lock::{self, LayerPin, Lock};
 use crate::proof::Cosign;
 use crate::reference::PinnedReference;
 use crate::release::{self, ProjectLock, Publication, Published, Record};
+use crate::reports::{self, Version};
 use crate::smoke::{Choice, Runtime, Wish};
 use crate::spec::{BuildSpec, ConfigSpec, EngineChoice, ImageName, Records, Spec};
 use crate::{config, engine, interrupt, keep, net, registry};
@@ -241,11 +241,8 @@ impl Job<'_> {
         let Job { plan, lock, spec, context, .. } = *self;
         let files = gather(plan, lock, spec, client, &context.folder, &context.ui).await?;
         let lines = recipe.prepare(&context.folder, plan, &files)?;
-        if context.ui.wants_json() {
-            context.ui.json(&json!({ "version": 1, "commands": lines }));
-        } else {
-            context.ui.result(lines.join("\n"));
-        }
+        let report = reports::Build::Prepared { version: Version, commands: &lines };
+        context.result(&report, || lines.join("\n"));
         Ok(Exit::Ok)
     }
 
@@ -435,13 +432,11 @@ impl Job<'_> {
             false => String::new(),
         };
         page::planned(&self.context.ui, self.plan, self.earlier, self.lock, &diff);
-        if self.context.ui.wants_json() {
-            self.context.ui.json(&json!({ "version": 1, "plan": self.plan, "config": diff }));
-        } else {
-            let text = image::show(self.plan);
+        let report = reports::Build::Planned { version: Version, plan: self.plan, config: &diff };
+        self.context.result(&report, || {
             let end = if diff.is_empty() { String::new() } else { format!("\n{diff}") };
-            self.context.ui.result(text + &end);
-        }
+            image::show(self.plan) + &end
+        });
         self.context.ui.note("nothing was built or written (--dry-run)");
         Ok(Exit::Ok)
     }
@@ -450,11 +445,8 @@ impl Job<'_> {
     fn loaded(&self, digests: &BTreeMap<ImageName, Digest>) -> Exit {
         let tagged = digests.keys().map(|name| format!("{name}:{}", self.plan.tag()));
         let tagged: Vec<String> = tagged.collect();
-        if self.context.ui.wants_json() {
-            self.context.ui.json(&json!({ "version": 1, "loaded": tagged, "digests": digests }));
-        } else {
-            self.context.ui.result(tagged.join("\n"));
-        }
+        let report = reports::Build::Loaded { version: Version, loaded: &tagged, digests };
+        self.context.result(&report, || tagged.join("\n"));
         Exit::Ok
     }
 
@@ -487,20 +479,19 @@ impl Job<'_> {
         self.context.ui.note(self.outcome(published.is_some(), record));
         let made = (self.lock, self.plan);
         page::pushed(&self.context.ui, images, self.earlier, made, published);
-        if self.context.ui.wants_json() {
-            self.context.ui.json(&json!({
-                "version": 1,
-                "images": images,
-                "release": record.map(|r| r.number),
-                "lock": self.plan.lock_sha256,
-                "packages": self.lock.packages.len(),
-                "diff": published.map(|p| &p.diff),
-            }));
-        } else {
+        let diff = published.map(|p| p.diff.as_str());
+        let report = reports::Build::Pushed {
+            version: Version,
+            images,
+            release: record.map(|r| r.number),
+            lock: self.plan.lock_sha256,
+            packages: self.lock.packages.len(),
+            diff,
+        };
+        self.context.result(&report, || {
             let images: String = images.values().map(|image| format!("{image}\n")).collect();
-            let diff = published.map(|p| p.diff.as_str()).unwrap_or_default();
-            self.context.ui.result(images + diff);
-        }
+            images + diff.unwrap_or_default()
+        });
         Exit::Ok
     }
 }

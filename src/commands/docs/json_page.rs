@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::node::Node;
 use super::{WRITTEN, markdown};
-use crate::commands::schema::SCHEMAS;
+use crate::reports::schemas;
 
 /// Schemas that have a page of their own.
 const ELSEWHERE: [&str; 2] = ["spec", "config"];
@@ -19,18 +19,29 @@ pub(super) fn page() -> String {
          it changes when a field changes its meaning. `envlock schema` lists the JSON Schemas, `envlock schema NAME` prints \
          one; they are in `schemas/`, too. Fields marked with * are always there.\n"
     );
-    for (name, schema) in SCHEMAS.iter().filter(|(name, _)| !ELSEWHERE.contains(name)) {
+    for (name, schema) in schemas().iter().filter(|(name, _)| !ELSEWHERE.contains(name)) {
         let schema: Value = serde_json::from_str(schema).unwrap_or_default();
         let root = Node::root(&schema);
         let file =
             FILES.iter().find(|(file, _)| file == name).map(|(_, title)| (*title).to_owned());
         let title = file.unwrap_or_else(|| format!("`envlock {name} --json`"));
-        text.push_str(&format!("\n## {title}\n\n{}", fields(root)));
-        for (definition, node) in
-            root.definitions().into_iter().filter(|(_, n)| !n.properties().is_empty())
-        {
+        text.push_str(&format!("\n## {title}\n\n{}", shapes(root)));
+        for (definition, node) in root.definitions().into_iter().filter(|(_, n)| n.has_table()) {
             text.push_str(&format!("\n### {name}: {definition}\n\n{}", fields(node)));
         }
+    }
+    text
+}
+
+/// The fields of a result; of one that has several shapes, those of each.
+fn shapes(root: Node) -> String {
+    let shapes = root.choices();
+    if shapes.is_empty() || !root.properties().is_empty() {
+        return fields(root);
+    }
+    let mut text = markdown::sentence(root.description()) + "\n";
+    for shape in shapes {
+        text.push_str(&format!("\n{}", fields(shape)));
     }
     text
 }
@@ -72,5 +83,9 @@ fn list(node: Node, before: &str, rows: &mut Vec<Vec<String>>) {
                 list(inside, &format!("{name}{sign}"), rows);
             }
         }
+    }
+    // What only some of these values have.
+    for choice in node.choices().into_iter().filter(|choice| choice.refers_to().is_none()) {
+        list(choice, before, rows);
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::node::Node;
 use super::{WRITTEN, markdown};
-use crate::commands::schema::SCHEMAS;
+use crate::reports::schemas;
 use crate::spec::BUILTIN_TEXT;
 
 /// How a place is written.
@@ -36,8 +36,8 @@ pub(super) fn config_yaml() -> String {
 
 /// A schema that is part of the program.
 fn schema(name: &str) -> Value {
-    let text = SCHEMAS.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text);
-    serde_json::from_str(text).unwrap_or_default()
+    let found = schemas().into_iter().find(|(known, _)| *known == name);
+    found.and_then(|(_, text)| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
 struct Walk<'a> {

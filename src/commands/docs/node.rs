@@ -117,7 +117,8 @@ impl<'a> Node<'a> {
         self.written.get("$ref").and_then(Value::as_str).is_none_or(|name| name.starts_with('#'))
     }
 
-    fn has_table(self) -> bool {
-        !self.properties().is_empty()
+    pub(super) fn has_table(self) -> bool {
+        let own = |choice: &Node| choice.refers_to().is_none() && !choice.properties().is_empty();
+        !self.properties().is_empty() || self.choices().iter().any(own)
     }
 }

@@ -1,33 +1,8 @@
-//! The result of one check.
+//! How a check is made and shown.
 
 use std::fmt;
 
-use serde::Serialize;
-
-/// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Level {
-    /// As it should be.
-    Ok,
-    /// Some commands will not do everything.
-    Warn,
-    /// Something will fail.
-    Fail,
-}
-
-/// One line of the report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Check {
-    /// What was looked at.
-    pub(super) name: &'static str,
-    pub(super) level: Level,
-    /// What was found.
-    pub(super) found: String,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) todo: Option<String>,
-}
+pub(super) use crate::reports::{Check, Level};
 
 impl Check {
     pub(super) fn ok(name: &'static str, found: impl Into<String>) -> Self {

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::check::{Check, Level};
 use super::{engine, files, registry, releases};
 use crate::cli::Doctor;
@@ -12,14 +10,7 @@ use crate::engine::dockerfile::Recipe;
 use crate::exit::{CommandResult, Exit};
 use crate::image;
 use crate::net::Retry;
-
-/// The report as JSON. `version` changes when a field changes its meaning.
-#[derive(Serialize)]
-struct Report<'a> {
-    version: u32,
-    healthy: bool,
-    checks: &'a [Check],
-}
+use crate::reports::{self, Version};
 
 /// Runs `envlock doctor`: exit 0 when nothing failed, warnings or not, else 1.
 pub async fn run(args: Doctor, context: &Context) -> CommandResult {
@@ -57,11 +48,10 @@ pub async fn run(args: Doctor, context: &Context) -> CommandResult {
     checks.extend(registries);
 
     let healthy = checks.iter().all(|check| check.level != Level::Fail);
-    if context.ui.wants_json() {
-        context.ui.json(&Report { version: 1, healthy, checks: &checks });
-    } else {
+    let report = reports::Doctor { version: Version, healthy, checks: &checks };
+    context.result(&report, || {
         let lines: Vec<_> = checks.iter().map(Check::to_string).collect();
-        context.ui.result(lines.join("\n"));
-    }
+        lines.join("\n")
+    });
     Ok(if healthy { Exit::Ok } else { Exit::Failed })
 }

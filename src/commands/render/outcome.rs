@@ -1,13 +1,13 @@
 //! What becomes of the text: it is written, shown or compared, and told.
 
 use camino::Utf8Path;
-use serde_json::json;
 
 use crate::cli::Render;
 use crate::commands::Context;
 use crate::config;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::render::Template;
+use crate::reports;
 
 /// What is known at the end.
 pub(super) struct Outcome<'a> {
@@ -84,15 +84,15 @@ impl Outcome<'_> {
 
     fn report(&self, output: Option<&Utf8Path>, changed: bool, text: Option<&str>) {
         if self.context.ui.wants_json() {
-            self.context.ui.json(&json!({
-                "version": 1,
-                "template": self.template.name,
-                "config": self.config,
-                "file": output,
-                "changed": changed,
-                "warnings": self.warnings,
-                "text": text,
-            }));
+            self.context.ui.json(&reports::Render {
+                version: reports::Version,
+                template: &self.template.name,
+                config: self.config.as_str(),
+                file: output.map(Utf8Path::as_str),
+                changed,
+                warnings: &self.warnings,
+                text,
+            });
         }
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use camino::Utf8Path;
 use pep440_rs::Version;
 use pep508_rs::PackageName;
-use serde::Serialize;
 
 use super::assemble::assemble;
 use super::elsewhere::try_elsewhere;
 use super::{gpus, imports, target};
+use crate::blocking::blocking;
 use crate::catalog::Target;
 use crate::cli::Resolve;
 use crate::commands::{Context, driver, embedded, live, summary};
@@ -22,6 +22,7 @@ use crate::index::{Cache, Fetcher, Hint, LiveCatalog, Locked, Sources, Surroundi
 use crate::lock::{self, Diff, Lock, Package};
 use crate::python::marker_environment;
 use crate::release;
+use crate::reports::{self, LockFile};
 use crate::solve::{self, Solution, solve};
 use crate::spec::{Overrides, Spec};
 use crate::store;
@@ -91,13 +92,9 @@ fn check(name: &Utf8Path, spec: &Spec, old: Option<Lock>, context: &Context) -> 
         return Err(lock::Error::Missing { path: context.path(name) }.into());
     };
     let reasons = lock::stale(&lock, spec);
-    if context.ui.wants_json() {
-        context.ui.json(
-            &serde_json::json!({ "version": 1, "fresh": reasons.is_empty(), "reasons": reasons }),
-        );
-    } else {
-        reasons.iter().for_each(|reason| context.ui.result(format!("stale: {reason}")));
-    }
+    let fresh = reasons.is_empty();
+    let report = reports::Resolve::Checked { version: reports::Version, fresh, reasons: &reasons };
+    context.result(&report, || reasons.iter().map(|reason| format!("stale: {reason}\n")).collect());
     context.ui.output([("fresh".to_owned(), reasons.is_empty().to_string())]);
     reasons.iter().for_each(|reason| context.ui.problem(name, format!("stale: {reason}")));
     if reasons.is_empty() {
@@ -204,11 +201,7 @@ async fn resolve(
     });
     let solution = {
         let (spec, catalog, environment) = (spec.clone(), catalog.clone(), environment.clone());
-        let solving =
-            tokio::task::spawn_blocking(move || solve(&spec, &environment, &*catalog, &kept));
-        solving
-            .await
-            .map_err(|e| Failure::message(Exit::Failed, format!("the solver stopped: {e}")))?
+        blocking(move || solve(&spec, &environment, &*catalog, &kept)).await
     };
     let Solution { chosen, held_back, surprises } = match solution {
         Ok(solution) => solution,
@@ -245,21 +238,10 @@ async fn resolve(
 }
 
 /// What is to be said of the chosen set, a sentence each.
-#[derive(Default, Serialize)]
+#[derive(Default)]
 struct Told {
     held_back: Vec<String>,
     surprises: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    version: u32,
-    written: bool,
-    lock: &'a Lock,
-    diff: &'a Diff,
-    #[serde(flatten)]
-    told: Told,
-    unpinned: Vec<String>,
 }
 
 fn finish(
@@ -315,11 +297,16 @@ fn finish(
             (false, false) => format!("{name} is unchanged"),
         }
     ));
-    if context.ui.wants_json() {
-        context.ui.json(&Report { version: 1, written, lock, diff: &diff, told, unpinned });
-    } else {
-        context.ui.result(diff.to_string());
-    }
+    let report = reports::Resolve::Resolved {
+        version: reports::Version,
+        written,
+        lock: LockFile(lock),
+        diff: &diff,
+        held_back: &told.held_back,
+        surprises: &told.surprises,
+        unpinned: &unpinned,
+    };
+    context.result(&report, || diff.to_string());
     Ok(Exit::Ok)
 }
 
@@ -338,14 +325,11 @@ fn compare(before: &str, name: &Utf8Path, context: &Context) -> CommandResult {
     context
         .ui
         .summary(|| format!("## {name}, compared with {before}\n\n{}", summary::packages(&diff)));
-    if context.ui.wants_json() {
-        context.ui.json(
-            &serde_json::json!({ "version": 1, "lock": name, "before": before, "diff": diff }),
-        );
-    } else if diff.is_empty() {
+    let (version, lock) = (reports::Version, name.as_str());
+    let report = reports::Resolve::Compared { version, lock, before, diff: &diff };
+    if diff.is_empty() {
         context.ui.note(format!("{name} is the same as in {before}"));
-    } else {
-        context.ui.result(diff.with_sizes());
     }
+    context.result(&report, || if diff.is_empty() { String::new() } else { diff.with_sizes() });
     Ok(Exit::Ok)
 }

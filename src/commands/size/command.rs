@@ -12,6 +12,7 @@ use crate::lock::{BasePin, Lock};
 use crate::reference::PinnedReference;
 use crate::registry::Manifest;
 use crate::release;
+use crate::reports;
 use crate::size::{self, Grounds, ImageSize, Report};
 use crate::store::Store;
 
@@ -50,7 +51,7 @@ pub async fn run(args: Size, context: &Context) -> CommandResult {
         }
     }
     let shared = size::shared(&images);
-    let report = Report { version: 1, images, shared, changes, files };
+    let report = Report { images, shared, changes, files };
     let pictures =
         [(&args.svg, size::svg as fn(&Report, size::Measure) -> String), (&args.html, size::html)];
     for (path, picture) in pictures {
@@ -60,10 +61,8 @@ pub async fn run(args: Size, context: &Context) -> CommandResult {
             context.ui.note(format!("wrote {path}"));
         }
     }
-    match context.ui.wants_json() {
-        true => context.ui.json(&report),
-        false => context.ui.result(size::text(&report, args.by, args.top)),
-    }
+    let text = || size::text(&report, args.by, args.top);
+    context.result(&reports::Size::from(&report), text);
     Ok(Exit::Ok)
 }
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::containers::Trial;
 use super::supply;
 use crate::cli::Verify;
@@ -11,6 +9,7 @@ use crate::commands::{Context, embedded, kept};
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::reference::PinnedReference;
 use crate::release;
+use crate::reports::{self, Version};
 use crate::smoke::judge::{self, Tally};
 use crate::smoke::{Runtime, Wish};
 
@@ -45,22 +44,19 @@ pub async fn run(args: Verify, context: &Context) -> CommandResult {
         runtime: &runtime,
         wish: Wish { only: args.only.clone(), limit: Duration::from_secs(args.timeout.get()) },
     };
-    let reports = trial.of(context, &images).await?;
+    let images = trial.of(context, &images).await?;
     if let Some(file) = &args.junit {
-        context.write(&context.path(file), &judge::junit(&reports))?;
+        context.write(&context.path(file), &judge::junit(&images))?;
     }
-    let exit = Tally::exit(&reports);
+    let exit = Tally::exit(&images);
     context.ui.output([("verified".to_owned(), (exit == Exit::Ok).to_string())]);
-    context.ui.summary(|| judge::markdown(&reports));
-    if context.ui.wants_json() {
-        context.ui.json(&json!({
-            "version": 1,
-            "sound": exit == Exit::Ok,
-            "runtime": { "program": runtime.program(), "version": runtime.version() },
-            "images": reports,
-        }));
-    } else {
-        context.ui.result(judge::table(&reports));
-    }
+    context.ui.summary(|| judge::markdown(&images));
+    let report = reports::Verify::Run {
+        version: Version,
+        sound: exit == Exit::Ok,
+        runtime: reports::Runtime { program: runtime.program(), version: runtime.version() },
+        images: &images,
+    };
+    context.result(&report, || judge::table(&images));
     Ok(exit)
 }

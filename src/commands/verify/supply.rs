@@ -1,8 +1,6 @@
 //! `envlock verify --supply`: lock, layers, bill of materials, provenance and signatures of images, held against each
 //! other.
 
-use serde_json::json;
-
 use crate::cli::Verify;
 use crate::commands::Context;
 use crate::exit::{Classified, CommandResult, Exit};
@@ -10,6 +8,7 @@ use crate::proof::{self, Cosign, Finding, Verdict};
 use crate::reference::PinnedReference;
 use crate::registry::Client;
 use crate::release::{self, History, Record};
+use crate::reports::{self, SupplyImage, Version};
 use crate::spec::{Records, Spec};
 use crate::ui::Unit;
 
@@ -57,19 +56,13 @@ pub(super) async fn check(
         context.ui.note("the layers were asked for, not downloaded: --deep hashes their bytes");
     }
     let worst = results.iter().flat_map(|(_, f)| f).map(|f| f.verdict).max().unwrap_or(Verdict::Ok);
-    if context.ui.wants_json() {
-        let list: Vec<_> = results
-            .iter()
-            .map(|(image, findings)| json!({ "image": image, "findings": findings }))
-            .collect();
-        context
-            .ui
-            .json(&json!({ "version": 1, "sound": worst < Verdict::Missing, "images": list }));
-    } else {
-        let text: String =
-            results.iter().map(|(image, findings)| render(image, findings)).collect();
-        context.ui.result(text);
-    }
+    let of_each = results.iter().map(|(image, findings)| SupplyImage { image, findings });
+    let images = of_each.collect();
+    let report =
+        reports::Verify::Supply { version: Version, sound: worst < Verdict::Missing, images };
+    context.result(&report, || {
+        results.iter().map(|(image, findings)| render(image, findings)).collect()
+    });
     Ok(match worst {
         Verdict::Ok | Verdict::Unknown => Exit::Ok,
         Verdict::Missing => Exit::Registry,

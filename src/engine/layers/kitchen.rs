@@ -20,6 +20,7 @@ use super::{
     GZIP_LAYER, Measured, Rope, Source, SpliceError, Tell, Unfit, ZSTD_LAYER, measure_telling,
     splice, write_zstd_telling,
 };
+use crate::blocking::blocking;
 use crate::digest::Sha256;
 use crate::engine::gather::Gatherer;
 use crate::exit::{Exit, Failure};
@@ -255,11 +256,4 @@ impl Kitchen {
 fn open(path: &Utf8PathBuf, name: String) -> Result<Source, Failure> {
     let file = File::open(path).map_err(Unfit::file("opening", path))?;
     Ok(Source { name, file })
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::digest::Sha256;
@@ -9,7 +10,9 @@ use crate::exit::Exit;
 use crate::reference::PinnedReference;
 
 /// What can be asked of an image, in the order it is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckName {
     /// The lock that is expected is the one the image says it was built from
@@ -51,7 +54,7 @@ pub enum CheckName {
 }
 
 /// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// As it should be.
@@ -65,7 +68,7 @@ pub enum Outcome {
 }
 
 /// A check that was made.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Check {
     /// Which.
     pub check: CheckName,
@@ -81,7 +84,7 @@ pub struct Check {
 }
 
 /// Everything that was checked of one image.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ImageReport {
     /// The image.
     pub image: PinnedReference,

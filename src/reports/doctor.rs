@@ -1,0 +1,47 @@
+//! `envlock doctor --json`
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Report, Version};
+
+/// What was looked at, and how it is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Doctor<'a> {
+    /// The form of this report.
+    pub version: Version,
+    /// Whether no check failed; warnings do not count.
+    pub healthy: bool,
+    /// Every check, in the order they are printed.
+    pub checks: &'a [Check],
+}
+
+impl Report for Doctor<'_> {
+    const COMMAND: &'static str = "doctor";
+}
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// Some commands will not do everything.
+    Warn,
+    /// Something will fail.
+    Fail,
+}
+
+/// The result of one check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Check {
+    /// What was looked at.
+    pub name: &'static str,
+    /// How it came out.
+    pub level: Level,
+    /// What was found.
+    pub found: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub todo: Option<String>,
+}

@@ -1,0 +1,19 @@
+//! `envlock schema --json`
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Report, Version};
+
+/// What has a schema.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Schema<'a> {
+    /// The form of this report.
+    pub version: Version,
+    /// The names that `envlock schema NAME` knows.
+    pub schemas: &'a [&'a str],
+}
+
+impl Report for Schema<'_> {
+    const COMMAND: &'static str = "schema";
+}

@@ -1,0 +1,33 @@
+//! `envlock size --json`
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Report, Version};
+use crate::size::{self, Changes, Files, ImageSize, Shared};
+
+/// What images weigh.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Size<'a> {
+    /// The form of this report.
+    pub version: Version,
+    /// In the order asked for; an image that continues another comes after it.
+    pub images: &'a [ImageSize],
+    /// What the images share; null: there is only one.
+    pub shared: Option<&'a Shared>,
+    /// What is new since another release, an entry an image; only with `--since`.
+    pub changes: &'a [Changes],
+    /// What the files are, an entry an image; only with `--files`.
+    pub files: &'a [Files],
+}
+
+impl<'a> From<&'a size::Report> for Size<'a> {
+    fn from(report: &'a size::Report) -> Self {
+        let size::Report { images, shared, changes, files } = report;
+        Size { version: Version, images, shared: shared.as_ref(), changes, files }
+    }
+}
+
+impl Report for Size<'_> {
+    const COMMAND: &'static str = "size";
+}
