@@ -1,6 +1,6 @@
 //! What both kinds of pages go through: the links become candidates, each of them is found again.
 
-use envlock::index::Target;
+use envlock::catalog::Target;
 use envlock::index::pages::page::{Format, Page};
 
 pub fn read(data: &[u8], format: Format) {

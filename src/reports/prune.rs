@@ -37,7 +37,7 @@ impl Report for Prune<'_> {
 pub enum Removed {
     /// The record of a release.
     Record {
-        /// Where it was: HOST[:PORT]/NAME.
+        /// Where it was: `HOST[:PORT]/NAME`.
         repository: String,
         /// Its number.
         release: u64,
@@ -46,7 +46,7 @@ pub enum Removed {
     },
     /// An image with all that is about it.
     Image {
-        /// Where it was: HOST[:PORT]/NAME.
+        /// Where it was: `HOST[:PORT]/NAME`.
         repository: String,
         /// The newest release that had it.
         release: u64,
@@ -55,7 +55,7 @@ pub enum Removed {
     },
     /// A tag whose image stays.
     Tag {
-        /// Where it was: HOST[:PORT]/NAME.
+        /// Where it was: `HOST[:PORT]/NAME`.
         repository: String,
         /// The tag.
         tag: String,
