@@ -63,9 +63,9 @@ pub(super) fn parse_with(
     let mut file: File = toml::from_str(text).map_err(|e| place.toml(&e))?;
     let mut profiles = std::mem::take(&mut file.profiles);
     if let Some((outer, _)) = profiles.iter().find(|(_, inner)| !inner.profiles.is_empty()) {
-        let start = place.text.find(&format!("profiles.{outer}.profiles")).unwrap_or(0);
+        let span = place.key(&["profiles", outer.as_str(), "profiles"]);
         let message = format!("the profile `{outer}` has profiles of its own");
-        return Err(place.at(start..start, message, "write them as [profiles.NAME]"));
+        return Err(place.at(span, message, "write them as [profiles.NAME]"));
     }
     let mut file = file.over(defaults);
     if let Some(name) = profile {
@@ -171,9 +171,12 @@ fn python_mirror(
 ) -> Result<Option<Url>, Error> {
     let Some(mut url) = mirror else { return Ok(None) };
     if !matches!(url.scheme(), "http" | "https") {
-        let start = place.text.find("mirror").unwrap_or(0);
         let message = format!("no archive is fetched from a `{}:` address", url.scheme());
-        return Err(place.at(start..start + "mirror".len(), message, "write https://HOST/PATH/"));
+        return Err(place.at(
+            place.key(&["python", "mirror"]),
+            message,
+            "write https://HOST/PATH/",
+        ));
     }
     if let Some(login) = login::take(&mut url) {
         logins.push((url.clone(), login));
@@ -190,18 +193,16 @@ fn all_used(
 ) -> Result<(), Error> {
     if let Some(group) = groups.iter().find(|g| !images.iter().any(|i| i.groups.contains(&g.name)))
     {
-        let start = place.text.find(group.name.as_str()).unwrap_or(0);
         let message = format!("the group `{}` is in no image", group.name);
         let help = format!("add it to the groups of one of the [images.*] ({})", FILE_NAME);
-        return Err(place.at(start..start + group.name.as_str().len(), message, help));
+        return Err(place.at(place.key(&["groups", group.name.as_str()]), message, help));
     }
     let is_defined = |image: &ImageName| images.iter().any(|known| known.name == *image);
     let Some((role, image)) = roles.iter().find(|(_, image)| !is_defined(image)) else {
         return Ok(());
     };
-    let start = place.text.find(role.as_str()).unwrap_or(0);
     let message = format!("the role `{role}` names the image `{image}`, which is not defined");
-    Err(place.at(start..start + role.len(), message, "name one of the [images.*]"))
+    Err(place.at(place.key(&["config", "roles", role]), message, "name one of the [images.*]"))
 }
 
 fn times(
@@ -263,8 +264,7 @@ fn targets(
 }
 
 fn sign(table: SignTable, place: &Place) -> Result<SignSpec, Error> {
-    let start = place.text.find("[sign]").unwrap_or(0);
-    let wrong = |message: &str, help: &str| Err(place.at(start..start + 6, message, help));
+    let wrong = |message: &str, help: &str| Err(place.at(place.key(&["sign"]), message, help));
     let SignTable { key, public_key, keyless, identity, issuer, transparency_log } = table;
     let with = match (key, keyless) {
         (Some(key), false) if identity.is_none() && issuer.is_none() => {

@@ -20,7 +20,7 @@ pub(super) fn groups(
     let group = |(name, table): (String, GroupTable)| {
         let default = match &table.index {
             Some(index) => wishes.sources(index)?,
-            None => vec![place.name(PYPI, "source")?],
+            None => vec![place.name(["sources", PYPI], "source")?],
         };
         let each = table.packages.iter().map(|text| {
             if Importer::is_option(text.get_ref()) {
@@ -30,7 +30,11 @@ pub(super) fn groups(
             wishes.read(&text, &default)
         });
         let requirements = each.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        Ok(GroupSpec { name: place.name(&name, "group")?, requirements, sources: default })
+        Ok(GroupSpec {
+            name: place.name(["groups", &name], "group")?,
+            requirements,
+            sources: default,
+        })
     };
     tables.0.into_iter().map(group).collect()
 }
@@ -59,7 +63,7 @@ pub(super) fn images(
             }
         }
         images.push(ImageSpec {
-            name: place.name(&name, "image")?,
+            name: place.name(["images", &name], "image")?,
             from: table.from.map(Spanned::into_inner),
             groups: table.groups.into_iter().map(Spanned::into_inner).collect(),
             max_size: table.max_size,

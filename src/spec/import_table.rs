@@ -69,9 +69,12 @@ pub(super) fn pyproject(
             table.dependencies.is_some(),
         ];
         if keys.contains(&true) {
-            let start = place.text.find("[import]").unwrap_or(0);
             let message = "[import] names no pyproject.toml";
-            return Err(place.at(start..start, message, "add pyproject = \"pyproject.toml\""));
+            return Err(place.at(
+                place.key(&["import"]),
+                message,
+                "add pyproject = \"pyproject.toml\"",
+            ));
         }
         return Ok(None);
     };

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use camino::Utf8PathBuf;
 use miette::NamedSource;
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::time::cut_off;
@@ -93,13 +94,56 @@ impl Place<'_> {
         self.at(error.span().unwrap_or(0..0), error.message(), help)
     }
 
-    pub(super) fn name<T: FromStr>(&self, text: &str, what: &str) -> Result<T, Error>
+    /// A key, as a name; `path` is where it is.
+    pub(super) fn name<T: FromStr>(&self, path: [&str; 2], what: &str) -> Result<T, Error>
     where
         T::Err: ToString,
     {
-        let start = self.text.find(text).unwrap_or(0);
+        let [_, text] = path;
         text.parse().map_err(|e: T::Err| {
-            self.at(start..start + text.len(), e.to_string(), format!("rename this {what}"))
+            self.at(self.key(&path), e.to_string(), format!("rename this {what}"))
         })
+    }
+
+    /// Where a key is written, by the keys that lead to it from the top of the file or of a profile. One that only the
+    /// defaults have is nowhere in the text. For errors: it reads the file again.
+    pub(super) fn key(&self, path: &[&str]) -> Range<usize> {
+        let document = DeTable::parse(self.text).map(Spanned::into_inner).unwrap_or_default();
+        let profiles = entry(&document, "profiles").and_then(|(_, profiles)| profiles.as_table());
+        let profiles = profiles.into_iter().flat_map(|profiles| profiles.iter());
+        let profiles = profiles.filter_map(|(_, profile)| profile.get_ref().as_table());
+        let mut tables = std::iter::once(&document).chain(profiles);
+        tables.find_map(|table| key_in(table, path)).unwrap_or(usize::MAX..usize::MAX)
+    }
+}
+
+fn key_in(table: &DeTable, path: &[&str]) -> Option<Range<usize>> {
+    let (first, rest) = path.split_first()?;
+    let (span, value) = entry(table, first)?;
+    if rest.is_empty() { Some(span) } else { key_in(value.as_table()?, rest) }
+}
+
+fn entry<'a>(table: &'a DeTable<'a>, key: &str) -> Option<(Range<usize>, &'a DeValue<'a>)> {
+    let (name, value) = table.iter().find(|(name, _)| name.get_ref() == key)?;
+    Some((name.span(), value.get_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_where_it_is_written_and_not_where_its_letters_come_first() {
+        let text = "# mirror of sources.corp\n[sources]\ncorp = { format = \"html\" }\n\
+                    [profiles.cpu.groups.extra]\n[python]\n\"mirror\" = 1\n";
+        let place = Place { name: "envlock.toml", text, folder: "/".into() };
+        let found = |path: &[&str]| {
+            let span = place.key(path);
+            (text[..span.start].matches('\n').count() + 1, &text[span])
+        };
+        assert_eq!(found(&["sources", "corp"]), (3, "corp"));
+        assert_eq!(found(&["python", "mirror"]), (6, "\"mirror\""));
+        assert_eq!(found(&["groups", "extra"]), (4, "extra"));
+        assert_eq!(place.key(&["groups", "torch"]), usize::MAX..usize::MAX);
     }
 }

@@ -25,21 +25,16 @@ pub(super) fn sources(
 ) -> Result<BTreeMap<SourceName, SourceSpec>, Error> {
     let source = |(name, table): (SourceName, SourceTable)| {
         if name.as_str() == WISH {
-            let start = place.text.find(WISH).unwrap_or(0);
             let message = format!("`{WISH}` is what a lock calls an address in the spec itself");
-            return Err(place.at(start..start + WISH.len(), message, "rename this source"));
+            return Err(place.at(place.key(&["sources", WISH]), message, "rename this source"));
         }
         let mut template = None;
         let url = match table.url {
             None if name.as_str() == PYPI => None,
             None => {
-                let start = place.text.find(name.as_str()).unwrap_or(0);
                 let message = format!("the source `{name}` has no url");
-                return Err(place.at(
-                    start..start + name.as_str().len(),
-                    message,
-                    "add url = \"https://…\"",
-                ));
+                let span = place.key(&["sources", name.as_str()]);
+                return Err(place.at(span, message, "add url = \"https://…\""));
             }
             Some(text) => {
                 let full = text.get_ref().replace(CUDA, &cuda.to_string());
@@ -106,10 +101,9 @@ pub fn same_address(url: &Url, text: &str) -> bool {
 
 /// Mirrors are `HOST[:PORT][/PREFIX]`, and who we are to them the docker config says.
 pub(super) fn mirrors(mirrors: &BTreeMap<String, String>, place: &Place) -> Result<(), Error> {
-    let wrong = |mirror: &&String| mirror.contains('@') || mirror.contains("://");
-    let Some(mirror) = mirrors.values().find(wrong) else { return Ok(()) };
-    let start = place.text.find(mirror.as_str()).unwrap_or(0);
+    let is_wrong = |mirror: &str| mirror.contains('@') || mirror.contains("://");
+    let Some((of, _)) = mirrors.iter().find(|(_, mirror)| is_wrong(mirror)) else { return Ok(()) };
     let message = "a mirror is a host, without a scheme and a login";
     let help = "write HOST[:PORT][/PREFIX]; `docker login HOST` keeps the login";
-    Err(place.at(start..start + mirror.len(), message, help))
+    Err(place.at(place.key(&["registry", "mirrors", of]), message, help))
 }
