@@ -7,4 +7,4 @@ set -euo pipefail
 cd "$ROOT"
 folder=$(realpath -m "${1:-docs/images}")
 mkdir -p "$folder"
-ENVLOCK_TEST_SCREENS=$folder step "screens into $folder" cargo test --locked --test it recordings_for_the_documents
+ENVLOCK_TEST_SCREENS=$folder step "screens into $folder" cargo test --locked --test it recordings_for_the_documents -- --ignored

@@ -116,8 +116,9 @@ fn without_a_terminal_each_layer_is_one_line_and_quiet_is_silent() {
 }
 
 #[test]
+#[ignore = "makes pictures for the documents: run ci/screens.sh"]
 fn recordings_for_the_documents() {
-    let Some(folder) = std::env::var_os("ENVLOCK_TEST_SCREENS") else { return };
+    let folder = std::env::var_os("ENVLOCK_TEST_SCREENS").expect("ci/screens.sh sets it");
     let workshop = Workshop::new(12_000_000);
     workshop.proxy.pace(100);
     let envlock = workshop.project();
