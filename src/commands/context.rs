@@ -76,7 +76,7 @@ impl Context {
 
     /// A client with another patience.
     pub fn client_with(&self, retry: net::Retry) -> Result<net::Client, Failure> {
-        let client = net::Client::new(retry)
+        let client = net::Client::named(net::AGENT, retry)
             .map_err(|e| Failure::message(Exit::Failed, format!("no HTTP client: {e}")))?;
         let ui = self.ui.clone();
         Ok(client.telling(move |wait| match wait.is_long() {

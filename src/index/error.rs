@@ -214,6 +214,12 @@ pub enum Error {
 #[diagnostic(forward(0))]
 pub struct Stored(#[source] Arc<store::Error>);
 
+impl From<http_retry::Error> for Error {
+    fn from(error: http_retry::Error) -> Self {
+        Error::Net(error.into())
+    }
+}
+
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
@@ -232,8 +238,12 @@ impl Error {
         next: Option<&SourceName>,
     ) -> Self {
         let status = match &self {
-            Error::Net(net::Error::Offline { .. } | net::Error::Patience { .. }) => return self,
-            Error::Net(error) => error.status(),
+            Error::Net(error) => match **error {
+                http_retry::Error::Offline { .. } | http_retry::Error::Patience { .. } => {
+                    return self;
+                }
+                _ => error.status(),
+            },
             Error::NotAPage { .. } | Error::Answer { .. } | Error::Local { .. } => None,
             _ => return self,
         };

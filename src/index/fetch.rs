@@ -156,7 +156,7 @@ impl Fetcher {
                 return Ok(Asked::Unchanged(answer.validity));
             }
             status if absent.contains(&status) => return Ok(Asked::Page(None, answer.validity)),
-            status => return Err(net::Error::answer(url, status).into()),
+            status => return Err(http_retry::Error::answer(url, status).into()),
         }
         let kind = answer.content_type.as_ref().and_then(|v| v.to_str().ok());
         let kind = kind.unwrap_or_default().to_ascii_lowercase();

@@ -146,7 +146,8 @@ pub fn url(archive: &PythonArchive, mirror: Option<&Url>) -> Url {
 }
 
 async fn text(client: &net::Client, url: &Url) -> Result<String, Error> {
-    let (_, bytes) = client.get(url, &HeaderMap::new()).await.map_err(Error::Net)?;
+    let (_, bytes) =
+        client.get(url, &HeaderMap::new()).await.map_err(|error| Error::Net(error.into()))?;
     let text = String::from_utf8(bytes.to_vec());
     text.map_err(|e| Error::Malformed { url: net::redacted(url).into(), cause: e.to_string() })
 }

@@ -1,170 +1,29 @@
-//! What can go wrong between us and a server.
+//! What a request that failed means for the user: an exit code, and what may help.
 
-use std::io;
-use std::time::Duration;
+use std::fmt::Display;
+use std::ops::Deref;
 
-use hyper_util::client::proxy::matcher::Matcher;
 use miette::Diagnostic;
 use reqwest::StatusCode;
-use thiserror::Error;
-use url::Url;
 
 use super::Retry;
-use super::wait::words;
-use crate::exit::{Classified, Exit};
-use crate::login;
+use crate::exit::{Classified, Exit, Failure};
 
-/// A request that did not succeed, after all retries. URLs are shown without credentials.
-#[derive(Debug, Clone, Error, Diagnostic)]
-pub enum Error {
-    /// The server answered, and not with what was asked for.
-    #[error("{url} answered {status}")]
-    Status {
-        /// What was asked.
-        url: Box<Url>,
-        /// What it answered.
-        status: StatusCode,
-        /// What may help.
-        #[help]
-        advice: Option<String>,
-    },
-    /// Not asked, because no server may be.
-    #[error("{url} would have to be asked, and --offline forbids it")]
-    #[diagnostic(help("run the same command once without --offline: what it learns is kept"))]
-    Offline {
-        /// What was not asked.
-        url: Box<Url>,
-    },
-    /// A server that wants to be left alone for longer than this run waits.
-    #[error("{host} asks to be left alone for {}, and of this run's patience {} are left", words(*.asked), words(*.left))]
-    #[diagnostic(help(
-        "run the same command again after that time; `[network] patience` in envlock.toml says how long a run \
-         waits in all"
-    ))]
-    Patience {
-        /// `HOST[:PORT]`
-        host: String,
-        /// The wait that it asked for.
-        asked: Duration,
-        /// What this run would still have waited.
-        left: Duration,
-    },
-    /// No answer, or one that broke off.
-    #[error("{}", unreachable(url, proxy.as_ref(), cause))]
-    #[diagnostic(help(
-        "check the network, the proxy settings (HTTPS_PROXY) and the certificates (SSL_CERT_FILE)"
-    ))]
-    Transport {
-        /// What was asked.
-        url: Box<Url>,
-        /// The innermost cause, in words.
-        cause: String,
-        /// The proxy that was to be asked.
-        proxy: Option<Proxy>,
-    },
-}
+/// A request that did not succeed, after all retries.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(#[from] http_retry::Error);
 
-impl Error {
-    /// The status, when the server answered one.
-    pub fn status(&self) -> Option<StatusCode> {
-        match self {
-            Error::Status { status, .. } => Some(*status),
-            Error::Offline { .. } | Error::Patience { .. } | Error::Transport { .. } => None,
-        }
-    }
-
-    /// Whether it is about a request for this address.
-    pub fn is_of(&self, asked: &Url) -> bool {
-        match self {
-            Error::Status { url, .. } | Error::Offline { url } | Error::Transport { url, .. } => {
-                **url == redacted(asked)
-            }
-            Error::Patience { .. } => false,
-        }
-    }
-
-    /// Whether no answer came at all: the host is away, or the way to it is.
-    pub fn is_unreachable(&self) -> bool {
-        matches!(self, Error::Offline { .. } | Error::Transport { .. })
-    }
-
-    pub(super) fn transport(url: &Url, error: reqwest::Error) -> Self {
-        let proxy = error.is_connect().then(|| Proxy::of(url, &error)).flatten();
-        // reqwest repeats the URL, credentials included, in its own message.
-        match Self::broken(url, &error.without_url()) {
-            Error::Transport { url, cause, .. } => Error::Transport { url, cause, proxy },
-            other => other,
-        }
-    }
-
-    /// A server that neither takes nor gives a byte.
-    pub(super) fn silent(url: &Url, silence: Duration) -> Self {
-        let cause = format!("nothing moved for {silence:?}");
-        Error::Transport { url: redacted(url).into(), cause, proxy: None }
-    }
-
-    /// No answer, or a body that broke off; the innermost cause is told.
-    pub(crate) fn broken(url: &Url, error: &dyn std::error::Error) -> Self {
-        let mut innermost = error;
-        while let Some(source) = innermost.source() {
-            innermost = source;
-        }
-        let cause = innermost.to_string();
-        Error::Transport { url: redacted(url).into(), cause, proxy: None }
-    }
-
-    /// An answer that is not a success.
-    pub(crate) fn answer(url: &Url, status: StatusCode) -> Self {
-        let host = url.host_str().unwrap_or_default();
-        let advice = match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(format!(
-                "a login for {host} is missing or wrong: `machine {host} login … password …` in ~/.netrc, \
-                 https://USER:PASSWORD@{host}/… as the index address, or keyring-provider = \"subprocess\" in envlock.toml"
-            )),
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => Some(
-                "the proxy wants a login: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT".to_owned(),
-            ),
-            status if Retry::is_passing(status) => {
-                Some(format!("{host} was asked several times; try again later"))
-            }
-            _ => None,
-        };
-        Error::Status { url: redacted(url).into(), status, advice }
+impl Deref for Error {
+    type Target = http_retry::Error;
+    fn deref(&self) -> &http_retry::Error {
+        &self.0
     }
 }
 
-/// What stands between us and a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proxy {
-    /// Without a login.
-    address: String,
-    /// No connection to itself was made.
-    is_dead: bool,
-}
-
-impl Proxy {
-    /// The one for this address, after no connection was made.
-    fn of(url: &Url, error: &dyn std::error::Error) -> Option<Self> {
-        let intercept = Matcher::from_system().intercept(&url.as_str().parse().ok()?)?;
-        let proxy = intercept.uri();
-        let port = proxy.port_u16().map_or_else(String::new, |port| format!(":{port}"));
-        let address = format!("{}://{}{port}", proxy.scheme_str()?, proxy.host()?);
-        // A proxy that answers, and makes no connection further on, says so in an error of its own.
-        let is_dead =
-            std::iter::successors(error.source(), |e| e.source()).any(|e| e.is::<io::Error>());
-        Some(Proxy { address, is_dead })
-    }
-}
-
-fn unreachable(url: &Url, proxy: Option<&Proxy>, cause: &str) -> String {
-    match proxy {
-        None => format!("{url} cannot be reached: {cause}"),
-        Some(Proxy { address, is_dead: true }) => {
-            format!("the proxy {address}, on the way to {url}, cannot be reached: {cause}")
-        }
-        Some(Proxy { address, is_dead: false }) => {
-            format!("{url} cannot be reached through the proxy {address}: {cause}")
-        }
+impl Diagnostic for Error {
+    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        advice(&self.0).map(|text| Box::new(text) as _)
     }
 }
 
@@ -174,27 +33,43 @@ impl Classified for Error {
     }
 }
 
-/// The URL as it may be shown: without user name, password, and the query, where signed URLs carry
-/// theirs.
-pub fn redacted(url: &Url) -> Url {
-    let mut url = login::without(url.clone());
-    url.set_query(None);
-    url.set_fragment(None);
-    url
+impl From<http_retry::Error> for Failure {
+    fn from(error: http_retry::Error) -> Self {
+        Error(error).into()
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn no_error_shows_a_password() {
-        let url = Url::parse("http://user:hidden@127.0.0.1:1/a?sig=hidden#hidden").unwrap();
-        let client = crate::net::client::builder().build().unwrap();
-        let error = client.get(url.clone()).send().await.unwrap_err();
-        let error = Error::transport(&url, error);
-        assert!(error.to_string().starts_with("http://127.0.0.1:1/a cannot"), "{error}");
-        assert!(!format!("{error:?} {error}").contains("hidden"));
-        assert!(error.is_unreachable());
-    }
+/// What may help; `None`: nothing that we know of.
+fn advice(error: &http_retry::Error) -> Option<String> {
+    use http_retry::Error as E;
+    Some(match error {
+        E::Offline { .. } => {
+            "run the same command once without --offline: what it learns is kept".to_owned()
+        }
+        E::Patience { .. } => {
+            "run the same command again after that time; `[network] patience` in envlock.toml says how long a run \
+             waits in all"
+                .to_owned()
+        }
+        E::Transport { .. } => {
+            "check the network, the proxy settings (HTTPS_PROXY) and the certificates (SSL_CERT_FILE)".to_owned()
+        }
+        E::Status { url, status } => {
+            let host = url.host_str().unwrap_or_default();
+            match *status {
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => format!(
+                    "a login for {host} is missing or wrong: `machine {host} login … password …` in ~/.netrc, \
+                     https://USER:PASSWORD@{host}/… as the index address, or keyring-provider = \"subprocess\" in \
+                     envlock.toml"
+                ),
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                    "the proxy wants a login: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT".to_owned()
+                }
+                status if Retry::is_passing(status) => {
+                    format!("{host} was asked several times; try again later")
+                }
+                _ => return None,
+            }
+        }
+    })
 }

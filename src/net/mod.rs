@@ -1,24 +1,11 @@
-//! HTTP with manners: retries, Retry-After, errors that name the URL and the cause. `index`,
-//! `store` and `registry` all go through here.
-mod client;
+//! HTTP with retries ([`http_retry`]), and what the program says where that fails. `index`, `store` and `registry` all go
+//! through here.
 mod error;
-mod first;
 mod gzip;
-mod logins;
-mod netrc;
-mod pace;
-mod part;
-mod retry;
-mod silence;
-mod trust;
-mod upload;
-mod wait;
 
-pub use client::Client;
-pub use error::{Error, redacted};
+pub use error::Error;
 pub use gzip::gunzip;
-pub use logins::Logins;
-pub use part::{Opened, Part};
-pub use retry::{Budget, Retry};
-pub use upload::Body;
-pub use wait::{Wait, Why};
+pub use http_retry::{Body, Budget, Client, Logins, Opened, Part, Retry, Wait, Why, redacted};
+
+/// What this program is called by servers.
+pub const AGENT: &str = concat!("envlock/", env!("CARGO_PKG_VERSION"));

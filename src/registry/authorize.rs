@@ -82,7 +82,7 @@ pub(super) enum Refusal {
     /// The one who was asked said no, or there was nothing to say.
     Status(StatusCode, Said),
     /// The token server did not answer.
-    Net(net::Error),
+    Net(http_retry::Error),
     /// The token server's answer or address makes no sense.
     Cause(String),
 }

@@ -273,7 +273,7 @@ impl Address {
         }
     }
 
-    pub(super) fn unreachable(&self, source: net::Error) -> Error {
+    pub(super) fn unreachable(&self, source: http_retry::Error) -> Error {
         Error::net(&self.reference, &self.name, source)
     }
 

@@ -8,7 +8,7 @@ use super::advice;
 use crate::digest::Digest;
 use crate::exit::{Classified, Exit};
 use crate::reference::BadReference;
-use crate::{net, store};
+use crate::store;
 
 /// A registry that did not do what was asked.
 #[derive(Debug, Error, Diagnostic)]
@@ -30,7 +30,7 @@ pub enum Error {
         host: String,
         /// Why there was no answer.
         #[source]
-        source: net::Error,
+        source: http_retry::Error,
     },
     /// It wants to be left alone for longer than this run waits.
     #[error("{reference}: {busy}")]
@@ -42,7 +42,7 @@ pub enum Error {
         /// What was asked for.
         reference: String,
         /// The wait that was asked for.
-        busy: net::Error,
+        busy: http_retry::Error,
     },
     /// 401 or 403.
     #[error("{reference}: {host} refuses access ({status}) {with}{detail}")]
@@ -213,10 +213,10 @@ pub enum Error {
 
 impl Error {
     /// A request that got no answer that counts.
-    pub(super) fn net(reference: &str, host: &str, source: net::Error) -> Self {
+    pub(super) fn net(reference: &str, host: &str, source: http_retry::Error) -> Self {
         let (reference, host) = (reference.to_owned(), host.to_owned());
         match source {
-            busy @ net::Error::Patience { .. } => Error::Busy { reference, busy },
+            busy @ http_retry::Error::Patience { .. } => Error::Busy { reference, busy },
             source => Error::Unreachable { reference, host, source },
         }
     }

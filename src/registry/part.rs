@@ -10,7 +10,6 @@ use super::Error;
 use super::session::{Session, redirected};
 use super::upload::Upload;
 use super::verdict::Span;
-use crate::net;
 use crate::ui::Bar;
 
 /// Addresses that a request is sent on to before it is taken for refused.
@@ -19,7 +18,7 @@ const REDIRECTS: u32 = 5;
 /// What became of one request.
 pub(super) enum Part {
     Answer(Response),
-    Broken(net::Error),
+    Broken(http_retry::Error),
 }
 
 /// What was put on the way so far.

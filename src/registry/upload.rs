@@ -20,7 +20,7 @@ use super::session::Session;
 use super::verdict::{Span, Verdict, verdict};
 use super::{Client, Error};
 use crate::digest::Digest;
-use crate::net::{self, Budget, Retry};
+use crate::net::{Budget, Retry};
 use crate::ui::Bar;
 
 /// Sessions that are opened for one blob before it is given up.
@@ -274,7 +274,11 @@ impl<'a> Upload<'a> {
     }
 
     /// Waits before the next attempt, or gives up with what happened.
-    async fn wait(&mut self, url: &Url, result: Result<Response, net::Error>) -> Result<(), Error> {
+    async fn wait(
+        &mut self,
+        url: &Url,
+        result: Result<Response, http_retry::Error>,
+    ) -> Result<(), Error> {
         let waited = self.client.net.wait_after(url, &result, &mut self.budget).await;
         if waited.map_err(|source| self.address.unreachable(source))? {
             return Ok(());
@@ -304,6 +308,7 @@ impl Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net;
     use crate::registry::Held;
     use crate::spec::RegistrySpec;
 

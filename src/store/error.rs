@@ -121,6 +121,12 @@ pub enum Error {
     },
 }
 
+impl From<http_retry::Error> for Error {
+    fn from(error: http_retry::Error) -> Self {
+        Error::Net(error.into())
+    }
+}
+
 impl Error {
     /// The shape `map_err` wants.
     pub(super) fn io(

@@ -36,17 +36,18 @@ pub struct Body {
 #[derive(Debug, Clone)]
 pub(super) struct Streams {
     http: Arc<OnceLock<reqwest::Client>>,
+    agent: &'static str,
     silence: Duration,
 }
 
 impl Streams {
-    pub(super) fn new(silence: Duration) -> Self {
-        Streams { http: Arc::default(), silence }
+    pub(super) fn new(agent: &'static str, silence: Duration) -> Self {
+        Streams { http: Arc::default(), agent, silence }
     }
 
     fn http(&self, url: &Url) -> Result<&reqwest::Client, Error> {
         if self.http.get().is_none() {
-            let made = builder().no_gzip().no_brotli().no_zstd().no_deflate().build();
+            let made = builder(self.agent).no_gzip().no_brotli().no_zstd().no_deflate().build();
             // Another task may have made one in the meantime, as good as this.
             let _ = self.http.set(made.map_err(|e| Error::transport(url, e))?);
         }
@@ -132,7 +133,7 @@ struct Pulse(Arc<Mutex<(Instant, State)>>);
 enum State {
     /// For the server to take the next piece.
     Server,
-    /// For whoever makes the pieces: not the server's fault.
+    /// For the pieces to be made: not the server's fault.
     Source,
     /// For the answer.
     Answer,

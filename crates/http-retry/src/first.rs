@@ -1,5 +1,5 @@
 //! One connection to a new host at first. HTTP/2 takes all requests on it, and each further handshake
-//! would be in vain; where it turns out to be HTTP/1.1, the others connect then.
+//! would be for nothing; where it turns out to be HTTP/1.1, the others connect then.
 
 use std::collections::HashMap;
 use std::future::Future;

@@ -20,6 +20,9 @@ use super::wait::{Listener, Watch};
 use super::{Budget, Error, Logins, Retry, Wait, redacted};
 use crate::login::{self, Login};
 
+/// Who we are, where nothing else is said.
+const AGENT: &str = concat!("http-retry/", env!("CARGO_PKG_VERSION"));
+
 /// How long a server may be silent.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -41,18 +44,27 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with this patience.
+    /// A client with this patience. Errors: no TLS.
     pub fn new(retry: Retry) -> Result<Self, reqwest::Error> {
         Self::with_silence(retry, SILENCE)
     }
 
+    /// The same, which says to servers what program it is: `NAME/VERSION`.
+    pub fn named(agent: &'static str, retry: Retry) -> Result<Self, reqwest::Error> {
+        Self::made(agent, retry, SILENCE)
+    }
+
     /// A client that takes a server for dead after this long without a byte to or from it.
     pub fn with_silence(retry: Retry, silence: Duration) -> Result<Self, reqwest::Error> {
-        let raw = builder().no_gzip().no_brotli().no_zstd().no_deflate();
+        Self::made(AGENT, retry, silence)
+    }
+
+    fn made(agent: &'static str, retry: Retry, silence: Duration) -> Result<Self, reqwest::Error> {
+        let raw = builder(agent).no_gzip().no_brotli().no_zstd().no_deflate();
         Ok(Client {
-            http: builder().read_timeout(silence).build()?,
+            http: builder(agent).read_timeout(silence).build()?,
             raw: raw.read_timeout(silence).build()?,
-            streams: Streams::new(silence),
+            streams: Streams::new(agent, silence),
             retry,
             pace: Pace::default(),
             listener: Listener::default(),
@@ -286,9 +298,9 @@ fn hears(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-pub(super) fn builder() -> reqwest::ClientBuilder {
+pub(super) fn builder(agent: &'static str) -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder()
-        .user_agent(concat!("envlock/", env!("CARGO_PKG_VERSION")))
+        .user_agent(agent)
         .connect_timeout(Duration::from_secs(20))
         // An address may hold what another host must not see.
         .referer(false)
@@ -302,8 +314,8 @@ pub(super) fn builder() -> reqwest::ClientBuilder {
 
 /// One for all clients: what is trusted is read once.
 static TLS: LazyLock<Result<rustls::ClientConfig, rustls::Error>> = LazyLock::new(|| {
-    // Of the two well-kept providers the one that needs no warming up: 30 ms of every run. Whoever
-    // installed one before keeps it.
+    // Of the two well-kept providers the one that needs no warming up: 30 ms of every run. A provider
+    // that was installed before stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let provider = rustls::crypto::CryptoProvider::get_default().expect("it was installed above");
     let trust = Trust::new(provider);
