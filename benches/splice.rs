@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use envlock::engine::layers::tree::{Content, Kind, Member, Method, Node, Owner, Tree};
-use envlock::engine::layers::{Source, measure, splice, write_zstd};
+use wheel_layers::tree::{Content, Kind, Member, Method, Node, Owner, Tree};
+use wheel_layers::{Source, measure, splice, write_zstd};
 
 /// The members of a wheel as they lie in it; nothing is rewritten as installing would.
 fn tree(wheel: &Path) -> Tree {
@@ -46,21 +46,21 @@ fn wheel_to_layer(criterion: &mut Criterion) {
     };
     let wheel = Path::new(&wheel);
     let tree = tree(wheel);
-    let rope = || {
+    let layer = || {
         let file = File::open(wheel).expect("the wheel");
         let name = wheel.display().to_string();
-        splice(&tree, [Source { name, file }], 1_762_000_000).expect("a rope")
+        splice(&tree, [Source { name, file }], 1_762_000_000).expect("a layer")
     };
     let size = wheel.metadata().expect("the wheel").len();
     let mut group = criterion.benchmark_group(format!("a wheel of {} MB", size / 1_000_000));
     group.sample_size(10).measurement_time(Duration::from_secs(30));
     group.throughput(Throughput::Bytes(size));
-    group.bench_function("splice", |bencher| bencher.iter(rope));
+    group.bench_function("splice", |bencher| bencher.iter(layer));
     group.bench_function("splice, digest and diff id", |bencher| {
-        bencher.iter(|| measure(&rope()).expect("a layer"));
+        bencher.iter(|| measure(&layer()).expect("a layer"));
     });
     group.bench_function("splice, recompress with zstd", |bencher| {
-        bencher.iter(|| write_zstd(&rope(), std::io::sink()).expect("a layer"));
+        bencher.iter(|| write_zstd(&layer(), std::io::sink()).expect("a layer"));
     });
     group.finish();
 }

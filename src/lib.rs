@@ -39,4 +39,3 @@ pub mod spec;
 pub mod store;
 pub mod torch;
 pub mod ui;
-pub mod wheel;

@@ -1,9 +1,8 @@
 #![no_main]
 //! Any bytes as a wheel that is to be installed: refused, or a tree whose members lie in the file.
 
-use envlock::engine::layers::install::{Environment, install};
-use envlock::engine::layers::tree::{Content, Kind, Owner};
-use envlock::engine::layers::wheel::Wheel;
+use wheel_layers::tree::{Content, Kind, Owner};
+use wheel_layers::{Environment, Wheel, install};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Ok(wheel) = Wheel::read(data, "x-1-py3-none-any.whl", Some(1 << 24)) else { return };
@@ -12,6 +11,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         python_minor: "3.14".into(),
         is_virtual: false,
         owner: Owner { uid: 1000, gid: 1000 },
+        installer: "fuzz".into(),
     };
     let Ok(tree) = install(&wheel, 0, &environment) else { return };
     for (path, node) in tree.iter() {

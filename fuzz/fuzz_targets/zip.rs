@@ -2,7 +2,7 @@
 //! Any bytes as a wheel of which the tail was fetched: its directory and members.
 
 use bytes::Bytes;
-use envlock::wheel::zip::{Directory, Find, find_directory};
+use wheel_layers::zip::{Directory, Find, find_directory};
 
 /// More unpacked bytes than any METADATA has.
 const LIMIT: u64 = 1 << 20;

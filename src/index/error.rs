@@ -8,12 +8,12 @@ use pep508_rs::PackageName;
 use reqwest::StatusCode;
 use thiserror::Error;
 use url::Url;
+use wheel_layers::zip::BadZip;
 
 use super::pages::page::BadPage;
 use crate::digest::{Mismatch, Sha256};
 use crate::exit::{Classified, Exit};
 use crate::spec::SourceName;
-use crate::wheel::zip::BadZip;
 use crate::{net, store};
 
 /// An index, a wheel or a setting that cannot be used. Cloned where many ask for the same thing.

@@ -8,6 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::OnceCell;
 use url::Url;
+use wheel_layers::record::Rows;
+use wheel_layers::zip::{BadZip, Directory, Find, LOCAL_HEADER, Member, find_directory};
+use wheel_layers::{Flaw, check_members};
 
 use super::Error;
 use super::fetch::{Fetcher, Part, Piece};
@@ -15,8 +18,6 @@ use crate::catalog::Sidecar;
 use crate::digest::{Hasher, Sha256, Stated, check};
 use crate::net::redacted;
 use crate::python::same_project;
-use crate::wheel::zip::{BadZip, Directory, Find, LOCAL_HEADER, Member, find_directory};
-use crate::wheel::{self, Flaw, Rows};
 use pep508_rs::PackageName;
 
 /// Bytes of the first request: METADATA and the directory of most wheels are within.
@@ -136,9 +137,9 @@ impl RemoteWheel {
             Error::Refused { url: redacted(&self.url), why }
         };
         let members: Vec<Member> = self.directory.members().collect();
-        wheel::check(&members).map_err(refused)?;
+        check_members(&members).map_err(refused)?;
         let names = members.iter().map(|member| member.name.as_str());
-        let (_, info) = wheel::identity(file, names)
+        let (_, info) = wheel_layers::identity(file, names)
             .map_err(|why| Error::Refused { url: redacted(&self.url), why })?;
         for name in ["METADATA", "WHEEL", "RECORD"] {
             let path = format!("{info}/{name}");

@@ -1,9 +1,8 @@
 //! Core metadata (PEP 566/643): the few fields that decide what is installed.
 
-use std::borrow::Cow;
-
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::{ExtraName, PackageName, Requirement, VerbatimUrl};
+use wheel_layers::metadata::{BadMetadata, fields};
 
 use super::lenient;
 
@@ -22,27 +21,13 @@ pub struct CoreMetadata {
     pub extras: Vec<ExtraName>,
 }
 
-/// A METADATA file that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadMetadata {
-    /// A field without which a distribution is nothing.
-    #[error("its METADATA has no {0}")]
-    Missing(&'static str),
-    /// A field whose value cannot be read.
-    #[error("its METADATA has an unreadable line `{field}: {value}`: {cause}")]
-    Field {
-        /// The field's name.
-        field: &'static str,
-        /// Its value as written.
-        value: String,
-        /// What is wrong with it.
-        cause: String,
-    },
-}
-
 impl CoreMetadata {
     /// Reads the header of a METADATA file; the description below it is not looked at. Requirements
-    /// in the forms old tools wrote are mended, others are an error that quotes the line.
+    /// in the forms old tools wrote are mended.
+    ///
+    /// # Errors
+    ///
+    /// [`BadMetadata`], which quotes the line that cannot be read.
     pub fn parse(bytes: &[u8]) -> Result<Self, BadMetadata> {
         let (mut name, mut version, mut requires_python) = (None, None, None);
         let (mut requires, mut extras) = (Vec::new(), Vec::new());
@@ -50,16 +35,17 @@ impl CoreMetadata {
             let value = value.trim();
             let is = |name: &str| field.eq_ignore_ascii_case(name);
             if is("Requires-Dist") {
-                requires.push(read("Requires-Dist", value, lenient::requirement)?);
+                requires.push(BadMetadata::read("Requires-Dist", value, lenient::requirement)?);
             } else if is("Provides-Extra") {
                 // An extra that has no valid name can never be asked for.
                 extras.extend(value.parse::<ExtraName>().ok());
             } else if is("Name") {
-                name = Some(read("Name", value, |v| v.parse().map_err(text_of))?);
+                name = Some(BadMetadata::read("Name", value, str::parse)?);
             } else if is("Version") {
-                version = Some(read("Version", value, |v| v.parse().map_err(text_of))?);
+                version = Some(BadMetadata::read("Version", value, str::parse)?);
             } else if is("Requires-Python") && !value.is_empty() {
-                requires_python = Some(read("Requires-Python", value, lenient::specifiers)?);
+                requires_python =
+                    Some(BadMetadata::read("Requires-Python", value, lenient::specifiers)?);
             }
         }
         Ok(Self {
@@ -70,69 +56,6 @@ impl CoreMetadata {
             extras,
         })
     }
-}
-
-impl CoreMetadata {
-    /// Only whose METADATA it is.
-    pub fn identity(bytes: &[u8]) -> Result<(PackageName, Version), BadMetadata> {
-        let (mut name, mut version) = (None, None);
-        for (field, value) in fields(bytes) {
-            let value = value.trim();
-            if field.eq_ignore_ascii_case("Name") {
-                name = Some(read("Name", value, |v| v.parse().map_err(text_of))?);
-            } else if field.eq_ignore_ascii_case("Version") {
-                version = Some(read("Version", value, |v| v.parse().map_err(text_of))?);
-            }
-        }
-        Ok((
-            name.ok_or(BadMetadata::Missing("Name"))?,
-            version.ok_or(BadMetadata::Missing("Version"))?,
-        ))
-    }
-}
-
-fn text_of(error: impl std::fmt::Display) -> String {
-    error.to_string()
-}
-
-fn read<T>(
-    field: &'static str,
-    value: &str,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<T, BadMetadata> {
-    parse(value).map_err(|cause| BadMetadata::Field { field, value: value.to_owned(), cause })
-}
-
-/// Header fields with continuation lines joined, up to the first empty line.
-fn fields(bytes: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        loop {
-            let mut end = line_end(rest, 0);
-            if rest.is_empty() || trimmed(&rest[..end]).is_empty() {
-                return None;
-            }
-            // A line that starts with a blank continues the one before.
-            while matches!(rest.get(end + 1), Some(b' ' | b'\t')) {
-                end = line_end(rest, end + 1);
-            }
-            let line = &rest[..end];
-            rest = rest.get(end + 1..).unwrap_or_default();
-            if let Some(colon) = memchr::memchr(b':', line) {
-                let (name, value) = (&line[..colon], &line[colon + 1..]);
-                return Some((String::from_utf8_lossy(name), String::from_utf8_lossy(value)));
-            }
-        }
-    })
-}
-
-fn line_end(bytes: &[u8], from: usize) -> usize {
-    memchr::memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at)
-}
-
-fn trimmed(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use envlock::engine::layers::tree::{Content, Kind, Node, Owner, Tree};
 use envlock::engine::layers::{python, system};
 use envlock::lock::{self, Lock};
 use envlock::net::{self, Retry};
@@ -13,6 +12,7 @@ use envlock::registry::{Ask, BaseSystem, Client};
 use envlock::spec::RegistrySpec;
 use envlock::store::Store;
 use envlock::ui::Bar;
+use wheel_layers::tree::{Content, Kind, Node, Owner, Tree};
 
 use crate::support::{Registry, left_out};
 

@@ -12,7 +12,6 @@ mod docs;
 mod doctor;
 mod export;
 mod full_disk;
-mod hostile_wheels;
 mod imports;
 mod imports_pip;
 mod index;

@@ -8,11 +8,8 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use envlock::engine::layers::claims::Claims;
-use envlock::engine::layers::install::{Environment, install};
-use envlock::engine::layers::tree::{Content, Kind, Method, Owner, Tree};
-use envlock::engine::layers::wheel::Wheel;
-use envlock::engine::layers::{Source, measure, splice};
+use wheel_layers::tree::{Content, Kind, Method, Owner, Tree};
+use wheel_layers::{Environment, PathOwners, Source, Wheel, install, measure, splice};
 
 /// pip without its question whether this machine can run the wheel.
 const PIP: &str = "
@@ -43,6 +40,7 @@ fn environment(root: &Utf8Path, python_minor: &str) -> Environment {
         python_minor: python_minor.into(),
         is_virtual: true,
         owner: Owner { uid: 1000, gid: 1000 },
+        installer: "envlock".into(),
     }
 }
 
@@ -146,13 +144,13 @@ fn a_real_pip_installs_the_same_files() {
 #[test]
 #[ignore = "needs ENVLOCK_TEST_WHEELS, a folder of wheels that do not conflict"]
 fn real_wheels_are_accepted_and_do_not_conflict() {
-    let mut claims = Claims::default();
+    let mut owners = PathOwners::default();
     let wheels = wheels();
     for (file, tree) in trees(&wheels, &environment(Utf8Path::new("/opt/py"), "3.14")) {
-        let added = claims.add(&file, tree.claims());
+        let added = owners.add(&file, tree.path_entries());
         added.unwrap_or_else(|e| panic!("{e}"));
     }
-    assert!(claims.iter().count() > wheels.len() * 4);
+    assert!(owners.iter().count() > wheels.len() * 4);
 }
 
 /// The files of a wheel with mode and checksum once its layer was made, or why there is none.
@@ -162,8 +160,8 @@ fn outcome(wheel: &Utf8Path) -> Result<BTreeMap<String, (u32, u32)>, String> {
     let opened = Wheel::open(wheel, file, None).map_err(|e| told(&e))?;
     let tree = install(&opened, 0, &target).map_err(|e| told(&e))?;
     let source = Source { name: file.to_owned(), file: File::open(wheel).unwrap() };
-    let rope = splice(&tree, [source], 0).map_err(|e| told(&e))?;
-    measure(&rope).map_err(|e| told(&e))?;
+    let layer = splice(&tree, [source], 0).map_err(|e| told(&e))?;
+    measure(&layer).map_err(|e| told(&e))?;
     let files = in_tree(&tree, "e", &[wheel.to_owned()]).into_iter().filter_map(|(path, about)| {
         let name = path.strip_prefix("lib/python3.14/site-packages/").unwrap_or(&path).to_owned();
         let own = ["/INSTALLER", "/REQUESTED", "/RECORD"].iter().any(|end| name.ends_with(end));

@@ -55,6 +55,8 @@ const HOUSE: &[Room] = &[
         &[], &[Disk, Clock, Environment, Network, Process, Runtime]),
     room("crates/oci-digest", "SHA-2 values and digests of OCI, made and read",
         &[], &[]),
+    room("crates/wheel-layers", "wheels, read strictly, → OCI layers, without compressing again",
+        &["crates/oci-digest"], &[Disk, Runtime]),
     room("crates/yaml-scalar-edit", "scalars of a YAML text replaced to the byte, proven by a second parser",
         &[], &[]),
     room("blocking", "work that blocks: on which threads, and what becomes of its panics",
@@ -80,15 +82,13 @@ const HOUSE: &[Room] = &[
     room("net", "HTTP, and what the program says where a request fails",
         &["crates/http-retry", "exit"], &[]),
     room("python", "wheel names, tags, core metadata, markers: thin over pep440_rs and pep508_rs",
-        &["cuda"], &[]),
+        &["crates/wheel-layers", "cuda"], &[]),
     room("reference", "references of images, pinned ones among them",
         &["digest", "login"], &[]),
     room("import", "pip's requirements files, pyproject.toml, other tools' locks → what they ask for",
         &["digest", "python"], &[]),
     room("torch", "the torch family, and which torch a wheel was built for",
         &["cuda", "built_for"], &[]),
-    room("wheel", "a wheel's zip, names, RECORD: what is refused, what is doubtful",
-        &["digest", "python"], &[]),
     room("spec", "envlock.toml → Spec, with the place of every mistake; the built-in stack; overrides",
         &["crates/yaml-scalar-edit", "cuda", "digest", "exit", "gpu", "login", "python", "reference", "import"], &[Disk, Clock, Environment]),
     room("config", "roles in config.yaml, and what an edit of it may change",
@@ -118,7 +118,7 @@ const HOUSE: &[Room] = &[
     room("solve", "candidates → the chosen set (pubgrub); CUDA and torch↔PyG rules; explanations",
         &["cuda", "exit", "built_for", "python", "torch", "spec", "catalog"], &[]),
     room("index", "indexes: where they are, asked, remembered; range reads of wheels",
-        &["crates/http-retry", "blocking", "cuda", "digest", "exit", "gpu", "index/tools", "login", "built_for", "net", "python", "torch", "wheel", "spec", "lock", "ui", "catalog", "store", "index/pages"], &[Disk, Clock, Environment, Network, Process, Runtime]),
+        &["crates/http-retry", "crates/wheel-layers", "blocking", "cuda", "digest", "exit", "gpu", "index/tools", "login", "built_for", "net", "python", "torch", "spec", "lock", "ui", "catalog", "store", "index/pages"], &[Disk, Clock, Environment, Network, Process, Runtime]),
     room("matrix", "catalog → which torch goes with what: table, text, SVG",
         &["cuda", "built_for", "torch", "spec", "catalog", "solve"], &[]),
     room("registry/embedded", "the registry behind `serve`: an OCI layout on disk, the distribution API over it",
@@ -134,7 +134,7 @@ const HOUSE: &[Room] = &[
     room("keep", "releases in their registry: tags, records, the history read back, what is old",
         &["digest", "exit", "reference", "spec", "lock", "image", "registry", "release"], &[Disk, Runtime]),
     room("engine/layers", "a plan → images without a daemon: wheels → layers, spliced and not compressed again",
-        &["blocking", "digest", "exit", "room", "net", "python", "reference", "wheel", "spec", "lock", "ui", "image", "store", "registry", "engine"], &[Disk, Clock, Environment, Process, Runtime]),
+        &["crates/wheel-layers", "blocking", "digest", "exit", "room", "net", "reference", "spec", "lock", "ui", "image", "store", "registry", "engine"], &[Disk, Clock, Environment, Process, Runtime]),
     room("proof", "what lies beside an image: lock, bill of materials, provenance, signatures; and judging it",
         &["digest", "exit", "reference", "spec", "lock", "ui", "export", "image", "registry", "release", "keep"], &[Disk, Clock, Environment, Process]),
     room("reports", "what commands print with `--json`, a type a command, and the schemas made of these types",
@@ -170,6 +170,7 @@ const HARMLESS: &[&str] = &[
     "pubgrub",
     "quick_junit",
     "regex",
+    "saphyr_parser",
     "schemars",
     "semver",
     "serde",
@@ -185,6 +186,7 @@ const HARMLESS: &[&str] = &[
     "tracing",
     "url",
     "uuid",
+    "yaml_serde",
     "zstd",
 ];
 
@@ -361,8 +363,13 @@ fn read(path: &Utf8Path) -> String {
 
 /// The libraries of the project, and those of its own, as code names them.
 fn libraries() -> BTreeSet<String> {
-    let manifest: toml::Table = toml::from_str(&read("Cargo.toml".into())).unwrap();
-    let named = manifest["dependencies"].as_table().unwrap().keys();
+    let crates = HOUSE.iter().filter(|room| room.name.starts_with("crates/"));
+    let manifests = crates.map(|room| format!("{}/Cargo.toml", room.name));
+    let manifests = manifests.chain(["Cargo.toml".to_owned()]);
+    let named = manifests.flat_map(|path| {
+        let manifest: toml::Table = toml::from_str(&read(Utf8Path::new(&path))).unwrap();
+        manifest["dependencies"].as_table().unwrap().keys().cloned().collect::<Vec<_>>()
+    });
     named.map(|name| name.replace('-', "_")).collect()
 }
 

@@ -10,12 +10,12 @@ use camino::Utf8Path;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use wheel_layers::{Measured, PathOwners};
 
-use super::claims::Claims;
 use super::kitchen::Kitchen;
 use super::made::{Made, NotMade};
 use super::phases::{Phase, Phases};
-use super::{Measured, check};
+use super::unfit::check;
 use crate::digest::{Digest, Sha256};
 use crate::engine::gather::Gatherer;
 use crate::exit::{Exit, Failure};
@@ -363,8 +363,8 @@ async fn placed(
     let mut known = pinned.map(Measured::from).or(remembered).map(|measured| (measured, None));
     if known.is_none() {
         let turn = making.acquire().await.expect("the semaphore is never closed");
-        let rope = kitchen.rope(layer, bar).await?;
-        let (measured, bytes) = kitchen.measured(rope, bar).await?;
+        let segments = kitchen.segments(layer, bar).await?;
+        let (measured, bytes) = kitchen.measured(segments, bar).await?;
         drop(turn);
         if let Some(key) = key {
             store.remember(MEASURED, &key, &measured)?;
@@ -377,8 +377,8 @@ async fn placed(
         let bar = bar.clone();
         move || {
             let again = async {
-                let rope = kitchen.rope(&layer, &bar).await?;
-                kitchen.measured(rope, &bar).await
+                let segments = kitchen.segments(&layer, &bar).await?;
+                kitchen.measured(segments, &bar).await
             };
             let failed = |failure| std::io::Error::other(NotMade(failure));
             let (again, bytes) = runtime.block_on(again).map_err(failed)?;
@@ -432,14 +432,14 @@ fn stand_together(kitchen: &Kitchen, layers: &[&Known], ui: &Ui) -> Result<(), F
     if store.recall::<bool>(APART, &all) == Some(true) {
         return Ok(());
     }
-    let mut claims = Claims::default();
+    let mut owners = PathOwners::default();
     let mut unknown = Vec::new();
     for layer in layers {
         let Some(key) = layer.key else { continue };
         match kitchen.brought(&key) {
             Some(brought) => {
-                let brought = brought.iter().map(|(path, claim)| (path.as_str(), claim.clone()));
-                claims.add(&layer.name, brought)?;
+                let brought = brought.iter().map(|(path, entry)| (path.as_str(), entry.clone()));
+                owners.add(&layer.name, brought)?;
             }
             None => unknown.push(layer.name.as_str()),
         }

@@ -4,13 +4,10 @@ use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use miette::Diagnostic;
+use wheel_layers::tree::{Content, Kind, Member, Node, Tree};
+use wheel_layers::{Environment, Error, Flaw, Source, archive};
 
-use super::Unfit;
-use super::archive;
-use super::error::{Error, Flaw};
-use super::install::Environment;
-use super::rope::Source;
-use super::tree::{Content, Kind, Member, Node, Tree};
+use super::unfit::Unfit;
 use crate::exit::{Classified, Exit, Failure};
 
 /// What the interpreter is told to do.
@@ -175,6 +172,7 @@ mod tests {
             python_minor: "3.14".to_owned(),
             is_virtual: false,
             owner: RAY,
+            installer: "test".to_owned(),
         };
         let tree = tree(&source, 3, &environment).unwrap();
         let files: Vec<_> = tree.iter().filter(|(_, n)| n.kind != Kind::Folder).collect();

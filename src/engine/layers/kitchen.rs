@@ -6,20 +6,18 @@ use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use pep508_rs::PackageName;
+use wheel_layers::tree::{Kind, Node, Owner, Tree};
+use wheel_layers::{
+    Environment, GZIP_LAYER, Measured, PathContent, PathEntry, Progress, Segments, Source,
+    SpliceError, Wheel, ZSTD_LAYER, install, measure_with, splice, write_zstd_with,
+};
 
 use super::bytecode::{self, Compiler};
-use super::claims::{Claim, Claimed};
-use super::install::{Environment, install};
 use super::made::Bytes;
 use super::phases::{Phase, Phases};
 use super::python::{self, ENVIRONMENT};
 use super::system::{self, RAY};
-use super::tree::{Kind, Node, Owner, Tree};
-use super::wheel::Wheel;
-use super::{
-    GZIP_LAYER, Measured, Rope, Source, SpliceError, Tell, Unfit, ZSTD_LAYER, measure_telling,
-    splice, write_zstd_telling,
-};
+use super::unfit::Unfit;
 use crate::blocking::blocking;
 use crate::digest::Sha256;
 use crate::engine::gather::Gatherer;
@@ -31,10 +29,10 @@ use crate::spec::{Compression, PythonSource};
 use crate::ui::{Bar, Stage, Ui};
 
 /// The kind of the store's facts about what layers bring; the key is the layer's.
-const CLAIMS: &str = "claims-2";
+const BROUGHT: &str = "claims-2";
 
 /// Files at paths, as another layer may also want them.
-pub(super) type Brought = Vec<(String, Claim)>;
+pub(super) type Brought = Vec<(String, PathEntry)>;
 
 /// What is needed to make any layer of a lock on one base.
 pub(super) struct Kitchen {
@@ -61,11 +59,11 @@ impl Kitchen {
     }
 
     /// The layer as segments of files that are here now: wheels that are missing are fetched. `bar` is the layer's.
-    pub(super) async fn rope(
+    pub(super) async fn segments(
         self: &Arc<Self>,
         layer: &OwnLayer,
         bar: &Bar,
-    ) -> Result<Rope, Failure> {
+    ) -> Result<Segments, Failure> {
         let files = match layer {
             OwnLayer::System => vec![],
             OwnLayer::Python => self.archive().into_iter().collect(),
@@ -90,19 +88,21 @@ impl Kitchen {
         self.phases.time(Phase::Splice, spliced).await
     }
 
-    /// The digests of a rope, and its bytes as they are to be stored.
+    /// The digests of a layer, and its bytes as they are to be stored.
     pub(super) async fn measured(
         self: &Arc<Self>,
-        rope: Rope,
+        segments: Segments,
         bar: &Bar,
     ) -> Result<(Measured, Bytes), Failure> {
-        bar.begin(Stage::Hash, Some(rope.size()));
+        bar.begin(Stage::Hash, Some(segments.size()));
         let (kitchen, bar) = (Arc::clone(self), bar.clone());
         let measured = blocking(move || {
-            let tell = move |bytes| bar.inc(bytes);
+            let progress = move |bytes| bar.inc(bytes);
             match kitchen.envelope.compression {
-                Compression::Gzip => Ok((measure_telling(&rope, &tell)?, Bytes::Rope(rope))),
-                Compression::Zstd => kitchen.recompressed(&rope, &tell),
+                Compression::Gzip => {
+                    Ok((measure_with(&segments, &progress)?, Bytes::Segments(segments)))
+                }
+                Compression::Zstd => kitchen.recompressed(&segments, &progress),
             }
         });
         self.phases.time(Phase::Hash, measured).await
@@ -110,7 +110,7 @@ impl Kitchen {
 
     /// What a layer that was made here brings.
     pub(super) fn brought(&self, key: &Sha256) -> Option<Brought> {
-        self.gatherer.store().recall(CLAIMS, key)
+        self.gatherer.store().recall(BROUGHT, key)
     }
 
     fn epoch(&self) -> i64 {
@@ -164,6 +164,7 @@ impl Kitchen {
             python_minor: self.envelope.python_minor.clone(),
             is_virtual: self.envelope.is_virtual,
             owner: RAY,
+            installer: "envlock".to_owned(),
         };
         let (mut sources, mut trees) = (Vec::new(), Vec::new());
         for (number, file) in files.iter().enumerate() {
@@ -186,9 +187,9 @@ impl Kitchen {
             }
         }
         let mut tree = Tree::of_all(trees)?;
-        let claims = tree.claims().filter(|(_, claim)| claim.what != Claimed::Folder);
-        let claims: Brought = claims.map(|(path, claim)| (path.to_owned(), claim)).collect();
-        self.gatherer.store().remember(CLAIMS, &self.key(layer), &claims)?;
+        let brought = tree.path_entries().filter(|(_, entry)| entry.what != PathContent::Folder);
+        let brought: Brought = brought.map(|(path, entry)| (path.to_owned(), entry)).collect();
+        self.gatherer.store().remember(BROUGHT, &self.key(layer), &brought)?;
         // An extractor that has to make these itself would hide the owners that the lower layers gave them.
         let root = Owner { uid: 0, gid: 0 };
         for (path, owner) in [("opt", root), ("opt/conda", root), ("opt/conda/envs", RAY)] {
@@ -235,13 +236,17 @@ impl Kitchen {
         open(&out, format!("the compiled modules of {}", file.file))
     }
 
-    fn recompressed(&self, rope: &Rope, tell: &Tell) -> Result<(Measured, Bytes), Failure> {
+    fn recompressed(
+        &self,
+        segments: &Segments,
+        progress: &Progress,
+    ) -> Result<(Measured, Bytes), Failure> {
         let store = self.gatherer.store();
         let folder = store.scratch("zstd")?;
         fs_err::create_dir_all(&folder).map_err(Unfit::file("making the folder", &folder))?;
         let part = tempfile::NamedTempFile::new_in(&folder);
         let mut part = part.map_err(Unfit::file("writing a layer to", &folder))?;
-        let measured = match write_zstd_telling(rope, part.as_file_mut(), tell) {
+        let measured = match write_zstd_with(segments, part.as_file_mut(), progress) {
             Err(SpliceError::Write(source)) => {
                 return Err(Unfit::file("writing a layer to", &folder)(source).into());
             }

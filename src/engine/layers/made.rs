@@ -5,9 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use camino::Utf8PathBuf;
+use wheel_layers::{Measured, Segments};
 
-use super::measure::Measured;
-use super::rope::Rope;
 use crate::digest::Digest;
 use crate::exit::Failure;
 use crate::registry::{self, Blob};
@@ -16,7 +15,7 @@ use crate::registry::{self, Blob};
 #[derive(Debug, Clone)]
 pub(super) enum Bytes {
     /// In the wheels.
-    Rope(Rope),
+    Segments(Segments),
     /// In a file of the store: they were compressed again.
     File(Utf8PathBuf),
 }
@@ -83,7 +82,7 @@ impl Blob for Made {
             none => none.insert((self.make)()?),
         };
         match bytes {
-            Bytes::Rope(rope) => Ok(Box::new(rope.reader(offset))),
+            Bytes::Segments(segments) => Ok(Box::new(segments.reader(offset))),
             Bytes::File(path) => {
                 let mut file = File::open(path)?;
                 file.seek(SeekFrom::Start(offset))?;

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read};
 
 use camino::Utf8Path;
+use wheel_layers::tree::{Content, Kind, Member, Method, Node, Tree};
 
-use super::Unfit;
 use super::system::{RAY, insert_folders};
-use super::tree::{Content, Kind, Member, Method, Node, Tree};
+use super::unfit::Unfit;
 use crate::lock::Lock;
 use crate::registry::BaseSystem;
 

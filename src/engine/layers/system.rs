@@ -2,9 +2,9 @@
 //! file trees. Pure.
 
 use bytes::Bytes;
+use wheel_layers::tree::{Content, Kind, Node, Owner, Tree};
 
-use super::Unfit;
-use super::tree::{Content, Kind, Node, Owner, Tree};
+use super::unfit::Unfit;
 use crate::lock::Lock;
 use crate::registry::{BaseSystem, EntryKind};
 use crate::spec::PythonSource;

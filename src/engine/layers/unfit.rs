@@ -2,8 +2,8 @@
 
 use miette::Diagnostic;
 use thiserror::Error;
+use wheel_layers::tree::Taken;
 
-use super::tree::Taken;
 use super::{python, system};
 use crate::exit::{Classified, Exit};
 use crate::lock::Lock;

@@ -1,13 +1,13 @@
 //! Tar headers: POSIX ustar where a path fits, pax records where it does not. Written here and not by
 //! a library, so that a layer's digest never changes with a dependency.
 
-use super::splice_error::SpliceError;
-use super::tree::{Content, Kind, Node};
+use crate::splice_error::SpliceError;
+use crate::tree::{Content, Kind, Node};
 
 /// Everything in a tar file lies on this grid, bytes.
-pub(super) const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 /// What ends an archive.
-pub(super) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+pub(crate) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// The largest number in the octal digits of a field.
 const fn largest(digits: u32) -> u64 {
@@ -15,7 +15,7 @@ const fn largest(digits: u32) -> u64 {
 }
 
 /// How many bytes follow the header of this node, without padding.
-pub(super) fn length(node: &Node) -> u64 {
+pub(crate) fn length(node: &Node) -> u64 {
     match &node.kind {
         Kind::File(Content::Bytes(bytes)) => bytes.len() as u64,
         Kind::File(Content::Member(member)) => member.size,
@@ -24,13 +24,13 @@ pub(super) fn length(node: &Node) -> u64 {
 }
 
 /// Zero bytes that follow `length` bytes of content.
-pub(super) fn padding(length: u64) -> usize {
+pub(crate) fn padding(length: u64) -> usize {
     // Less than a block, so it fits.
     (length.wrapping_neg() % BLOCK as u64) as usize
 }
 
 /// The header blocks of one node, a multiple of 512 bytes; `mtime` in seconds since 1970.
-pub(super) fn header(path: &str, node: &Node, mtime: u64) -> Result<Vec<u8>, SpliceError> {
+pub(crate) fn header(path: &str, node: &Node, mtime: u64) -> Result<Vec<u8>, SpliceError> {
     let name = name(path, &node.kind)?;
     let (kind, target) = match &node.kind {
         Kind::Folder => (b'5', ""),
@@ -167,8 +167,8 @@ mod tests {
     use std::io::Read;
 
     use super::*;
-    use crate::engine::layers::fixture::node;
-    use crate::engine::layers::tree::{Member, Method, Owner};
+    use crate::fixture::node;
+    use crate::tree::{Member, Method, Owner};
 
     /// What the tar crate reads of a header: path, link, size, and the entry's own header.
     fn read_back(

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 /// A function to call: `package.module:object.method`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct EntryPoint {
+pub(crate) struct EntryPoint {
     module: String,
     object: String,
 }
 
 /// The commands of an entry_points.txt by name; the error is a line that is none.
-pub(super) fn parse(text: &str) -> Result<BTreeMap<String, EntryPoint>, String> {
+pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, EntryPoint>, String> {
     let mut commands = BTreeMap::new();
     let mut wanted = false;
     for line in text.lines().map(str::trim) {
@@ -51,12 +51,12 @@ fn is_dotted(text: &str) -> bool {
 }
 
 impl EntryPoint {
-    /// The text of the script that calls it. `shebang`: the first line, with its end.
-    pub fn script(&self, shebang: &str) -> String {
+    /// The text of the script that calls it. `shebang`: the first line, with its end; `installer`: who made it.
+    pub(crate) fn script(&self, shebang: &str, installer: &str) -> String {
         let EntryPoint { module, object } = self;
         let imported = object.split('.').next().unwrap_or(object);
         format!(
-            "{shebang}# Made by envlock: calls {module}:{object}.\n\
+            "{shebang}# Made by {installer}: calls {module}:{object}.\n\
              from {module} import {imported}\n\n\
              if __name__ == \"__main__\":\n    raise SystemExit({object}())\n"
         )
@@ -64,7 +64,7 @@ impl EntryPoint {
 }
 
 /// pip is also called `pip3` and `pip3.14`, whatever its own wheel lists.
-pub(super) fn name_pip(commands: &mut BTreeMap<String, EntryPoint>, python_minor: &str) {
+pub(crate) fn name_pip(commands: &mut BTreeMap<String, EntryPoint>, python_minor: &str) {
     let Some(pip) = commands.get("pip").cloned() else { return };
     commands.retain(|name, _| {
         let version = name.strip_prefix("pip");
@@ -91,8 +91,8 @@ mod tests {
             commands["window"],
             EntryPoint { module: "x.gui".into(), object: "start".into() }
         );
-        let script = commands["x-y"].script("#!/env/bin/python\n");
-        assert!(script.starts_with("#!/env/bin/python\n"), "{script}");
+        let script = commands["x-y"].script("#!/env/bin/python\n", "test");
+        assert!(script.starts_with("#!/env/bin/python\n# Made by test: calls "), "{script}");
         assert!(script.contains("\nfrom x import App\n") && script.contains("(App.run())"));
     }
 

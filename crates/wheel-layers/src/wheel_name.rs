@@ -1,4 +1,4 @@
-//! File names of distributions, taken apart in place: a page has thousands and most are dropped.
+//! File names of wheels, taken apart in place: a page has thousands and most are dropped.
 
 use pep440_rs::Version;
 use pep508_rs::PackageName;
@@ -28,6 +28,10 @@ pub struct BadWheelName(pub String);
 
 impl<'a> WheelName<'a> {
     /// Takes a decoded file name (`+`, not `%2B`) apart.
+    ///
+    /// # Errors
+    ///
+    /// [`BadWheelName`] for any other name.
     pub fn parse(file: &'a str) -> Result<Self, BadWheelName> {
         Self::split(file).ok_or_else(|| BadWheelName(file.to_owned()))
     }
@@ -96,16 +100,6 @@ pub fn same_version(stated: &Version, version: &Version) -> bool {
     stated == version || (!version.is_local() && stated.clone().without_local() == *version)
 }
 
-/// The version in the file name of a source distribution of `name`, as written; `None` when the
-/// file is something else.
-pub fn sdist_version<'a>(file: &'a str, name: &PackageName) -> Option<&'a str> {
-    const ENDINGS: [&str; 5] = [".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz"];
-    let stem = ENDINGS.iter().find_map(|ending| file.strip_suffix(ending))?;
-    // Old sdists have `-` in their names, so the name says where the version starts.
-    let mut splits = stem.match_indices('-').map(|(at, _)| stem.split_at(at));
-    splits.find(|(front, _)| same_project(front, name)).map(|(_, version)| &version[1..])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,14 +142,5 @@ mod tests {
             assert!(same_project(written, &name), "{written}");
         }
         assert!(!same_project("torch", &name) && !same_project("torch-geometric-x", &name));
-    }
-
-    #[test]
-    fn an_sdist_tells_its_version_even_with_dashes_in_the_name() {
-        let name = "torch-geometric".parse().unwrap();
-        assert_eq!(sdist_version("torch-geometric-2.8.0.tar.gz", &name), Some("2.8.0"));
-        assert_eq!(sdist_version("torch_geometric-2.8.0.zip", &name), Some("2.8.0"));
-        assert_eq!(sdist_version("torch-2.8.0.tar.gz", &name), None);
-        assert_eq!(sdist_version("torch_geometric-2.8.0-py3-none-any.whl", &name), None);
     }
 }

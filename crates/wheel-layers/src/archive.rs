@@ -5,12 +5,13 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileExt;
 
 use bytes::Bytes;
+use oci_digest::{Hasher, Sha256};
 
-use super::error::{Error, Flaw};
-use super::tree::{self, Method};
-use crate::digest::{Hasher, Sha256};
-use crate::wheel;
-use crate::wheel::zip::{self, BadZip, Directory, Find, LOCAL, LOCAL_HEADER, find_directory};
+use crate::directory::check_members;
+use crate::error::Error;
+use crate::flaw::Flaw;
+use crate::tree::{self, Method};
+use crate::zip::{self, BadZip, Directory, Find, LOCAL, LOCAL_HEADER, find_directory};
 
 /// A file that is read at positions, so that many can read it at once.
 pub trait ReadAt {
@@ -67,10 +68,15 @@ const UTF8: u16 = 1 << 11;
 
 /// The files of an archive, in the order of their names; folders are checked and left out. `wheel`
 /// is its name in errors.
+///
+/// # Errors
+///
+/// [`Error::Read`] where the file cannot be read, [`Error::Zip`] for one that is no zip, [`Error::Member`] for the first
+/// member that two readers could understand differently, or that leads out of the folder it is unpacked to.
 pub fn read(source: &(impl ReadAt + ?Sized), wheel: &str) -> Result<Vec<ArchiveMember>, Error> {
     let directory = directory(source, wheel)?;
     let mut members: Vec<_> = directory.members().collect();
-    wheel::check(&members).map_err(|(name, flaw)| Error::member(wheel, &name, flaw))?;
+    check_members(&members).map_err(|(name, flaw)| Error::member(wheel, &name, flaw))?;
     members.sort_unstable_by_key(|member| member.offset);
     let mut files = Vec::with_capacity(members.len());
     let mut before: Option<(u64, &str)> = None;
@@ -95,6 +101,10 @@ pub fn read(source: &(impl ReadAt + ?Sized), wheel: &str) -> Result<Vec<ArchiveM
 }
 
 /// The bytes of one member, of which there must be no more than `limit`, checked.
+///
+/// # Errors
+///
+/// [`Error::Read`], and [`Error::Member`] where the bytes are not those that the directory describes.
 pub fn unpack(
     source: &(impl ReadAt + ?Sized),
     wheel: &str,
@@ -125,7 +135,7 @@ pub fn unpack(
 }
 
 /// The hash of a member's bytes, however many; there must be as many as it states.
-pub(super) fn hash(
+pub(crate) fn hash(
     source: &(impl ReadAt + ?Sized),
     wheel: &str,
     member: &ArchiveMember,
@@ -172,7 +182,7 @@ impl<S: ReadAt + ?Sized> Read for Section<'_, S> {
 }
 
 /// Bytes of the file; the range must be known to lie inside, and to be small.
-pub(super) fn bytes(
+pub(crate) fn bytes(
     source: &(impl ReadAt + ?Sized),
     wheel: &str,
     offset: u64,

@@ -2,17 +2,13 @@
 
 use std::io;
 
-use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::exit::{Classified, Exit};
-
 /// A layer that could not be made.
-#[derive(Debug, Error, Diagnostic)]
+#[derive(Debug, Error)]
 pub enum SpliceError {
     /// The inflated bytes are not those the wheel's directory describes.
     #[error("{wheel}: {path} has the crc32 {found:08x}, the wheel's directory says {stated:08x}")]
-    #[diagnostic(help("{}", HELP))]
     Crc {
         /// The wheel.
         wheel: String,
@@ -25,7 +21,6 @@ pub enum SpliceError {
     },
     /// More or fewer bytes than stated.
     #[error("{wheel}: {path} inflates to {found} bytes{}, the wheel's directory says {stated}", if *more { " or more" } else { "" })]
-    #[diagnostic(help("{}", HELP))]
     Size {
         /// The wheel.
         wheel: String,
@@ -40,7 +35,6 @@ pub enum SpliceError {
     },
     /// Another file than the wheel's own list promises.
     #[error("{wheel}: {path} is not the file whose hash stands in the wheel's RECORD")]
-    #[diagnostic(help("{}", HELP))]
     Recorded {
         /// The wheel.
         wheel: String,
@@ -49,7 +43,6 @@ pub enum SpliceError {
     },
     /// Not one whole deflate stream.
     #[error("{wheel}: the compressed bytes of {path} {what}")]
-    #[diagnostic(help("{}", HELP))]
     Corrupt {
         /// The wheel.
         wheel: String,
@@ -60,7 +53,6 @@ pub enum SpliceError {
     },
     /// A member that lies outside its wheel.
     #[error("{wheel}: {path} would lie outside the file")]
-    #[diagnostic(help("{}", HELP))]
     Outside {
         /// The wheel.
         wheel: String,
@@ -70,9 +62,8 @@ pub enum SpliceError {
     /// A path or link that tar has no form for.
     #[error("the path {0:?} cannot be in a layer: it has a NUL character or no name")]
     Path(String),
-    /// What the rope holds besides the wheels is not gzip: a bug, never a wheel's fault.
+    /// What the layer holds besides the wheels is not gzip: a bug, never a wheel's fault.
     #[error("the layer is not valid at byte {at}")]
-    #[diagnostic(help("this is a bug of envlock"))]
     Invalid {
         /// Offset in the compressed layer.
         at: u64,
@@ -83,22 +74,4 @@ pub enum SpliceError {
     /// The recompressed layer could not be written.
     #[error("writing a layer")]
     Write(#[source] io::Error),
-}
-
-const HELP: &str = "its sha256 is the locked one, so the wheel was published like this: lock another version of it";
-
-impl Classified for SpliceError {
-    fn exit(&self) -> Exit {
-        match self {
-            SpliceError::Crc { .. }
-            | SpliceError::Size { .. }
-            | SpliceError::Recorded { .. }
-            | SpliceError::Corrupt { .. }
-            | SpliceError::Outside { .. } => Exit::Integrity,
-            SpliceError::Path(_) => Exit::Build,
-            SpliceError::Invalid { .. } | SpliceError::Read(_) | SpliceError::Write(_) => {
-                Exit::Failed
-            }
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! Inflates a rope's gzip members as they come, and holds each spliced member to what the wheel's
+//! Inflates a layer's gzip members as they come, and compares each spliced member with what the wheel's
 //! directory says: crc32, size, and a deflate stream that ends where its bytes end.
 
 use std::os::unix::fs::FileExt;
@@ -6,16 +6,16 @@ use std::os::unix::fs::FileExt;
 use crc32fast::Hasher;
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::rope::{Claim, Rope, Source};
-use super::splice_error::SpliceError;
-use super::tree::{Member, Method};
+use crate::segments::{ExpectedMember, Segments, Source};
+use crate::splice_error::SpliceError;
+use crate::tree::{Member, Method};
 
 /// Of every gzip member: nothing optional is ever in it.
 const HEADER: usize = 10;
 const TRAILER: usize = 8;
 
 /// Where inflated bytes go.
-pub(super) trait Out {
+pub(crate) trait Out {
     /// Room for more; never empty.
     fn room(&mut self) -> &mut [u8];
     /// So many bytes of the room are filled.
@@ -30,17 +30,17 @@ enum Part {
     Trailer,
 }
 
-/// A decoder that is fed a rope's bytes in order.
-pub(super) struct Gunzip<'r> {
-    rope: &'r Rope,
+/// A decoder that is fed a layer's bytes in order.
+pub(crate) struct Gunzip<'r> {
+    segments: &'r Segments,
     inflate: Decompress,
     part: Part,
     /// The bytes of a header or trailer so far.
     frame: Vec<u8>,
-    /// In the rope.
+    /// In the layer.
     position: u64,
     /// The first spliced member that has not ended.
-    claim: usize,
+    member: usize,
     crc32: Hasher,
     /// Bytes that this member inflated to.
     size: u64,
@@ -48,22 +48,22 @@ pub(super) struct Gunzip<'r> {
 }
 
 impl<'r> Gunzip<'r> {
-    pub(super) fn new(rope: &'r Rope) -> Self {
+    pub(crate) fn new(segments: &'r Segments) -> Self {
         Gunzip {
-            rope,
+            segments,
             inflate: Decompress::new(false),
             part: Part::Header,
             frame: Vec::with_capacity(HEADER),
             position: 0,
-            claim: 0,
+            member: 0,
             crc32: Hasher::new(),
             size: 0,
             unpacked: 0,
         }
     }
 
-    /// The next bytes of the rope.
-    pub(super) fn feed(&mut self, mut bytes: &[u8], out: &mut impl Out) -> Result<(), SpliceError> {
+    /// The next bytes of the layer.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8], out: &mut impl Out) -> Result<(), SpliceError> {
         while !bytes.is_empty() {
             let taken = match self.part {
                 Part::Header => self.header(bytes),
@@ -77,7 +77,7 @@ impl<'r> Gunzip<'r> {
     }
 
     /// After the last byte: how many bytes it was inflated.
-    pub(super) fn finish(self) -> Result<u64, SpliceError> {
+    pub(crate) fn finish(self) -> Result<u64, SpliceError> {
         if self.part == Part::Header && self.frame.is_empty() {
             return Ok(self.unpacked);
         }
@@ -105,9 +105,13 @@ impl<'r> Gunzip<'r> {
 
     /// Inflates until the bytes or the member end; how many bytes were taken.
     fn body(&mut self, bytes: &[u8], out: &mut impl Out) -> Result<usize, SpliceError> {
-        let claim = self.rope.claims().get(self.claim).filter(|claim| claim.start <= self.position);
+        let member = self
+            .segments
+            .expected()
+            .get(self.member)
+            .filter(|member| member.start <= self.position);
         // Never looks beyond the member; what is left of it fits, or the bytes are fewer.
-        let left = claim.map_or(u64::MAX, |claim| claim.end - self.position);
+        let left = member.map_or(u64::MAX, |member| member.end - self.position);
         let bytes =
             &bytes[..usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()))];
         let mut taken = 0;
@@ -117,7 +121,7 @@ impl<'r> Gunzip<'r> {
             let status = self
                 .inflate
                 .decompress(&bytes[taken..], room, FlushDecompress::None)
-                .map_err(|_| self.wrong(claim, "are not a deflate stream"))?;
+                .map_err(|_| self.wrong(member, "are not a deflate stream"))?;
             // Both at most the lengths given.
             taken += (self.inflate.total_in() - before_in) as usize;
             let made = (self.inflate.total_out() - before_out) as usize;
@@ -126,19 +130,19 @@ impl<'r> Gunzip<'r> {
             out.filled(made);
             self.size += made as u64;
             self.unpacked += made as u64;
-            if let Some(claim) = claim.filter(|claim| self.size > claim.size) {
-                return Err(self.size(claim, true));
+            if let Some(member) = member.filter(|member| self.size > member.size) {
+                return Err(self.size(member, true));
             }
             if status == Status::StreamEnd {
-                if taken as u64 != left && claim.is_some() {
-                    return Err(self.wrong(claim, "go on after the end of the deflate stream"));
+                if taken as u64 != left && member.is_some() {
+                    return Err(self.wrong(member, "go on after the end of the deflate stream"));
                 }
                 self.part = Part::Trailer;
                 return Ok(taken);
             }
             if taken == bytes.len() && !full {
                 if taken as u64 == left {
-                    return Err(self.wrong(claim, "end before the deflate stream does"));
+                    return Err(self.wrong(member, "end before the deflate stream does"));
                 }
                 return Ok(taken);
             }
@@ -149,20 +153,21 @@ impl<'r> Gunzip<'r> {
         let (taken, whole) = self.frame(bytes, TRAILER);
         if whole {
             let crc32 = self.crc32.clone().finalize();
-            let claim = self.rope.claims().get(self.claim).filter(|c| c.start <= self.position);
-            if let Some(claim) = claim {
-                if self.size != claim.size {
-                    return Err(self.size(claim, false));
+            let member =
+                self.segments.expected().get(self.member).filter(|c| c.start <= self.position);
+            if let Some(member) = member {
+                if self.size != member.size {
+                    return Err(self.size(member, false));
                 }
-                if crc32 != claim.crc32 {
+                if crc32 != member.crc32 {
                     return Err(SpliceError::Crc {
-                        wheel: self.rope.source(claim.file).to_owned(),
-                        path: claim.path.clone(),
-                        stated: claim.crc32,
+                        wheel: self.segments.source(member.file).to_owned(),
+                        path: member.path.clone(),
+                        stated: member.crc32,
                         found: crc32,
                     });
                 }
-                self.claim += 1;
+                self.member += 1;
             }
             let stated = [crc32.to_le_bytes(), (self.size as u32).to_le_bytes()].concat();
             if self.frame != stated {
@@ -174,21 +179,21 @@ impl<'r> Gunzip<'r> {
         Ok(taken)
     }
 
-    fn size(&self, claim: &Claim, more: bool) -> SpliceError {
+    fn size(&self, member: &ExpectedMember, more: bool) -> SpliceError {
         SpliceError::Size {
-            wheel: self.rope.source(claim.file).to_owned(),
-            path: claim.path.clone(),
-            stated: claim.size,
+            wheel: self.segments.source(member.file).to_owned(),
+            path: member.path.clone(),
+            stated: member.size,
             found: self.size,
             more,
         }
     }
 
-    fn wrong(&self, claim: Option<&Claim>, what: &'static str) -> SpliceError {
-        match claim {
-            Some(claim) => SpliceError::Corrupt {
-                wheel: self.rope.source(claim.file).to_owned(),
-                path: claim.path.clone(),
+    fn wrong(&self, member: Option<&ExpectedMember>, what: &'static str) -> SpliceError {
+        match member {
+            Some(member) => SpliceError::Corrupt {
+                wheel: self.segments.source(member.file).to_owned(),
+                path: member.path.clone(),
                 what,
             },
             None => SpliceError::Invalid { at: self.position },
@@ -197,7 +202,7 @@ impl<'r> Gunzip<'r> {
 }
 
 /// The bytes of a small member, checked. `member.size` bounds what is kept in memory.
-pub(super) fn small(path: &str, member: &Member, source: &Source) -> Result<Vec<u8>, SpliceError> {
+pub(crate) fn small(path: &str, member: &Member, source: &Source) -> Result<Vec<u8>, SpliceError> {
     let wheel = || source.name.clone();
     let corrupt = |what| SpliceError::Corrupt { wheel: wheel(), path: path.to_owned(), what };
     // Both at most a bundle's limit, so they fit.

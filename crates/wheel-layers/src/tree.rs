@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::claims::{Claim, Claimed};
-use super::namespace;
-use crate::wheel::RecordedHash;
+use crate::namespace;
+use crate::record::RecordedHash;
 
 /// What a layer adds to a file system: absolute paths without the leading slash, sorted by bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,7 +56,7 @@ pub enum Kind {
 /// Where a file's bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// Bytes that envlock made.
+    /// Bytes in memory: made, not taken from a wheel.
     Bytes(Bytes),
     /// A member of a wheel, as it lies in the file.
     Member(Member),
@@ -74,11 +73,11 @@ pub struct Member {
     pub compressed: u64,
     /// Bytes unpacked.
     pub size: u64,
-    /// CRC-32 of the unpacked bytes; whoever inflates them checks it.
+    /// CRC-32 of the unpacked bytes; checked when they are inflated.
     pub crc32: u32,
     /// How its data is packed.
     pub method: Method,
-    /// Of the unpacked bytes, by the wheel's RECORD; whoever inflates them checks it.
+    /// Of the unpacked bytes, by the wheel's RECORD; checked when they are inflated.
     pub recorded: Option<RecordedHash>,
 }
 
@@ -133,7 +132,11 @@ impl Node {
 }
 
 impl Tree {
-    /// Adds an entry. A second one at the same path is refused, unless both are equal folders.
+    /// Adds an entry.
+    ///
+    /// # Errors
+    ///
+    /// [`Taken`] for a second one at the same path, unless both are equal folders.
     pub fn insert(&mut self, path: impl Into<String>, node: Node) -> Result<(), Taken> {
         match self.entries.entry(path.into()) {
             Entry::Vacant(place) => {
@@ -146,6 +149,10 @@ impl Tree {
     }
 
     /// Adds the folders that lead from `root`, itself included, to `path`, which must lie below it.
+    ///
+    /// # Errors
+    ///
+    /// [`Taken`] where something else than the same folder is on the way.
     pub fn insert_folders(&mut self, root: &str, path: &str, owner: Owner) -> Result<(), Taken> {
         let folder = Node { mode: 0o755, owner, kind: Kind::Folder };
         let ends = path.match_indices('/').map(|(end, _)| end).filter(|&end| end >= root.len());
@@ -159,6 +166,10 @@ impl Tree {
 
     /// Adds everything of `other`, whose members must count their files as this tree does. Entries that are the same in
     /// both are kept once, and of two that make the same package a shared one the first.
+    ///
+    /// # Errors
+    ///
+    /// [`Taken`] for the first path that has two different entries.
     pub fn merge(&mut self, other: Tree) -> Result<(), Taken> {
         for (path, node) in other.entries {
             match self.entries.entry(path) {
@@ -178,12 +189,12 @@ impl Tree {
     }
 
     /// The file at this path makes its package one that several distributions share.
-    pub(super) fn declare_namespace(&mut self, path: String) {
+    pub(crate) fn declare_namespace(&mut self, path: String) {
         self.namespaces.insert(path);
     }
 
-    /// What is compiled of such files of `sources` is of their kind.
-    pub(super) fn declare_compiled(&mut self, sources: &Tree) {
+    /// What is compiled of the files of `sources` that make shared packages does so as well.
+    pub fn declare_compiled(&mut self, sources: &Tree) {
         let is_compiled = |path: &&String| {
             namespace::source_of(path).is_some_and(|source| sources.namespaces.contains(&source))
         };
@@ -191,12 +202,9 @@ impl Tree {
             .extend(self.entries.keys().filter(is_compiled).cloned().collect::<Vec<_>>());
     }
 
-    /// What it puts where.
-    pub fn claims(&self) -> impl Iterator<Item = (&str, Claim)> {
-        self.iter().map(|(path, node)| match self.namespaces.contains(path) {
-            true => (path, Claim { what: Claimed::Namespace, ..Claim::of(node) }),
-            false => (path, Claim::of(node)),
-        })
+    /// Whether the file at this path makes its package one that several distributions share.
+    pub(crate) fn is_namespace(&self, path: &str) -> bool {
+        self.namespaces.contains(path)
     }
 
     /// All entries, sorted by path; a folder comes before what is in it.

@@ -1,5 +1,4 @@
-//! A layer's bytes without a file: what envlock made lies in memory, what a wheel has stays in the
-//! wheel. Readable from any offset, so an upload resumes anywhere.
+//! A layer's bytes without a file: what was made lies in memory, what a wheel has stays in the wheel. Readable from any offset, so an upload resumes anywhere.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::recorded::Recorded;
+use crate::record::RecordedHash;
 
 /// An opened file that members of a tree lie in.
 #[derive(Debug)]
@@ -19,7 +18,7 @@ pub struct Source {
     pub file: File,
 }
 
-/// A run of a rope's bytes.
+/// A run of a layer's bytes.
 #[derive(Debug, Clone)]
 pub enum Segment {
     /// In memory.
@@ -46,38 +45,52 @@ impl Segment {
 
 /// The deflate stream of a member that was spliced, and what the wheel's directory says of it.
 #[derive(Debug)]
-pub(super) struct Claim {
-    /// In the rope, bytes.
-    pub(super) start: u64,
-    /// In the rope, bytes; exclusive.
-    pub(super) end: u64,
-    pub(super) file: usize,
+pub(crate) struct ExpectedMember {
+    /// In the compressed layer, bytes.
+    pub(crate) start: u64,
+    /// In the compressed layer, bytes; exclusive.
+    pub(crate) end: u64,
+    pub(crate) file: usize,
     /// In the layer.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Bytes when inflated.
-    pub(super) size: u64,
-    pub(super) crc32: u32,
+    pub(crate) size: u64,
+    pub(crate) crc32: u32,
+}
+
+/// A file in the tar of a layer, and the hash that it must have.
+#[derive(Debug)]
+pub(crate) struct RecordedFile {
+    /// In the tar, bytes.
+    pub(crate) start: u64,
+    /// In the tar, bytes; exclusive.
+    pub(crate) end: u64,
+    pub(crate) hash: RecordedHash,
+    /// Index of its source.
+    pub(crate) file: usize,
+    /// In the layer.
+    pub(crate) path: String,
 }
 
 /// The bytes of a layer as segments. A copy costs nothing.
 #[derive(Debug, Clone)]
-pub struct Rope(Arc<Inner>);
+pub struct Segments(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     segments: Vec<Segment>,
-    /// Where each segment ends in the rope.
+    /// Where each segment ends in the layer.
     ends: Vec<u64>,
-    claims: Vec<Claim>,
-    recorded: Vec<Recorded>,
+    expected: Vec<ExpectedMember>,
+    recorded: Vec<RecordedFile>,
     sources: Arc<[Source]>,
 }
 
-impl Rope {
-    pub(super) fn new(
+impl Segments {
+    pub(crate) fn new(
         segments: Vec<Segment>,
-        claims: Vec<Claim>,
-        recorded: Vec<Recorded>,
+        expected: Vec<ExpectedMember>,
+        recorded: Vec<RecordedFile>,
         sources: Arc<[Source]>,
     ) -> Self {
         let ends = segments
@@ -87,7 +100,7 @@ impl Rope {
                 Some(*end)
             })
             .collect();
-        Rope(Arc::new(Inner { segments, ends, claims, recorded, sources }))
+        Segments(Arc::new(Inner { segments, ends, expected, recorded, sources }))
     }
 
     /// Bytes.
@@ -103,37 +116,37 @@ impl Rope {
     /// From `offset` to the end; nothing when that is beyond the end.
     pub fn reader(&self, offset: u64) -> Reader {
         Reader {
-            rope: self.clone(),
+            segments: self.clone(),
             segment: self.0.ends.partition_point(|end| *end <= offset),
             offset,
         }
     }
 
-    pub(super) fn claims(&self) -> &[Claim] {
-        &self.0.claims
+    pub(crate) fn expected(&self) -> &[ExpectedMember] {
+        &self.0.expected
     }
 
-    pub(super) fn recorded(&self) -> &[Recorded] {
+    pub(crate) fn recorded(&self) -> &[RecordedFile] {
         &self.0.recorded
     }
 
-    pub(super) fn source(&self, file: usize) -> &str {
+    pub(crate) fn source(&self, file: usize) -> &str {
         self.0.sources.get(file).map_or("?", |source| &source.name)
     }
 }
 
-/// Reads a rope in order. It has no buffer: each read fills as much as it is given.
+/// Reads a layer in order. It has no buffer: each read fills as much as it is given.
 #[derive(Debug)]
 pub struct Reader {
-    rope: Rope,
+    segments: Segments,
     segment: usize,
-    /// In the rope.
+    /// In the layer.
     offset: u64,
 }
 
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let inner = &self.rope.0;
+        let inner = &self.segments.0;
         let mut filled = 0;
         while filled < buffer.len() {
             let Some(segment) = inner.segments.get(self.segment) else { break };

@@ -4,11 +4,11 @@ use std::io::{Seek, Write};
 
 use zip::write::SimpleFileOptions;
 
-use super::rope::Source;
-use super::tree::{Content, Kind, Member, Method, Node, Owner, Tree};
+use crate::segments::Source;
+use crate::tree::{Content, Kind, Member, Method, Node, Owner, Tree};
 
 /// Bytes that deflate cannot make much smaller, the same every time.
-pub(super) fn noise(length: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed | 1;
     let mut next = || {
         state ^= state << 13;
@@ -20,7 +20,7 @@ pub(super) fn noise(length: usize, seed: u64) -> Vec<u8> {
 }
 
 /// A wheel of these files; `true` is deflated. Its members are those of source `file`.
-pub(super) fn wheel(
+pub(crate) fn wheel(
     file: usize,
     files: &[(&str, bool, Vec<u8>)],
 ) -> (Source, Vec<(String, Member)>) {
@@ -58,12 +58,12 @@ pub(super) fn wheel(
 }
 
 /// A node that root owns.
-pub(super) fn node(mode: u32, kind: Kind) -> Node {
+pub(crate) fn node(mode: u32, kind: Kind) -> Node {
     Node { mode, owner: Owner { uid: 0, gid: 0 }, kind }
 }
 
 /// A tree of these members, in the order given.
-pub(super) fn tree(members: impl IntoIterator<Item = (String, Member)>) -> Tree {
+pub(crate) fn tree(members: impl IntoIterator<Item = (String, Member)>) -> Tree {
     let mut tree = Tree::default();
     for (path, member) in members {
         tree.insert(path, node(0o644, Kind::File(Content::Member(member)))).unwrap();

@@ -1,57 +1,68 @@
 //! A wheel as a value: its files, checked, and the few of them that installing must read.
 //!
-//! The wheel's bytes were hashed against the lock before. What its RECORD says of single files is held against them
-//! when they are read anyway, by [`super::measure()`]; files that it does not vouch for are hashed here, and told.
+//! The hash that RECORD states for a file is compared when the file is read anyway, by [`crate::measure()`]; files without
+//! a usable hash in RECORD are hashed here, and reported by [`Wheel::doubt`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
+use std::path::Path;
 
 use bytes::Bytes;
-use camino::Utf8Path;
 use flate2::read::DeflateDecoder;
 use pep508_rs::PackageName;
 
-use super::archive::{self, ArchiveMember, ReadAt};
-use super::entry_points::{self, EntryPoint};
-use super::error::{Error, Flaw};
-use super::namespace;
-use super::tree::Method;
-use crate::python::{CoreMetadata, WheelName};
-use crate::wheel::{Doubt, Row, Rows, identity};
+use crate::archive::{self, ArchiveMember, ReadAt};
+use crate::entry_points::{self, EntryPoint};
+use crate::error::Error;
+use crate::flaw::Flaw;
+use crate::identity::identity;
+use crate::record::{Doubt, Row, Rows};
+use crate::tree::Method;
+use crate::wheel_name::WheelName;
+use crate::{metadata, namespace};
 
 /// No RECORD, entry_points.txt or Python script is larger (bytes).
 const TEXT_LIMIT: u64 = 64 << 20;
 /// How a script starts whose interpreter the installer fills in.
-pub(super) const PYTHON: &[u8] = b"#!python";
+pub(crate) const PYTHON: &[u8] = b"#!python";
 
 /// A wheel that can be installed.
 #[derive(Debug, Clone)]
 pub struct Wheel {
-    pub(super) file: String,
-    pub(super) project: PackageName,
+    pub(crate) file: String,
+    pub(crate) project: PackageName,
     /// `torch-2.14.1.dist-info`
-    pub(super) info: String,
-    pub(super) members: Vec<ArchiveMember>,
+    pub(crate) info: String,
+    pub(crate) members: Vec<ArchiveMember>,
     /// What the RECORD of the environment says of them, by name.
-    pub(super) hashes: HashMap<String, String>,
+    pub(crate) hashes: HashMap<String, String>,
     /// Files that the wheel's own RECORD does not vouch for.
     doubts: Vec<(String, Doubt)>,
-    pub(super) commands: BTreeMap<String, EntryPoint>,
+    pub(crate) commands: BTreeMap<String, EntryPoint>,
     /// The bytes of scripts whose first line is to be rewritten, by name.
-    pub(super) scripts: BTreeMap<String, Bytes>,
+    pub(crate) scripts: BTreeMap<String, Bytes>,
     /// The members that make a package one that several distributions share.
-    pub(super) namespaces: BTreeSet<String>,
+    pub(crate) namespaces: BTreeSet<String>,
 }
 
 impl Wheel {
-    /// Reads the wheel at `path`. `file` is its file name (a store has no names); `promised` the
-    /// bytes that it unpacks to by the lock. What pip and uv understand differently is an error.
-    pub fn open(path: &Utf8Path, file: &str, promised: Option<u64>) -> Result<Self, Error> {
+    /// Reads the wheel at `path`. `file` is its file name, which the file at `path` need not have; `promised` the
+    /// most bytes that it may unpack to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] for a file that cannot be read, that is no wheel or not this one, or that two installers could
+    /// understand differently.
+    pub fn open(path: impl AsRef<Path>, file: &str, promised: Option<u64>) -> Result<Self, Error> {
         let source = std::fs::File::open(path).map_err(Error::read(file))?;
         Self::read(&source, file, promised)
     }
 
     /// The same, from anything that is read at positions.
+    ///
+    /// # Errors
+    ///
+    /// As [`Wheel::open`].
     pub fn read(
         source: &(impl ReadAt + ?Sized),
         file: &str,
@@ -131,15 +142,15 @@ fn check_format(file: &str, text: &str) -> Result<(), Error> {
     match version.split_once('.') {
         Some(("1", _)) => Ok(()),
         _ => {
-            let detail = format!("its format is `{version}`, envlock knows 1.x (Wheel-Version)");
+            let detail = format!("its format is `{version}`, 1.x is known (Wheel-Version)");
             Err(Error::wheel(file, detail))
         }
     }
 }
 
-/// METADATA must be that of the distribution that the file name states, as resolving asked for it.
+/// METADATA must be that of the distribution that the file name states.
 fn check_metadata(file: &str, info: &str, text: &str) -> Result<(), Error> {
-    let (name, version) = CoreMetadata::identity(text.as_bytes())
+    let (name, version) = metadata::identity(text.as_bytes())
         .map_err(|bad| Error::wheel(file, format!("{info}: {bad}")))?;
     match WheelName::parse(file) {
         Ok(wheel) if wheel.is_of(&name, &version) => Ok(()),
@@ -150,8 +161,8 @@ fn check_metadata(file: &str, info: &str, text: &str) -> Result<(), Error> {
     }
 }
 
-/// The hash of every file as RECORD has it; where it has none that counts, of the file itself. The members learn what
-/// they are to be held to.
+/// The hash of every file as RECORD has it; where it has none that counts, of the file itself. Members
+/// get the hash that they must have.
 fn hashes(
     source: &(impl ReadAt + ?Sized),
     file: &str,
@@ -199,7 +210,7 @@ fn namespaces(
     members: &[ArchiveMember],
 ) -> Result<BTreeSet<String>, Error> {
     let mut namespaces = BTreeSet::new();
-    for member in members.iter().filter(|member| namespace::may_be(member)) {
+    for member in members.iter().filter(|m| namespace::may_be(&m.name, m.data.size)) {
         let bytes = archive::unpack(source, file, member, TEXT_LIMIT)?;
         if namespace::is_declared(&String::from_utf8_lossy(&bytes)) {
             namespaces.insert(member.name.clone());

@@ -1,9 +1,9 @@
 //! What a wheel's zip directory alone tells of whether it can be installed, so that it is known before the
 //! wheel is downloaded. Whatever two readers could understand differently is refused.
 
-use super::flaw::Flaw;
-use super::names;
-use super::zip::Member;
+use crate::flaw::Flaw;
+use crate::names;
+use crate::zip::Member;
 
 /// No deflate stream unpacks to more than this many times its size, and the few bytes of its end.
 const DEFLATE_RATIO: u64 = 1032;
@@ -16,8 +16,12 @@ const FILE: u32 = 0o100_000;
 const FOLDER: u32 = 0o040_000;
 const SYMLINK: u32 = 0o120_000;
 
-/// Whether the members of a directory can be installed; else the first that cannot, and why.
-pub fn check(members: &[Member]) -> Result<(), (String, Flaw)> {
+/// Whether the members of a directory can be installed, as far as the directory tells it.
+///
+/// # Errors
+///
+/// The name of the first that cannot, and why.
+pub fn check_members(members: &[Member]) -> Result<(), (String, Flaw)> {
     let named = |(member, flaw): (&Member, Flaw)| (member.name.clone(), flaw);
     members.iter().try_for_each(|m| of_member(m).map_err(|flaw| named((m, flaw))))?;
     names::distinct(members).map_err(named)
@@ -58,7 +62,11 @@ fn of_member(member: &Member) -> Result<(), Flaw> {
 
 /// For what lies in `NAME.data/`: the kind of place (`scripts`) and the path in it. `None`: it lies elsewhere, or is
 /// only the way there.
-pub fn in_data_folder(name: &str) -> Result<Option<(&str, &str)>, Flaw> {
+///
+/// # Errors
+///
+/// [`Flaw::Scheme`] for a kind of place that no installer knows.
+pub(crate) fn in_data_folder(name: &str) -> Result<Option<(&str, &str)>, Flaw> {
     let Some((top, rest)) = name.split_once('/') else {
         // A file that is named like the folder.
         return if name.ends_with(".data") { Err(Flaw::Scheme) } else { Ok(None) };

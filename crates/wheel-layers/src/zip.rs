@@ -103,6 +103,10 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 }
 
 /// Finds the directory; `tail` is the end of a file of `total` bytes.
+///
+/// # Errors
+///
+/// [`BadZip::NoEnd`] or [`BadZip::Directory`] for what is no zip, or has bytes that only some readers see.
 pub fn find_directory(tail: &[u8], total: u64) -> Result<Find, BadZip> {
     let tail_start = total.checked_sub(tail.len() as u64).ok_or(BadZip::Directory)?;
     let end = memchr::memmem::rfind(tail, END).ok_or(BadZip::NoEnd)?;
@@ -135,6 +139,10 @@ pub fn find_directory(tail: &[u8], total: u64) -> Result<Find, BadZip> {
 
 impl Directory {
     /// Checks that `entries` are a whole directory that starts at `start`.
+    ///
+    /// # Errors
+    ///
+    /// [`BadZip::Directory`] where they are not, [`BadZip::Outside`] for a member that is not before it.
     pub fn new(entries: Bytes, start: u64) -> Result<Self, BadZip> {
         let directory = Self { entries, start };
         let mut rest: &[u8] = &directory.entries;
@@ -220,6 +228,10 @@ pub(crate) fn widen<const N: usize>(extras: &[u8], mut values: [&mut u64; N]) ->
 
 impl Member {
     /// Bytes from the local header to the packed data, once the header's 30 bytes are there.
+    ///
+    /// # Errors
+    ///
+    /// [`BadZip::Member`] where no local header stands there.
     pub fn data_offset(&self, local: &[u8]) -> Result<u64, BadZip> {
         let lengths = (u16_at(local, 26), u16_at(local, 28));
         match lengths {
@@ -231,6 +243,10 @@ impl Member {
     }
 
     /// Unpacks and checks the member's bytes. `limit`: more unpacked bytes are refused.
+    ///
+    /// # Errors
+    ///
+    /// [`BadZip::Member`] or [`BadZip::Checksum`] where the bytes are not those that the directory describes.
     pub fn unpack(&self, packed: &[u8], limit: u64) -> Result<Vec<u8>, BadZip> {
         let damaged = |why| BadZip::Member(self.name.clone(), why);
         if self.unpacked > limit {

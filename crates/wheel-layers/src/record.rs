@@ -1,4 +1,4 @@
-//! RECORD, the list of a distribution's files: read from the wheel and held against it, written for what was installed.
+//! RECORD, the list of a distribution's files: read from the wheel and compared with it, written for what was installed.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use base64::alphabet::URL_SAFE;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use oci_digest::Sha256;
 use sha2::digest::DynDigest;
 
-use super::flaw::Flaw;
-use crate::digest::Sha256;
+use crate::flaw::Flaw;
 
 /// As RECORD writes hashes; some writers pad them.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -65,7 +65,7 @@ impl Row {
 
 impl RecordedHash {
     /// Something that takes bytes, for [`RecordedHash::is`].
-    pub fn hasher(&self) -> Box<dyn DynDigest> {
+    pub(crate) fn hasher(&self) -> Box<dyn DynDigest> {
         match self {
             RecordedHash::Sha256(_) => Box::new(sha2::Sha256::default()),
             RecordedHash::Sha384(_) => Box::new(sha2::Sha384::default()),
@@ -74,14 +74,14 @@ impl RecordedHash {
     }
 
     /// Whether it is the hash of these bytes.
-    pub fn is_of(&self, bytes: &[u8]) -> bool {
+    pub(crate) fn is_of(&self, bytes: &[u8]) -> bool {
         let mut hasher = self.hasher();
         hasher.update(bytes);
         self.is(hasher)
     }
 
     /// Whether it is the hash of all that this hasher took.
-    pub fn is(&self, hasher: Box<dyn DynDigest>) -> bool {
+    pub(crate) fn is(&self, hasher: Box<dyn DynDigest>) -> bool {
         let expected: &[u8] = match self {
             RecordedHash::Sha256(bytes) => bytes,
             RecordedHash::Sha384(bytes) => bytes,
@@ -127,7 +127,11 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Reads a RECORD; the error is a line that is no row.
+    /// Reads a RECORD.
+    ///
+    /// # Errors
+    ///
+    /// The first line that is no row.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut read = Rows::default();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -153,8 +157,12 @@ impl Rows {
         self.rows.get(path).or_else(|| self.rooted.get(path))
     }
 
-    /// Holds the files of the wheel whose `.dist-info` folder is `info`, with their sizes in bytes, against the rows:
-    /// those that it does not vouch for. Errors: the first file that has another size.
+    /// Compares the files of the wheel whose `.dist-info` folder is `info`, with their sizes in bytes, with the rows:
+    /// those that it does not vouch for.
+    ///
+    /// # Errors
+    ///
+    /// The first file that has another size.
     pub fn check<'a>(
         &self,
         info: &str,
@@ -200,7 +208,7 @@ fn cells(line: &str) -> Option<Vec<String>> {
 }
 
 /// The text of a RECORD: sorted, and with a row of its own at `own`, which has no hash.
-pub fn write(mut rows: Vec<(String, Row)>, own: &str) -> String {
+pub(crate) fn write(mut rows: Vec<(String, Row)>, own: &str) -> String {
     rows.push((own.to_owned(), Row { hash: String::new(), size: String::new() }));
     rows.sort_by(|one, two| one.0.cmp(&two.0));
     let line = |(path, row): &(String, Row)| format!("{},{},{}\n", cell(path), row.hash, row.size);

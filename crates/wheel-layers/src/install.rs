@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 
-use super::archive::ArchiveMember;
-use super::entry_points;
-use super::error::{Error, Flaw};
-use super::tree::{Content, Kind, Member, Node, Owner, Tree};
-use super::wheel::{PYTHON, Wheel};
-use crate::wheel::{Row, in_data_folder, write};
+use crate::archive::ArchiveMember;
+use crate::directory::in_data_folder;
+use crate::entry_points;
+use crate::error::Error;
+use crate::flaw::Flaw;
+use crate::record::{Row, write};
+use crate::tree::{Content, Kind, Member, Node, Owner, Tree};
+use crate::wheel::{PYTHON, Wheel};
 
 /// Where wheels are installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,10 +23,10 @@ pub struct Environment {
     pub is_virtual: bool,
     /// Of all that is installed.
     pub owner: Owner,
+    /// The program that installs, for INSTALLER and the scripts it makes.
+    pub installer: String,
 }
 
-/// What the file INSTALLER says.
-const INSTALLER: &[u8] = b"envlock\n";
 /// Files of `.dist-info` that belong to whoever installed it, or sign what is changed here.
 const INSTALLERS_OWN: [&str; 6] =
     ["RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"];
@@ -45,6 +47,10 @@ impl Environment {
 }
 
 /// What installing `wheel` adds. `file` is the number that members of the result give for it.
+///
+/// # Errors
+///
+/// [`Error::Member`] for a file without a known place, or one whose place is taken.
 pub fn install(wheel: &Wheel, file: usize, environment: &Environment) -> Result<Tree, Error> {
     let mut commands = wheel.commands.clone();
     if wheel.project.as_ref() == "pip" {
@@ -75,7 +81,12 @@ pub fn install(wheel: &Wheel, file: usize, environment: &Environment) -> Result<
     }
     for (name, command) in &commands {
         let path = format!("{}/bin/{name}", environment.root);
-        made.text(name, path, PROGRAM, command.script(&environment.shebang()).into())?;
+        made.text(
+            name,
+            path,
+            PROGRAM,
+            command.script(&environment.shebang(), &environment.installer).into(),
+        )?;
     }
     made.finish()
 }
@@ -209,7 +220,8 @@ impl<'a> Made<'a> {
         let (installer, record) = (format!("{info}/INSTALLER"), format!("{info}/RECORD"));
         let place = |name: &str| format!("{}/{name}", self.site_packages);
         let (installer_path, record_path) = (place(&installer), place(&record));
-        self.text(&installer, installer_path, FILE, Bytes::from_static(INSTALLER))?;
+        let program = format!("{}\n", self.environment.installer);
+        self.text(&installer, installer_path, FILE, program.into())?;
         let text = write(std::mem::take(&mut self.rows), &record);
         self.insert(&record, record_path, FILE, Content::Bytes(text.into()))?;
         Ok(self.tree)

@@ -8,12 +8,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use miniz_oxide::deflate::compress_to_vec;
 
-use super::gunzip;
-use super::recorded::Recorded;
-use super::rope::{Claim, Rope, Segment, Source};
-use super::splice_error::SpliceError;
-use super::tar;
-use super::tree::{Content, Kind, Member, Method, Tree};
+use crate::gunzip;
+use crate::segments::{ExpectedMember, RecordedFile, Segment, Segments, Source};
+use crate::splice_error::SpliceError;
+use crate::tar;
+use crate::tree::{Content, Kind, Member, Method, Tree};
 
 /// Deflate streams from this many bytes on are spliced; each costs some 120 bytes more than in a bundle.
 const SPLICED: u64 = 2 << 10;
@@ -29,12 +28,17 @@ const GZIP: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 const STORED: u64 = 0xffff;
 
 /// The gzip bytes of a layer that adds `tree`, whose members lie in `sources`; every time is `mtime`,
-/// seconds since 1970. Small members are read and checked here, the others when [`super::measure()`] reads them.
+/// seconds since 1970. Small members are read and checked here, the others when [`crate::measure()`] reads them.
+///
+/// # Errors
+///
+/// [`SpliceError`]: a member that is not what its wheel describes or lies outside of it, a path that tar has no form for, a
+/// source that cannot be read.
 pub fn splice(
     tree: &Tree,
     sources: impl Into<Arc<[Source]>>,
     mtime: u64,
-) -> Result<Rope, SpliceError> {
+) -> Result<Segments, SpliceError> {
     let sources = sources.into();
     let sizes = sources
         .iter()
@@ -67,14 +71,14 @@ pub fn splice(
     splicer.plain(&tar::END);
     splicer.flush();
     splicer.close();
-    Ok(Rope::new(splicer.segments, splicer.claims, splicer.recorded, sources))
+    Ok(Segments::new(splicer.segments, splicer.expected, splicer.recorded, sources))
 }
 
 #[derive(Default)]
 struct Splicer {
     segments: Vec<Segment>,
-    claims: Vec<Claim>,
-    recorded: Vec<Recorded>,
+    expected: Vec<ExpectedMember>,
+    recorded: Vec<RecordedFile>,
     /// Bytes of the tar so far.
     tar: u64,
     /// How long the segments are together.
@@ -103,7 +107,7 @@ impl Splicer {
         let Member { file, size, recorded, .. } = *member;
         if let Some(hash) = recorded {
             let (start, end) = (self.tar, self.tar + size);
-            self.recorded.push(Recorded { start, end, hash, file, path: path.to_owned() });
+            self.recorded.push(RecordedFile { start, end, hash, file, path: path.to_owned() });
         }
     }
 
@@ -164,7 +168,7 @@ impl Splicer {
         }
         let end = self.length + self.glue.len() as u64;
         let Member { file, size, crc32, .. } = *member;
-        self.claims.push(Claim { start, end, file, path: path.to_owned(), size, crc32 });
+        self.expected.push(ExpectedMember { start, end, file, path: path.to_owned(), size, crc32 });
         self.trailer(crc32, size);
         Ok(())
     }
@@ -192,9 +196,9 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
-    use crate::digest::Digest;
-    use crate::engine::layers::fixture::{node, noise, tree, wheel};
-    use crate::engine::layers::measure;
+    use crate::fixture::{node, noise, tree, wheel};
+    use crate::measure;
+    use oci_digest::Digest;
 
     const TIME: u64 = 1_762_000_000;
 
@@ -236,9 +240,9 @@ mod tests {
         (tree, [one, two])
     }
 
-    fn all(rope: &Rope) -> Vec<u8> {
+    fn all(segments: &Segments) -> Vec<u8> {
         let mut bytes = Vec::new();
-        rope.reader(0).read_to_end(&mut bytes).unwrap();
+        segments.reader(0).read_to_end(&mut bytes).unwrap();
         bytes
     }
 
@@ -268,9 +272,9 @@ mod tests {
     #[test]
     fn the_tar_crate_reads_every_path_and_byte_back() {
         let (tree, sources) = everything(false);
-        let rope = splice(&tree, sources, TIME).unwrap();
-        let bytes = all(&rope);
-        assert_eq!(bytes.len() as u64, rope.size());
+        let segments = splice(&tree, sources, TIME).unwrap();
+        let bytes = all(&segments);
+        assert_eq!(bytes.len() as u64, segments.size());
         let tar = gunzip(&bytes);
         let mut archive = ::tar::Archive::new(&tar[..]);
         let mut found = Vec::new();
@@ -303,26 +307,26 @@ mod tests {
     #[test]
     fn a_reader_from_any_offset_gives_the_rest() {
         let (tree, sources) = everything(false);
-        let rope = splice(&tree, sources, TIME).unwrap();
-        let bytes = all(&rope);
+        let segments = splice(&tree, sources, TIME).unwrap();
+        let bytes = all(&segments);
         let mut edges = vec![0];
-        for segment in rope.segments() {
+        for segment in segments.segments() {
             let length = match segment {
                 Segment::Bytes(bytes) => bytes.len() as u64,
                 Segment::File { length, .. } => *length,
             };
             edges.push(edges.last().unwrap() + length);
         }
-        assert_eq!(*edges.last().unwrap(), rope.size());
-        let anywhere = (0..40).map(|n: u64| n * 7_919 * 17 % rope.size());
+        assert_eq!(*edges.last().unwrap(), segments.size());
+        let anywhere = (0..40).map(|n: u64| n * 7_919 * 17 % segments.size());
         for offset in edges.iter().flat_map(|e| [e.saturating_sub(1), *e, e + 1]).chain(anywhere) {
             let expected = bytes.get(offset as usize..).unwrap_or_default();
             let mut rest = Vec::new();
-            rope.reader(offset).read_to_end(&mut rest).unwrap();
+            segments.reader(offset).read_to_end(&mut rest).unwrap();
             assert!(rest == expected, "from {offset}");
             // Small reads cross every segment's edge.
             let mut few = vec![0; expected.len().min(1000)];
-            let mut reader = rope.reader(offset);
+            let mut reader = segments.reader(offset);
             few.chunks_mut(3).for_each(|chunk| reader.read_exact(chunk).unwrap());
             assert!(few == expected[..few.len()], "from {offset} in threes");
         }
@@ -330,35 +334,36 @@ mod tests {
 
     #[test]
     fn the_same_tree_gives_the_same_bytes_in_any_order() {
-        let ropes = [false, false, true].map(|reversed| {
+        let layers = [false, false, true].map(|reversed| {
             let (tree, sources) = everything(reversed);
             Digest::of(all(&splice(&tree, sources, TIME).unwrap()))
         });
-        assert_eq!(ropes[0], ropes[1]);
-        assert_eq!(ropes[0], ropes[2]);
+        assert_eq!(layers[0], layers[1]);
+        assert_eq!(layers[0], layers[2]);
         let (tree, sources) = everything(false);
-        assert_ne!(ropes[0], Digest::of(all(&splice(&tree, sources, TIME + 1).unwrap())));
+        assert_ne!(layers[0], Digest::of(all(&splice(&tree, sources, TIME + 1).unwrap())));
     }
 
     #[test]
     fn large_streams_stay_in_the_wheel_and_small_ones_are_bundled() {
         let (tree, sources) = everything(false);
-        let rope = splice(&tree, sources, TIME).unwrap();
-        let spliced: Vec<_> = rope.claims().iter().map(|claim| claim.path.as_str()).collect();
+        let segments = splice(&tree, sources, TIME).unwrap();
+        let spliced: Vec<_> =
+            segments.expected().iter().map(|member| member.path.as_str()).collect();
         let expected =
             ["a/big.so", "a/even.bin", "a/sparse.bin", "b/picture.png", "b/two_blocks.bin"];
         assert_eq!(spliced, expected);
         let gz = GZIP;
-        let members = all(&rope).windows(10).filter(|window| *window == gz).count();
-        // One between each two of them and around, and the 3 MB that envlock made in four.
+        let members = all(&segments).windows(10).filter(|window| *window == gz).count();
+        // One between each two of them and around, and the 3 MB in memory in four.
         assert_eq!(members, 5 + 6 + 3);
     }
 
     #[test]
     fn an_empty_tree_is_an_empty_archive() {
-        let rope = splice(&Tree::default(), [], TIME).unwrap();
-        assert_eq!(gunzip(&all(&rope)), [0; 1024]);
-        assert_eq!(measure(&rope).unwrap().unpacked, 1024);
+        let segments = splice(&Tree::default(), [], TIME).unwrap();
+        assert_eq!(gunzip(&all(&segments)), [0; 1024]);
+        assert_eq!(measure(&segments).unwrap().unpacked, 1024);
     }
 
     /// The bytes of layers are a promise: locks hold their digests. When this fails, a library or a constant

@@ -6,18 +6,16 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::archive::ArchiveMember;
-
 /// Bytes of a file that may say so; shorter ones cannot, longer ones do not.
 const SIZES: std::ops::RangeInclusive<u64> = 40..=2048;
 
-/// Whether this member of a wheel may be such a file.
-pub(super) fn may_be(member: &ArchiveMember) -> bool {
-    member.name.ends_with("/__init__.py") && SIZES.contains(&member.data.size)
+/// Whether a file with this name and size in bytes may be such a file.
+pub(crate) fn may_be(name: &str, size: u64) -> bool {
+    name.ends_with("/__init__.py") && SIZES.contains(&size)
 }
 
 /// Whether the text says it and nothing else, comments and a docstring aside.
-pub(super) fn is_declared(text: &str) -> bool {
+pub(crate) fn is_declared(text: &str) -> bool {
     static STATEMENTS: LazyLock<Regex> = LazyLock::new(|| {
         let pattern = r"(?x)^(?:'''(?:[^']|'[^']|''[^'])*''')?(?:
             try: | except(?:ImportError|Exception|ModuleNotFoundError)?: | importpkgutil | importpkg_resources
@@ -35,7 +33,7 @@ pub(super) fn is_declared(text: &str) -> bool {
 }
 
 /// The `__init__.py` that this file is compiled from, `a/__pycache__/__init__.cpython-314.pyc`.
-pub(super) fn source_of(compiled: &str) -> Option<String> {
+pub(crate) fn source_of(compiled: &str) -> Option<String> {
     let (package, file) = compiled.split_once("/__pycache__/__init__.")?;
     file.ends_with(".pyc").then(|| format!("{package}/__init__.py"))
 }

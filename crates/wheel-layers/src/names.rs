@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::flaw::Flaw;
-use super::zip::Member;
+use crate::flaw::Flaw;
+use crate::zip::Member;
 
 /// No file system takes longer names (bytes).
 const LONGEST: usize = 255;
 
 /// Whether a member's name is a plain path, below wherever it is unpacked on any system. A folder
 /// ends in one slash.
-pub(super) fn check(name: &str) -> Result<(), Flaw> {
+pub(crate) fn check(name: &str) -> Result<(), Flaw> {
     let path = name.strip_suffix('/').unwrap_or(name);
     let drive = path.as_bytes().get(1) == Some(&b':');
     let refused = [
@@ -30,7 +30,7 @@ pub(super) fn check(name: &str) -> Result<(), Flaw> {
 
 /// Whether no two of these members, whose names [`check`] let pass, are different things at one path; else the one that
 /// is in the way. Images are for Linux: names that differ in case are two names.
-pub(super) fn distinct(members: &[Member]) -> Result<(), (&Member, Flaw)> {
+pub(crate) fn distinct(members: &[Member]) -> Result<(), (&Member, Flaw)> {
     // Members that agree in what the directory says of them are one file, written twice.
     let content = |m: &Member| (m.crc32, m.unpacked, m.mode);
     let mut files = HashMap::with_capacity(members.len());

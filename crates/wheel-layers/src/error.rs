@@ -1,14 +1,12 @@
-//! Why a wheel does not become a layer.
+//! Why a wheel is not installed.
 
-use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::exit::{Classified, Exit};
-pub use crate::wheel::Flaw;
-use crate::wheel::zip::BadZip;
+use crate::flaw::Flaw;
+use crate::zip::BadZip;
 
 /// A wheel that cannot be installed, or not beside another one.
-#[derive(Debug, Error, Diagnostic)]
+#[derive(Debug, Error)]
 pub enum Error {
     /// The file cannot be read.
     #[error("reading the wheel {wheel}")]
@@ -21,9 +19,6 @@ pub enum Error {
     },
     /// It is no usable zip file.
     #[error("{wheel} is no usable wheel: {source}")]
-    #[diagnostic(help(
-        "its bytes are what its index promised: it was made like that; pin another version"
-    ))]
     Zip {
         /// File name of the wheel.
         wheel: String,
@@ -32,9 +27,6 @@ pub enum Error {
     },
     /// A file in it that is not installed as it is.
     #[error("the wheel {wheel} is refused: `{}` {flaw}", member.escape_debug())]
-    #[diagnostic(help(
-        "its bytes are what its index promised: it was made like that; pin another version"
-    ))]
     Member {
         /// File name of the wheel.
         wheel: String,
@@ -45,24 +37,18 @@ pub enum Error {
     },
     /// More comes out of it than was promised.
     #[error(
-        "the wheel {wheel} is refused: it unpacks to {unpacked} bytes, env.lock says {promised}"
+        "the wheel {wheel} is refused: it unpacks to {unpacked} bytes, {promised} were promised"
     )]
-    #[diagnostic(help(
-        "run `envlock resolve` again if env.lock was edited; else pin another version"
-    ))]
     Unpacked {
         /// File name of the wheel.
         wheel: String,
         /// Bytes of all files in it, by its directory.
         unpacked: u64,
-        /// Bytes by the lock.
+        /// Bytes that it may unpack to.
         promised: u64,
     },
     /// It is a zip, and not a wheel or not this one.
     #[error("{wheel} is no usable wheel: {detail}")]
-    #[diagnostic(help(
-        "its bytes are what its index promised: it was made like that; pin another version"
-    ))]
     Wheel {
         /// File name of the wheel.
         wheel: String,
@@ -71,9 +57,6 @@ pub enum Error {
     },
     /// Two of a set bring different things to one place.
     #[error("{first} and {second} both bring /{path}, and not the same")]
-    #[diagnostic(help(
-        "only one of them can be installed: leave one out, or pin versions that agree"
-    ))]
     Conflict {
         /// Who came first.
         first: String,
@@ -90,33 +73,20 @@ impl Error {
         Error::Member { wheel: wheel.to_owned(), member: member.to_owned(), flaw }
     }
 
-    pub(super) fn wheel(wheel: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn wheel(wheel: &str, detail: impl Into<String>) -> Self {
         Error::Wheel { wheel: wheel.to_owned(), detail: detail.into() }
     }
 
-    pub(super) fn read(wheel: &str) -> impl Fn(std::io::Error) -> Self {
+    pub(crate) fn read(wheel: &str) -> impl Fn(std::io::Error) -> Self {
         move |source| Error::Read { wheel: wheel.to_owned(), source }
     }
 
-    pub(super) fn zip(wheel: &str) -> impl Fn(BadZip) -> Self {
+    pub(crate) fn zip(wheel: &str) -> impl Fn(BadZip) -> Self {
         move |source| match source {
             BadZip::Checksum(member) => Error::member(wheel, &member, Flaw::Crc),
             BadZip::Outside(member) => Error::member(wheel, &member, Flaw::Outside),
             BadZip::Member(member, why) => Error::member(wheel, &member, Flaw::Damaged(why)),
             source => Error::Zip { wheel: wheel.to_owned(), source },
-        }
-    }
-}
-
-impl Classified for Error {
-    fn exit(&self) -> Exit {
-        match self {
-            Error::Read { .. } => Exit::Failed,
-            Error::Conflict { .. } => Exit::Build,
-            Error::Zip { .. }
-            | Error::Member { .. }
-            | Error::Unpacked { .. }
-            | Error::Wheel { .. } => Exit::Integrity,
         }
     }
 }

@@ -2,11 +2,14 @@
 
 use pep508_rs::PackageName;
 
-use crate::python::{WheelName, same_project};
+use crate::wheel_name::{WheelName, same_project};
 
 /// The project of the wheel with the name `file`, and the `.dist-info` folder among the names in it. As pip and uv
 /// decide it: there is one, and it is the project's; what version the folder's name states does not matter.
-/// Errors: a sentence.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong.
 pub fn identity<'a>(
     file: &str,
     names: impl Iterator<Item = &'a str>,
