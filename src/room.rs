@@ -4,13 +4,7 @@ use std::io::{Error, ErrorKind};
 
 use camino::Utf8Path;
 
-/// Whether a file cannot be written for want of room or right: full, over a quota or limit, read-only.
-pub fn is_lasting(error: &Error) -> bool {
-    is_used_up(error)
-        || matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::FileTooLarge)
-}
-
-/// Whether other files would have to go first.
+/// Whether a disk is full, or a quota is used up: other files would have to go first.
 pub fn is_used_up(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
@@ -36,15 +30,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_full_disk_is_told_with_its_room_and_all_of_these_are_lasting() {
+    fn only_a_full_disk_is_told_with_its_room() {
         let error = |code| Error::from_raw_os_error(code);
         let full = error(28);
         assert!(left("/proc/self/no/such/file", &full).ends_with(" free there)"));
         for (name, code) in [("EROFS", 30), ("EFBIG", 27), ("EDQUOT", 122)] {
-            assert!(is_lasting(&error(code)), "{name}");
             assert_eq!(left("/", &error(code)), "", "{name}");
+            assert_eq!(is_used_up(&error(code)), name == "EDQUOT", "{name}");
         }
-        assert!(is_lasting(&full) && is_used_up(&full) && !is_used_up(&error(30)));
-        assert!(!is_lasting(&error(5)) && !is_lasting(&Error::other("no number")));
+        assert!(is_used_up(&full) && !is_used_up(&Error::other("no number")));
     }
 }

@@ -18,7 +18,8 @@ use super::Context;
 use crate::exit::{Exit, Failure};
 use crate::net::Retry;
 use crate::registry::embedded::{
-    DEFAULT_PORT, Embedded, Error, FOLDER, Layout, folder_of_user, project_name,
+    DEFAULT_PORT, Error, FOLDER, LAYOUT_HEADER, Layout, Report, Server, existing, folder_of_user,
+    listen, open, project_name, server,
 };
 use crate::spec::NetworkSpec;
 use crate::ui::Ui;
@@ -102,7 +103,7 @@ pub fn destination(context: &Context) -> String {
 
 /// The user's layout, which is made when it is missing; what the project has in a layout of its own is served too.
 pub fn layout(context: &Context) -> Result<Layout, Error> {
-    let layout = Layout::open(folder_of_user()?)?;
+    let layout = open(folder_of_user()?)?;
     if let Some(old) = old_layout(context) {
         layout.beside(&old)?;
     }
@@ -111,21 +112,21 @@ pub fn layout(context: &Context) -> Result<Layout, Error> {
 
 /// The layout in the project folder, where earlier versions kept one for each project.
 pub fn old_layout(context: &Context) -> Option<Layout> {
-    let old = Layout::existing(context.path(FOLDER)).ok()?;
+    let old = existing(context.path(FOLDER)).ok()?;
     // It may be the user's by now, and then it is not this project's alone.
-    let users = folder_of_user().and_then(Layout::existing).is_ok_and(|user| user.id() == old.id());
+    let users = folder_of_user().and_then(existing).is_ok_and(|user| user.id() == old.id());
     (!users).then_some(old)
 }
 
 /// Whether anything was ever kept in a registry of the user's or the project's own.
 pub fn is_there(context: &Context) -> bool {
-    let user = folder_of_user().is_ok_and(|folder| Layout::existing(folder).is_ok());
+    let user = folder_of_user().is_ok_and(|folder| existing(folder).is_ok());
     user || old_layout(context).is_some()
 }
 
 /// Whether the project has pushed to the user's layout.
 pub fn has_images(context: &Context) -> bool {
-    let user = folder_of_user().and_then(Layout::existing);
+    let user = folder_of_user().and_then(existing);
     user.is_ok_and(|layout| layout.has_below(&project_name(&context.folder)))
 }
 
@@ -139,8 +140,7 @@ async fn hold_at(context: &Context, address: SocketAddr) -> Result<Serving, Fail
     let layout = layout(context)?;
     let root = layout.root().to_owned();
     let serving =
-        join(context, layout.id().to_string(), Embedded::new(layout).for_ourselves(), address)
-            .await?;
+        join(context, layout.id().to_string(), server(layout, Report::Client), address).await?;
     if serving.is_first {
         context.ui.note(format!("{root} is served at {address} meanwhile"));
     }
@@ -177,8 +177,8 @@ pub async fn hold_named(context: &Context, registry: &str) -> Option<Serving> {
 /// Whether [`hold`] would do; nothing is made, and nothing served. Errors: as there.
 pub async fn probe(context: &Context) -> Result<(), Failure> {
     let address = address_of(context);
-    let Err(taken) = Embedded::listen(address, false).await else { return Ok(()) };
-    let ours = Layout::existing(folder_of_user()?).map(|layout| layout.id().to_string()).ok();
+    let Err(taken) = listen(address, false).await else { return Ok(()) };
+    let ours = existing(folder_of_user()?).map(|layout| layout.id().to_string()).ok();
     match behind(context, address).await {
         Behind::Layout(id) if Some(&id) == ours.as_ref() => Ok(()),
         Behind::Layout(_) => Err(of_others(address)),
@@ -191,12 +191,12 @@ pub async fn probe(context: &Context) -> Result<(), Failure> {
 pub async fn join(
     context: &Context,
     id: String,
-    registry: Embedded,
+    registry: Server,
     address: SocketAddr,
 ) -> Result<Serving, Failure> {
     let begun = Instant::now();
     let listener = loop {
-        let taken = match Embedded::listen(address, false).await {
+        let taken = match listen(address, false).await {
             Ok(listener) => break Some(listener),
             Err(taken) if taken.is_taken() => taken,
             Err(error) => return Err(error.into()),
@@ -214,7 +214,7 @@ pub async fn join(
 /// Serves at this listener, or as soon as the address is free.
 pub fn begin(
     context: &Context,
-    registry: Embedded,
+    registry: Server,
     address: SocketAddr,
     listener: Option<TcpListener>,
 ) -> Serving {
@@ -245,7 +245,7 @@ pub fn begin(
 async fn free(address: SocketAddr) -> TcpListener {
     loop {
         tokio::time::sleep(WATCH).await;
-        if let Ok(listener) = Embedded::listen(address, false).await {
+        if let Ok(listener) = listen(address, false).await {
             tracing::debug!(%address, "taking over the registry");
             return listener;
         }
@@ -276,7 +276,7 @@ async fn behind(context: &Context, address: SocketAddr) -> Behind {
     };
     match tokio::time::timeout(SILENCE, asking).await {
         Ok(Some(Ok(answer))) => {
-            let id = answer.headers().get("envlock-layout").and_then(|id| id.to_str().ok());
+            let id = answer.headers().get(LAYOUT_HEADER).and_then(|id| id.to_str().ok());
             id.map_or(Behind::Stranger, |id| Behind::Layout(id.to_owned()))
         }
         // It went away while it was asked.

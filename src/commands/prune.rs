@@ -10,7 +10,7 @@ use crate::exit::{CommandResult, Exit, Failure};
 use crate::image::Repository;
 use crate::keep::{self, Removal, Retention};
 use crate::registry::Client;
-use crate::registry::embedded::{Embedded, project_name};
+use crate::registry::embedded::{Report, listen, project_name, server};
 use crate::release;
 use crate::reports::{self, Removed, Version};
 
@@ -155,8 +155,8 @@ impl Sweeping<'_> {
     /// reads: it is served for this alone.
     async fn old_layout(&self, looked: &Retention, gone: &mut Gone) -> Result<(), Failure> {
         let Some(layout) = embedded::old_layout(self.context) else { return Ok(()) };
-        let listener = Embedded::listen((Ipv4Addr::LOCALHOST, 0).into(), false).await?;
-        let running = Embedded::new(layout).start(listener)?;
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into(), false).await?;
+        let running = server(layout, Report::Server).start(listener)?;
         let at = running.address().to_string();
         let own = |place: &&Repository| embedded::is_own(self.context, &place.registry);
         let mut places: BTreeMap<Repository, Repository> = BTreeMap::new();

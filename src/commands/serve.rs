@@ -8,7 +8,7 @@ use super::Context;
 use super::embedded::{self, Serving};
 use crate::cli::Serve;
 use crate::exit::{CommandResult, Exit, Failure};
-use crate::registry::embedded::{Embedded, Layout, folder_of_user};
+use crate::registry::embedded::{Report, existing, folder_of_user, listen, open, server};
 use crate::reports::{self, Version};
 
 /// Runs `envlock serve`.
@@ -19,22 +19,21 @@ pub async fn run(args: Serve, context: &Context) -> CommandResult {
     let address = args.listen.unwrap_or_else(|| embedded::addresses(context)[0]);
     let folder =
         args.folder.as_ref().map_or_else(folder_of_user, |named| Ok(context.path(named)))?;
-    let listener = match Embedded::listen(address, args.insecure).await {
+    let listener = match listen(address, args.insecure).await {
         Ok(listener) => Some(listener),
         // Another command of this user may serve the same for a while; not so what is to be only read.
-        Err(taken) if taken.is_taken() && !args.read_only && Layout::existing(&folder).is_ok() => {
-            None
-        }
+        Err(taken) if taken.is_taken() && !args.read_only && existing(&folder).is_ok() => None,
         Err(taken) => return Err(taken.into()),
     };
     let layout = match (&args.folder, args.read_only) {
-        (_, true) => Layout::existing(folder)?,
-        (Some(_), false) => Layout::open(folder)?,
+        (_, true) => existing(folder)?,
+        (Some(_), false) => open(folder)?,
         (None, false) => embedded::layout(context)?,
     };
     let root = layout.root().to_owned();
     let id = layout.id().to_string();
-    let registry = Embedded::new(layout).read_only(args.read_only).known_as(args.host.clone());
+    let registry =
+        server(layout, Report::Server).read_only(args.read_only).known_as(args.host.clone());
     let serving = match listener {
         Some(listener) => {
             let address = listener.local_addr().unwrap_or(address);

@@ -16,10 +16,6 @@ pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The media type of a list of images.
 pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// Docker's word for an image.
-pub(super) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-/// Docker's word for a list of images.
-pub(super) const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
 /// The only platform there is, for now.
 pub(super) const PLATFORM: &str = "linux/amd64";

@@ -12,6 +12,5 @@ mod verified;
 pub use error::Error;
 pub use fetch::{Address, Wanted};
 pub use folder::Store;
-pub(crate) use folder::feed;
 pub use prune::Pruned;
 pub use verified::Verified;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use envlock::digest::Digest;
-use envlock::registry::embedded::{Embedded as Server, Layout};
+use envlock::registry::embedded::{Report, listen, open, server};
 use reqwest::Method;
 
 use crate::support::embedded::{header, image, refusal};
@@ -120,8 +120,8 @@ async fn sixteen_pushes_at_once_lose_nothing() {
     // Two processes over one layout see the same.
     let second = Envlock::new();
     let folder = registry.folder();
-    let listener = Server::listen("127.0.0.1:0".parse().unwrap(), false).await.unwrap();
-    let running = Server::new(Layout::open(folder).unwrap()).start(listener).unwrap();
+    let listener = listen("127.0.0.1:0".parse().unwrap(), false).await.unwrap();
+    let running = server(open(folder).unwrap(), Report::Server).start(listener).unwrap();
     let url = format!("http://{}/v2/team/app-1/manifests/v5", running.address());
     assert_eq!(crate::support::http().get(&url).send().await.unwrap().status(), 200);
     registry.push_image("team/app-1", "later", "x").await;

@@ -1,33 +1,12 @@
-//! A registry of one's own: an OCI image layout on disk for all projects of a user, and the distribution API 1.1 over
-//! it for whoever pushes and pulls on this machine.
-//!
-//! The layout is the truth; the server holds nothing that a `kill -9` could lose. Everything it promises rests on
-//! renames and one lock file, so that several processes may serve and fill one layout.
-mod answer;
-mod blobs;
+//! A registry of one's own: one image layout for all projects of a user, which `oci_layout_server` keeps and serves.
+//! Here is what is envlock's about it: where it is, how it is named, and how its errors and events are told.
 mod error;
-mod host;
-mod index;
-mod layout;
-mod lists;
-mod manifest;
-mod manifests;
-mod names;
-mod others;
-mod pool;
-mod range;
-mod refusal;
-mod route;
-mod server;
-mod service;
-mod stream;
-mod uploads;
+mod port;
+mod serve;
 mod user;
 
 pub use error::Error;
-pub use host::HostName;
-pub use layout::{FOLDER, Layout};
-pub use names::{Repository, Tag};
-pub use pool::Freed;
-pub use server::{DEFAULT_PORT, Embedded, Running};
-pub use user::{folder_of_user, project_name};
+pub use oci_layout_server::{Freed, HostName, Layout, Running, Server};
+pub use port::DEFAULT_PORT;
+pub use serve::{LAYOUT_HEADER, Report, listen, server};
+pub use user::{FOLDER, existing, folder_of_user, open, project_name};

@@ -1,16 +1,25 @@
 //! Where a user's registry is, and what a project is called there.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use oci_layout_server::Layout;
 
 use super::Error;
 use crate::digest::Sha256;
+
+/// Where a project had a layout of its own, before there was one for all of a user.
+pub const FOLDER: &str = ".envlock/registry";
+
+/// What annotations in index.json begin with. All layouts that users have are written so.
+const NAMESPACE: &str = "dev.envlock";
 
 const VARIABLE: &str = "ENVLOCK_REGISTRY_FOLDER";
 
 /// The longest part of a folder's name that becomes part of a project's.
 const LONGEST: usize = 40;
 
-/// The layout of this user: `ENVLOCK_REGISTRY_FOLDER`, else `envlock/registry` in the data folder (XDG). Errors:
+/// The layout of this user: `ENVLOCK_REGISTRY_FOLDER`, else `envlock/registry` in the data folder (XDG).
+///
+/// # Errors
 /// [`Error::NoHome`].
 pub fn folder_of_user() -> Result<Utf8PathBuf, Error> {
     use etcetera::BaseStrategy as _;
@@ -22,6 +31,22 @@ pub fn folder_of_user() -> Result<Utf8PathBuf, Error> {
         }
     };
     Utf8PathBuf::from_path_buf(folder).map_err(|_| Error::NoHome)
+}
+
+/// The layout in this folder, which is made when it is missing or empty.
+///
+/// # Errors
+/// As [`Layout::open`].
+pub fn open(folder: impl Into<Utf8PathBuf>) -> Result<Layout, Error> {
+    Ok(Layout::open(folder)?.annotated(NAMESPACE))
+}
+
+/// The layout in this folder, of which nothing is written.
+///
+/// # Errors
+/// As [`Layout::existing`].
+pub fn existing(folder: impl Into<Utf8PathBuf>) -> Result<Layout, Error> {
+    Ok(Layout::existing(folder)?.annotated(NAMESPACE))
 }
 
 /// The first component of the repositories of a project: words that say which it is, and digits that tell it from
@@ -41,8 +66,9 @@ pub fn project_name(folder: &Utf8Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use oci_layout_server::Repository;
+
     use super::*;
-    use crate::registry::embedded::Repository;
 
     #[test]
     fn any_folder_gives_a_name_of_its_own_that_is_a_repositorys() {

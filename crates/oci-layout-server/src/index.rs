@@ -8,47 +8,52 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Repository, Tag};
-use crate::digest::Digest;
-use crate::registry::model::INDEX;
+use crate::media_type::INDEX;
+use crate::{Repository, Tag};
+use oci_digest::Digest;
 
 const NAME: &str = "org.opencontainers.image.ref.name";
-const REPOSITORY: &str = "dev.envlock.repository";
-const SUBJECT: &str = "dev.envlock.subject";
 
 /// One manifest of one repository, under one tag or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) repository: Repository,
-    pub(super) tag: Option<Tag>,
-    pub(super) manifest: Pointer,
+pub(crate) struct Entry {
+    pub(crate) repository: Repository,
+    pub(crate) tag: Option<Tag>,
+    pub(crate) manifest: Pointer,
 }
 
 /// A manifest as the index knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pointer {
-    pub(super) media_type: String,
-    pub(super) digest: Digest,
-    pub(super) size: u64,
+pub(crate) struct Pointer {
+    pub(crate) media_type: String,
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
     /// What it is about, for a referrer.
-    pub(super) subject: Option<Digest>,
+    pub(crate) subject: Option<Digest>,
 }
 
 /// All manifests of a layout. A manifest has one entry for each tag, or exactly one without.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Index {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Index {
+    /// What annotations of our own begin with.
+    namespace: &'static str,
     entries: Vec<Entry>,
     foreign: Vec<Value>,
 }
 
 impl Index {
+    /// Without manifests.
+    pub(crate) fn new(namespace: &'static str) -> Self {
+        Index { namespace, entries: vec![], foreign: vec![] }
+    }
+
     /// Reads the file's text. Errors: why it is no index.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(text: &[u8], namespace: &'static str) -> Result<Self, String> {
         let document: Value = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         let manifests = document.get("manifests").and_then(Value::as_array);
-        let mut index = Index::default();
+        let mut index = Index::new(namespace);
         for value in manifests.ok_or("it has no list of manifests")? {
-            match entry(value) {
+            match entry(value, namespace) {
                 Some(entry) => index.entries.push(entry),
                 None => index.foreign.push(value.clone()),
             }
@@ -57,27 +62,28 @@ impl Index {
     }
 
     /// The file's text, the same for the same content.
-    pub(super) fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut entries: Vec<&Entry> = self.entries.iter().collect();
         entries.sort_by_key(|e| (&e.repository, &e.tag, e.manifest.digest));
-        let manifests = self.foreign.iter().cloned().chain(entries.into_iter().map(value));
+        let manifests =
+            self.foreign.iter().cloned().chain(entries.into_iter().map(|e| self.value(e)));
         let manifests: Vec<Value> = manifests.collect();
         let document = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
         format!("{document:#}\n")
     }
 
     /// The manifest under a tag.
-    pub(super) fn tagged(&self, repository: &Repository, tag: &Tag) -> Option<&Pointer> {
+    pub(crate) fn tagged(&self, repository: &Repository, tag: &Tag) -> Option<&Pointer> {
         self.of(repository).find(|e| e.tag.as_ref() == Some(tag)).map(|e| &e.manifest)
     }
 
     /// The manifest with a digest.
-    pub(super) fn get(&self, repository: &Repository, digest: Digest) -> Option<&Pointer> {
+    pub(crate) fn get(&self, repository: &Repository, digest: Digest) -> Option<&Pointer> {
         self.of(repository).map(|e| &e.manifest).find(|m| m.digest == digest)
     }
 
     /// Adds a manifest, and moves these tags to it. What they were on stays, without them.
-    pub(super) fn put(&mut self, repository: &Repository, manifest: &Pointer, tags: &[Tag]) {
+    pub(crate) fn put(&mut self, repository: &Repository, manifest: &Pointer, tags: &[Tag]) {
         for tag in tags {
             self.untag(repository, tag);
             let (repository, manifest) = (repository.clone(), manifest.clone());
@@ -87,7 +93,7 @@ impl Index {
     }
 
     /// Takes a tag away; whether there was one.
-    pub(super) fn untag(&mut self, repository: &Repository, tag: &Tag) -> bool {
+    pub(crate) fn untag(&mut self, repository: &Repository, tag: &Tag) -> bool {
         let found = |e: &Entry| e.repository == *repository && e.tag.as_ref() == Some(tag);
         let Some(at) = self.entries.iter().position(found) else { return false };
         let manifest = self.entries.swap_remove(at).manifest;
@@ -96,7 +102,7 @@ impl Index {
     }
 
     /// Takes a manifest away with all its tags; whether it was there.
-    pub(super) fn remove(&mut self, repository: &Repository, digest: Digest) -> bool {
+    pub(crate) fn remove(&mut self, repository: &Repository, digest: Digest) -> bool {
         let before = self.entries.len();
         self.entries.retain(|e| e.repository != *repository || e.manifest.digest != digest);
         self.entries.len() < before
@@ -114,36 +120,52 @@ impl Index {
     }
 
     /// The tags of a repository, in the order of their bytes.
-    pub(super) fn tags(&self, repository: &Repository) -> BTreeSet<String> {
+    pub(crate) fn tags(&self, repository: &Repository) -> BTreeSet<String> {
         self.of(repository).filter_map(|e| e.tag.as_ref()).map(Tag::to_string).collect()
     }
 
     /// The manifests of a repository, each once.
-    pub(super) fn manifests(&self, repository: &Repository) -> Vec<&Pointer> {
+    pub(crate) fn manifests(&self, repository: &Repository) -> Vec<&Pointer> {
         let mut seen = BTreeSet::new();
         self.of(repository).map(|e| &e.manifest).filter(|m| seen.insert(m.digest)).collect()
     }
 
     /// The repositories with manifests.
-    pub(super) fn repositories(&self) -> BTreeSet<&Repository> {
+    pub(crate) fn repositories(&self) -> BTreeSet<&Repository> {
         self.entries.iter().map(|e| &e.repository).collect()
     }
 
     /// Every entry, those of other tools left out.
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
     /// Whether any entry, of whomever, is about these bytes.
-    pub(super) fn holds(&self, digest: Digest) -> bool {
+    pub(crate) fn holds(&self, digest: Digest) -> bool {
         let text = digest.to_string();
         self.entries.iter().any(|e| e.manifest.digest == digest)
             || self.foreign.iter().any(|v| v["digest"] == *text)
     }
 
     /// Whether there are entries of other tools: what their manifests need is not known.
-    pub(super) fn has_foreign(&self) -> bool {
+    pub(crate) fn has_foreign(&self) -> bool {
         !self.foreign.is_empty()
+    }
+
+    fn value(&self, entry: &Entry) -> Value {
+        let Entry { repository, tag, manifest } = entry;
+        let mut annotations = Map::new();
+        annotations.insert(format!("{}.repository", self.namespace), repository.to_string().into());
+        if let Some(tag) = tag {
+            annotations.insert(NAME.to_owned(), format!("{repository}:{tag}").into());
+        }
+        if let Some(subject) = manifest.subject {
+            annotations.insert(format!("{}.subject", self.namespace), subject.to_string().into());
+        }
+        json!({
+            "mediaType": manifest.media_type, "digest": manifest.digest.to_string(),
+            "size": manifest.size, "annotations": annotations,
+        })
     }
 
     fn of(&self, repository: &Repository) -> impl Iterator<Item = &Entry> {
@@ -152,10 +174,10 @@ impl Index {
 }
 
 /// An entry of ours; `None` for those of other tools.
-fn entry(value: &Value) -> Option<Entry> {
+fn entry(value: &Value, namespace: &str) -> Option<Entry> {
     let annotations = value.get("annotations")?;
     let text = |key: &str| annotations.get(key).and_then(Value::as_str);
-    let repository: Repository = text(REPOSITORY)?.parse().ok()?;
+    let repository: Repository = text(&format!("{namespace}.repository"))?.parse().ok()?;
     let tag = match text(NAME) {
         Some(name) => Some(name.strip_prefix(&format!("{repository}:"))?.parse::<Tag>().ok()?),
         None => None,
@@ -164,25 +186,9 @@ fn entry(value: &Value) -> Option<Entry> {
         media_type: value.get("mediaType")?.as_str()?.to_owned(),
         digest: value.get("digest")?.as_str()?.parse().ok()?,
         size: value.get("size")?.as_u64()?,
-        subject: text(SUBJECT).and_then(|digest| digest.parse().ok()),
+        subject: text(&format!("{namespace}.subject")).and_then(|digest| digest.parse().ok()),
     };
     Some(Entry { repository, tag, manifest })
-}
-
-fn value(entry: &Entry) -> Value {
-    let Entry { repository, tag, manifest } = entry;
-    let mut annotations = Map::new();
-    annotations.insert(REPOSITORY.to_owned(), repository.to_string().into());
-    if let Some(tag) = tag {
-        annotations.insert(NAME.to_owned(), format!("{repository}:{tag}").into());
-    }
-    if let Some(subject) = manifest.subject {
-        annotations.insert(SUBJECT.to_owned(), subject.to_string().into());
-    }
-    json!({
-        "mediaType": manifest.media_type, "digest": manifest.digest.to_string(),
-        "size": manifest.size, "annotations": annotations,
-    })
 }
 
 #[cfg(test)]
@@ -190,7 +196,7 @@ mod tests {
     use super::*;
 
     fn pointer(seed: &str) -> Pointer {
-        let media_type = crate::registry::model::MANIFEST.to_owned();
+        let media_type = crate::media_type::MANIFEST.to_owned();
         Pointer { media_type, digest: Digest::of(seed), size: 9, subject: None }
     }
 
@@ -198,7 +204,7 @@ mod tests {
     fn a_moved_tag_leaves_its_manifest_behind_and_a_deleted_manifest_takes_its_tags() {
         let (team, tag): (Repository, Tag) = ("team/ray".parse().unwrap(), "v1".parse().unwrap());
         let (old, new) = (pointer("old"), pointer("new"));
-        let mut index = Index::default();
+        let mut index = Index::new("org.example");
         index.put(&team, &old, &[tag.clone(), "v2".parse().unwrap()]);
         index.put(&team, &new, std::slice::from_ref(&tag));
         index.put(&team, &new, &[]);
@@ -217,13 +223,13 @@ mod tests {
         let foreign = json!({"mediaType": "x", "digest": Digest::of("f"), "size": 1,
             "annotations": {NAME: "latest"}});
         let text = json!({"schemaVersion": 2, "manifests": [foreign]}).to_string();
-        let mut index = Index::parse(text.as_bytes()).unwrap();
+        let mut index = Index::parse(text.as_bytes(), "org.example").unwrap();
         let mut referrer = pointer("sbom");
         referrer.subject = Some(Digest::of("image"));
         let name: Repository = "a".parse().unwrap();
         index.put(&name, &referrer, &[]);
         index.put(&name, &pointer("image"), &["t".parse().unwrap()]);
-        let again = Index::parse(index.to_text().as_bytes()).unwrap();
+        let again = Index::parse(index.to_text().as_bytes(), "org.example").unwrap();
         assert_eq!(again.to_text(), index.to_text());
         assert_eq!(again.get(&name, referrer.digest), Some(&referrer));
         assert!(again.has_foreign() && again.holds(Digest::of("f")));
@@ -233,7 +239,7 @@ mod tests {
     #[test]
     fn what_is_no_index_is_an_error() {
         for text in ["", "{", "[]", "{}", r#"{"manifests": 1}"#] {
-            assert!(Index::parse(text.as_bytes()).is_err(), "{text}");
+            assert!(Index::parse(text.as_bytes(), "org.example").is_err(), "{text}");
         }
     }
 }

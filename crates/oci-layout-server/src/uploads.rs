@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufReader, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -15,22 +15,21 @@ use hyper::body::Incoming;
 use tokio::sync::{OwnedMutexGuard, watch};
 use uuid::Uuid;
 
-use super::layout::{make_folder, names};
-use super::refusal::Refusal;
-use super::stream::blocking;
-use super::{Error, Layout, Repository};
-use crate::digest::{Algorithm, Digest, Digester};
-use crate::store::feed;
+use crate::blocking::blocking;
+use crate::layout::{make_folder, names};
+use crate::refusal::Refusal;
+use crate::{Error, Layout, Repository};
+use oci_digest::{Algorithm, Digest, Digester};
 
 /// Bytes that are written and hashed at once, while as many are on their way: bounds the memory of an upload.
 const BATCH: usize = 1024 * 1024;
 
 /// An upload that nobody continued for so long is removed.
-pub(super) const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// The unfinished uploads of a layout.
 #[derive(Debug)]
-pub(super) struct Uploads {
+pub(crate) struct Uploads {
     layout: Layout,
     sessions: Mutex<HashMap<Uuid, Arc<Session>>>,
 }
@@ -59,7 +58,9 @@ impl Progress {
     /// Hashes all of a file anew.
     fn reread(&mut self, algorithm: Algorithm, path: &Utf8Path) -> Result<(), Error> {
         *self = Progress::new(algorithm);
-        let fed = File::open(path).and_then(|file| feed(file, &mut self.digester));
+        let fed = File::open(path).and_then(|file| {
+            std::io::copy(&mut BufReader::with_capacity(BATCH, file), &mut self.digester)
+        });
         self.length = fed.map_err(Error::io("reading", path))?;
         Ok(())
     }
@@ -80,7 +81,7 @@ impl Session {
 
 /// The right to write to an upload, for one request.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     id: Uuid,
     number: u64,
     newest: watch::Receiver<u64>,
@@ -96,12 +97,12 @@ struct Writer {
 }
 
 impl Uploads {
-    pub(super) fn new(layout: Layout) -> Self {
+    pub(crate) fn new(layout: Layout) -> Self {
         Uploads { layout, sessions: Mutex::default() }
     }
 
     /// Begins an upload, whose digest will probably have this algorithm.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         &self,
         repository: &Repository,
         algorithm: Algorithm,
@@ -119,7 +120,7 @@ impl Uploads {
     }
 
     /// How many bytes are there. Errors: [`Refusal::NoUpload`].
-    pub(super) fn length(&self, repository: &Repository, id: &str) -> Result<(Uuid, u64), Refusal> {
+    pub(crate) fn length(&self, repository: &Repository, id: &str) -> Result<(Uuid, u64), Refusal> {
         let unknown = || Refusal::NoUpload(id.to_owned());
         // Text that is no UUID never becomes a path.
         let known = Uuid::try_parse(id).map_err(|_| unknown())?;
@@ -129,7 +130,7 @@ impl Uploads {
     }
 
     /// Takes an upload in hand; a request that has it is stopped first.
-    pub(super) async fn turn(&self, repository: &Repository, id: &str) -> Result<Turn, Refusal> {
+    pub(crate) async fn turn(&self, repository: &Repository, id: &str) -> Result<Turn, Refusal> {
         let (id, _) = self.length(repository, id)?;
         let session = self.sessions().entry(id).or_default().clone();
         let mut number = 0;
@@ -145,7 +146,7 @@ impl Uploads {
     }
 
     /// Makes a blob of the upload when it has this digest; else throws it away.
-    pub(super) async fn finish(
+    pub(crate) async fn finish(
         &self,
         turn: Turn,
         repository: &Repository,
@@ -170,7 +171,7 @@ impl Uploads {
     }
 
     /// Throws an upload away.
-    pub(super) async fn cancel(&self, turn: Turn) -> Result<(), Refusal> {
+    pub(crate) async fn cancel(&self, turn: Turn) -> Result<(), Refusal> {
         let (id, writer) = (turn.id, turn.writer);
         let done = blocking(move || Ok(discard(&writer.path)?)).await;
         self.sessions().remove(&id);
@@ -178,7 +179,7 @@ impl Uploads {
     }
 
     /// Removes the uploads that nobody continued. Waits for the disk.
-    pub(super) fn sweep(&self) -> Result<(), Error> {
+    pub(crate) fn sweep(&self) -> Result<(), Error> {
         let limit = SystemTime::now().checked_sub(PATIENCE).unwrap_or(SystemTime::UNIX_EPOCH);
         for repository in self.layout.repositories()? {
             let folder = self.layout.uploads(&repository);
@@ -233,17 +234,17 @@ impl Writer {
 
 impl Turn {
     /// The upload's id.
-    pub(super) fn id(&self) -> Uuid {
+    pub(crate) fn id(&self) -> Uuid {
         self.id
     }
 
     /// Bytes that are there.
-    pub(super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.writer.progress.length
     }
 
     /// Adds a body. When it breaks off, what came of it is there: [`Refusal::Cut`].
-    pub(super) async fn append(mut self, body: &mut Incoming) -> Result<Turn, Refusal> {
+    pub(crate) async fn append(mut self, body: &mut Incoming) -> Result<Turn, Refusal> {
         let (mut batch, mut end) = gather(body, &mut self.newest, self.number).await;
         loop {
             let writer = self.writer;

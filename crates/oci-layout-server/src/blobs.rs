@@ -7,18 +7,19 @@ use hyper::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, 
 use hyper::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
-use super::answer::{Answer, DIGEST, UPLOAD_ID, bare, created, upto, with};
-use super::range::{Wanted, chunk, wanted};
-use super::refusal::Refusal;
-use super::service::{Query, Service, digest, header};
-use super::stream::{blocking, from_file};
-use super::uploads::Turn;
-use super::{Error, Layout, Repository};
-use crate::digest::{Algorithm, Digest};
+use crate::answer::{Answer, DIGEST, UPLOAD_ID, bare, created, upto, with};
+use crate::blocking::blocking;
+use crate::range::{Wanted, chunk, wanted};
+use crate::refusal::Refusal;
+use crate::service::{Query, Service, digest, header};
+use crate::stream::from_file;
+use crate::uploads::Turn;
+use crate::{Error, Layout, Repository};
+use oci_digest::{Algorithm, Digest};
 
 impl Service {
     /// GET and HEAD of a blob.
-    pub(super) async fn blob(
+    pub(crate) async fn blob(
         &self,
         repository: Repository,
         reference: &str,
@@ -55,7 +56,7 @@ impl Service {
     }
 
     /// DELETE of a blob.
-    pub(super) async fn delete_blob(
+    pub(crate) async fn delete_blob(
         &self,
         repository: Repository,
         reference: &str,
@@ -67,7 +68,7 @@ impl Service {
     }
 
     /// POST: begins an upload, or takes a whole blob, or mounts one.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         &self,
         repository: Repository,
         query: &Query,
@@ -107,7 +108,7 @@ impl Service {
     }
 
     /// GET: how far an upload is.
-    pub(super) async fn progress(
+    pub(crate) async fn progress(
         &self,
         repository: Repository,
         id: &str,
@@ -117,7 +118,7 @@ impl Service {
     }
 
     /// PATCH: a chunk that says where it belongs, or a stream of whatever comes next.
-    pub(super) async fn append(
+    pub(crate) async fn append(
         &self,
         repository: Repository,
         id: &str,
@@ -130,7 +131,7 @@ impl Service {
     }
 
     /// PUT: the last chunk, if there is one, and the digest of the whole.
-    pub(super) async fn finish(
+    pub(crate) async fn finish(
         &self,
         repository: Repository,
         id: &str,
@@ -147,7 +148,7 @@ impl Service {
     }
 
     /// DELETE: the upload is given up.
-    pub(super) async fn cancel(&self, repository: Repository, id: &str) -> Result<Answer, Refusal> {
+    pub(crate) async fn cancel(&self, repository: Repository, id: &str) -> Result<Answer, Refusal> {
         let turn = self.uploads.turn(&repository, id).await?;
         self.uploads.cancel(turn).await?;
         Ok(bare(StatusCode::NO_CONTENT, &[]))

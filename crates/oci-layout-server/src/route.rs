@@ -2,12 +2,12 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::Repository;
-use super::refusal::Refusal;
+use crate::Repository;
+use crate::refusal::Refusal;
 
 /// The parts of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Route {
+pub(crate) enum Route {
     /// `/v2/`
     Root,
     /// `/v2/_catalog`
@@ -28,7 +28,7 @@ pub(super) enum Route {
 
 impl Route {
     /// Names are read from the end: a repository may be called `a/blobs/b`.
-    pub(super) fn parse(path: &str) -> Result<Route, Refusal> {
+    pub(crate) fn parse(path: &str) -> Result<Route, Refusal> {
         let path = percent_decode_str(path).decode_utf8().map_err(|_| Refusal::NoRoute)?;
         let Some(rest) = path.strip_prefix("/v2") else { return Err(Refusal::NoRoute) };
         let Some(rest) = rest.strip_prefix('/').or(rest.is_empty().then_some("")) else {

@@ -6,14 +6,14 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::{HeaderMap, StatusCode};
 
-use super::answer::{Answer, DIGEST, SUBJECT, TAGS, add, bare, created, full, with};
-use super::index::Pointer;
-use super::manifest::{Described, LONGEST, describe};
-use super::refusal::Refusal;
-use super::service::{Query, Service, digest, header};
-use super::stream::blocking;
-use super::{Error, Layout, Repository, Tag};
-use crate::digest::{Algorithm, Digest};
+use crate::answer::{Answer, DIGEST, SUBJECT, TAGS, add, bare, created, full, with};
+use crate::blocking::blocking;
+use crate::index::Pointer;
+use crate::manifest::{Described, LONGEST, describe};
+use crate::refusal::Refusal;
+use crate::service::{Query, Service, digest, header};
+use crate::{Error, Layout, Repository, Tag};
+use oci_digest::{Algorithm, Digest};
 
 /// What a manifest is asked for by.
 enum Reference {
@@ -43,7 +43,7 @@ impl Reference {
 
 impl Service {
     /// GET and HEAD of a manifest.
-    pub(super) async fn manifest(
+    pub(crate) async fn manifest(
         &self,
         repository: Repository,
         reference: &str,
@@ -69,7 +69,7 @@ impl Service {
     }
 
     /// PUT of a manifest under a tag, or under its digest and the tags of the query.
-    pub(super) async fn put_manifest(
+    pub(crate) async fn put_manifest(
         &self,
         repository: Repository,
         reference: &str,
@@ -109,7 +109,7 @@ impl Service {
     }
 
     /// DELETE of a tag, or of a manifest with its tags.
-    pub(super) async fn delete_manifest(
+    pub(crate) async fn delete_manifest(
         &self,
         repository: Repository,
         reference: &str,

@@ -7,9 +7,9 @@ use std::io::ErrorKind;
 use camino::{Utf8Path, Utf8PathBuf};
 use uuid::Uuid;
 
-use super::layout::{make_folder, sync, write};
-use super::{Error, Layout, Repository};
-use crate::digest::Digest;
+use crate::layout::{make_folder, sync, write};
+use crate::{Error, Layout, Repository};
+use oci_digest::Digest;
 
 /// The folders of the others, the one that is asked first at the top.
 const NOTES: &str = "others.json";
@@ -43,18 +43,23 @@ impl Layout {
     }
 
     /// The layouts beside this one that are there now: a disk may be elsewhere.
-    pub(super) fn others(&self) -> Result<Vec<Layout>, Error> {
-        Ok(self.noted()?.into_iter().filter_map(|path| Layout::existing(path).ok()).collect())
+    pub(crate) fn others(&self) -> Result<Vec<Layout>, Error> {
+        Ok(self
+            .noted()?
+            .into_iter()
+            .filter_map(|path| Layout::existing(path).ok())
+            .map(|other| other.annotated(self.namespace))
+            .collect())
     }
 
     /// This layout and those beside it.
-    pub(super) fn all(&self) -> Result<Vec<Layout>, Error> {
+    pub(crate) fn all(&self) -> Result<Vec<Layout>, Error> {
         let others = self.others()?.into_iter();
         Ok(std::iter::once(self.clone()).chain(others).collect())
     }
 
     /// The first that this layout, or one beside it, has.
-    pub(super) fn find<T>(
+    pub(crate) fn find<T>(
         &self,
         look: impl Fn(&Layout) -> Result<Option<T>, Error>,
     ) -> Result<Option<T>, Error> {
@@ -71,7 +76,7 @@ impl Layout {
 
     /// Gives a repository a blob that it, or `from`, or any repository has in a layout beside this one; whether one
     /// has it.
-    pub(super) fn adopt(
+    pub(crate) fn adopt(
         &self,
         repository: &Repository,
         digest: Digest,
@@ -103,7 +108,7 @@ impl Layout {
                     return self.mark(repository, digest);
                 }
                 // Another disk, or one without links.
-                Err(error) => tracing::debug!(%from, %error, "copying what cannot be linked"),
+                Err(_) => {}
             }
         }
         // Where a copy that is cut off is swept up like an upload.

@@ -35,19 +35,19 @@ impl FromStr for HostName {
 
 /// The names of a registry.
 #[derive(Debug)]
-pub(super) struct Hosts {
+pub(crate) struct Hosts {
     port: u16,
     more: Vec<HostName>,
 }
 
 impl Hosts {
     /// Of a registry that listens here and is known by more names.
-    pub(super) fn new(address: SocketAddr, more: Vec<HostName>) -> Self {
+    pub(crate) fn new(address: SocketAddr, more: Vec<HostName>) -> Self {
         Hosts { port: address.port(), more }
     }
 
     /// Whether a request that came in at `local` may name this host.
-    pub(super) fn know(&self, host: &str, local: IpAddr) -> bool {
+    pub(crate) fn know(&self, host: &str, local: IpAddr) -> bool {
         let Ok(HostName { name, port }) = host.parse() else { return false };
         // What a client leaves out is the port of http.
         let port = port.unwrap_or(80);

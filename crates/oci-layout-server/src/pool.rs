@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::index::{Index, Pointer};
-use super::layout::{make_folder, names, sync, write};
-use super::manifest::{Described, describe};
-use super::refusal::Refusal;
-use super::{Error, Layout, Repository};
-use crate::digest::{Algorithm, Digest};
+use crate::index::{Index, Pointer};
+use crate::layout::{make_folder, names, sync, write};
+use crate::manifest::{Described, describe};
+use crate::refusal::Refusal;
+use crate::{Error, Layout, Repository};
+use oci_digest::{Algorithm, Digest};
 
 /// What [`Layout::prune`] took out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,20 +27,20 @@ pub struct Freed {
 
 impl Layout {
     /// The size of a blob that a repository has.
-    pub(super) fn size(&self, repository: &Repository, digest: Digest) -> Option<u64> {
+    pub(crate) fn size(&self, repository: &Repository, digest: Digest) -> Option<u64> {
         let mark = self.marks(repository).join(digest.hex());
         let about = mark.is_file().then(|| self.blob(digest).metadata());
         about.and_then(Result::ok).map(|about| about.len())
     }
 
     /// The bytes of a manifest that the index names.
-    pub(super) fn manifest(&self, digest: Digest) -> Result<Vec<u8>, Error> {
+    pub(crate) fn manifest(&self, digest: Digest) -> Result<Vec<u8>, Error> {
         let path = self.blob(digest);
         fs_err::read(&path).map_err(Error::io("reading", path))
     }
 
     /// Moves a file whose digest was computed while it was written to its place, for this repository.
-    pub(super) fn take(
+    pub(crate) fn take(
         &self,
         file: &File,
         path: &Utf8Path,
@@ -57,7 +57,7 @@ impl Layout {
     }
 
     /// Gives a repository a blob that another one has (any other, when none is named); whether it could be had.
-    pub(super) fn mount(
+    pub(crate) fn mount(
         &self,
         repository: &Repository,
         digest: Digest,
@@ -78,12 +78,12 @@ impl Layout {
     }
 
     /// Where to put a blob; the folder is made by the first with such a digest.
-    pub(super) fn place(&self, digest: Digest) -> Result<Utf8PathBuf, Error> {
+    pub(crate) fn place(&self, digest: Digest) -> Result<Utf8PathBuf, Error> {
         make_folder(&self.blobs(digest.algorithm()))?;
         Ok(self.blob(digest))
     }
 
-    pub(super) fn mark(&self, repository: &Repository, digest: Digest) -> Result<(), Error> {
+    pub(crate) fn mark(&self, repository: &Repository, digest: Digest) -> Result<(), Error> {
         let folder = self.marks(repository);
         make_folder(&folder)?;
         let path = folder.join(digest.hex());
@@ -91,7 +91,7 @@ impl Layout {
         sync(&folder)
     }
 
-    pub(super) fn is_marked(&self, digest: Digest) -> Result<bool, Error> {
+    pub(crate) fn is_marked(&self, digest: Digest) -> Result<bool, Error> {
         Ok(self.repositories()?.iter().any(|repository| self.size(repository, digest).is_some()))
     }
 
@@ -107,13 +107,13 @@ impl Layout {
     }
 
     /// Stores a manifest's bytes. The lock is the caller's.
-    pub(super) fn store(&self, bytes: &[u8], digest: Digest) -> Result<(), Error> {
+    pub(crate) fn store(&self, bytes: &[u8], digest: Digest) -> Result<(), Error> {
         write(&self.place(digest)?, bytes)
     }
 
     /// Takes a blob from a repository, and its bytes when nobody else has it. Refuses when a manifest of the
     /// repository needs it: an image that is there can be pulled.
-    pub(super) fn unmark(&self, repository: &Repository, digest: Digest) -> Result<(), Refusal> {
+    pub(crate) fn unmark(&self, repository: &Repository, digest: Digest) -> Result<(), Refusal> {
         let _held = self.lock(true)?;
         if self.size(repository, digest).is_none() {
             return Err(Refusal::NoBlob(repository.clone(), digest.to_string()));
@@ -131,14 +131,14 @@ impl Layout {
     }
 
     /// Removes the bytes of a manifest that was deleted, unless somebody else has it.
-    pub(super) fn reclaim(&self, digest: Digest) -> Result<(), Error> {
+    pub(crate) fn reclaim(&self, digest: Digest) -> Result<(), Error> {
         let _held = self.lock(true)?;
         self.forget(&self.index()?, digest).map(|_freed| ())
     }
 
     /// Removes the bytes of a digest that no repository and no entry of the index has. The exclusive lock is the
     /// caller's. Bytes that came free.
-    pub(super) fn forget(&self, index: &Index, digest: Digest) -> Result<Option<u64>, Error> {
+    pub(crate) fn forget(&self, index: &Index, digest: Digest) -> Result<Option<u64>, Error> {
         if index.holds(digest) || self.is_marked(digest)? {
             return Ok(None);
         }
@@ -148,7 +148,7 @@ impl Layout {
     }
 
     /// What a manifest of the index needs.
-    pub(super) fn described(&self, manifest: &Pointer) -> Result<Described, Error> {
+    pub(crate) fn described(&self, manifest: &Pointer) -> Result<Described, Error> {
         let bytes = self.manifest(manifest.digest)?;
         let path = self.blob(manifest.digest);
         describe(&bytes, Some(&manifest.media_type))
@@ -178,7 +178,7 @@ impl Layout {
         let mut gone: Vec<(Repository, Digest)> = Vec::new();
         for repository in index.repositories().into_iter().filter(|name| within(name)) {
             let mut live: BTreeSet<Digest> = BTreeSet::new();
-            let root = |e: &&super::index::Entry| {
+            let root = |e: &&crate::index::Entry| {
                 let digest = e.manifest.digest;
                 e.tag.is_some() || keep.contains(&digest) || !old(&self.blob(digest))
             };
@@ -241,7 +241,7 @@ fn remove(path: &Utf8Path) -> Result<bool, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::embedded::Tag;
+    use crate::Tag;
 
     /// A layout in which `team/app` has an image of one blob for each name, without a tag.
     fn layout(names: &[&str]) -> (tempfile::TempDir, Layout, Repository) {
@@ -267,7 +267,7 @@ mod tests {
         layout.take(&File::open(&path).unwrap(), &path, repository, Digest::of(name)).unwrap();
         let text = image(name, subject);
         let pointer = Pointer {
-            media_type: crate::registry::model::MANIFEST.to_owned(),
+            media_type: crate::media_type::MANIFEST.to_owned(),
             digest: Digest::of(&text),
             size: text.len() as u64,
             subject,

@@ -1,7 +1,6 @@
 //! From a request to its answer.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -12,60 +11,54 @@ use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Method, Request};
 use serde_json::json;
 
-use super::answer::{Answer, document};
-use super::host::Hosts;
-use super::refusal::Refusal;
-use super::route::Route;
-use super::uploads::Uploads;
-use super::{Error, Layout};
-use crate::digest::Digest;
+use crate::answer::{Answer, document};
+use crate::event::Observer;
+use crate::host::Hosts;
+use crate::refusal::Refusal;
+use crate::route::Route;
+use crate::uploads::Uploads;
+use crate::{Event, Layout};
+use oci_digest::Digest;
 
 /// How long the rest of a request that was refused is read.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What all requests share.
 #[derive(Debug)]
-pub(super) struct Service {
-    pub(super) layout: Layout,
-    pub(super) uploads: Uploads,
-    pub(super) read_only: bool,
-    hosts: Hosts,
-    /// Whether a disk that takes no more was told already.
-    told: AtomicBool,
-    id: HeaderValue,
+pub(crate) struct Service {
+    pub(crate) layout: Layout,
+    pub(crate) uploads: Uploads,
+    pub(crate) read_only: bool,
+    pub(crate) hosts: Hosts,
+    pub(crate) host_advice: &'static str,
+    /// Headers of every answer.
+    pub(crate) headers: HeaderMap,
+    pub(crate) observer: Observer,
 }
 
 /// The parameters of a request.
-pub(super) struct Query(Vec<(String, String)>);
+pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
     fn parse(text: Option<&str>) -> Self {
-        let pairs = url::form_urlencoded::parse(text.unwrap_or_default().as_bytes());
+        let pairs = form_urlencoded::parse(text.unwrap_or_default().as_bytes());
         Query(pairs.into_owned().collect())
     }
 
     /// The first value of a parameter.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// All values of a parameter.
-    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
 impl Service {
-    /// `tells`: whether this process says what is wrong with the disk, besides the answers.
-    pub(super) fn new(layout: Layout, read_only: bool, tells: bool, hosts: Hosts) -> Self {
-        let id = HeaderValue::from_str(&layout.id().to_string());
-        let id = id.expect("hex digits are a header value");
-        let uploads = Uploads::new(layout.clone());
-        Service { uploads, layout, read_only, told: AtomicBool::new(!tells), hosts, id }
-    }
-
     /// The answer, whatever was asked; `local` is the address at which the request came in.
-    pub(super) async fn answer(&self, request: Request<Incoming>, local: IpAddr) -> Answer {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, local: IpAddr) -> Answer {
         let asked = format!("{} {}", request.method(), request.uri());
         let waits = request.headers().contains_key(EXPECT);
         let (parts, mut body) = request.into_parts();
@@ -78,25 +71,18 @@ impl Service {
                     let _ = tokio::time::timeout(PATIENCE, rest).await;
                 }
                 if let Refusal::Broken(error) = &refusal {
-                    self.warn(&asked, error);
+                    self.observer.tell(Event::Failed { request: &asked, error });
                 }
                 refusal.answer()
             }
         };
-        tracing::info!("{asked} {}", answer.status().as_u16());
+        let status = answer.status().as_u16();
+        self.observer.tell(Event::Answered { request: &asked, status });
         let headers = answer.headers_mut();
         let version = HeaderName::from_static("docker-distribution-api-version");
         headers.insert(version, HeaderValue::from_static("registry/2.0"));
-        headers.insert(HeaderName::from_static("envlock-layout"), self.id.clone());
+        headers.extend(self.headers.clone());
         answer
-    }
-
-    /// Of a full disk once: it meets every request, and each client is told, too.
-    fn warn(&self, asked: &str, error: &Error) {
-        if !error.is_lasting() || !self.told.swap(true, Ordering::Relaxed) {
-            let cause = std::error::Error::source(error).map(ToString::to_string);
-            tracing::warn!("{asked}: {error}: {}", cause.unwrap_or_default());
-        }
     }
 
     async fn route(
@@ -109,7 +95,7 @@ impl Service {
         let named = parts.uri.authority().map(Authority::as_str);
         let host = named.or_else(|| header(&parts.headers, &HOST)).unwrap_or_default();
         if !self.hosts.know(host, local) {
-            return Err(Refusal::Host(host.to_owned()));
+            return Err(Refusal::Host(host.to_owned(), self.host_advice));
         }
         // There is no login: a page in a browser on this machine must not be able to do what its user can.
         if parts.headers.contains_key(ORIGIN) {
@@ -120,8 +106,7 @@ impl Service {
         let (method, headers) = (parts.method, parts.headers);
         let reads = matches!(method, Method::GET | Method::HEAD);
         if self.read_only && !reads {
-            let text = "this registry was started with --read-only".to_owned();
-            return Err(Refusal::Unsupported(text));
+            return Err(Refusal::Unsupported("this registry is read-only".to_owned()));
         }
         match (method, route) {
             (_, Route::Root) if reads => Ok(document("application/json", &json!({}))),
@@ -154,12 +139,12 @@ impl Service {
 }
 
 /// A header's text.
-pub(super) fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// A digest exactly as the spec writes it: what is written otherwise is another name for the same bytes.
-pub(super) fn digest(text: &str) -> Result<Digest, Refusal> {
+pub(crate) fn digest(text: &str) -> Result<Digest, Refusal> {
     let digest: Option<Digest> =
         text.parse().ok().filter(|digest: &Digest| digest.to_string() == text);
     digest.ok_or_else(|| {

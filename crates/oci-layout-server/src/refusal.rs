@@ -5,11 +5,11 @@ use std::ops::Range;
 use camino::Utf8PathBuf;
 use hyper::StatusCode;
 
-use super::{Error, Repository};
+use crate::{Error, Repository};
 
 /// Why a request is not done. Everything but [`Refusal::Broken`] is the client's to mend.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// A repository name that the spec does not allow.
     #[error("`{0}` is not a repository name")]
     Name(String),
@@ -66,10 +66,8 @@ pub(super) enum Refusal {
     #[error("requests from web pages are not answered")]
     Page,
     /// To a host that is none of ours.
-    #[error(
-        "`{0}` is not a name of this registry: use the address it listens on, or start it with --host NAME"
-    )]
-    Host(String),
+    #[error("`{0}` is not a name of this registry: use the address it listens on{1}")]
+    Host(String, &'static str),
     /// A parameter that cannot be read.
     #[error("{0}")]
     Parameter(String),
@@ -86,7 +84,7 @@ pub(super) enum Refusal {
 
 impl Refusal {
     /// The status of the answer and the code in its body.
-    pub(super) fn code(&self) -> (StatusCode, &'static str) {
+    pub(crate) fn code(&self) -> (StatusCode, &'static str) {
         use StatusCode as S;
         match self {
             Refusal::Name(_) => (S::BAD_REQUEST, "NAME_INVALID"),
@@ -104,7 +102,7 @@ impl Refusal {
             Refusal::Range(_) => (S::RANGE_NOT_SATISFIABLE, "SIZE_INVALID"),
             Refusal::Unsupported(_) => (S::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
             Refusal::Page => (S::FORBIDDEN, "DENIED"),
-            Refusal::Host(_) => (S::MISDIRECTED_REQUEST, "DENIED"),
+            Refusal::Host(..) => (S::MISDIRECTED_REQUEST, "DENIED"),
             Refusal::Parameter(_) => (S::BAD_REQUEST, "UNSUPPORTED"),
             Refusal::NoRoute => (S::NOT_FOUND, "UNSUPPORTED"),
             Refusal::Broken(error) if error.is_lasting() => (S::INSUFFICIENT_STORAGE, "UNKNOWN"),

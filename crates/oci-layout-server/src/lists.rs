@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use hyper::header::LINK;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, FILTERS, add, document};
-use super::refusal::Refusal;
-use super::service::{Query, Service, digest};
-use super::stream::blocking;
-use super::{Layout, Repository};
-use crate::digest::Digest;
-use crate::registry::model::INDEX;
+use crate::answer::{Answer, FILTERS, add, document};
+use crate::blocking::blocking;
+use crate::media_type::INDEX;
+use crate::refusal::Refusal;
+use crate::service::{Query, Service, digest};
+use crate::{Layout, Repository};
+use oci_digest::Digest;
 
 impl Service {
     /// The tags of a repository, all or `n` after `last`.
-    pub(super) async fn tags(
+    pub(crate) async fn tags(
         &self,
         repository: Repository,
         query: &Query,
@@ -41,7 +41,7 @@ impl Service {
     }
 
     /// The repositories that have manifests.
-    pub(super) async fn catalog(&self, query: &Query) -> Result<Answer, Refusal> {
+    pub(crate) async fn catalog(&self, query: &Query) -> Result<Answer, Refusal> {
         let layout = self.layout.clone();
         let names = blocking(move || {
             let mut names = BTreeSet::new();
@@ -56,7 +56,7 @@ impl Service {
     }
 
     /// What is about a manifest, which itself may be missing.
-    pub(super) async fn referrers(
+    pub(crate) async fn referrers(
         &self,
         repository: Repository,
         subject: &str,

@@ -18,13 +18,13 @@ use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::index::Index;
-use super::refusal::Refusal;
-use super::{Error, Repository};
-use crate::digest::{Algorithm, Digest, Sha256};
+use crate::index::Index;
+use crate::refusal::Refusal;
+use crate::{Error, Repository};
+use oci_digest::{Algorithm, Digest, Sha256};
 
-/// Where a project had a layout of its own, before there was one for all of a user.
-pub const FOLDER: &str = ".envlock/registry";
+/// What annotations begin with.
+const NAMESPACE: &str = "oci-layout-server";
 
 const MARKER: &str = "oci-layout";
 const MARKER_TEXT: &str = "{\"imageLayoutVersion\":\"1.0.0\"}\n";
@@ -33,6 +33,7 @@ const MARKER_TEXT: &str = "{\"imageLayoutVersion\":\"1.0.0\"}\n";
 #[derive(Debug, Clone)]
 pub struct Layout {
     root: Utf8PathBuf,
+    pub(crate) namespace: &'static str,
 }
 
 impl Layout {
@@ -68,7 +69,7 @@ impl Layout {
             // Gigabytes that nobody wants in a commit.
             write(&root.join(".gitignore"), b"*\n")?;
             if !root.join("index.json").is_file() {
-                write(&root.join("index.json"), Index::default().to_text().as_bytes())?;
+                write(&root.join("index.json"), Index::new(layout.namespace).to_text().as_bytes())?;
             }
             write(&root.join(MARKER), MARKER_TEXT.as_bytes())?;
         }
@@ -86,7 +87,15 @@ impl Layout {
 
     fn at(folder: Utf8PathBuf) -> Result<Self, Error> {
         let root = camino::absolute_utf8(&folder).map_err(Error::io("finding", folder))?;
-        Ok(Layout { root })
+        Ok(Layout { root, namespace: NAMESPACE })
+    }
+
+    /// The same with other keys for what only annotations can say in `index.json`: `NAMESPACE.repository` and
+    /// `NAMESPACE.subject`, in place of `oci-layout-server`. The image spec wants a domain name there, in reverse. A layout
+    /// is always to be opened with the namespace that it was filled with.
+    pub fn annotated(mut self, namespace: &'static str) -> Self {
+        self.namespace = namespace;
+        self
     }
 
     /// Only the version that is understood here.
@@ -106,26 +115,28 @@ impl Layout {
         &self.root
     }
 
-    /// What tells this layout from others on this machine; the server sends it as `Envlock-Layout`, so that a
-    /// client that finds a port taken learns whether its own layout is behind it.
+    /// What tells this layout from others on this machine. A server that sends it in a header lets a client that finds
+    /// a port taken learn whether its own layout is behind it.
     pub fn id(&self) -> Sha256 {
         let real = self.root.canonicalize_utf8().unwrap_or_else(|_| self.root.clone());
         Sha256::of(real.as_str())
     }
 
     /// Which manifests there are.
-    pub(super) fn index(&self) -> Result<Index, Error> {
+    pub(crate) fn index(&self) -> Result<Index, Error> {
         let path = self.root.join("index.json");
         let text = match fs_err::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Index::default()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Index::new(self.namespace));
+            }
             Err(error) => return Err(Error::io("reading", &path)(error)),
         };
-        Index::parse(&text).map_err(|cause| Error::Malformed { path, cause })
+        Index::parse(&text, self.namespace).map_err(|cause| Error::Malformed { path, cause })
     }
 
     /// Changes the index while nobody else changes anything; nothing is written when `edit` refuses.
-    pub(super) fn change<T>(
+    pub(crate) fn change<T>(
         &self,
         edit: impl FnOnce(&mut Index) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
@@ -140,7 +151,7 @@ impl Layout {
     }
 
     /// The lock of the layout, until the file is dropped.
-    pub(super) fn lock(&self, exclusive: bool) -> Result<File, Error> {
+    pub(crate) fn lock(&self, exclusive: bool) -> Result<File, Error> {
         let path = self.root.join("lock");
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(Error::io("opening", &path))?;
@@ -150,22 +161,22 @@ impl Layout {
     }
 
     /// Where the bytes of a blob are, or would be.
-    pub(super) fn blob(&self, digest: Digest) -> Utf8PathBuf {
+    pub(crate) fn blob(&self, digest: Digest) -> Utf8PathBuf {
         self.blobs(digest.algorithm()).join(digest.hex())
     }
 
     /// The folder of the blobs with such digests.
-    pub(super) fn blobs(&self, algorithm: Algorithm) -> Utf8PathBuf {
+    pub(crate) fn blobs(&self, algorithm: Algorithm) -> Utf8PathBuf {
         self.root.join("blobs").join(algorithm.name())
     }
 
     /// The folder of what a repository has.
-    pub(super) fn marks(&self, repository: &Repository) -> Utf8PathBuf {
+    pub(crate) fn marks(&self, repository: &Repository) -> Utf8PathBuf {
         self.root.join("repositories").join(repository.to_string()).join("_blobs")
     }
 
     /// The folder of a repository's unfinished uploads.
-    pub(super) fn uploads(&self, repository: &Repository) -> Utf8PathBuf {
+    pub(crate) fn uploads(&self, repository: &Repository) -> Utf8PathBuf {
         self.root.join("repositories").join(repository.to_string()).join("_uploads")
     }
 
@@ -175,7 +186,7 @@ impl Layout {
     }
 
     /// Every repository that was ever written to.
-    pub(super) fn repositories(&self) -> Result<Vec<Repository>, Error> {
+    pub(crate) fn repositories(&self) -> Result<Vec<Repository>, Error> {
         let root = self.root.join("repositories");
         let mut found = Vec::new();
         let mut folders = vec![root.clone()];
@@ -194,7 +205,7 @@ impl Layout {
 }
 
 /// The names in a folder; none where there is no folder.
-pub(super) fn names(folder: &Utf8Path) -> Result<Vec<String>, Error> {
+pub(crate) fn names(folder: &Utf8Path) -> Result<Vec<String>, Error> {
     let entries = match folder.read_dir_utf8() {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
@@ -205,7 +216,7 @@ pub(super) fn names(folder: &Utf8Path) -> Result<Vec<String>, Error> {
 }
 
 /// Makes a folder and those above it, so that they outlive a power cut.
-pub(super) fn make_folder(path: &Utf8Path) -> Result<(), Error> {
+pub(crate) fn make_folder(path: &Utf8Path) -> Result<(), Error> {
     if path.is_dir() {
         return Ok(());
     }
@@ -221,13 +232,13 @@ pub(super) fn make_folder(path: &Utf8Path) -> Result<(), Error> {
 }
 
 /// Makes the names in a folder outlive a power cut.
-pub(super) fn sync(folder: &Utf8Path) -> Result<(), Error> {
+pub(crate) fn sync(folder: &Utf8Path) -> Result<(), Error> {
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(Error::io("syncing", folder))
 }
 
 /// Writes a file whole or not at all.
-pub(super) fn write(path: &Utf8Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn write(path: &Utf8Path, bytes: &[u8]) -> Result<(), Error> {
     let written = atomic_write_file::AtomicWriteFile::open(path).and_then(|mut file| {
         std::io::Write::write_all(&mut file, bytes)?;
         file.commit()

@@ -21,7 +21,7 @@ pub struct BadName(String);
 
 impl Repository {
     /// Whether it is `PREFIX/…`.
-    pub(super) fn is_below(&self, prefix: &str) -> bool {
+    pub(crate) fn is_below(&self, prefix: &str) -> bool {
         self.0.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
     }
 }

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -12,13 +14,11 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::host::Hosts;
-use super::service::Service;
-use super::{Error, HostName, Layout};
-
-/// Where `envlock serve` listens on 127.0.0.1 unless told otherwise, and where `build --push` without a registry pushes
-/// to: the address is part of every reference in config.yaml, so it has to stay the same. 5000 is often taken.
-pub const DEFAULT_PORT: u16 = 5080;
+use crate::event::Observer;
+use crate::host::Hosts;
+use crate::service::Service;
+use crate::uploads::Uploads;
+use crate::{Error, Event, HostName, Layout};
 
 /// What requests under way get to end after [`Running::stop`]. An upload that is cut is continued later.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -31,11 +31,13 @@ const BREATH: Duration = Duration::from_millis(50);
 
 /// A registry in this process.
 #[derive(Debug)]
-pub struct Embedded {
+pub struct Server {
     layout: Layout,
     read_only: bool,
     hosts: Vec<HostName>,
-    tells: bool,
+    host_advice: &'static str,
+    headers: HeaderMap,
+    observer: Observer,
 }
 
 /// A registry that answers until it is stopped or dropped.
@@ -46,10 +48,17 @@ pub struct Running {
     task: JoinHandle<()>,
 }
 
-impl Embedded {
+impl Server {
     /// A registry over this layout.
     pub fn new(layout: Layout) -> Self {
-        Embedded { layout, read_only: false, hosts: vec![], tells: true }
+        Server {
+            layout,
+            read_only: false,
+            hosts: vec![],
+            host_advice: "",
+            headers: HeaderMap::new(),
+            observer: Observer::new(|_| {}),
+        }
     }
 
     /// Only pulls; nothing is written to the layout.
@@ -64,9 +73,23 @@ impl Embedded {
         self
     }
 
-    /// For this process's own client, which tells what it is answered.
-    pub fn for_ourselves(mut self) -> Self {
-        self.tells = false;
+    /// How a user of the program makes a name known to it: the end of the sentence that refuses a request to a host
+    /// with another name, as in `, or start it with --host NAME`.
+    pub fn host_advice(mut self, advice: &'static str) -> Self {
+        self.host_advice = advice;
+        self
+    }
+
+    /// A header that every answer has. One that says [`Layout::id`] tells a client which layout it has reached.
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Is called with everything that happens, on the threads that drive requests: it must not block. Without one
+    /// nothing is reported.
+    pub fn observed_by(mut self, observe: impl Fn(Event<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(observe);
         self
     }
 
@@ -83,9 +106,15 @@ impl Embedded {
     pub fn start(self, listener: TcpListener) -> Result<Running, Error> {
         let root = self.layout.root().to_owned();
         let address = listener.local_addr().map_err(Error::io("listening for", root))?;
-        let hosts = Hosts::new(address, self.hosts);
-        let service = Service::new(self.layout, self.read_only, self.tells, hosts);
-        let service = Arc::new(service);
+        let service = Arc::new(Service {
+            uploads: Uploads::new(self.layout.clone()),
+            layout: self.layout,
+            read_only: self.read_only,
+            hosts: Hosts::new(address, self.hosts),
+            host_advice: self.host_advice,
+            headers: self.headers,
+            observer: self.observer,
+        });
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(accept(listener, service, stopped));
         Ok(Running { address, stop: Some(stop), task })
@@ -127,7 +156,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>, mut stopped: onesh
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    tracing::warn!("a connection could not be accepted: {error}");
+                    service.observer.tell(Event::NotAccepted(&error));
                     tokio::time::sleep(BREATH).await;
                     continue;
                 }
@@ -138,7 +167,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>, mut stopped: onesh
                 let service = service.clone();
                 tokio::task::spawn_blocking(move || {
                     if let Err(error) = service.uploads.sweep() {
-                        tracing::warn!("forgotten uploads could not be removed: {error}");
+                        service.observer.tell(Event::NotSwept(&error));
                     }
                 });
                 continue;
@@ -149,7 +178,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>, mut stopped: onesh
         let Ok(local) = stream.local_addr() else { continue };
         // Small answers must not wait for a full packet.
         let _ = stream.set_nodelay(true);
-        let service = service.clone();
+        let (service, observer) = (service.clone(), service.observer.clone());
         let answering = service_fn(move |request| {
             let service = service.clone();
             async move { Ok::<_, std::convert::Infallible>(service.answer(request, local.ip()).await) }
@@ -160,7 +189,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>, mut stopped: onesh
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!("a connection broke off: {error}");
+                observer.tell(Event::Disconnected(&error));
             }
         });
     }

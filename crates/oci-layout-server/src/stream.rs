@@ -11,15 +11,14 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use tokio::task::spawn_blocking;
 
-use super::Error;
-use super::answer::Body;
-use super::refusal::Refusal;
+use crate::answer::Body;
+use crate::blocking::joined;
 
 /// Bytes read at once.
 const PIECE: u64 = 256 * 1024;
 
 /// This part of a file.
-pub(super) fn from_file(file: File, part: Range<u64>) -> Body {
+pub(crate) fn from_file(file: File, part: Range<u64>) -> Body {
     let file = Arc::new(file);
     let pieces = stream::try_unfold(part, move |rest| {
         let file = file.clone();
@@ -28,8 +27,7 @@ pub(super) fn from_file(file: File, part: Range<u64>) -> Body {
                 return Ok(None);
             }
             let end = rest.end.min(rest.start + PIECE);
-            let piece = spawn_blocking(move || read(&file, rest.start..end)).await;
-            let piece = piece.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic()))?;
+            let piece = joined(spawn_blocking(move || read(&file, rest.start..end))).await?;
             Ok(Some((Frame::data(piece), end..rest.end)))
         }
     });
@@ -40,19 +38,4 @@ fn read(file: &File, part: Range<u64>) -> std::io::Result<Bytes> {
     let mut buffer = vec![0; usize::try_from(part.end - part.start).unwrap_or_default()];
     file.read_exact_at(&mut buffer, part.start)?;
     Ok(buffer.into())
-}
-
-/// Runs something that waits for the disk where waiting is allowed.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
-    match spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        // The runtime is going away; so is this answer.
-        Err(error) => {
-            let source = std::io::Error::other(error);
-            Err(Error::Io { what: "working on", path: "the layout".into(), source }.into())
-        }
-    }
 }

@@ -6,32 +6,32 @@ use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::refusal::Refusal;
-use crate::digest::Digest;
+use crate::refusal::Refusal;
+use oci_digest::Digest;
 
-pub(super) const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-pub(super) const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
-pub(super) const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
-pub(super) const TAGS: HeaderName = HeaderName::from_static("oci-tag");
-pub(super) const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
+pub(crate) const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+pub(crate) const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
+pub(crate) const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+pub(crate) const TAGS: HeaderName = HeaderName::from_static("oci-tag");
+pub(crate) const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
 
 /// What is sent: bytes at hand, or a file as it is read.
-pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
-pub(super) type Answer = Response<Body>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+pub(crate) type Answer = Response<Body>;
 
 /// Bytes at hand.
-pub(super) fn full(bytes: impl Into<Bytes>) -> Body {
+pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// An answer without a body, and with these headers.
-pub(super) fn bare(status: StatusCode, headers: &[(HeaderName, String)]) -> Answer {
+pub(crate) fn bare(status: StatusCode, headers: &[(HeaderName, String)]) -> Answer {
     let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
     with(status, headers, body)
 }
 
 /// An answer with these headers.
-pub(super) fn with(status: StatusCode, headers: &[(HeaderName, String)], body: Body) -> Answer {
+pub(crate) fn with(status: StatusCode, headers: &[(HeaderName, String)], body: Body) -> Answer {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     add(&mut answer, headers);
@@ -39,7 +39,7 @@ pub(super) fn with(status: StatusCode, headers: &[(HeaderName, String)], body: B
 }
 
 /// More headers. A value that no header can have is left out: all of ours are names, numbers and digests.
-pub(super) fn add(answer: &mut Answer, headers: &[(HeaderName, String)]) {
+pub(crate) fn add(answer: &mut Answer, headers: &[(HeaderName, String)]) {
     for (name, value) in headers {
         if let Ok(value) = HeaderValue::from_str(value) {
             answer.headers_mut().append(name, value);
@@ -48,21 +48,21 @@ pub(super) fn add(answer: &mut Answer, headers: &[(HeaderName, String)]) {
 }
 
 /// A document.
-pub(super) fn document(media_type: &str, value: &Value) -> Answer {
+pub(crate) fn document(media_type: &str, value: &Value) -> Answer {
     let text = value.to_string();
     let headers = [(CONTENT_TYPE, media_type.to_owned()), (CONTENT_LENGTH, text.len().to_string())];
     with(StatusCode::OK, &headers, full(text))
 }
 
 /// 201: it is here now, under this digest.
-pub(super) fn created(location: String, digest: Digest) -> Answer {
+pub(crate) fn created(location: String, digest: Digest) -> Answer {
     let headers = [(hyper::header::LOCATION, location), (DIGEST, digest.to_string())];
     bare(StatusCode::CREATED, &headers)
 }
 
 impl Refusal {
     /// The answer with the spec's error body.
-    pub(super) fn answer(&self) -> Answer {
+    pub(crate) fn answer(&self) -> Answer {
         let (status, code) = self.code();
         let mut message = self.to_string();
         let mut cause = std::error::Error::source(self);
@@ -93,6 +93,6 @@ impl Refusal {
 
 /// What of an upload is there. Nothing and one byte look the same: the spec has no word for nothing, and other
 /// registries do so too.
-pub(super) fn upto(length: u64) -> String {
+pub(crate) fn upto(length: u64) -> String {
     format!("0-{}", length.saturating_sub(1))
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// What part of a blob is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     /// All of it; also for a header that is not understood, as RFC 9110 wants it.
     Whole,
     /// These bytes, at least one.
@@ -14,7 +14,7 @@ pub(super) enum Wanted {
 }
 
 /// What the `Range` header asks for, of `size` bytes. More than one range is answered with all of it.
-pub(super) fn wanted(header: Option<&str>, size: u64) -> Wanted {
+pub(crate) fn wanted(header: Option<&str>, size: u64) -> Wanted {
     let Some(ranges) = header.and_then(|text| text.strip_prefix("bytes=")) else {
         return Wanted::Whole;
     };
@@ -29,7 +29,7 @@ pub(super) fn wanted(header: Option<&str>, size: u64) -> Wanted {
 }
 
 /// `FIRST-LAST` of a chunk, both inclusive; `None` when it is not of that form. Some clients write `bytes FIRST-LAST/*`.
-pub(super) fn chunk(header: &str) -> Option<Range<u64>> {
+pub(crate) fn chunk(header: &str) -> Option<Range<u64>> {
     let text = header.strip_prefix("bytes ").unwrap_or(header);
     let text = text.split_once('/').map_or(text, |(range, _size)| range);
     let (first, last) = text.split_once('-')?;

@@ -3,23 +3,23 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::digest::Digest;
-use crate::registry::model::{DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST};
+use crate::media_type::{DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST};
+use oci_digest::Digest;
 
 /// Bytes a manifest may have: what the spec asks every registry to take.
-pub(super) const LONGEST: usize = 4 * 1024 * 1024;
+pub(crate) const LONGEST: usize = 4 * 1024 * 1024;
 
 /// A manifest or index that can be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Described {
-    pub(super) media_type: String,
+pub(crate) struct Described {
+    pub(crate) media_type: String,
     /// Config and layers that must be there; those that are fetched from elsewhere are left out.
-    pub(super) blobs: Vec<Digest>,
+    pub(crate) blobs: Vec<Digest>,
     /// What an index lists.
-    pub(super) manifests: Vec<Digest>,
-    pub(super) subject: Option<Digest>,
-    pub(super) artifact_type: Option<String>,
-    pub(super) annotations: Option<Map<String, Value>>,
+    pub(crate) manifests: Vec<Digest>,
+    pub(crate) subject: Option<Digest>,
+    pub(crate) artifact_type: Option<String>,
+    pub(crate) annotations: Option<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +56,7 @@ impl Pointer {
 
 /// Understands a manifest. `content_type` is the request's; the manifest's own media type must agree with it.
 /// Errors: why it cannot be taken.
-pub(super) fn describe(bytes: &[u8], content_type: Option<&str>) -> Result<Described, String> {
+pub(crate) fn describe(bytes: &[u8], content_type: Option<&str>) -> Result<Described, String> {
     let raw: Raw = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if raw.schema_version != 2 {
         return Err(format!("schemaVersion {} is not known, 2 is", raw.schema_version));

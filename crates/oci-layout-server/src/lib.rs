@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod blobs;
+mod blocking;
+mod disk;
+mod error;
+mod event;
+mod host;
+mod index;
+mod layout;
+mod lists;
+mod manifest;
+mod manifests;
+mod media_type;
+mod names;
+mod others;
+mod pool;
+mod range;
+mod refusal;
+mod route;
+mod server;
+mod service;
+mod stream;
+mod uploads;
+
+pub use error::Error;
+pub use event::Event;
+pub use host::{BadHostName, HostName};
+pub use layout::Layout;
+pub use names::{BadName, Repository, Tag};
+pub use pool::Freed;
+pub use server::{Running, Server};

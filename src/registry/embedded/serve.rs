@@ -1,0 +1,54 @@
+//! The server over a layout, as envlock runs it.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use oci_layout_server::{Event, Layout, Server};
+use reqwest::header::{HeaderName, HeaderValue};
+use tokio::net::TcpListener;
+
+use super::Error;
+
+/// The header in which a server says [`Layout::id`]: a client that finds the port taken learns whether its own layout
+/// is behind it.
+pub const LAYOUT_HEADER: &str = "envlock-layout";
+
+/// Who tells the user that the disk takes no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// This server, once: clients are other processes.
+    Server,
+    /// The client, which is this process.
+    Client,
+}
+
+/// A registry over this layout, which logs.
+pub fn server(layout: Layout, full_disk: Report) -> Server {
+    let id = HeaderValue::from_str(&layout.id().to_string()).expect("hex digits are a value");
+    let told = AtomicBool::new(full_disk == Report::Client);
+    Server::new(layout)
+        .host_advice(", or start it with --host NAME")
+        .with_header(HeaderName::from_static(LAYOUT_HEADER), id)
+        .observed_by(move |event| log(event, &told))
+}
+
+/// `told`: whether a full disk was logged; it fails every request anew.
+fn log(event: Event<'_>, told: &AtomicBool) {
+    match event {
+        Event::Answered { .. } => tracing::info!("{event}"),
+        Event::Disconnected(_) => tracing::debug!("{event}"),
+        Event::Failed { error, .. } if error.is_lasting() && told.swap(true, Ordering::Relaxed) => {
+        }
+        Event::Failed { .. } | Event::NotAccepted(_) | Event::NotSwept(_) => {
+            tracing::warn!("{event}");
+        }
+    }
+}
+
+/// A listener on this address; `beyond_loopback` allows addresses that other machines reach. Port 0: any.
+///
+/// # Errors
+/// As [`Server::listen`].
+pub async fn listen(address: SocketAddr, beyond_loopback: bool) -> Result<TcpListener, Error> {
+    Ok(Server::listen(address, beyond_loopback).await?)
+}
