@@ -276,10 +276,17 @@ async fn a_manifest_that_cannot_be_pulled_is_not_taken() {
     let incomplete = image("config", "layer");
     let answer = registry.put_manifest("a", "v1", &incomplete).await;
     assert_eq!(refusal(answer).await, (400, "MANIFEST_BLOB_UNKNOWN".into()));
-    let nobody = json!([{"digest": Digest::of("x"), "size": 1}]);
-    let sparse = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": nobody});
+    let nobody = json!({"mediaType": "x/y", "digest": Digest::of("x"), "size": 1});
+    let mut sparse = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [nobody]});
     let answer = registry.put_manifest("a", "v1", &sparse).await;
     assert_eq!(refusal(answer).await, (400, "MANIFEST_BLOB_UNKNOWN".into()));
+    for key in ["mediaType", "size"] {
+        let mut without = nobody.clone();
+        without.as_object_mut().unwrap().remove(key);
+        sparse["manifests"] = json!([without]);
+        let answer = registry.put_manifest("a", "v1", &sparse).await;
+        assert_eq!(refusal(answer).await, (400, "MANIFEST_INVALID".into()), "{key}");
+    }
     let answer = registry.put_manifest("a", "v1", &json!({"schemaVersion": 2})).await;
     assert_eq!(refusal(answer).await, (400, "MANIFEST_INVALID".into()));
     let answer = registry.put_manifest("a", ".v1", &incomplete).await;

@@ -64,6 +64,7 @@ impl Refusal {
     /// The answer with the spec's error body.
     pub(crate) fn answer(&self) -> Answer {
         let (status, code) = self.code();
+        let code = code.map_or_else(|| json!("UNKNOWN"), |code| json!(code));
         let mut message = self.to_string();
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {

@@ -4,9 +4,10 @@
 //! other tools read the layout too. What that form cannot say is in annotations of our own: the repository of a
 //! manifest without a tag, and the subject of a referrer. Entries of other tools stay as they are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use serde_json::{Map, Value, json};
+use oci_spec::image::Descriptor;
+use serde_json::{Value, json};
 
 use crate::media_type::INDEX;
 use crate::{Repository, Tag};
@@ -30,6 +31,15 @@ pub(crate) struct Pointer {
     pub(crate) size: u64,
     /// What it is about, for a referrer.
     pub(crate) subject: Option<Digest>,
+}
+
+impl Pointer {
+    /// As the image spec writes it.
+    pub(crate) fn descriptor(&self) -> Descriptor {
+        let digest = self.digest.to_string();
+        let digest = oci_spec::image::Digest::try_from(digest).expect("a digest is one there too");
+        Descriptor::new(self.media_type.as_str().into(), self.size, digest)
+    }
 }
 
 /// All manifests of a layout. A manifest has one entry for each tag, or exactly one without.
@@ -154,18 +164,17 @@ impl Index {
 
     fn value(&self, entry: &Entry) -> Value {
         let Entry { repository, tag, manifest } = entry;
-        let mut annotations = Map::new();
-        annotations.insert(format!("{}.repository", self.namespace), repository.to_string().into());
+        let mut annotations =
+            HashMap::from([(format!("{}.repository", self.namespace), repository.to_string())]);
         if let Some(tag) = tag {
-            annotations.insert(NAME.to_owned(), format!("{repository}:{tag}").into());
+            annotations.insert(NAME.to_owned(), format!("{repository}:{tag}"));
         }
         if let Some(subject) = manifest.subject {
-            annotations.insert(format!("{}.subject", self.namespace), subject.to_string().into());
+            annotations.insert(format!("{}.subject", self.namespace), subject.to_string());
         }
-        json!({
-            "mediaType": manifest.media_type, "digest": manifest.digest.to_string(),
-            "size": manifest.size, "annotations": annotations,
-        })
+        let mut descriptor = manifest.descriptor();
+        descriptor.set_annotations(Some(annotations));
+        in_order(&descriptor)
     }
 
     fn of(&self, repository: &Repository) -> impl Iterator<Item = &Entry> {
@@ -173,19 +182,28 @@ impl Index {
     }
 }
 
+/// The JSON of a descriptor, whose annotations have no order of their own: the same for the same content.
+pub(crate) fn in_order(descriptor: &Descriptor) -> Value {
+    let mut value = serde_json::to_value(descriptor).expect("a descriptor is JSON");
+    if let Some(annotations) = value.get_mut("annotations") {
+        annotations.sort_all_objects();
+    }
+    value
+}
+
 /// An entry of ours; `None` for those of other tools.
 fn entry(value: &Value, namespace: &str) -> Option<Entry> {
-    let annotations = value.get("annotations")?;
-    let text = |key: &str| annotations.get(key).and_then(Value::as_str);
+    let descriptor: Descriptor = serde_json::from_value(value.clone()).ok()?;
+    let text = |key: &str| descriptor.annotations().as_ref()?.get(key).map(String::as_str);
     let repository: Repository = text(&format!("{namespace}.repository"))?.parse().ok()?;
     let tag = match text(NAME) {
         Some(name) => Some(name.strip_prefix(&format!("{repository}:"))?.parse::<Tag>().ok()?),
         None => None,
     };
     let manifest = Pointer {
-        media_type: value.get("mediaType")?.as_str()?.to_owned(),
-        digest: value.get("digest")?.as_str()?.parse().ok()?,
-        size: value.get("size")?.as_u64()?,
+        media_type: descriptor.media_type().to_string(),
+        digest: descriptor.digest().as_ref().parse().ok()?,
+        size: descriptor.size(),
         subject: text(&format!("{namespace}.subject")).and_then(|digest| digest.parse().ok()),
     };
     Some(Entry { repository, tag, manifest })

@@ -24,6 +24,11 @@ mod service;
 mod stream;
 mod uploads;
 
+/// What [`Server::with_header`] takes.
+pub use hyper::header::{HeaderName, HeaderValue};
+/// What [`Layout`] identifies blobs and itself by.
+pub use oci_digest::{Digest, Sha256};
+
 pub use error::Error;
 pub use event::Event;
 pub use host::{BadHostName, HostName};

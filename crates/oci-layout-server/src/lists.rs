@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use hyper::header::LINK;
+use oci_spec::image::Descriptor;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, FILTERS, add, document};
 use crate::blocking::blocking;
+use crate::index::in_order;
 use crate::media_type::INDEX;
 use crate::refusal::Refusal;
 use crate::service::{Query, Service, digest};
@@ -67,17 +69,17 @@ impl Service {
         let filtered = wanted.is_some();
         let layout = self.layout.clone();
         let found = blocking(move || {
-            let mut found: Vec<Value> = Vec::new();
+            let mut found: Vec<Descriptor> = Vec::new();
             for layout in layout.all()? {
                 let about = layout.about(&repository, subject, wanted.as_deref())?;
                 found.extend(about);
             }
             let mut seen = BTreeSet::new();
-            found.retain(|referrer| seen.insert(referrer["digest"].to_string()));
+            found.retain(|referrer| seen.insert(referrer.digest().to_string()));
             Ok(found)
         })
         .await?;
-        let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": found });
+        let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": found.iter().map(in_order).collect::<Vec<_>>() });
         let mut answer = document(INDEX, &index);
         if filtered {
             add(&mut answer, &[(FILTERS, "artifactType".to_owned())]);
@@ -93,7 +95,7 @@ impl Layout {
         repository: &Repository,
         subject: Digest,
         wanted: Option<&str>,
-    ) -> Result<Vec<Value>, Refusal> {
+    ) -> Result<Vec<Descriptor>, Refusal> {
         let index = self.index()?;
         let mut found = Vec::new();
         for manifest in index.manifests(repository) {
@@ -101,19 +103,12 @@ impl Layout {
                 continue;
             }
             let described = self.described(manifest)?;
-            if wanted.is_some_and(|wanted| described.artifact_type.as_deref() != Some(wanted)) {
+            if wanted.is_some() && described.artifact_type.as_ref().map(AsRef::as_ref) != wanted {
                 continue;
             }
-            let mut descriptor = json!({
-                "mediaType": manifest.media_type, "digest": manifest.digest.to_string(),
-                "size": manifest.size,
-            });
-            if let Some(kind) = described.artifact_type {
-                descriptor["artifactType"] = kind.into();
-            }
-            if let Some(annotations) = described.annotations {
-                descriptor["annotations"] = annotations.into();
-            }
+            let mut descriptor = manifest.descriptor();
+            descriptor.set_artifact_type(described.artifact_type);
+            descriptor.set_annotations(described.annotations);
             found.push(descriptor);
         }
         Ok(found)

@@ -1,10 +1,13 @@
 //! What a manifest that is pushed needs and is about. Pure.
 
+use std::collections::HashMap;
+
+use oci_digest::Digest;
+use oci_spec::image::{Descriptor, ImageIndex, ImageManifest, MediaType, SCHEMA_VERSION};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::de::IgnoredAny;
 
 use crate::media_type::{DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST};
-use oci_digest::Digest;
 
 /// Bytes a manifest may have: what the spec asks every registry to take.
 pub(crate) const LONGEST: usize = 4 * 1024 * 1024;
@@ -18,52 +21,40 @@ pub(crate) struct Described {
     /// What an index lists.
     pub(crate) manifests: Vec<Digest>,
     pub(crate) subject: Option<Digest>,
-    pub(crate) artifact_type: Option<String>,
-    pub(crate) annotations: Option<Map<String, Value>>,
+    pub(crate) artifact_type: Option<MediaType>,
+    pub(crate) annotations: Option<HashMap<String, String>>,
 }
 
+/// What tells the two forms apart.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Raw {
-    schema_version: u64,
+struct Form {
+    schema_version: u32,
     media_type: Option<String>,
-    artifact_type: Option<String>,
-    config: Option<Pointer>,
-    layers: Option<Vec<Pointer>>,
-    manifests: Option<Vec<Pointer>>,
-    subject: Option<Pointer>,
-    annotations: Option<Map<String, Value>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Pointer {
-    #[serde(default)]
-    media_type: String,
-    digest: Digest,
-    #[serde(default)]
-    urls: Vec<String>,
-}
-
-impl Pointer {
-    /// Layers that a registry may lack, because clients get them elsewhere.
-    fn is_elsewhere(&self) -> bool {
-        !self.urls.is_empty()
-            || self.media_type.contains(".nondistributable.")
-            || self.media_type.contains(".foreign.")
-    }
+    manifests: Option<IgnoredAny>,
 }
 
 /// Understands a manifest. `content_type` is the request's; the manifest's own media type must agree with it.
-/// Errors: why it cannot be taken.
+///
+/// # Errors
+/// Why it cannot be taken.
 pub(crate) fn describe(bytes: &[u8], content_type: Option<&str>) -> Result<Described, String> {
-    let raw: Raw = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    if raw.schema_version != 2 {
-        return Err(format!("schemaVersion {} is not known, 2 is", raw.schema_version));
+    let form: Form = parse(bytes)?;
+    if form.schema_version != SCHEMA_VERSION {
+        return Err(format!("schemaVersion {} is not known, 2 is", form.schema_version));
     }
-    let is_index = raw.manifests.is_some();
+    let media_type = media_type(&form, content_type)?;
+    if form.manifests.is_some() { index(bytes, media_type) } else { image(bytes, media_type) }
+}
+
+fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
+    serde_json::from_slice(bytes).map_err(|error| error.to_string())
+}
+
+fn media_type(form: &Form, content_type: Option<&str>) -> Result<String, String> {
+    let is_index = form.manifests.is_some();
     let sent = content_type.map(|text| text.split(';').next().unwrap_or_default().trim());
-    let media_type = match (sent, raw.media_type.as_deref()) {
+    let media_type = match (sent, form.media_type.as_deref()) {
         (Some(sent), Some(own)) if sent != own => {
             return Err(format!("the Content-Type is {sent}, the manifest says {own}"));
         }
@@ -72,55 +63,100 @@ pub(crate) fn describe(bytes: &[u8], content_type: Option<&str>) -> Result<Descr
         (None, None) => MANIFEST,
     };
     match (media_type, is_index) {
-        (INDEX | DOCKER_INDEX, true) | (MANIFEST | DOCKER_MANIFEST, false) => {}
-        (INDEX | DOCKER_INDEX | MANIFEST | DOCKER_MANIFEST, _) => {
-            return Err(format!("it does not have the form of {media_type}"));
+        (INDEX | DOCKER_INDEX, true) | (MANIFEST | DOCKER_MANIFEST, false) => {
+            Ok(media_type.to_owned())
         }
-        _ => return Err(format!("{media_type} is not the media type of a manifest")),
+        (INDEX | DOCKER_INDEX | MANIFEST | DOCKER_MANIFEST, _) => {
+            Err(format!("it does not have the form of {media_type}"))
+        }
+        _ => Err(format!("{media_type} is not the media type of a manifest")),
     }
-    if !is_index && (raw.config.is_none() || raw.layers.is_none()) {
-        return Err("an image has a config and layers".to_owned());
-    }
-    let own_type = raw.config.as_ref().map(|config| config.media_type.clone());
-    let artifact_type = raw.artifact_type.or(own_type).filter(|text| !text.is_empty());
-    let layers = raw.layers.into_iter().flatten().filter(|layer| !layer.is_elsewhere());
+}
+
+fn image(bytes: &[u8], media_type: String) -> Result<Described, String> {
+    let image: ImageManifest = parse(bytes)?;
+    let own_type = image.artifact_type().as_ref().unwrap_or(image.config().media_type());
+    let layers = image.layers().iter().filter(|layer| !is_elsewhere(layer));
+    let blobs = std::iter::once(image.config()).chain(layers).map(digest);
     Ok(Described {
-        media_type: media_type.to_owned(),
-        blobs: raw.config.into_iter().chain(layers).map(|blob| blob.digest).collect(),
-        manifests: raw.manifests.into_iter().flatten().map(|m| m.digest).collect(),
-        subject: raw.subject.map(|subject| subject.digest),
-        artifact_type,
-        annotations: raw.annotations,
+        media_type,
+        blobs: blobs.collect::<Result<_, _>>()?,
+        manifests: vec![],
+        subject: image.subject().as_ref().map(digest).transpose()?,
+        artifact_type: Some(own_type.clone()).filter(|media| !media.as_ref().is_empty()),
+        annotations: image.annotations().clone(),
     })
+}
+
+fn index(bytes: &[u8], media_type: String) -> Result<Described, String> {
+    let index: ImageIndex = parse(bytes)?;
+    Ok(Described {
+        media_type,
+        blobs: vec![],
+        manifests: index.manifests().iter().map(digest).collect::<Result<_, _>>()?,
+        subject: index.subject().as_ref().map(digest).transpose()?,
+        artifact_type: index.artifact_type().clone().filter(|media| !media.as_ref().is_empty()),
+        annotations: index.annotations().clone(),
+    })
+}
+
+/// A layer that a registry may lack, because clients get it elsewhere.
+fn is_elsewhere(layer: &Descriptor) -> bool {
+    let media_type = layer.media_type().as_ref();
+    layer.urls().as_ref().is_some_and(|urls| !urls.is_empty())
+        || media_type.contains(".nondistributable.")
+        || media_type.contains(".foreign.")
+}
+
+/// A digest with an algorithm that is known here.
+fn digest(of: &Descriptor) -> Result<Digest, String> {
+    of.digest().as_ref().parse().map_err(|error: oci_digest::BadDigest| error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+
+    fn descriptor(of: Digest, media_type: &str) -> Value {
+        json!({"mediaType": media_type, "digest": of, "size": 1})
+    }
 
     #[test]
     fn an_image_needs_its_blobs_but_not_those_that_are_elsewhere() {
         let (config, layer, far) = (Digest::of("c"), Digest::of("l"), Digest::of("f"));
-        let text = serde_json::json!({
-            "schemaVersion": 2, "config": {"mediaType": "application/x", "digest": config},
-            "layers": [{"digest": layer}, {"digest": far, "urls": ["https://a.example"]},
-                {"digest": far, "mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar"}],
-            "subject": {"digest": far},
+        let mut with_urls = descriptor(far, "application/y");
+        with_urls["urls"] = json!(["https://a.example"]);
+        let nowhere = "application/vnd.oci.image.layer.nondistributable.v1.tar";
+        let text = json!({
+            "schemaVersion": 2, "config": descriptor(config, "application/x"),
+            "layers": [descriptor(layer, "application/y"), with_urls, descriptor(far, nowhere)],
+            "subject": descriptor(far, MANIFEST),
         });
         let image = describe(text.to_string().as_bytes(), None).unwrap();
         assert_eq!(image.blobs, [config, layer]);
         assert_eq!((image.media_type.as_str(), image.subject), (MANIFEST, Some(far)));
-        assert_eq!(image.artifact_type.as_deref(), Some("application/x"));
+        assert_eq!(image.artifact_type, Some("application/x".into()));
     }
 
     #[test]
     fn what_is_no_manifest_is_refused_with_a_reason() {
-        let d = Digest::of("x");
+        let config = descriptor(Digest::of("x"), "application/x");
+        let with = |key: &str, value: Value| {
+            let mut config = config.clone();
+            config[key] = value;
+            json!({"schemaVersion": 2, "config": config, "layers": []}).to_string()
+        };
+        let mut without_size = config.clone();
+        without_size.as_object_mut().unwrap().remove("size");
+        let without_size = json!({"schemaVersion": 2, "config": without_size, "layers": []});
+        let sha384 = format!("sha384:{}", "a".repeat(96));
         for (text, content_type, reason) in [
             ("{", None, "EOF"),
             (r#"{"schemaVersion":1}"#, None, "schemaVersion 1"),
-            (r#"{"schemaVersion":2}"#, None, "config and layers"),
-            (r#"{"schemaVersion":2,"layers":[]}"#, None, "config and layers"),
+            (r#"{"schemaVersion":2}"#, None, "config"),
+            (r#"{"schemaVersion":2,"layers":[]}"#, None, "config"),
             (r#"{"schemaVersion":2,"manifests":[]}"#, Some(MANIFEST), "form"),
             (r#"{"schemaVersion":2,"manifests":[]}"#, Some("text/html"), "text/html"),
             (
@@ -128,11 +164,9 @@ mod tests {
                 Some(DOCKER_INDEX),
                 "the manifest says",
             ),
-            (
-                &format!(r#"{{"schemaVersion":2,"config":{{"digest":"{d}x"}},"layers":[]}}"#),
-                None,
-                "sha256",
-            ),
+            (&with("digest", json!(format!("{}x", Digest::of("x")))), None, "digest"),
+            (&with("digest", json!(sha384)), None, "sha384"),
+            (&without_size.to_string(), None, "size"),
         ] {
             let error = describe(text.as_bytes(), content_type).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");

@@ -255,8 +255,9 @@ mod tests {
     }
 
     fn image(name: &str, subject: Option<Digest>) -> String {
-        let subject = subject.map(|digest| serde_json::json!({"digest": digest}));
-        let config = serde_json::json!({"digest": Digest::of(name)});
+        let to =
+            |digest: Digest| serde_json::json!({"mediaType": "x/y", "digest": digest, "size": 1});
+        let (config, subject) = (to(Digest::of(name)), subject.map(to));
         serde_json::json!({"schemaVersion": 2, "config": config, "layers": [], "subject": subject})
             .to_string()
     }

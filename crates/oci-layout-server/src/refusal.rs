@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use camino::Utf8PathBuf;
 use hyper::StatusCode;
+use oci_spec::distribution::ErrorCode;
 
 use crate::{Error, Repository};
 
@@ -83,30 +84,32 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// The status of the answer and the code in its body.
-    pub(crate) fn code(&self) -> (StatusCode, &'static str) {
+    /// The status of the answer and the code in its body. The spec has no code for a failure of the registry's own.
+    pub(crate) fn code(&self) -> (StatusCode, Option<ErrorCode>) {
+        use ErrorCode as C;
         use StatusCode as S;
-        match self {
-            Refusal::Name(_) => (S::BAD_REQUEST, "NAME_INVALID"),
-            Refusal::NoRepository(_) => (S::NOT_FOUND, "NAME_UNKNOWN"),
-            Refusal::NoManifest(..) | Refusal::Elsewhere(..) => (S::NOT_FOUND, "MANIFEST_UNKNOWN"),
-            Refusal::NoBlob(..) => (S::NOT_FOUND, "BLOB_UNKNOWN"),
-            Refusal::Digest(_) => (S::BAD_REQUEST, "DIGEST_INVALID"),
-            Refusal::Manifest(_) => (S::BAD_REQUEST, "MANIFEST_INVALID"),
-            Refusal::TooLong(_) => (S::PAYLOAD_TOO_LARGE, "MANIFEST_INVALID"),
-            Refusal::Incomplete(_) => (S::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN"),
-            Refusal::NoUpload(_) => (S::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
-            Refusal::Upload(_) | Refusal::Cut => (S::BAD_REQUEST, "BLOB_UPLOAD_INVALID"),
-            Refusal::OutOfOrder { .. } => (S::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID"),
-            Refusal::Busy => (S::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
-            Refusal::Range(_) => (S::RANGE_NOT_SATISFIABLE, "SIZE_INVALID"),
-            Refusal::Unsupported(_) => (S::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
-            Refusal::Page => (S::FORBIDDEN, "DENIED"),
-            Refusal::Host(..) => (S::MISDIRECTED_REQUEST, "DENIED"),
-            Refusal::Parameter(_) => (S::BAD_REQUEST, "UNSUPPORTED"),
-            Refusal::NoRoute => (S::NOT_FOUND, "UNSUPPORTED"),
-            Refusal::Broken(error) if error.is_lasting() => (S::INSUFFICIENT_STORAGE, "UNKNOWN"),
-            Refusal::Broken(_) => (S::INTERNAL_SERVER_ERROR, "UNKNOWN"),
-        }
+        let (status, code) = match self {
+            Refusal::Name(_) => (S::BAD_REQUEST, C::NameInvalid),
+            Refusal::NoRepository(_) => (S::NOT_FOUND, C::NameUnknown),
+            Refusal::NoManifest(..) | Refusal::Elsewhere(..) => (S::NOT_FOUND, C::ManifestUnknown),
+            Refusal::NoBlob(..) => (S::NOT_FOUND, C::BlobUnknown),
+            Refusal::Digest(_) => (S::BAD_REQUEST, C::DigestInvalid),
+            Refusal::Manifest(_) => (S::BAD_REQUEST, C::ManifestInvalid),
+            Refusal::TooLong(_) => (S::PAYLOAD_TOO_LARGE, C::ManifestInvalid),
+            Refusal::Incomplete(_) => (S::BAD_REQUEST, C::ManifestBlobUnknown),
+            Refusal::NoUpload(_) => (S::NOT_FOUND, C::BlobUploadUnknown),
+            Refusal::Upload(_) | Refusal::Cut => (S::BAD_REQUEST, C::BlobUploadInvalid),
+            Refusal::OutOfOrder { .. } => (S::RANGE_NOT_SATISFIABLE, C::BlobUploadInvalid),
+            Refusal::Busy => (S::TOO_MANY_REQUESTS, C::TooManyRequests),
+            Refusal::Range(_) => (S::RANGE_NOT_SATISFIABLE, C::SizeInvalid),
+            Refusal::Unsupported(_) => (S::METHOD_NOT_ALLOWED, C::Unsupported),
+            Refusal::Page => (S::FORBIDDEN, C::Denied),
+            Refusal::Host(..) => (S::MISDIRECTED_REQUEST, C::Denied),
+            Refusal::Parameter(_) => (S::BAD_REQUEST, C::Unsupported),
+            Refusal::NoRoute => (S::NOT_FOUND, C::Unsupported),
+            Refusal::Broken(error) if error.is_lasting() => return (S::INSUFFICIENT_STORAGE, None),
+            Refusal::Broken(_) => return (S::INTERNAL_SERVER_ERROR, None),
+        };
+        (status, Some(code))
     }
 }

@@ -70,7 +70,7 @@ mod tests {
     fn parsed(path: &str) -> String {
         match Route::parse(path) {
             Ok(route) => format!("{route:?}"),
-            Err(refusal) => refusal.code().1.to_owned(),
+            Err(refusal) => serde_json::json!(refusal.code().1).as_str().unwrap().to_owned(),
         }
     }
 
