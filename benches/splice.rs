@@ -33,7 +33,7 @@ fn tree(wheel: &Path) -> Tree {
         };
         let kind = Kind::File(Content::Member(member));
         let node = Node { mode: 0o644, owner: Owner { uid: 0, gid: 0 }, kind };
-        tree.insert(entry.name().expect("a name"), node).expect("a path once");
+        tree.insert(entry.name(), node).expect("a path once");
     }
     tree
 }

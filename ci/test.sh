@@ -67,6 +67,18 @@ workflows() {
   "$check" --builtin-schema vendor.gitlab-ci ci/release.gitlab.yml "$FOLDERS/component.yml"
 }
 
+# Libraries that the tests' own dependencies give other features than the program alone has are compiled twice, and all that
+# uses them: the wheel below would take minutes.
+own_features() {
+  local program everything
+  program=$(features -p envlock -e normal,build)
+  everything=$(features --workspace -e normal,build,dev)
+  if ! comm -23 <(echo "$program") <(echo "$everything") | grep .; then return; fi
+  say "the dev-dependencies change features of these libraries"
+  return 1
+}
+features() { cargo tree --locked --prefix none --format '{p} {f}' "$@" | sed 's/ (\*)$//' | sort -u; }
+
 documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --workspace --no-deps --document-private-items; }
 
 # What follows runs with envlock as users have it: installed by pip, knowing where PyPI is.
@@ -124,6 +136,7 @@ step "shellcheck" shell_scripts
 step "workflows" workflows
 if [ "${ENVLOCK_TEST_ENGINE:-1}" != 0 ]; then step "a Docker engine and a registry" engine; fi
 step "cosign, oras and crane" judges
+step "the program's own features" own_features
 step "clippy" cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 step "documentation" documentation
 step "cargo test: compiling" cargo test --locked --workspace --quiet --no-run
