@@ -462,7 +462,7 @@ static FILES: LazyLock<Vec<(&'static Room, Utf8PathBuf, Named)>> = LazyLock::new
             let relative = path.strip_prefix(&below).unwrap().with_extension("");
             let mut module: Vec<&str> = relative.components().map(|c| c.as_str()).collect();
             module.pop_if(|last| matches!(*last, "mod" | "lib" | "main"));
-            // The two roots name all rooms; that is what they are for.
+            // The two roots name all rooms; what else they may do, a test of their own says.
             if module.is_empty() && within.is_none() {
                 continue;
             }
@@ -534,6 +534,16 @@ fn a_room_reaches_out_of_the_process_as_the_table_says_and_not_otherwise() {
         wrong.extend(unused.map(|reach| format!("{} has no {reach:?}: take it out", room.name)));
     }
     assert!(wrong.is_empty(), "the house of tests/it/rooms.rs:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_two_roots_name_rooms_take_arguments_and_give_an_exit_code() {
+    let reaches = |path: &str| {
+        let named = named(&read(path.into()), &[], &libraries());
+        named.reaches.into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(reaches("src/lib.rs"), []);
+    assert_eq!(reaches("src/main.rs"), [Environment, Process]);
 }
 
 #[test]
