@@ -3,7 +3,7 @@
 
 use pep508_rs::PackageName;
 
-use super::{Error, Plan, Stages, ancestry};
+use super::{Error, Plan, Stages};
 use crate::lock::Lock;
 use crate::spec::{ImageName, Spec};
 
@@ -33,7 +33,7 @@ pub fn stages_fit<'a>(
             let known = stages.names().collect::<Vec<_>>().join(", ");
             return Err(Error::NoStage { dockerfile, image: image.clone(), known });
         };
-        let mut groups = ancestry(image, spec).flat_map(|image| &image.groups);
+        let mut groups = spec.chain(image).flat_map(|image| &image.groups);
         if let Some(group) = groups.find(|group| !installed.contains(group.as_str())) {
             return Err(Error::NoStep { dockerfile, image: image.clone(), group: group.clone() });
         }

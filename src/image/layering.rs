@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep508_rs::PackageName;
 use serde::Serialize;
 
-use super::{Envelope, Error, Plan, ancestry};
+use super::{Envelope, Error, Plan};
 use crate::digest::Sha256;
 use crate::lock::{Lock, Package};
 use crate::spec::{GroupName, ImageName, Spec};
@@ -150,7 +150,7 @@ impl ImageLayers {
 
 /// The groups of an image, lowest first, those of the images it continues included.
 pub fn groups<'a>(image: &ImageName, spec: &'a Spec) -> Vec<&'a GroupName> {
-    let chain: Vec<_> = ancestry(image, spec).collect();
+    let chain: Vec<_> = spec.chain(image).collect();
     let mut groups = Vec::new();
     for group in chain.into_iter().rev().flat_map(|image| &image.groups) {
         if !groups.contains(&group) {

@@ -1,5 +1,4 @@
 //! Lock → plan: which images, in which layers, from which files. Values in, values out; the engines act on them.
-mod ancestry;
 mod bake;
 mod budget;
 mod config;
@@ -15,7 +14,6 @@ mod settings;
 mod show;
 mod stages;
 
-pub use ancestry::ancestry;
 pub use bake::{Places, Use, bake, build_args, command_line};
 pub use budget::{Below, budget};
 pub use config::{AddedLayer, BaseDocuments, Documents, documents};
@@ -29,7 +27,7 @@ pub use layering::{
 pub use pinned::packages_of;
 pub use plan::{
     ContextFile, GroupContext, ImagePlan, LayerPlan, PackagePlan, Plan, Wanted, arguments,
-    is_devel, plan,
+    base_image, is_devel, plan,
 };
 pub use show::show;
 pub use stages::{Stage, Stages};

@@ -6,7 +6,7 @@ use pep508_rs::PackageName;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Destination, Error, Repository, Stages, ancestry};
+use super::{Destination, Error, Repository, Stages};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::lock::{self, BasePin, Lock, Package, Target};
@@ -137,7 +137,7 @@ pub fn plan(wanted: Wanted, stages: &Stages) -> Result<Plan, Error> {
     let mut images = Vec::new();
     let mut needed = BTreeSet::new();
     for image in chosen {
-        let line: Vec<_> = ancestry(&image.name, spec).collect();
+        let line: Vec<_> = spec.chain(&image.name).collect();
         needed.extend(line.iter().flat_map(|i| &i.groups).map(GroupName::as_str));
         needed.extend(stages.groups_of(image.name.as_str()).unwrap_or_else(|| [PYTHON].into()));
         let base = if is_devel(&image.name, spec) { &devel } else { &runtime };
@@ -171,13 +171,14 @@ impl Plan {
 /// The base images of a lock that can be built from. Errors: what it lacks.
 fn bases(lock: &Lock) -> Result<(PinnedReference, PinnedReference), Error> {
     let missing = lock.unpinned();
-    match (pinned(&lock.base.runtime), pinned(&lock.base.devel)) {
+    match (base_image(&lock.base.runtime), base_image(&lock.base.devel)) {
         (Some(runtime), Some(devel)) if missing.is_empty() => Ok((runtime, devel)),
         _ => Err(Error::Unpinned(missing)),
     }
 }
 
-fn pinned(base: &BasePin) -> Option<PinnedReference> {
+/// A base image of a lock by the digest of its platform; `None`: the lock does not pin it.
+pub fn base_image(base: &BasePin) -> Option<PinnedReference> {
     let reference = reference::parse(&base.reference).ok()?;
     let digest = base.digests?.platform_digest;
     Some(PinnedReference::new(reference.registry(), reference.repository(), digest))
@@ -193,7 +194,7 @@ impl ImagePlan {
 /// Whether the image is on the devel base: the name of the lowest one that it continues says so, in the spec and in the
 /// Dockerfile.
 pub fn is_devel(image: &ImageName, spec: &Spec) -> bool {
-    names_devel(ancestry(image, spec).last().map_or(image, |image| &image.name))
+    names_devel(spec.chain(image).last().map_or(image, |image| &image.name))
 }
 
 fn names_devel(image: &ImageName) -> bool {
@@ -300,7 +301,7 @@ fn labels(
     from_argument("dev.envlock.torch.version", "TORCH_VERSION");
     from_argument("dev.envlock.pyg.version", "PYG_VERSION");
     let groups: BTreeSet<_> =
-        ancestry(&image.name, spec).flat_map(|i| &i.groups).map(GroupName::as_str).collect();
+        spec.chain(&image.name).flat_map(|i| &i.groups).map(GroupName::as_str).collect();
     if groups.contains("ray") {
         from_argument("dev.envlock.ray.version", "RAY_VERSION");
     }

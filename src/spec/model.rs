@@ -354,4 +354,9 @@ impl Spec {
     pub fn image(&self, name: &ImageName) -> Option<&ImageSpec> {
         self.images.iter().find(|i| i.name == *name)
     }
+
+    /// The image and those that it continues (`from`), nearest first; nothing where the spec does not have it.
+    pub fn chain(&self, image: &ImageName) -> impl Iterator<Item = &ImageSpec> {
+        std::iter::successors(self.image(image), |image| self.image(image.from.as_ref()?))
+    }
 }

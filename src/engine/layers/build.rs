@@ -24,12 +24,12 @@ use crate::image::{
     Repository, Stages,
 };
 use crate::lock::{BaseDigests, LayerPin, Lock};
+use crate::net;
 use crate::reference::PinnedReference;
 use crate::registry::{self, Ask, BaseImage, BaseSystem, Blob, COPYING, Push};
 use crate::spec::{ImageName, Spec};
 use crate::store::Store;
 use crate::ui::{Bar, Stage, Ui, Unit};
-use crate::{net, reference};
 
 /// The kind of the store's facts about layers; the key is the layer's.
 const MEASURED: &str = "layer-1";
@@ -290,10 +290,8 @@ async fn ground(
 /// The text and digests that the lock has for a base of the plan.
 fn pinned<'a>(base: &PinnedReference, lock: &'a Lock) -> Result<(&'a str, BaseDigests), Failure> {
     let found = [&lock.base.runtime, &lock.base.devel].into_iter().find_map(|pin| {
-        let digests = pin.digests.filter(|d| d.platform_digest == base.digest())?;
-        let parsed = reference::parse(&pin.reference).ok()?;
-        let same = parsed.registry() == base.registry() && parsed.repository() == base.repository();
-        same.then_some((pin.reference.as_str(), digests))
+        let is_it = image::base_image(pin).as_ref() == Some(base);
+        is_it.then_some((pin.reference.as_str(), pin.digests?))
     });
     found.ok_or_else(|| Failure::message(Exit::LockStale, format!("the lock does not pin {base}")))
 }
