@@ -1,8 +1,15 @@
-//! `envlock build`.
+//! `envlock build`, a stage a file: `Prepared → Planned → Built → Attested → Verified → Published`.
+mod attested;
+mod built;
+mod change;
 mod command;
 mod engine;
+mod images;
+mod means;
 mod page;
-mod prove;
-mod request;
+mod planned;
+mod prepared;
+mod published;
+mod verified;
 
 pub use command::run;

@@ -1,0 +1,47 @@
+//! What a build works with besides its engine: the registry, and the programs that a release needs, which are found
+//! before minutes are spent.
+
+use super::prepared::Prepared;
+use crate::commands::Context;
+use crate::exit::Failure;
+use crate::proof::Cosign;
+use crate::smoke::{Choice, Runtime};
+use crate::{net, registry};
+
+#[derive(Debug)]
+pub(super) struct Means {
+    pub net: net::Client,
+    pub registry: registry::Client,
+    /// Signs; `None`: nothing is signed.
+    pub cosign: Option<Cosign>,
+    /// Runs the images before anything names them; `None`: they are not run.
+    pub runtime: Option<Runtime>,
+    /// Plain http beyond loopback.
+    pub insecure: bool,
+}
+
+impl Means {
+    /// Errors: cosign, docker or podman is needed and not there.
+    pub async fn find(prepared: &Prepared<'_>, net: net::Client) -> Result<Self, Failure> {
+        let Prepared { args, spec, context, .. } = prepared;
+        let insecure = prepared.is_insecure();
+        let registry = registry::Client::new(net.clone(), &spec.registry, insecure);
+        let cosign = match &spec.sign {
+            Some(sign) if args.push => Some(Cosign::find(sign, &context.folder, insecure).await?),
+            _ => None,
+        };
+        let verifies = args.push && !args.no_verify && (args.verify || spec.build.verify);
+        let runtime = match verifies {
+            true => Some(Runtime::find(Choice::Auto).await?),
+            false => None,
+        };
+        Ok(Means { net, registry, cosign, runtime, insecure })
+    }
+
+    /// What the registries warned of.
+    pub fn report_warnings(&self, context: &Context) {
+        for warning in self.registry.warnings() {
+            context.ui.warn(warning);
+        }
+    }
+}
