@@ -29,7 +29,6 @@ use crate::store;
 use crate::torch::is_torch_family;
 use crate::ui::Unit;
 
-/// Runs `envlock resolve`.
 pub async fn run(args: Resolve, context: &Context) -> CommandResult {
     let overrides = Overrides {
         index: args.index.clone(),
@@ -59,8 +58,8 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
     if let (Some(old), None) = (&old, &args.upgrade)
         && lock::stale(old, &spec).is_empty()
     {
-        // The lock answers this very spec: there is nothing to ask the network for.
-        return finish(&args, &name, &spec, Some(old), old, Told::default(), context);
+        // The lock is for this spec: no server has to be asked.
+        return finish(&args, &name, &spec, Some(old), old, Remarks::default(), context);
     }
     // The images may run elsewhere: what is too old here is an error only when it was stated.
     let driver =
@@ -73,18 +72,18 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
     {
         context.ui.warn(why);
     }
-    let (lock, told) = resolved?;
+    let (lock, remarks) = resolved?;
     let may_change = |name: &PackageName| {
         args.upgrade.as_ref().is_some_and(|u| u.is_empty() || u.contains(name))
     };
     if let Some(replaced) = old.as_ref().and_then(|o| lock::replaced(o, &lock, may_change)) {
         return Err(replaced.into());
     }
-    for sentence in &told.held_back {
+    for sentence in &remarks.held_back {
         context.ui.note(format!("held back: {sentence}"));
     }
-    told.surprises.iter().for_each(|surprise| context.ui.warn(surprise));
-    finish(&args, &name, &spec, old.as_ref(), &lock, told, context)
+    remarks.surprises.iter().for_each(|surprise| context.ui.warn(surprise));
+    finish(&args, &name, &spec, old.as_ref(), &lock, remarks, context)
 }
 
 fn check(name: &Utf8Path, spec: &Spec, old: Option<Lock>, context: &Context) -> CommandResult {
@@ -145,7 +144,7 @@ fn moves_python(args: &Resolve) -> bool {
 }
 
 fn trust(args: &Resolve) -> Trust {
-    // Who asks for the newest must not be answered with what was the newest ten minutes ago.
+    // `--upgrade` asks for the newest: what was the newest ten minutes ago may not be.
     match (args.offline, args.refresh || args.upgrade.is_some()) {
         (true, _) => Trust::Offline,
         (_, true) => Trust::Refresh,
@@ -159,7 +158,7 @@ async fn resolve(
     old: Option<&Lock>,
     kept: Kept,
     context: &Context,
-) -> Result<(Lock, Told), Failure> {
+) -> Result<(Lock, Remarks), Failure> {
     let bar = context.ui.bar("resolving", None, Unit::Items);
     let client = live::watched(context.client(&spec.network)?, &bar);
     let client = if args.offline { client.offline() } else { client };
@@ -188,8 +187,9 @@ async fn resolve(
     let hosts = [&spec.base.runtime, &spec.base.devel].into_iter();
     let hosts = hosts.filter_map(|text| Some(text.split_once('/')?.0));
     let _serving = embedded::hold_for(context, hosts).await?;
-    let pins =
-        target::pins(spec, old, moves_python(args), &client, &store, &cache, &context.ui).await?;
+    let servers =
+        target::Servers { client: &client, store: &store, cache: &cache, ui: &context.ui };
+    let pins = target::pins(&servers, spec, old, moves_python(args)).await?;
     let environment = marker_environment(&pins.python.version);
     let target = Target::new(pins.python.version.clone(), pins.glibc, spec.target.cuda)
         .before(spec)
@@ -224,7 +224,7 @@ async fn resolve(
     catalog.remember().await;
     bar.finish();
     catalog.warnings().iter().for_each(|warning| context.ui.warn(warning));
-    // Thousands of versions are given back while the lock is written, not before.
+    // Thousands of versions are freed while the lock is written, not before.
     std::thread::spawn(move || drop(catalog));
     let mut lock = assemble(spec, pins, chosen.into_iter().zip(facts).collect());
     lock.target.arch_list = arch_list;
@@ -234,12 +234,12 @@ async fn resolve(
     let keys = image::layer_keys(&lock, spec);
     let layers = old.into_iter().flat_map(|old| &old.layers);
     lock.layers = layers.filter(|layer| keys.contains(&layer.key)).cloned().collect();
-    Ok((lock, Told { held_back, surprises }))
+    Ok((lock, Remarks { held_back, surprises }))
 }
 
 /// What is to be said of the chosen set, a sentence each.
 #[derive(Default)]
-struct Told {
+struct Remarks {
     held_back: Vec<String>,
     surprises: Vec<String>,
 }
@@ -250,7 +250,7 @@ fn finish(
     spec: &Spec,
     old: Option<&Lock>,
     lock: &Lock,
-    told: Told,
+    remarks: Remarks,
     context: &Context,
 ) -> CommandResult {
     let text = lock::render(lock);
@@ -302,15 +302,15 @@ fn finish(
         written,
         lock: LockFile(lock),
         diff: &diff,
-        held_back: &told.held_back,
-        surprises: &told.surprises,
+        held_back: &remarks.held_back,
+        surprises: &remarks.surprises,
         unpinned: &unpinned,
     };
     context.result(&report, || diff.to_string());
     Ok(Exit::Ok)
 }
 
-/// `--diff`: what the lock on disk changes against an earlier one; asks nobody, writes nothing.
+/// `--diff`: what the lock on disk changes against an earlier one, from files alone.
 fn compare(before: &str, name: &Utf8Path, context: &Context) -> CommandResult {
     let (lock, _) = context.read_lock(name)?;
     let file = context.path(before);

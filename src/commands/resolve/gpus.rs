@@ -11,8 +11,10 @@ use crate::ui::Ui;
 
 const TORCH: &str = "torch";
 
-/// What the chosen torch has code for; nothing where the spec names no GPU, or there is no torch with CUDA. Errors: a GPU of the spec that torch has no
-/// code for (exit 4), a wheel that cannot be read.
+/// What the chosen torch has code for; nothing where the spec names no GPU, or there is no torch with CUDA.
+///
+/// # Errors
+/// A GPU of the spec that torch has no code for (exit 4), a wheel that cannot be read.
 pub async fn arch_list(
     spec: &Spec,
     old: Option<&Lock>,

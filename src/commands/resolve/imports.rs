@@ -9,8 +9,9 @@ use crate::index::Sources;
 use crate::lock::Lock;
 use crate::spec::{Spec, StatedIndex, same_address};
 
-/// Errors: a file names an index that its group does not take packages from. What it asks for would come from
-/// somewhere else, where a namesake may be.
+/// # Errors
+/// A file names an index that its group does not take packages from. What it asks for would come from somewhere else,
+/// where a namesake may be.
 pub fn are_sources(spec: &Spec, sources: &Sources) -> Result<(), Failure> {
     let is_source = |index: &StatedIndex| {
         let mut places = index.sources.iter().filter_map(|name| sources.place(name));
@@ -29,8 +30,9 @@ pub fn are_sources(spec: &Spec, sources: &Sources) -> Result<(), Failure> {
     Err(Failure::message(Exit::Usage, message))
 }
 
-/// Errors: a file that was chosen has none of the hashes that a requirements file has for it. Where the index states
-/// hashes, such a file was never a candidate.
+/// # Errors
+/// A file that was chosen has none of the hashes that a requirements file has for it. Where the index states hashes,
+/// such a file was never a candidate.
 pub fn have_hashes(
     spec: &Spec,
     lock: &Lock,

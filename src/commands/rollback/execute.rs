@@ -1,0 +1,88 @@
+//! What was decided is done, or shown.
+
+use super::decide::Decided;
+use crate::blocking::joined;
+use crate::commands::Context;
+use crate::config::unified;
+use crate::exit::Failure;
+use crate::release::{self, ProjectLock, Published};
+use crate::{keep, registry};
+
+/// What [`go_back`] would change.
+///
+/// # Errors
+/// An image is not in its registry, a file cannot be read.
+pub(super) async fn preview(
+    decided: &Decided,
+    registry: &registry::Client,
+    context: &Context,
+) -> Result<Published, Failure> {
+    let Decided { plan, lock } = decided;
+    report_warnings(release::prove(registry, plan).await?, context);
+    let mut diff = release::preview_rollback(plan)?;
+    if let Some(after) = lock {
+        let name = release::lock_file_of(after);
+        let before = match release::read_config(&context.folder, &name) {
+            Err(error) if error.is_absence() => vec![],
+            before => before?,
+        };
+        diff += &unified(name.as_str(), &before, after);
+    }
+    Ok(Published { record: None, diff })
+}
+
+/// Proves the images, records the rollback in their registry unless that keeps no `records`, and writes the files.
+///
+/// # Errors
+/// An image is not in its registry, a file cannot be written; then none was.
+pub(super) async fn go_back(
+    decided: Decided,
+    project: &ProjectLock,
+    registry: &registry::Client,
+    records: bool,
+    context: &Context,
+) -> Result<Published, Failure> {
+    let Decided { plan, lock: lock_bytes } = decided;
+    // The registry is asked while git is.
+    let proving = {
+        let (registry, plan) = (registry.clone(), plan.clone());
+        tokio::spawn(async move { release::prove(&registry, &plan).await })
+    };
+    // Before the images are proven nothing is written here, and what is sent has no name.
+    let mut draft = release::draft_rollback(project, &plan, lock_bytes)?;
+    let lock = plan.target.lock.map(|sha| release::find_lock(&context.folder, sha)).transpose();
+    let lock = lock.unwrap_or_else(|error| {
+        context.ui.warn(format!("the registry's record of this rollback is without it: {error}"));
+        None
+    });
+    let (lock, images) = (lock.as_deref(), plan.target.images.keys().cloned().collect());
+    // Without permission to write, the images can still be looked up.
+    let writing = registry.apart();
+    let ahead = async {
+        match records {
+            true => keep::ahead(&writing, &draft, lock, &images).await,
+            false => Ok(()),
+        }
+    };
+    let (proven, ahead) = tokio::join!(joined(proving), ahead);
+    report_warnings(proven?, context);
+    // The way back must not depend on what the registry takes.
+    let announced = match ahead {
+        _ if !records => Ok(vec![]),
+        // What may not be sent in one way is sent in another.
+        Err(error) if !matches!(&error, keep::Error::Registry(e) if e.is_refusal()) => Err(error),
+        _ => keep::announce(&writing, &mut draft, lock, &images, false).await,
+    };
+    match announced {
+        Ok(warnings) => report_warnings(warnings, context),
+        Err(error) => {
+            context.ui.warn(format!("the registry has no record of this rollback: {error}"))
+        }
+    }
+    report_warnings(writing.warnings(), context);
+    Ok(draft.write(project)?)
+}
+
+fn report_warnings(warnings: Vec<String>, context: &Context) {
+    warnings.iter().for_each(|warning| context.ui.warn(warning));
+}
