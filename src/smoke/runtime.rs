@@ -1,6 +1,6 @@
 //! docker or podman, the program: which of them runs containers here, and single calls of it.
 
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -48,7 +48,10 @@ pub(super) struct Ended {
 }
 
 impl Runtime {
-    /// The program of this choice, when it can run containers. Errors: [`Error::NoRuntime`] with what each said.
+    /// The program of this choice, when it can run containers.
+    ///
+    /// # Errors
+    /// [`Error::NoRuntime`] with what each said.
     pub async fn find(choice: Choice) -> Result<Self, Error> {
         let candidates: &[&'static str] = match choice {
             Choice::Auto => &["docker", "podman"],
@@ -88,6 +91,18 @@ impl Runtime {
         &self.version
     }
 
+    /// The program with its three streams in our hands.
+    pub(super) fn command(&self, arguments: &[String]) -> Command {
+        tracing::debug!(program = self.program, ?arguments, "called");
+        let mut command = Command::new(self.program);
+        command.args(arguments).kill_on_drop(true).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if self.program == "podman" && has_no_logins() {
+            command.env_remove("DOCKER_CONFIG");
+        }
+        command
+    }
+
     /// Runs the program with `input` on its standard input. On a terminal Ctrl-C does not reach it: what it started
     /// is removed by us.
     pub(super) async fn call(
@@ -96,13 +111,7 @@ impl Runtime {
         input: &str,
         limit: Duration,
     ) -> Result<Ended, Error> {
-        tracing::debug!(program = self.program, ?arguments, "called");
-        let mut command = Command::new(self.program);
-        command.args(arguments).kill_on_drop(true).process_group(0);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        if self.program == "podman" && has_no_logins() {
-            command.env_remove("DOCKER_CONFIG");
-        }
+        let mut command = self.command(arguments);
         let failed = |source| Error::Program { program: self.program, source };
         let mut child = command.spawn().map_err(failed)?;
         let stdin = child.stdin.take();
@@ -115,9 +124,8 @@ impl Runtime {
             child.wait_with_output().await
         };
         let Ok(output) = tokio::time::timeout(limit, talk).await else {
-            let failure = Some(format!("no answer within {} s", limit.as_secs()));
             return Ok(Ended {
-                failure,
+                failure: Some(late(limit)),
                 stdout: String::new(),
                 stderr: String::new(),
                 is_late: true,
@@ -127,10 +135,7 @@ impl Runtime {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
         let last = stderr.lines().rfind(|line| !line.trim().is_empty());
-        let failure = (!output.status.success()).then(|| match last {
-            Some(last) => last.trim().to_owned(),
-            None => format!("it ended with {}, without a word", output.status),
-        });
+        let failure = failure(output.status, last);
         Ok(Ended { failure, stdout, stderr, is_late: false })
     }
 
@@ -142,22 +147,6 @@ impl Runtime {
             Some(why) => Err(why),
             None => Ok(ended.stdout.trim().to_owned()),
         })
-    }
-
-    /// Gets an image by its digest. `plain` allows http, which docker decides by itself.
-    pub(super) async fn pull(
-        &self,
-        image: &PinnedReference,
-        plain: bool,
-        limit: Duration,
-    ) -> Result<Result<(), String>, Error> {
-        let mut arguments = vec!["pull".to_owned(), "--quiet".to_owned()];
-        if plain && self.program == "podman" {
-            arguments.push("--tls-verify=false".to_owned());
-        }
-        arguments.push(image.to_string());
-        let ended = self.call(&arguments, "", limit).await?;
-        Ok(ended.failure.map_or(Ok(()), Err))
     }
 
     /// Bytes of the layers as they were unpacked; `None`: it does not say.
@@ -208,6 +197,19 @@ impl Runtime {
         }
         Ok(Err(missing("docker has neither a runtime of NVIDIA's nor its CDI devices").await))
     }
+}
+
+/// Why the program failed, by the last line of its stderr; `None`: it did not.
+pub(super) fn failure(status: ExitStatus, last: Option<&str>) -> Option<String> {
+    (!status.success()).then(|| match last {
+        Some(last) => last.trim().to_owned(),
+        None => format!("it ended with {status}, without a word"),
+    })
+}
+
+/// Why a program is not waited for any longer.
+pub(super) fn late(limit: Duration) -> String {
+    format!("no answer within {} s", limit.as_secs())
 }
 
 /// podman takes logins from docker's folder, and fails where the variable names one without any.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::containers::Trial;
 use super::supply;
+use super::trial::Trial;
 use crate::cli::Verify;
 use crate::commands::{Context, embedded, kept};
 use crate::exit::{CommandResult, Exit, Failure};
@@ -13,7 +13,6 @@ use crate::reports::{self, Version};
 use crate::smoke::judge::{self, Tally};
 use crate::smoke::{Runtime, Wish};
 
-/// Runs `envlock verify`.
 pub async fn run(args: Verify, context: &Context) -> CommandResult {
     let spec = context.spec()?;
     let client = context.registry(&spec, args.insecure)?;

@@ -1,32 +1,13 @@
-//! Images in containers: what each is held against is gathered, then all are run together.
-
-use camino::Utf8Path;
+//! Images in containers: what each is compared with is gathered, then all are run together.
 
 use super::subject::subject;
+use super::trial::Trial;
 use crate::commands::Context;
 use crate::exit::{Exit, Failure};
 use crate::reference::PinnedReference;
-use crate::registry::Client;
 use crate::release;
+use crate::smoke;
 use crate::smoke::judge::{self, ImageReport, Outcome, Tally};
-use crate::smoke::{self, Runtime, Wish};
-use crate::spec::Spec;
-
-/// How images are tried out.
-pub(in crate::commands) struct Trial<'a> {
-    /// Says what their budget is, and which GPUs they meet.
-    pub spec: &'a Spec,
-    /// Asks their registries.
-    pub client: &'a Client,
-    /// Plain http beyond loopback.
-    pub insecure: bool,
-    /// The lock they are held against; `None`: their own.
-    pub lock: Option<&'a Utf8Path>,
-    /// What runs them.
-    pub runtime: &'a Runtime,
-    /// Which checks, and how long.
-    pub wish: Wish,
-}
 
 impl Trial<'_> {
     /// Runs the images, together.
@@ -44,8 +25,10 @@ impl Trial<'_> {
     }
 }
 
-/// For a build, whose images are in their registry. Errors: they do not hold, and no file may name them; the table and
-/// every failure are told.
+/// For a build, whose images are in their registry.
+///
+/// # Errors
+/// A check failed, and no file may name the images; the table and every failure are reported.
 pub(in crate::commands) async fn before_release(
     context: &Context,
     trial: Trial<'_>,

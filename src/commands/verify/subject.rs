@@ -1,8 +1,8 @@
-//! What an image is held against: its lock, and what the spec says of it.
+//! What an image is compared with: its lock, and what the spec says of it.
 
 use camino::Utf8Path;
 
-use super::containers::Trial;
+use super::trial::Trial;
 use crate::commands::Context;
 use crate::digest::Sha256;
 use crate::exit::Failure;
@@ -27,7 +27,10 @@ struct Found {
 }
 
 /// Gathers what is known of an image. A lock that is nowhere, or is another image's, is a failed check, as is an image
-/// that is not there. Errors: its registry does not answer, a lock that was named cannot be read.
+/// that is not there.
+///
+/// # Errors
+/// Its registry does not answer, a lock that was named cannot be read.
 pub(super) async fn subject(
     context: &Context,
     trial: &Trial<'_>,
@@ -43,7 +46,7 @@ pub(super) async fn subject(
         lock: None,
         expected: None,
         user: String::new(),
-        compressed: 0,
+        layers: vec![],
         plain: trial.insecure || spec.registry.insecure || registry::is_loopback(image.registry()),
     };
     let evidence = match proof::gather(client, image, None).await {
@@ -56,7 +59,8 @@ pub(super) async fn subject(
     };
     let own = &evidence.config["config"];
     subject.user = own["User"].as_str().unwrap_or_default().to_owned();
-    subject.compressed = evidence.manifest.layers.iter().map(|layer| layer.size).sum();
+    let layers = evidence.manifest.layers.iter();
+    subject.layers = layers.map(|layer| (layer.digest, layer.size)).collect();
     if let Some(title) = evidence.label(TITLE) {
         subject.name = title.to_owned();
     }
@@ -97,22 +101,22 @@ fn lock_for(
 ) -> Result<Result<Found, String>, Failure> {
     if let Some(given) = given {
         let (lock, text) = context.read_lock(given)?;
-        return Ok(Ok(held(evidence, lock, &text, given.as_str())));
+        return Ok(Ok(compared(evidence, lock, &text, given.as_str())));
     }
     let missing = match proof::lock_of(evidence, &context.folder, history) {
-        Ok(found) => return Ok(Ok(held(evidence, found.lock, &found.text, &found.from))),
+        Ok(found) => return Ok(Ok(compared(evidence, found.lock, &found.text, &found.from))),
         Err(error) => error,
     };
     let name = context.lock_name(None);
     Ok(match context.read_lock(&name) {
-        Ok((lock, text)) => Ok(held(evidence, lock, &text, name.as_str())),
+        Ok((lock, text)) => Ok(compared(evidence, lock, &text, name.as_str())),
         Err(lock::Error::Missing { .. }) => Err(format!("{missing}, and there is no {name} here")),
         Err(error) => return Err(error.into()),
     })
 }
 
 /// Whether a lock is the one that the image says it was built from.
-fn held(evidence: &Evidence, lock: Lock, text: &str, from: &str) -> Found {
+fn compared(evidence: &Evidence, lock: Lock, text: &str, from: &str) -> Found {
     let sha256 = Sha256::of(text);
     let check = match evidence.lock_sha256() {
         None => Check::skipped(

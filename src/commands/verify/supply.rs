@@ -1,5 +1,5 @@
-//! `envlock verify --supply`: lock, layers, bill of materials, provenance and signatures of images, held against each
-//! other.
+//! `envlock verify --supply`: lock, layers, bill of materials, provenance and signatures of images, compared with
+//! each other.
 
 use crate::cli::Verify;
 use crate::commands::Context;
