@@ -18,7 +18,9 @@ pub fn command<'a>(
 
 /// Runs `command` in the project folder by `sh -c`, with its output on stderr and the number of the release that runs
 /// now in `ENVLOCK_RELEASE`. The caller holds no lock: the command may be envlock.
-/// Errors: [`Exit::AfterFailed`]; what was released stays.
+///
+/// # Errors
+/// [`Exit::AfterFailed`]; what was released stays.
 pub async fn run(context: &Context, command: &str, release: u64) -> Result<(), Failure> {
     let failed = |what: String| {
         let stands = match release {

@@ -26,7 +26,6 @@ fn locks_of_project(context: &Context) -> Result<Vec<Utf8PathBuf>, Failure> {
     Ok(names.into_iter().filter(|name| lock::is_file_name(name)).map(Utf8PathBuf::from).collect())
 }
 
-/// Runs `envlock cache`.
 pub fn run(args: &Cache, context: &Context) -> CommandResult {
     let store = Store::open()?;
     let (lock, unused_days, dry_run) = match &args.verb {

@@ -6,7 +6,6 @@ use super::Context;
 use crate::cli::{Cli, Completions};
 use crate::exit::{CommandResult, Exit};
 
-/// Runs `envlock completions`.
 pub fn run(args: &Completions, context: &Context) -> CommandResult {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "envlock", &mut script);

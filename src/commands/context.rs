@@ -4,7 +4,7 @@ use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::embedded::Servings;
+use super::servings::Servings;
 use crate::exit::{Exit, Failure};
 use crate::lock::{self, Lock};
 use crate::release::{self, ProjectLock};
@@ -13,7 +13,7 @@ use crate::spec::{self, NetworkSpec, ProfileName, Spec};
 use crate::ui::Ui;
 use crate::{net, registry, room};
 
-/// The project folder and the voice of this run.
+/// The project folder, the settings of all commands and the reporter of this run.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// Where envlock.toml, env.lock and config.yaml are.
@@ -115,7 +115,7 @@ impl Context {
 
     /// Finishes or undoes, and says so, what an interrupted envlock left: every command begins with it, so that
     /// none reads files of which only some have changed.
-    pub fn settle(&self) -> Result<(), release::Error> {
+    pub fn recover_interrupted(&self) -> Result<(), release::Error> {
         match release::is_interrupted(&self.folder) {
             true => self.lock_project().map(drop),
             false => Ok(()),

@@ -3,16 +3,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use super::Context;
 use crate::exit::{Exit, Failure};
@@ -22,41 +18,15 @@ use crate::registry::embedded::{
     listen, open, project_name, server,
 };
 use crate::spec::NetworkSpec;
-use crate::ui::Ui;
 
 /// How often a process that waits to take over looks whether it can.
 const WATCH: Duration = Duration::from_millis(25);
 
-/// What is over within this is not spoken of.
-const AT_ONCE: Duration = Duration::from_millis(500);
-
-/// How long an address may be taken by somebody who does not answer: whoever had it is ending.
+/// How long an address may be taken by a process that does not answer: it is ending.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long whoever has the address may take to say who it is.
+/// How long the process that has the address may take to identify itself.
 const SILENCE: Duration = Duration::from_secs(10);
-
-/// Registries in this process that may still be answering others.
-#[derive(Debug, Clone, Default)]
-pub struct Servings(Arc<Mutex<Vec<JoinHandle<()>>>>);
-
-impl Servings {
-    /// Waits until requests of others have had the time to end, which they get once nothing here needs the registry.
-    pub async fn ended(&self, ui: &Ui) {
-        let tasks = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut ending = pin!(join_all(tasks));
-        if tokio::time::timeout(AT_ONCE, &mut ending).await.is_err() {
-            ui.note(
-                "others still use the registry that is served here; their requests get ten seconds",
-            );
-            ending.await;
-        }
-    }
-
-    fn add(&self, task: JoinHandle<()>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(task);
-    }
-}
 
 /// The registry answers as long as this lives, whichever process does it.
 #[derive(Debug)]
@@ -71,7 +41,7 @@ pub struct Serving {
 
 /// Where the registry is for this project.
 fn address_of(context: &Context) -> SocketAddr {
-    // A file with mistakes is refused by whoever needs more of it than this.
+    // A file with mistakes is refused where more of it is needed.
     let port = context
         .spec()
         .ok()
@@ -130,8 +100,10 @@ pub fn has_images(context: &Context) -> bool {
     user.is_ok_and(|layout| layout.has_below(&project_name(&context.folder)))
 }
 
-/// Sees to it that the registry answers at the project's address until the result is dropped. Errors: another program
-/// has the address, the disk.
+/// Keeps the registry answering at the project's address until the result is dropped.
+///
+/// # Errors
+/// Another program has the address, the disk.
 pub async fn hold(context: &Context) -> Result<Serving, Failure> {
     hold_at(context, address_of(context)).await
 }
@@ -160,7 +132,7 @@ pub async fn hold_for<'a>(
     let mut servings = Vec::new();
     if !needed.is_empty() && is_there(context) {
         for address in needed {
-            // Whoever else has the address is asked like any other registry.
+            // Another process at this address is asked like any other registry.
             servings.extend(hold_at(context, address).await.ok());
         }
     }
@@ -170,11 +142,14 @@ pub async fn hold_for<'a>(
 /// As [`hold`], where images are to go to this registry and it is the user's own.
 pub async fn hold_named(context: &Context, registry: &str) -> Option<Serving> {
     let address = addresses(context).into_iter().find(|own| own.to_string() == registry)?;
-    // Whoever else has the address is asked like any other registry.
+    // Another process at this address is asked like any other registry.
     hold_at(context, address).await.ok()
 }
 
-/// Whether [`hold`] would do; nothing is made, and nothing served. Errors: as there.
+/// Whether [`hold`] would do; nothing is made, and nothing served.
+///
+/// # Errors
+/// As there.
 pub async fn probe(context: &Context) -> Result<(), Failure> {
     let address = address_of(context);
     let Err(taken) = listen(address, false).await else { return Ok(()) };
@@ -186,8 +161,10 @@ pub async fn probe(context: &Context) -> Result<(), Failure> {
     }
 }
 
-/// Serves at an address, or stands by where another process serves the layout `id` there. Errors: another program, or
-/// another layout, has the address.
+/// Serves at an address, or stands by where another process serves the layout `id` there.
+///
+/// # Errors
+/// Another program, or another layout, has the address.
 pub async fn join(
     context: &Context,
     id: String,
@@ -241,7 +218,7 @@ pub fn begin(
     Serving { address, is_first, _end: end }
 }
 
-/// A listener, once whoever has the address is gone.
+/// A listener, once the address is free.
 async fn free(address: SocketAddr) -> TcpListener {
     loop {
         tokio::time::sleep(WATCH).await;
@@ -258,7 +235,7 @@ enum Behind {
     Layout(String),
     /// Something else.
     Stranger,
-    /// Nobody any more.
+    /// No process any more.
     Nobody,
 }
 

@@ -18,7 +18,6 @@ use crate::spec::{Overrides, SourceKind, Spec};
 /// Pages asked for at the same time.
 const LOOKUPS: usize = 16;
 
-/// Runs `envlock export`.
 pub async fn run(args: Export, context: &Context) -> CommandResult {
     if let (ExportFormat::Pylock, Some(output)) = (args.format, &args.output)
         && !output.file_name().is_some_and(export::is_pylock_name)
@@ -36,7 +35,7 @@ pub async fn run(args: Export, context: &Context) -> CommandResult {
         }
         ExportFormat::Requirements => {
             let spec = overrides.apply(context.spec()?)?;
-            // What pip takes by its address only is asked for; no other export of this form asks anybody.
+            // pip needs the addresses of these; no other export in this form asks a server.
             let mut bare = lock.clone();
             bare.packages.retain(|package| package.bare_metadata);
             let found = match bare.packages.is_empty() {

@@ -8,7 +8,6 @@ use crate::exit::{CommandResult, Exit, Failure};
 use crate::release::{self, Kind, Record};
 use crate::reports;
 
-/// Runs `envlock history`.
 pub async fn run(args: History, context: &Context) -> CommandResult {
     let history = match args.from_registry {
         true => recalled(&args, context).await?,

@@ -24,7 +24,6 @@ pub(super) fn platform_files() -> impl Iterator<Item = &'static str> + Clone {
     PLATFORM.iter().map(|(name, _)| *name)
 }
 
-/// Runs `envlock init`.
 pub fn run(args: &Init, context: &Context) -> CommandResult {
     if args.platform {
         return platform(context);
@@ -64,7 +63,7 @@ fn write(path: &Utf8Path, text: &str) -> Result<bool, Failure> {
     let file = fs_err::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let written = file.and_then(|mut file| {
         let written = file.write_all(text.as_bytes());
-        // The next run would take half of it for the user's.
+        // The next run would take a half-written file for the user's.
         written.inspect_err(|_| _ = fs_err::remove_file(path))
     });
     match written {

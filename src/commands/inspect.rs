@@ -10,7 +10,6 @@ use crate::registry::Referrer;
 use crate::release;
 use crate::reports;
 
-/// Runs `envlock inspect`.
 pub async fn run(args: Inspect, context: &Context) -> CommandResult {
     let spec = context.spec()?;
     let client = context.registry(&spec, args.insecure)?;

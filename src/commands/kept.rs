@@ -52,8 +52,10 @@ fn role_values(context: &Context, spec: &Spec) -> Result<Vec<String>, Failure> {
     Ok(roles.into_iter().filter_map(|role| role.value).collect())
 }
 
-/// Every digest that a file with roles names, wherever in it. Errors: a file that is there and cannot be read; what it
-/// names must not be taken for unused.
+/// Every digest that a file with roles names, wherever in it.
+///
+/// # Errors
+/// A file that is there and cannot be read; what it names must not be taken for unused.
 pub fn mentioned(
     context: &Context,
     spec: &Spec,
@@ -90,7 +92,10 @@ pub async fn recall(
     Ok(keep::recall(client, &places, fits).await?)
 }
 
-/// Writes a recalled history where there is none, with the locks of its releases. Errors: there is a history.
+/// Writes a recalled history where there is none, with the locks of its releases.
+///
+/// # Errors
+/// There is a history.
 pub fn restore(
     context: &Context,
     project: &ProjectLock,
@@ -128,7 +133,10 @@ pub fn refuse_present(context: &Context) -> Result<(), Failure> {
 }
 
 /// The image that a word means: a reference, an image name of the last release, or a digest in any repository known
-/// here. Errors: it means nothing.
+/// here.
+///
+/// # Errors
+/// It means nothing.
 pub async fn find_image(
     context: &Context,
     spec: &Spec,

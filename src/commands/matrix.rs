@@ -18,7 +18,6 @@ use crate::reports;
 use crate::solve::solve;
 use crate::spec::{Overrides, PythonRequest, Spec};
 
-/// Runs `envlock matrix`.
 pub async fn run(args: cli::Matrix, context: &Context) -> CommandResult {
     let overrides = Overrides {
         index: args.index.clone(),
@@ -74,7 +73,7 @@ async fn table(
         let outcome = solve(&asked, environment, catalog, &BTreeMap::new());
         matrix::survey(&asked, shown, environment, catalog, &outcome)
     };
-    // An index that could not be asked is told in the table.
+    // The table says which index could not be asked.
     let (table, _) =
         live::ask(&matrix::surveyed(spec), &full, glibc, &[], Trust::Fresh, context, question)
             .await?;
@@ -110,7 +109,7 @@ fn glibc(spec: &Spec, lock: Option<&Lock>) -> Result<GlibcVersion, Failure> {
     })
 }
 
-/// All of the picture or none of it.
+/// Writes all of the picture or none of it.
 fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
     let attempt = || -> std::io::Result<()> {
         let mut file = atomic_write_file::AtomicWriteFile::open(path)?;

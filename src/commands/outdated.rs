@@ -11,7 +11,6 @@ use crate::reports;
 use crate::solve::{Behind, LockedFile, behind};
 use crate::spec::Overrides;
 
-/// Runs `envlock outdated`.
 pub async fn run(args: Outdated, context: &Context) -> CommandResult {
     let overrides = Overrides {
         index: args.index.clone(),
@@ -35,7 +34,7 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
     let question = move |catalog: &dyn crate::catalog::Catalog, environment: &_| {
         behind(&asked, environment, catalog, &locked)
     };
-    // What is new is the question: what the cache remembers is no answer.
+    // The question is what is new: the cache is not asked.
     let (answer, error) = live::ask(
         &spec,
         &lock.python.version,
@@ -70,7 +69,7 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
     Ok(Exit::Ok)
 }
 
-/// Wishes first, then the rest.
+/// Requirements of the spec first, then the rest.
 fn table(behind: &[Behind]) -> String {
     if behind.is_empty() {
         return String::new();

@@ -1,6 +1,6 @@
 //! From parsed arguments to an exit code.
 
-use super::embedded::Servings;
+use super::servings::Servings;
 use super::{
     Context, build, cache, completions, docs, doctor, export, history, init, inspect, matrix,
     outdated, prune, render, resolve, rollback, schema, serve, size, status, verify, why,
@@ -39,7 +39,7 @@ pub fn run(cli: Cli) -> Exit {
         }
         let result = dispatch(cli.command, &context).await;
         context.servings.ended(&context.ui).await;
-        // Work that nobody waits for any more may still hold bars.
+        // Tasks that are no longer awaited may still hold bars.
         context.ui.close();
         result
     });
@@ -52,7 +52,7 @@ pub fn run(cli: Cli) -> Exit {
 
 async fn dispatch(command: Command, context: &Context) -> CommandResult {
     interrupt::survive_long_files();
-    context.settle()?;
+    context.recover_interrupted()?;
     match command {
         Command::Resolve(args) => resolve::run(args, context).await,
         Command::Build(args) => build::run(args, context).await,

@@ -5,7 +5,6 @@ use crate::cli::Schema;
 use crate::exit::{CommandResult, Exit, Failure};
 use crate::reports::{self, Version};
 
-/// Runs `envlock schema`.
 pub fn run(args: &Schema, context: &Context) -> CommandResult {
     let schemas = reports::schemas();
     let names: Vec<&str> = schemas.iter().map(|(name, _)| *name).collect();

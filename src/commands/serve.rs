@@ -11,9 +11,8 @@ use crate::exit::{CommandResult, Exit, Failure};
 use crate::registry::embedded::{Report, existing, folder_of_user, listen, open, server};
 use crate::reports::{self, Version};
 
-/// Runs `envlock serve`.
 pub async fn run(args: Serve, context: &Context) -> CommandResult {
-    // Before the address is printed: who reads it may end this at once.
+    // Before the address is printed: its reader may end this process at once.
     let (mut interrupt, mut terminate) =
         (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?);
     let address = args.listen.unwrap_or_else(|| embedded::addresses(context)[0]);
@@ -41,7 +40,7 @@ pub async fn run(args: Serve, context: &Context) -> CommandResult {
         }
         None => embedded::join(context, id, registry, address).await?,
     };
-    tell(&args, context, &serving, root.as_str());
+    report(&args, context, &serving, root.as_str());
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -50,7 +49,7 @@ pub async fn run(args: Serve, context: &Context) -> CommandResult {
     drop(serving);
     tokio::select! {
         () = context.servings.ended(&context.ui) => {}
-        // A second signal does not wait.
+        // A second signal ends it at once.
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
@@ -61,7 +60,7 @@ fn watch(kind: SignalKind) -> Result<Signal, Failure> {
     signal(kind).map_err(|error| Failure::message(Exit::Failed, format!("no signals: {error}")))
 }
 
-fn tell(args: &Serve, context: &Context, serving: &Serving, root: &str) {
+fn report(args: &Serve, context: &Context, serving: &Serving, root: &str) {
     let address: SocketAddr = serving.address;
     let report = reports::Serve { version: Version, address: address.to_string(), folder: root };
     context.result(&report, || format!("http://{address}"));

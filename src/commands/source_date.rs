@@ -4,7 +4,10 @@ use jiff::Timestamp;
 
 use crate::exit::{Exit, Failure};
 
-/// The time that the environment asks for, where it does. Errors: it is no time.
+/// The time that the environment asks for, where it does.
+///
+/// # Errors
+/// It is no time.
 pub fn source_date() -> Result<Option<Timestamp>, Failure> {
     let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
     let time = text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());

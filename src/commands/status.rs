@@ -23,7 +23,6 @@ impl std::fmt::Display for Presence {
     }
 }
 
-/// Runs `envlock status`.
 pub async fn run(args: cli::Status, context: &Context) -> CommandResult {
     let spec = context.spec()?;
     let (_, history) = release::read_history(&context.folder)?;
@@ -39,7 +38,7 @@ pub async fn run(args: cli::Status, context: &Context) -> CommandResult {
         }
         files => config::current(&files?, &spec.config)?,
     };
-    let roles: Vec<_> = roles.into_iter().map(|r| judge(r, &history, &current)).collect();
+    let roles: Vec<_> = roles.into_iter().map(|r| compared(r, &history, &current)).collect();
     let lock_bytes = fs_err::read(context.path(context.lock_name(None))).ok();
     let mut report = Status {
         version: Version,
@@ -86,7 +85,7 @@ async fn ask(report: &mut Status, spec: &Spec, context: &Context) -> Result<(), 
     Ok(())
 }
 
-/// The images that the last release left to its record. Where somebody changed a role by hand, its image is not one.
+/// The images that only the last release's record names. Where a role was changed by hand, its image is not one.
 fn unnamed(roles: &[Role], current: &State) -> Vec<Image> {
     let is_named = |name: &ImageName, image: &PinnedReference| {
         let text = image.to_string();
@@ -108,7 +107,7 @@ fn lock_state(bytes: Option<&[u8]>, current: &State) -> LockState {
     }
 }
 
-fn judge(role: config::Role, history: &History, current: &State) -> Role {
+fn compared(role: config::Role, history: &History, current: &State) -> Role {
     let release = history.records.iter().rev().find_map(|record| {
         let image = record.images.get(&role.image)?;
         let is_build = record.kind == release::Kind::Build;

@@ -1,4 +1,4 @@
-//! `envlock why PKG`: how the wishes lead to a locked distribution; from env.lock alone.
+//! `envlock why PKG`: how the requirements of the spec lead to a locked distribution; from env.lock alone.
 
 use super::Context;
 use crate::cli::Why;
@@ -7,7 +7,6 @@ use crate::lock::{self, Package};
 use crate::reports;
 use crate::reports::{Locked, Step, Version};
 
-/// Runs `envlock why`.
 pub fn run(args: &Why, context: &Context) -> CommandResult {
     let file = context.lock_name(args.lock.as_deref());
     let (lock, _) = context.read_lock(&file)?;
@@ -43,14 +42,14 @@ fn text(package: &Package, paths: &[lock::Path<'_>]) -> String {
         text += &format!("{rule}\n");
     }
     let paths: Vec<&[&Package]> = paths.iter().map(Vec::as_slice).collect();
-    for wish in starts(&paths) {
+    for requirement in starts(&paths) {
         text += &format!(
             "\n{} {}: you ask for {}\n",
-            wish.name,
-            wish.version,
-            wish.requested.join(", ")
+            requirement.name,
+            requirement.version,
+            requirement.requested.join(", ")
         );
-        branches(&below(&paths, wish), "", &mut text);
+        branches(&below(&paths, requirement), "", &mut text);
     }
     text
 }

@@ -16,7 +16,7 @@ use crate::digest::Digest;
 use crate::interrupt;
 use crate::ui::{Bar, Stage, Ui, Unit};
 
-/// How long a build may take to end by itself once it was interrupted.
+/// How long a build may take to end by itself after an interrupt.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A builder that answered.
@@ -41,7 +41,7 @@ impl Buildx {
         let field =
             |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let refused = |detail| Err(Error::NoBuilder { builder: spoken(builder), detail });
-        // An engine that does not answer is no failure to inspect, only a line of its own.
+        // `inspect` succeeds where the engine does not answer, and has a line about it.
         match (field("Driver:"), field("Error:")) {
             (_, Some(error)) => refused(error.to_owned()),
             (Some(driver), None) if inspected.status.success() => {
@@ -105,7 +105,7 @@ async fn follow(
     ui: &Ui,
 ) -> std::io::Result<bool> {
     if let Some(mut stdin) = child.stdin.take() {
-        // A child that ended before it read has said why on its stderr.
+        // A child that ended before it read its input has written why to stderr.
         let _ = stdin.write_all(file.as_bytes()).await;
     }
     let all = ui.bar("steps", None, Unit::Items);

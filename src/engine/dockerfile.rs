@@ -63,7 +63,10 @@ impl Recipe {
     }
 
     /// The files of `docker/build` and `docker/files` that the project's Dockerfile uses and that are not envlock's:
-    /// what they do is known to BuildKit alone. Errors: a file that cannot be read.
+    /// what they do is known to BuildKit alone.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
     pub fn changed_files(&self, project: &Utf8Path) -> Result<Vec<String>, Error> {
         let mut changed = Vec::new();
         for (path, text) in BUILT_IN[1..].iter().filter(|_| self.own) {

@@ -9,7 +9,7 @@ use url::Url;
 use crate::exit::{Classified, Exit};
 use crate::{net, room};
 
-/// A build that did not happen or did not end well.
+/// A build that did not start or failed.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
     /// There is no `docker`.
@@ -35,7 +35,7 @@ pub enum Error {
         "start the Docker engine, or name another builder with --builder (`docker buildx ls` shows them)"
     ))]
     NoBuilder {
-        /// Which builder, as people say it.
+        /// Which builder, in words.
         builder: String,
         /// What buildx said.
         detail: String,
@@ -47,7 +47,7 @@ pub enum Error {
          then `envlock build --push --builder envlock` (network=host lets it reach a registry on 127.0.0.1)"
     ))]
     NoPushByDigest {
-        /// Which builder, as people say it.
+        /// Which builder, in words.
         builder: String,
     },
     /// A step of the Dockerfile failed.

@@ -23,8 +23,10 @@ const LOOKUPS: usize = 16;
 /// Files downloaded at the same time.
 const DOWNLOADS: usize = 6;
 
-/// Every file that the plan's context names, hashed in this run, by hash. Files that are in the store cost no
-/// request. Errors: a file that is nowhere (5), bytes that are not the locked ones (6).
+/// Every file that the plan's context names, hashed in this run, by hash. Files that are in the store cost no request.
+///
+/// # Errors
+/// A file that is nowhere (5), bytes that are not the locked ones (6).
 pub async fn gather(
     plan: &Plan,
     lock: &Lock,
@@ -44,7 +46,7 @@ pub async fn gather(
         part.done(how);
         Ok::<_, Failure>(verified)
     });
-    // A list, not a lazy iterator: else the whole could not be spawned.
+    // A list: with a lazy iterator the future would not be `Send`.
     let each: Vec<_> = each.collect();
     let verified: Vec<_> = stream::iter(each).buffered(DOWNLOADS).try_collect().await?;
     Ok(verified.into_iter().flatten().collect())
@@ -95,8 +97,11 @@ impl Gatherer {
         &self.store
     }
 
-    /// These files, hashed in this run, by hash. `bar` is of what they are for and counts their bytes, as far as they are
-    /// known. Errors: as [`gather`].
+    /// These files, hashed in this run, by hash. `bar` is of what they are for and counts their bytes, as far as they
+    /// are known.
+    ///
+    /// # Errors
+    /// As [`gather`].
     pub async fn get(
         &self,
         files: &[&ContextFile],
@@ -144,7 +149,7 @@ impl Gatherer {
         Ok(wanted)
     }
 
-    /// What became of a locked file, with what helps.
+    /// The error of a locked file, with advice.
     fn explained(&self, error: store::Error) -> Failure {
         let (url, what) = match error {
             store::Error::Hash { url, expected, got } => {
@@ -169,7 +174,7 @@ impl Gatherer {
         }
     }
 
-    /// A wish that names an address has no other place to look at.
+    /// A requirement that names an address has no other place to look at.
     fn vanished(&self, source: net::Error) -> Failure {
         let is_there = |package: &&Package| {
             let wish = self.spec.wishes().find(|(_, wish)| wish.requirement.name == package.name);

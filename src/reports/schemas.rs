@@ -5,15 +5,9 @@ use std::borrow::Cow;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
-use serde::Serialize;
 
+use super::Report;
 use crate::{lock, release};
-
-/// The result of a command as `--json` prints it.
-pub trait Report: Serialize + JsonSchema {
-    /// The command's name.
-    const COMMAND: &'static str;
-}
 
 /// Name and text of every schema: files by what they are, then results by the command that prints them. The texts are
 /// what `schemas/NAME.json` holds.

@@ -1,5 +1,5 @@
-//! What is in work, as a tree: a bar for all, and one for each of its parts. Whoever works counts into it, which costs an
-//! atomic addition; whoever draws looks at it from time to time.
+//! What is in work, as a tree: a bar for all, and one for each of its parts. Workers count into it, which costs an
+//! atomic addition; the screen reads it from time to time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -81,13 +81,13 @@ pub(super) struct Ended {
     pub name: String,
     /// How it came to its end: `sent`.
     pub how: String,
-    /// Its bytes; 0: nobody knows.
+    /// Its bytes; 0: not known.
     pub size: u64,
     /// What it took, by stages.
     pub spent: Vec<(Stage, Duration)>,
 }
 
-/// Who hears of changes that cannot wait for the next look.
+/// Gets the changes that cannot wait until the screen is drawn next.
 pub(super) trait Audience: Send + Sync {
     /// Time since the run began.
     fn now(&self) -> Duration;
@@ -195,7 +195,7 @@ impl Board {
 }
 
 impl Bar {
-    /// A bar that nobody sees.
+    /// A bar that is not drawn.
     pub fn hidden() -> Self {
         static BOARD: LazyLock<Arc<Board>> = LazyLock::new(|| Board::new(Nobody));
         let bar = BOARD.bar("", None, Unit::Items);
@@ -203,8 +203,8 @@ impl Bar {
         bar
     }
 
-    /// A part of this bar. It is shown once it is begun; `size` is what it adds to the bytes of all, who works on each of
-    /// them in each of these `stages`.
+    /// A part of this bar. It is shown once it is begun; `size` is what it adds to the bytes of all; each of
+    /// these `stages` works on all of them.
     pub fn part(&self, name: impl Into<String>, size: u64, stages: &'static [Stage]) -> Bar {
         let node = self.node();
         let part = Arc::new(Node {

@@ -1,4 +1,4 @@
-//! What a CI job is told beside the terminal: values for later steps, a page of Markdown, problems at their lines.
+//! What a CI job gets beside the terminal's output: values for later steps, a page of Markdown, problems at their lines.
 //!
 //! GitHub Actions names its files in GITHUB_OUTPUT and GITHUB_STEP_SUMMARY and reads problems from the log. For
 //! other systems ENVLOCK_OUTPUT (`name=value` lines: GitLab's dotenv report), ENVLOCK_SUMMARY and
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::digest::Sha256;
 
-/// The files and habits of the CI job this run is part of.
+/// The files and conventions of the CI job that this run is part of.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Job {
     outputs: Vec<PathBuf>,
@@ -54,20 +54,26 @@ impl Job {
         }
     }
 
-    /// Adds `name=value` lines. Errors: what could not be written, in words.
+    /// Adds `name=value` lines.
+    ///
+    /// # Errors
+    /// What could not be written, in words.
     pub fn output(&self, values: &[(String, String)]) -> Result<(), String> {
         let line = |(name, value): &(String, String)| format!("{name}={}\n", one_line(value));
         let text: String = values.iter().map(line).collect();
         self.outputs.iter().try_for_each(|file| append(file, &text))
     }
 
-    /// Adds Markdown to the job's page. Errors: as [`Job::output`].
+    /// Adds Markdown to the job's page.
+    ///
+    /// # Errors
+    /// As [`Job::output`].
     pub fn summary(&self, markdown: &str) -> Result<(), String> {
         let text = format!("{}\n\n", markdown.trim_end());
         self.summaries.iter().try_for_each(|file| append(file, &text))
     }
 
-    /// Whether somebody reads the page.
+    /// Whether there is such a page.
     pub fn wants_summary(&self) -> bool {
         !self.summaries.is_empty()
     }
@@ -88,7 +94,10 @@ impl Job {
         self.annotates.then(|| format!("::{kind} {place}title=envlock::{message}"))
     }
 
-    /// Adds a problem to the report. Errors: as [`Job::output`].
+    /// Adds a problem to the report.
+    ///
+    /// # Errors
+    /// As [`Job::output`].
     pub fn report(&self, problem: &Problem) -> Result<(), String> {
         let Some(file) = &self.problems else { return Ok(()) };
         let text = fs_err::read_to_string(file).unwrap_or_default();

@@ -121,13 +121,13 @@ pub(super) fn ended(part: &Ended) -> String {
     if *size > 0 {
         text += &format!(", {}", bytes(*size, None));
     }
-    let told: Vec<_> = spent.iter().filter(|(_, took)| took.as_millis() >= 50).collect();
-    if !told.is_empty() {
-        let sum: Duration = told.iter().map(|(_, took)| *took).sum();
+    let shown: Vec<_> = spent.iter().filter(|(_, took)| took.as_millis() >= 50).collect();
+    if !shown.is_empty() {
+        let sum: Duration = shown.iter().map(|(_, took)| *took).sum();
         text += &format!(" in {:.1} s", sum.as_secs_f64());
     }
-    if let [_, _, ..] = *told {
-        let stages = told
+    if let [_, _, ..] = *shown {
+        let stages = shown
             .iter()
             .map(|(stage, took)| format!("{} {:.1} s", stage.word(), took.as_secs_f64()));
         text += &format!(" ({})", stages.collect::<Vec<_>>().join(", "));
@@ -323,9 +323,9 @@ mod tests {
         bars[1].done("sent");
         bars[1].done("twice");
         drop(bars);
-        let told: Vec<_> = clock.ended.lock().unwrap().iter().map(ended).collect();
+        let lines: Vec<_> = clock.ended.lock().unwrap().iter().map(ended).collect();
         assert_eq!(
-            told,
+            lines,
             [
                 "[layers 1/6] python: already there, 40.0 MB",
                 "[layers 2/6] torch: sent, 812.0 MB in 13.0 s (download 12.0 s, hash 1.0 s)",

@@ -1,7 +1,7 @@
 //! The only code that prints: results to stdout, everything else to stderr.
 //!
-//! Progress is a tree of values ([`Bar`]), counted in by who works; `view` reads it at a moment, `lines` writes that as
-//! text, both without clock and terminal; `screen` is what looks from time to time and draws.
+//! Progress is a tree of values ([`Bar`]) into which workers count; `view` reads it at a moment, `lines` writes that as
+//! text, both without clock and terminal; `screen` draws it from time to time.
 mod bar;
 #[cfg(test)]
 mod fixture;

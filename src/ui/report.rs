@@ -14,7 +14,7 @@ use super::job::{Job, Problem, Severity};
 use super::screen::{Kind, Screen};
 use super::{Bar, Unit};
 
-/// How this run talks.
+/// What this run prints.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// Only warnings, errors and results.
@@ -25,7 +25,7 @@ pub struct Options {
     pub json: bool,
 }
 
-/// The voice of one run. Cheap to clone.
+/// The reporter of one run. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Ui {
     options: Options,
@@ -40,10 +40,10 @@ impl Ui {
     /// Bars are drawn, and long error lines wrapped, only on a terminal; elsewhere each part that is done gets a line.
     pub fn new(options: Options) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        // A second voice in one process (tests) finds the hook already set, to the same effect.
+        // A second reporter in one process (tests) finds the hook already set, to the same effect.
         let _ = miette::set_hook(Box::new(move |_| {
             let options = miette::MietteHandlerOpts::new().wrap_lines(terminal);
-            // What a terminal can, miette finds out itself.
+            // miette detects what the terminal supports.
             Box::new(if terminal { options } else { options.color(false) }.build())
         }));
         let is_dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
@@ -64,7 +64,7 @@ impl Ui {
         Ui { options, bars, screen, board, job, folder }
     }
 
-    /// Tells the CI job this process is part of, too; `folder` is the project's.
+    /// Also writes to the files of the CI job that this process is part of; `folder` is the project's.
     pub fn in_job(self, folder: &Utf8Path) -> Self {
         let job = Arc::new(Job::of(|name| std::env::var_os(name)));
         Ui { job, folder: folder.to_owned(), ..self }
@@ -111,7 +111,7 @@ impl Ui {
     /// Something that is wrong with a file of the project, for the CI system: the command itself says so too.
     pub fn problem(&self, file: &Utf8Path, message: impl Into<String>) {
         let place = Some((self.job.name(self.folder.join(file).as_std_path()), 1, 1));
-        self.tell(&Problem { severity: Severity::Error, message: message.into(), place });
+        self.record_problem(&Problem { severity: Severity::Error, message: message.into(), place });
     }
 
     /// Values for later steps of the CI job. Names are letters, digits and `_`.
@@ -150,17 +150,17 @@ impl Ui {
     /// An error, on stderr, with its place and help.
     pub fn failure(&self, report: &miette::Report) {
         self.line(format!("{report:?}").trim_end());
-        self.tell(&self.job.problem(report, self.folder.as_std_path()));
+        self.record_problem(&self.job.problem(report, self.folder.as_std_path()));
     }
 
-    fn tell(&self, problem: &Problem) {
+    fn record_problem(&self, problem: &Problem) {
         self.job.annotation(problem).iter().for_each(|line| self.line(line));
         self.note_failure(self.job.report(problem));
     }
 
-    /// What the CI system is not told is no reason to fail, and must be seen.
-    fn note_failure(&self, told: Result<(), String>) {
-        if let Err(why) = told {
+    /// A file of the CI job that cannot be written is no reason to fail, and is shown.
+    fn note_failure(&self, written: Result<(), String>) {
+        if let Err(why) = written {
             self.line(&format!("warning: {why}"));
         }
     }

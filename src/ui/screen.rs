@@ -1,5 +1,5 @@
-//! Who looks at the bars and draws them: on a terminal ten times a second, in a log a line for each part that is done, and
-//! one from time to time where nothing is.
+//! Draws the bars: on a terminal ten times a second, in a log a line for each part that is done, and
+//! one from time to time while none is.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use super::view::{Rates, views};
 
 /// How often a terminal is drawn.
 const FRAME: Duration = Duration::from_millis(100);
-/// A log in which nothing was said for so long is told what is in work.
+/// A log without a line for so long gets one about what is in work.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Where bars are seen.
@@ -47,7 +47,7 @@ struct State {
     /// All that is drawn, as one bar of several lines.
     drawn: Option<ProgressBar>,
     rates: Rates,
-    /// When a log was told something last.
+    /// When the last line of a log was written.
     said: Duration,
     is_closed: bool,
 }
@@ -179,17 +179,17 @@ impl Audience for Seat {
     }
 }
 
-/// Looks as long as the board has bars, and sleeps while it has none. Ends with the board.
+/// Draws as long as the board has bars, and sleeps while it has none. Ends with the board.
 fn watch(screen: &Screen, board: &Weak<Board>, woken: &Receiver<()>) {
     let pause = if screen.kind == Kind::Log { Duration::from_secs(1) } else { FRAME };
     while let Some(board) = board.upgrade() {
         let is_busy = screen.look(&board);
         drop(board);
-        let told = match is_busy {
+        let changed = match is_busy {
             true => woken.recv_timeout(pause),
             false => woken.recv().map_err(RecvTimeoutError::from),
         };
-        if told == Err(RecvTimeoutError::Disconnected) {
+        if changed == Err(RecvTimeoutError::Disconnected) {
             return;
         }
     }

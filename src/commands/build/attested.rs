@@ -21,8 +21,10 @@ pub(super) struct Attested<'a> {
 }
 
 impl<'a> Built<'a> {
-    /// With `--push`, attaches lock, bill of materials and provenance to each image, and signs it. Errors: then nothing may
-    /// be released.
+    /// With `--push`, attaches lock, bill of materials and provenance to each image, and signs it.
+    ///
+    /// # Errors
+    /// The registry, or cosign, refused what is required: nothing may be released.
     pub async fn attest(self, means: &Means) -> Result<Attested<'a>, Failure> {
         let mut not_kept = BTreeSet::new();
         if !self.planned.prepared.args.push {
@@ -44,7 +46,7 @@ impl<'a> Built<'a> {
                 engine: self.engine,
                 run: &run,
             };
-            // Only what this run made is signed: what lies there may be anybody's.
+            // Only what this run made is signed: anyone may have put what is there.
             let vouched = match &means.cosign {
                 Some(cosign) => cosign.known(image, Statement::Provenance).await?,
                 None => vec![],

@@ -38,8 +38,10 @@ impl Change {
         Ok(Change { files, diff })
     }
 
-    /// As [`Change::preview`], and everything that the release will do, but for the change itself. Errors: the lock was
-    /// changed since it was read, and what the release would be refused for.
+    /// As [`Change::preview`], and everything that the release will do, but for the change itself.
+    ///
+    /// # Errors
+    /// The lock was changed since it was read, and what the release would be refused for.
     pub fn rehearse(
         prepared: &Prepared<'_>,
         plan: &Plan,

@@ -15,7 +15,6 @@ use crate::exit::{CommandResult, Exit};
 use crate::net;
 use crate::reports::{self, Version};
 
-/// Runs `envlock build`.
 pub async fn run(args: Build, context: &Context) -> CommandResult {
     let prepared = Prepared::read(&args, context).await?;
     tracing::info!("{prepared}");

@@ -21,7 +21,8 @@ pub(super) struct Means {
 }
 
 impl Means {
-    /// Errors: cosign, docker or podman is needed and not there.
+    /// # Errors
+    /// Cosign, docker or podman is needed and not there.
     pub async fn find(prepared: &Prepared<'_>, net: net::Client) -> Result<Self, Failure> {
         let Prepared { args, spec, context, .. } = prepared;
         let insecure = prepared.is_insecure();

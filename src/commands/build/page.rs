@@ -1,4 +1,4 @@
-//! What a CI job is told of a build: the plan, or the release.
+//! What a CI job gets of a build: the plan, or the release.
 
 use super::images::Images;
 use super::prepared::Prepared;

@@ -16,7 +16,7 @@ use crate::image::{self, Below, Plan};
 use crate::reports::{self, Version};
 use crate::spec::{EngineChoice, ImageName};
 
-/// A plan that can be carried out as far as files can tell.
+/// A plan that can be carried out as far as files show.
 #[derive(Debug)]
 pub(super) struct Planned<'a> {
     pub prepared: &'a Prepared<'a>,
@@ -27,8 +27,10 @@ pub(super) struct Planned<'a> {
 }
 
 impl<'a> Planned<'a> {
-    /// The plan for where the images were said to go. Errors: what the Dockerfile does not make where it is to do it, an
-    /// image over its budget.
+    /// The plan for where the images were said to go.
+    ///
+    /// # Errors
+    /// What the Dockerfile does not make where it is to do it, an image over its budget.
     pub fn of(prepared: &'a Prepared<'a>) -> Result<Self, Failure> {
         let Prepared { args, spec, lock, choice, recipe, earlier, stated, .. } = prepared;
         let plan = prepared.plan(stated.as_ref())?;
@@ -61,7 +63,7 @@ impl<'a> Planned<'a> {
         Ok(Planned { prepared, plan, change })
     }
 
-    /// Whether the images go to the user's own registry because nobody says where else.
+    /// Whether the images go to the user's own registry because no other destination is set.
     pub fn goes_to_own_registry(&self) -> bool {
         self.prepared.stated.is_none() && self.plan.images.iter().any(|i| i.repository.is_some())
     }

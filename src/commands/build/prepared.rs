@@ -27,20 +27,22 @@ pub(super) struct Prepared<'a> {
     pub lock: Lock,
     pub lock_text: String,
     pub choice: EngineChoice,
-    /// Where the images go, where anybody says so.
+    /// The destination that the command line or the spec sets.
     pub stated: Option<Destination>,
-    /// The user's own registry, where nobody says it.
+    /// The user's own registry, where no destination is set.
     pub own: Option<Destination>,
     pub recipe: Recipe,
-    /// The lock of the release before, to tell what grew; `None` also where it cannot be had.
+    /// The lock of the release before, to report what grew; `None` also where it cannot be read.
     pub earlier: Option<Lock>,
     /// Images of the releases so far, newest first, one of each repository.
     pub released: Vec<PinnedReference>,
 }
 
 impl<'a> Prepared<'a> {
-    /// Reads envlock.toml, the lock, the Dockerfile and the history. Errors: one that cannot be read, a driver that is
-    /// too old for the lock.
+    /// Reads envlock.toml, the lock, the Dockerfile and the history.
+    ///
+    /// # Errors
+    /// One that cannot be read, a driver that is too old for the lock.
     pub async fn read(args: &'a Build, context: &'a Context) -> Result<Self, Failure> {
         let overrides = Overrides {
             index: args.index.clone(),
@@ -126,7 +128,7 @@ impl fmt::Display for Prepared<'_> {
     }
 }
 
-/// That images are to be pushed, and nobody says where.
+/// Images are to be pushed, and no destination is set.
 pub(super) fn nowhere() -> Failure {
     let message = "where the images go is not said: use --registry HOST[/PREFIX], or set destination under \
                    [registry] in envlock.toml (only the layers engine has a registry of its own)";

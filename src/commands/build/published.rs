@@ -22,8 +22,10 @@ pub(super) struct Published<'a> {
 }
 
 impl<'a> Verified<'a> {
-    /// With `--push` the release, all of it or nothing; without, the lock's layers alone. Errors: the lock was changed
-    /// during the build, and what a release can be refused for.
+    /// With `--push` the release, all of it or nothing; without, the lock's layers alone.
+    ///
+    /// # Errors
+    /// The lock was changed during the build, and what a release can be refused for.
     pub async fn publish(self, means: &Means) -> Result<Published<'a>, Failure> {
         let built = &self.attested.built;
         let Prepared { args, context, lock_name, lock_text, .. } = built.planned.prepared;
@@ -44,7 +46,7 @@ impl<'a> Verified<'a> {
         Ok(Published { verified: self, released })
     }
 
-    /// Records the release in the registry, then in the files; then sees to the older ones.
+    /// Records the release in the registry, then in the files; then repairs the tags of older ones.
     async fn release(
         &self,
         project: &ProjectLock,

@@ -1,4 +1,4 @@
-//! `Verified`: images that ran in containers and hold what their lock says, where that is asked for.
+//! `Verified`: images that ran in containers and passed all checks against their lock, where that is asked for.
 
 use std::fmt;
 
@@ -11,12 +11,13 @@ use crate::smoke::Wish;
 #[derive(Debug)]
 pub(super) struct Verified<'a> {
     pub attested: Attested<'a>,
-    /// Whether they ran; else nobody asked for it.
+    /// Whether they ran; else it was not asked for.
     pub ran: bool,
 }
 
 impl<'a> Attested<'a> {
-    /// Errors: an image does not hold, and no file may name it.
+    /// # Errors
+    /// A check failed, and no file may name the image.
     pub async fn verify(self, means: &Means) -> Result<Verified<'a>, Failure> {
         let Some(runtime) = &means.runtime else {
             return Ok(Verified { attested: self, ran: false });

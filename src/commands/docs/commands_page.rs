@@ -2,7 +2,7 @@
 
 use clap::{Arg, Command, CommandFactory};
 
-use super::{WRITTEN, markdown};
+use super::markdown::{self, WRITTEN};
 use crate::cli::Cli;
 
 /// Where a command is explained: its name, the page in docs/how-to, the page's title.

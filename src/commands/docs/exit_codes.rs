@@ -1,6 +1,6 @@
 //! The exit codes, from their table.
 
-use super::{WRITTEN, markdown};
+use super::markdown::{self, WRITTEN};
 use crate::exit::Exit;
 
 /// exit-codes.md

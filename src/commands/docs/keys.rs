@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::markdown::{self, WRITTEN};
 use super::node::Node;
-use super::{WRITTEN, markdown};
 use crate::reports::schemas;
 use crate::spec::BUILTIN_TEXT;
 

@@ -1,5 +1,9 @@
 //! What Markdown needs.
 
+/// The first line of every page, after its title.
+pub(super) const WRITTEN: &str =
+    "<!-- Written by `envlock docs`; change the program instead. -->\n";
+
 /// Text as it may stand in a cell of a table.
 pub(super) fn cell(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -8,7 +8,7 @@ use tokio::process::Command;
 use super::check::{Check, Level};
 use crate::spec::EngineChoice;
 
-/// A builder that does not answer in this time is taken for dead.
+/// A builder that does not answer in this time counts as not there.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const INSTALL: &str = "install the Docker CLI with buildx (Debian and Ubuntu: docker-cli and \

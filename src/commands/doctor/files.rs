@@ -96,7 +96,7 @@ pub(super) fn store() -> Vec<Check> {
     let text = format!("envlock doctor {} {}", std::process::id(), jiff::Timestamp::now());
     let written = match store.put(text.as_bytes()) {
         Ok(file) => {
-            // Only the probe: whether it goes away again is no question of health.
+            // The file of the probe: failing to remove it is no finding.
             let _ = fs_err::remove_file(file.path());
             Check::ok(name, format!("{} can be written", store.root()))
         }

@@ -42,7 +42,7 @@ pub(super) async fn check(net: net::Client, context: &Context, spec: &Spec) -> C
         let record = history.records.iter().find(|record| record.number == number);
         record.is_some_and(|record| record.not_kept.contains(name))
     };
-    let told = spec.release.records == Records::Auto
+    let is_reported = spec.release.records == Records::Auto
         && found
             .iter()
             .all(|(number, name, _, alive)| *alive == Alive::Kept || is_told(*number, name));
@@ -62,7 +62,7 @@ pub(super) async fn check(net: net::Client, context: &Context, spec: &Spec) -> C
     if !loose.is_empty() && spec.release.records == Records::None {
         return Check::ok(NAME, format!("{there}; records = \"none\" gives them no tags"));
     }
-    if !loose.is_empty() && told {
+    if !loose.is_empty() && is_reported {
         let todo = "its own cleaning may remove them: make an exception for them there";
         return Check::warn(
             NAME,

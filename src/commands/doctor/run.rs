@@ -14,7 +14,7 @@ use crate::reports::{self, Version};
 
 /// Runs `envlock doctor`: exit 0 when nothing failed, warnings or not, else 1.
 pub async fn run(args: Doctor, context: &Context) -> CommandResult {
-    // A doctor answers soon: what does not come at the second try is a finding.
+    // Answers soon: what fails twice is a finding.
     let patience = Duration::from_secs(10);
     let net = context.client_with(Retry { attempts: 2, patience, ..Retry::default() })?;
     let (first, spec) = files::spec(context);

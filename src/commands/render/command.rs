@@ -15,7 +15,6 @@ use crate::engine::dockerfile::Recipe;
 use crate::exit::CommandResult;
 use crate::render::{self, Builds, Error, Problem};
 
-/// Runs `envlock render`.
 pub fn run(args: &Render, context: &Context) -> CommandResult {
     let spec = context.spec()?;
     let config_name = args.config.clone().unwrap_or_else(|| spec.config.path.clone());

@@ -1,4 +1,4 @@
-//! What becomes of the text: it is written, shown or compared, and told.
+//! What becomes of the text: it is written, shown or compared, and reported.
 
 use camino::Utf8Path;
 

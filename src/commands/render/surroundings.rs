@@ -1,4 +1,4 @@
-//! What the project has for the compose file: its lock, its place, and the files that services want.
+//! What the project has for the compose file: its lock, its place, and the files that services mount.
 
 use camino::{Utf8Component, Utf8Path};
 
@@ -28,7 +28,10 @@ pub(super) fn joined(folder: &str, below: &str) -> String {
     if below == "." { folder.to_owned() } else { format!("{folder}/{below}") }
 }
 
-/// What env.lock says for builds. Errors: a sentence that says what to do to have it.
+/// What env.lock says for builds.
+///
+/// # Errors
+/// A sentence that says what to do to have it.
 pub(super) fn lock(context: &Context, spec: &Spec, project: &str) -> Result<render::Lock, String> {
     let name = context.lock_name(None);
     let (lock, text) = context.read_lock(&name).map_err(|error| match error {
@@ -46,15 +49,15 @@ pub(super) fn lock(context: &Context, spec: &Spec, project: &str) -> Result<rend
     Ok(render::Lock { sha256: sha256.to_string(), args, contexts, packages })
 }
 
-/// What the file wants from the disk and is not there.
+/// The files that the compose file mounts and that are not there.
 pub(super) fn missing(context: &Context, folder: &Utf8Path, text: &str) -> Vec<String> {
     let own = init::platform_files();
-    let told = |path: &String| {
+    let missing = |path: &String| {
         let file = folder.join(path.trim_start_matches("./"));
         let is_ours = own.clone().any(|name| Utf8Path::new(name).starts_with(&file));
         let what = if is_ours { ": `envlock init --platform` writes it" } else { "" };
         (!context.path(&file).exists())
             .then(|| format!("{file} is not there, and a service wants it{what}"))
     };
-    render::mounted(text).iter().filter_map(told).collect()
+    render::mounted(text).iter().filter_map(missing).collect()
 }

@@ -1,4 +1,4 @@
-//! What images are held against: a release, or one image.
+//! What images are compared with: a release, or one image.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,10 @@ pub(super) enum Against {
 
 impl Against {
     /// What a word means: a release's number, `previous`, the digest of an image in a release; else an image as
-    /// `inspect` takes it. Errors: it means nothing.
+    /// `inspect` takes it.
+    ///
+    /// # Errors
+    /// It means nothing.
     pub(super) async fn find(word: &str, scales: &Scales<'_>) -> Result<Self, Failure> {
         let Scales { context, spec, client, history, .. } = *scales;
         let is_image =
@@ -45,7 +48,7 @@ impl Against {
         }
     }
 
-    /// The image that the one of this name is held against.
+    /// The image that the one of this name is compared with.
     pub(super) fn image(&self, name: &str) -> Option<&PinnedReference> {
         match self {
             Against::Release(images, _) => {

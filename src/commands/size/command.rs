@@ -16,7 +16,6 @@ use crate::reports;
 use crate::size::{self, Grounds, ImageSize, Report};
 use crate::store::Store;
 
-/// Runs `envlock size`.
 pub async fn run(args: Size, context: &Context) -> CommandResult {
     let spec = context.spec()?;
     let client = context.registry(&spec, args.insecure)?;
@@ -132,15 +131,15 @@ async fn base(
     read: bool,
     scales: &Scales<'_>,
 ) -> Result<(Manifest, BTreeMap<Digest, u64>), String> {
-    let told = |failure: Failure| failure.report.to_string();
+    let sentence = |failure: Failure| failure.report.to_string();
     let digests = pin.digests.ok_or("the lock has no digest of it")?;
     let registry = pin.reference.split('/').next().unwrap_or_default();
-    let _serving = embedded::hold_for(scales.context, [registry]).await.map_err(told)?;
+    let _serving = embedded::hold_for(scales.context, [registry]).await.map_err(sentence)?;
     let found = scales.client.base_image(&pin.reference, digests).await;
     let found = found.map_err(|error| error.to_string())?;
     let place = PinnedReference::new(&found.registry, &found.repository, digests.platform_digest);
     let unpacked = scales.unpacked(&place, &found.manifest.layers, None, read).await;
-    Ok((found.manifest, unpacked.map_err(told)?))
+    Ok((found.manifest, unpacked.map_err(sentence)?))
 }
 
 fn choose(images: &mut Vec<ImageSize>, wanted: &[String], lock: &Lock) -> Result<(), Failure> {

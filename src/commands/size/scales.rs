@@ -37,7 +37,10 @@ pub(super) struct Scales<'a> {
 
 impl Scales<'_> {
     /// What an image weighs. Layers of which nothing says how long they are unpacked are read where they are small, or
-    /// all of them with `read`. Errors: the registry's; a lock beside the image that is not its own.
+    /// all of them with `read`.
+    ///
+    /// # Errors
+    /// The registry's; a lock beside the image that is not its own.
     pub(super) async fn weigh(
         &self,
         image: &PinnedReference,

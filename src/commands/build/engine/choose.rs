@@ -13,8 +13,10 @@ use crate::spec::EngineChoice;
 
 type Chosen = Box<dyn Engine>;
 
-/// The engine, and the sentence that says which and why. Errors: what the engine that was asked for cannot do; for
-/// `auto`, what neither can.
+/// The engine, and the sentence that says which and why.
+///
+/// # Errors
+/// What the engine that was asked for cannot do; for `auto`, what neither can.
 pub(in crate::commands::build) async fn choose(
     prepared: &Prepared<'_>,
     order: Order<'_>,

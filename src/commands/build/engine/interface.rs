@@ -45,7 +45,10 @@ pub(in crate::commands::build) trait Engine: Debug {
     /// Whether env.lock gets the layers that it makes.
     fn pins_layers(&self) -> bool;
 
-    /// Where the images go. Errors: they are to be pushed, and this engine does not know where.
+    /// Where the images go.
+    ///
+    /// # Errors
+    /// They are to be pushed, and this engine does not know where.
     fn destination<'p>(
         &self,
         prepared: &'p Prepared<'_>,

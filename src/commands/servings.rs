@@ -1,0 +1,35 @@
+//! Registries that this process serves while a command needs them.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::task::JoinHandle;
+
+use crate::ui::Ui;
+
+/// What ends within this time is not mentioned.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+/// Registries in this process that may still be answering others.
+#[derive(Debug, Clone, Default)]
+pub struct Servings(Arc<Mutex<Vec<JoinHandle<()>>>>);
+
+impl Servings {
+    /// Waits until requests of others have had the time to end, which they get once nothing here needs the registry.
+    pub async fn ended(&self, ui: &Ui) {
+        let tasks = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut ending = pin!(join_all(tasks));
+        if tokio::time::timeout(AT_ONCE, &mut ending).await.is_err() {
+            ui.note(
+                "others still use the registry that is served here; their requests get ten seconds",
+            );
+            ending.await;
+        }
+    }
+
+    pub(super) fn add(&self, task: JoinHandle<()>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    }
+}
