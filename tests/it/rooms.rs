@@ -10,6 +10,11 @@ use std::sync::LazyLock;
 use camino::{Utf8Path, Utf8PathBuf};
 use regex::Regex;
 
+mod circles;
+mod source;
+
+use source::{is_of_tests, paths, read, root, shipped_code, sources};
+
 use Reach::{Clock, Disk, Environment, Network, Process, Runtime, Terminal};
 
 /// A way out of the process.
@@ -262,105 +267,9 @@ const ENDS: &[(&str, Reach)] = &[
 const DISK_METHODS: [&str; 6] =
     ["canonicalize", "exists", "is_dir", "is_file", "read_dir", "try_exists"];
 
-/// What is left of Rust source when nothing but the code that ships is looked at.
-fn shipped_code(source: &str) -> String {
-    without_tests(&without_comments_and_strings(source))
-}
-
-/// Comments become nothing, literals become `""`; line breaks stay.
-fn without_comments_and_strings(source: &str) -> String {
-    // Raw strings first; a lifetime is no character literal because no quote follows its letter.
-    let token = Regex::new(
-        r####"(?s)//[^\n]*|/\*.*?\*/|\bb?c?r(?:###".*?"###|##".*?"##|#".*?"#|".*?")|"(?:\\.|[^"\\])*"|'(?:\\[^\n]{1,9}?|[^'\\\n])'"####,
-    )
-    .unwrap();
-    let kept = |found: &regex::Captures<'_>| {
-        let text = &found[0];
-        let breaks = "\n".repeat(text.matches('\n').count());
-        if text.starts_with('/') { breaks } else { format!("\"\"{breaks}") }
-    };
-    // `r#use` is a name, not an import.
-    token.replace_all(source, kept).replace("r#", "raw_")
-}
-
-/// Takes out what follows `#[cfg(test)]`: up to `;`, or a block with its end.
-fn without_tests(code: &str) -> String {
-    let mut kept = String::new();
-    let mut rest = code;
-    while let Some(at) = rest.find("#[cfg(test)]") {
-        kept.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let mut depth = 0_i32;
-        let end = rest.char_indices().find(|&(_, c)| {
-            depth += i32::from(c == '{') - i32::from(c == '}');
-            depth == 0 && matches!(c, ';' | '}')
-        });
-        rest = end.map_or("", |(end, _)| &rest[end + 1..]);
-    }
-    kept + rest
-}
-
-/// Every path in the code, `use` trees spread out: `use std::{fs, io::Read}` gives two.
-fn paths(code: &str) -> BTreeSet<String> {
-    let uses = Regex::new(r"\buse\s+([^;]+);").unwrap();
-    let path = Regex::new(r"[A-Za-z_]\w*(?:\s*::\s*[A-Za-z_]\w*)*!?").unwrap();
-    let mut found = BTreeSet::new();
-    for tree in uses.captures_iter(code) {
-        let tree: String = tree[1].split(" as ").map(str::trim_start).collect::<Vec<_>>().join("@");
-        spread(&tree.replace(char::is_whitespace, ""), "", &mut found);
-    }
-    let plain = uses.replace_all(code, "");
-    found.extend(path.find_iter(&plain).map(|m| m.as_str().replace(char::is_whitespace, "")));
-    found
-}
-
-fn spread(tree: &str, before: &str, found: &mut BTreeSet<String>) {
-    let Some(open) = tree.find('{') else {
-        let name = tree.split('@').next().unwrap_or(tree);
-        let path = format!("{before}{name}");
-        found.insert(path.trim_start_matches("::").trim_end_matches("::self").to_owned());
-        return;
-    };
-    let before = format!("{before}{}", &tree[..open]);
-    let inner = &tree[open + 1..tree.rfind('}').unwrap_or(tree.len())];
-    let (mut depth, mut from) = (0, 0);
-    for (at, c) in inner.char_indices().chain([(inner.len(), ',')]) {
-        depth += i32::from(c == '{') - i32::from(c == '}');
-        if c == ',' && depth == 0 {
-            if at > from {
-                spread(&inner[from..at], &before, found);
-            }
-            from = at + 1;
-        }
-    }
-}
-
 /// Whether a path is this one, or something in it.
 fn is_below(path: &str, place: &str) -> bool {
     path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-}
-
-fn root() -> Utf8PathBuf {
-    std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it").into()
-}
-
-/// All Rust files below a folder of the project, relative to the project.
-fn sources(folder: &str) -> Vec<Utf8PathBuf> {
-    let mut found = Vec::new();
-    for entry in root().join(folder).read_dir_utf8().unwrap() {
-        let path = entry.unwrap().path().strip_prefix(root()).unwrap().to_owned();
-        if root().join(&path).is_dir() {
-            found.extend(sources(path.as_str()));
-        } else if path.extension() == Some("rs") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
-}
-
-fn read(path: &Utf8Path) -> String {
-    fs_err::read_to_string(root().join(path)).unwrap()
 }
 
 /// The libraries of the project, and those of its own, as code names them.
@@ -455,8 +364,7 @@ static FILES: LazyLock<Vec<(&'static Room, Utf8PathBuf, Named)>> = LazyLock::new
     for (folder, within) in crates.map(|room| (room.name, Some(room))).chain([("src", None)]) {
         let below = if within.is_some() { format!("{folder}/src") } else { folder.to_owned() };
         for path in sources(&below) {
-            let name = path.file_name().unwrap_or_default();
-            if name.ends_with("tests.rs") || name == "fixture.rs" {
+            if is_of_tests(&path) {
                 continue;
             }
             let relative = path.strip_prefix(&below).unwrap().with_extension("");
