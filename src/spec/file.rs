@@ -8,10 +8,12 @@ use toml::Spanned;
 use url::Url;
 use yaml_scalar_edit::InvalidPath;
 
+use super::builtin::BUILTIN_TEXT;
 use super::files::{Alone, Files, Folder};
 use super::groups::{groups, images};
 use super::import_table;
 use super::imports::Found;
+use super::origin::FILE_NAME;
 use super::packages::packages;
 use super::place::Place;
 use super::rule_tables::rules;
@@ -26,20 +28,25 @@ use super::{
 };
 use crate::login::{self, Login};
 
-/// The spec's file name in the project folder.
-pub const FILE_NAME: &str = "envlock.toml";
-
 /// `folder/envlock.toml`, or the built-in stack when there is none; with the changes of a profile when one is named.
 pub fn load(folder: &Utf8Path, profile: Option<&ProfileName>) -> Result<Spec, Error> {
     let path = folder.join(FILE_NAME);
     match fs_err::read_to_string(&path) {
         Ok(text) => parse_with(FILE_NAME, &text, profile, &Folder(folder)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => match profile {
-            None => super::builtin(),
+            None => builtin(),
             Some(profile) => Err(unknown_profile(profile, &[])),
         },
         Err(source) => Err(Error::Unreadable { path, source }),
     }
+}
+
+/// The built-in stack.
+///
+/// # Errors
+/// Never in a build whose tests pass: they read it.
+pub fn builtin() -> Result<Spec, Error> {
+    parse("the built-in stack", BUILTIN_TEXT)
 }
 
 /// Reads a spec; `name` is shown in errors.
@@ -59,7 +66,7 @@ pub(super) fn parse_with(
     files: &dyn Files,
 ) -> Result<Spec, Error> {
     let place = Place { name, text, folder: files.folder() };
-    let defaults: File = toml::from_str(super::BUILTIN_TEXT).map_err(|e| place.toml(&e))?;
+    let defaults: File = toml::from_str(BUILTIN_TEXT).map_err(|e| place.toml(&e))?;
     let mut file: File = toml::from_str(text).map_err(|e| place.toml(&e))?;
     let mut profiles = std::mem::take(&mut file.profiles);
     if let Some((outer, _)) = profiles.iter().find(|(_, inner)| !inner.profiles.is_empty()) {

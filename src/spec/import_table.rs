@@ -1,7 +1,7 @@
 //! `[import]` of envlock.toml: what a pyproject.toml asks for, and locks whose versions are preferred.
 
 use camino::Utf8Path;
-use pep508_rs::{MarkerEnvironment, PackageName};
+use pep508_rs::PackageName;
 use toml::Spanned;
 
 use super::files::Files;
@@ -11,34 +11,8 @@ use super::rule_tables::requirement;
 use super::source_tables::same_address;
 use super::tables::ImportTable;
 use super::wishes::{Text, Wishes};
-use super::{Error, GroupSpec, Override, Rule, Rules, SourceName, Spec, StatedIndex};
-use crate::import::{self, At, BadPyproject, Preference, Pyproject, Wanted};
-use crate::python::marker_environment;
-
-/// A version that is taken first where it fits.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Preferred {
-    /// As the other lock has it.
-    pub version: Preference,
-    /// The other lock.
-    pub file: String,
-}
-
-impl Spec {
-    /// The versions that are taken first on a target with these markers, and which file says so.
-    pub fn preferred(&self) -> std::collections::BTreeMap<PackageName, &Preferred> {
-        let version = &self.python.version;
-        let python = [version.major, version.minor, version.patch.unwrap_or_default()];
-        let environment: MarkerEnvironment = marker_environment(&pep440_rs::Version::new(python));
-        let holds = |p: &&Preferred| {
-            let markers = &p.version.markers;
-            markers.is_empty() || markers.iter().any(|m| m.evaluate(&environment, &[]))
-        };
-        // The first that holds, of the first file.
-        let all = self.imports.preferred.iter().filter(holds).rev();
-        all.map(|p| (p.version.name.clone(), p)).collect()
-    }
-}
+use super::{Error, GroupSpec, Override, Preferred, Rule, Rules, SourceName, StatedIndex};
+use crate::import::{self, At, BadPyproject, Pyproject, Wanted};
 
 /// The file of a key.
 struct Imported {

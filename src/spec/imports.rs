@@ -9,44 +9,9 @@ use super::files::Files;
 use super::place::Place;
 use super::rule_tables::requirement;
 use super::wishes::{Text, Wishes};
-use super::{Error, Hashes, Origin, Preferred, Rule, SourceName, Wish};
+use super::{Error, Hashes, Imports, Origin, Rule, SourceName, StatedIndex, Wish};
 use crate::import::{self, BadLine, Entry, Line};
 use crate::login;
-
-/// What came from other files and is neither wish nor rule.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Imports {
-    /// Indexes that they name.
-    pub indexes: Vec<StatedIndex>,
-    /// What they say and nobody follows, a sentence each.
-    pub told: Vec<String>,
-    /// The versions of other locks, in the order in which they count.
-    pub preferred: Vec<Preferred>,
-}
-
-/// An index that a requirements file names. Its packages are looked for in the group's sources, so it must be one.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StatedIndex {
-    /// `--extra-index-url`
-    pub option: String,
-    /// As it is written, without login.
-    pub address: String,
-    /// Where it is written.
-    pub origin: Origin,
-    /// The sources of the group.
-    pub sources: Vec<SourceName>,
-}
-
-impl StatedIndex {
-    pub(super) fn new(
-        option: &str,
-        address: &str,
-        origin: Origin,
-        sources: Vec<SourceName>,
-    ) -> Self {
-        StatedIndex { option: option.to_owned(), address: without_login(address), origin, sources }
-    }
-}
 
 /// Everything that files of one spec led to, but for wishes.
 #[derive(Default)]
@@ -233,13 +198,6 @@ pub(super) fn constraint(
     match read.extras.is_empty() {
         true => Ok(read),
         false => Err(BadLine { message: format!("the constraint `{text}` names an extra"), help }),
-    }
-}
-
-fn without_login(address: &str) -> String {
-    match login::parse(address) {
-        Ok((url, _)) => url.to_string(),
-        Err(_) => login::masked(address),
     }
 }
 

@@ -5,21 +5,21 @@ use std::num::{NonZeroU16, NonZeroUsize};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use pep508_rs::{PackageName, Requirement, VerbatimUrl};
+use pep508_rs::{MarkerEnvironment, PackageName, Requirement, VerbatimUrl};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use yaml_scalar_edit::YamlPath;
 
 use super::{
-    BuildSpec, ByteSize, CutOff, GroupName, ImageName, Imports, Origin, ProfileName, PythonRequest,
-    ReleaseSpec, Rules, SignSpec, SourceName,
+    BuildSpec, ByteSize, CutOff, GroupName, ImageName, Imports, Origin, Preferred, ProfileName,
+    PythonRequest, ReleaseSpec, Rules, SignSpec, SourceName,
 };
 
 use crate::cuda::CudaTag;
 use crate::gpu::ComputeCapability;
 use crate::login::Login;
-use crate::python::GlibcVersion;
+use crate::python::{GlibcVersion, marker_environment};
 
 /// What is wanted, complete: defaults and command-line overrides are already in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -358,5 +358,19 @@ impl Spec {
     /// The image and those that it continues (`from`), nearest first; nothing where the spec does not have it.
     pub fn chain(&self, image: &ImageName) -> impl Iterator<Item = &ImageSpec> {
         std::iter::successors(self.image(image), |image| self.image(image.from.as_ref()?))
+    }
+
+    /// The versions that are taken first on a target with these markers, and which file says so.
+    pub fn preferred(&self) -> BTreeMap<PackageName, &Preferred> {
+        let version = &self.python.version;
+        let python = [version.major, version.minor, version.patch.unwrap_or_default()];
+        let environment: MarkerEnvironment = marker_environment(&pep440_rs::Version::new(python));
+        let holds = |p: &&Preferred| {
+            let markers = &p.version.markers;
+            markers.is_empty() || markers.iter().any(|m| m.evaluate(&environment, &[]))
+        };
+        // The first that holds, of the first file.
+        let all = self.imports.preferred.iter().filter(holds).rev();
+        all.map(|p| (p.version.name.clone(), p)).collect()
     }
 }

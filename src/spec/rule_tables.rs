@@ -8,12 +8,9 @@ use pep508_rs::{PackageName, Requirement, VerbatimUrl, VersionOrUrl};
 use toml::{Spanned, Value};
 
 use super::place::Place;
-use super::tables::{File, MetadataTable};
+use super::tables::{Bounds, File, MetadataTable};
 use super::{Error, Mended, Override, Rule, Rules};
 use crate::python::strict;
-
-/// A table of distributions, each with one text or several.
-pub(super) type Bounds = BTreeMap<PackageName, Spanned<Value>>;
 
 /// The rules of a file; takes their tables out of it.
 pub(super) fn rules(file: &mut File, place: &Place) -> Result<Rules, Error> {

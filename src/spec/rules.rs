@@ -10,22 +10,8 @@ use pep508_rs::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::origin::{FILE_NAME, Origin};
 use crate::digest::Sha256;
-
-/// Where something is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// As it is shown: `envlock.toml`, `deps/constraints.txt`.
-    pub file: String,
-    /// From 1.
-    pub line: usize,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
-    }
-}
 
 /// A requirement that is no wish, and where it is written.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,7 +104,7 @@ impl Rule {
 
     /// Without the file where that is envlock.toml, as a lock repeats it.
     fn said(&self) -> String {
-        match self.origin.file == super::FILE_NAME {
+        match self.origin.file == FILE_NAME {
             true => self.requirement.to_string(),
             false => format!("{} ({})", self.requirement, self.origin.file),
         }

@@ -9,7 +9,6 @@ use serde::Deserialize;
 use toml::Spanned;
 use url::Url;
 
-use super::rule_tables::Bounds;
 use super::{
     ByteSize, Bytecode, CompilerNeed, Compression, EngineChoice, GroupName, ImageName,
     KeyringProvider, Prereleases, ProfileName, PythonRequest, PythonSource, Records, SourceKind,
@@ -213,6 +212,9 @@ pub(super) struct SignTable {
     pub(super) issuer: Option<String>,
     pub(super) transparency_log: Option<bool>,
 }
+
+/// A table of distributions, each with one text or several.
+pub(super) type Bounds = BTreeMap<PackageName, Spanned<toml::Value>>;
 
 /// A table whose key order matters: groups and images are layered in the order they are written.
 pub(super) struct Ordered<T>(pub(super) Vec<(String, T)>);
