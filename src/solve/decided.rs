@@ -12,7 +12,7 @@ use pep508_rs::{
 };
 use pubgrub::Ranges;
 
-use super::range::range;
+use super::range::{names_prerelease, range};
 use crate::catalog::{Candidate, Catalog, Problem, Project, Skip, Skipped, WheelFile};
 use crate::cuda::CudaTag;
 use crate::python::CoreMetadata;
@@ -127,7 +127,7 @@ impl<'a> Decided<'a> {
     pub(super) fn names_prerelease(&self, name: &PackageName) -> bool {
         let bounds = self.bounds.get(name).into_iter().flat_map(|bounds| &bounds.0);
         bounds.into_iter().any(|(_, bound)| match bound {
-            Against::Constraint(rule) => super::provider::names_prerelease(&rule.requirement),
+            Against::Constraint(rule) => names_prerelease(&rule.requirement),
             Against::Denied(_) | Against::Never => false,
         })
     }

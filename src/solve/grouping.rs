@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pep508_rs::{MarkerEnvironment, PackageName};
 
-use super::solution::Settled;
+use super::found::Settled;
 use crate::spec::{GroupName, Spec, Wish};
 
 /// The edges of a solution.

@@ -7,12 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use pep440_rs::Version;
 use pep508_rs::PackageName;
 
+use super::error::Error;
+use super::found::Found;
 use super::lag::{Ladder, Lag};
-use super::provider::{Floors, Provider};
-use super::solution::{Error, Settled};
+use super::question::Floors;
 
 /// Bounds that are tried one after another, in days; then the best that is known.
 const DAYS: [i64; 10] = [0, 7, 30, 91, 182, 365, 730, 1461, 2922, 5844];
@@ -24,18 +24,7 @@ const STEPS_EACH: usize = 20;
 /// Where more wishes than this could equally well be the one that is furthest behind, it is not tried which.
 const TIED: usize = 3;
 
-/// A set, and how it was found.
-pub(super) struct Found<'a> {
-    pub provider: Provider<'a>,
-    pub settled: BTreeMap<PackageName, Settled>,
-}
-
 impl Found<'_> {
-    /// The chosen version.
-    pub(super) fn version(&self, name: &PackageName) -> Option<&Version> {
-        self.settled.get(name).map(|settled| &settled.candidate.version)
-    }
-
     /// The distances of these, furthest first.
     fn sorted_lags(&self, names: &[&PackageName]) -> Vec<Lag> {
         let own = |name: &&PackageName| Some(self.provider.ladder(name).lag(self.version(name)?));

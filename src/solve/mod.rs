@@ -1,24 +1,33 @@
 //! Candidates → the chosen set. Pure: what the solver needs it asks of a [`crate::catalog::Catalog`].
 pub mod abi;
 pub mod base;
+mod behind;
 mod decided;
+mod dependencies;
+mod error;
 mod explain;
 mod extras;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod found;
 mod grouping;
 mod held_back;
+mod lacking;
 mod lag;
 mod least_behind;
+mod lost_extra;
 mod node;
 mod preferred;
 mod provider;
 mod question;
 mod range;
+mod reason;
+mod run;
 mod solution;
 mod surprises;
 
+pub use behind::{Behind, LockedFile, behind};
+pub use error::Error;
 pub use explain::{Conflict, Elsewhere, TargetChange};
-pub use held_back::{Behind, LockedFile, behind};
 pub use range::{licenses_prereleases, range};
-pub use solution::{Error, Solution, possible, solve};
+pub use solution::{Solution, possible, solve};

@@ -6,12 +6,14 @@ use pep440_rs::Version;
 use pep508_rs::{MarkerEnvironment, PackageName};
 
 use super::decided::Decided;
+use super::error::Error;
 use super::explain::{Conflict, conflict};
-use super::extras::not_for_an_extra;
-use super::least_behind::{Found, least_behind, what_gives_way};
-use super::provider::{Bounds, Floors, Provider, Refusals};
-use super::question::{Question, Unsolved};
-use super::solution::{Error, Settled};
+use super::found::{Found, Settled};
+use super::least_behind::{least_behind, what_gives_way};
+use super::lost_extra::not_for_an_extra;
+use super::provider::Provider;
+use super::question::{Bounds, Floors, Question, Refusals};
+use super::run::Unsolved;
 use crate::spec::{Spec, Strength, Wish};
 
 /// The distributions of a set, and how it was found.
@@ -41,7 +43,7 @@ pub(super) fn answer<'a>(
     let required = question.required();
     let names: BTreeSet<_> = required.iter().map(|wish| &wish.requirement.name).collect();
     let names: Vec<_> = names.into_iter().collect();
-    let bounded = |floors, limit| question.bounded(&required, floors, limit);
+    let bounded = |floors, limit| Ok(question.bounded(&required, floors, limit)?);
     let first = match question.any(&required, Bounds::default()) {
         Ok(first) => first,
         Err(Unsolved::NoSet(none)) => return Err(conflict(&question, &none)?.into()),

@@ -1,45 +1,35 @@
-//! The pubgrub side: which version next, and what does it need.
+//! What one run of pubgrub sees: the wishes, the target, what may be chosen, and what was learned on the way.
 
 use std::cell::{Cell, RefCell};
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 use pep508_rs::{
     ExtraName, MarkerEnvironment, PackageName, Requirement, VerbatimUrl, VersionOrUrl,
 };
-use pubgrub::{
-    Dependencies, DependencyConstraints, DependencyProvider, PackageResolutionStatistics, Ranges,
-};
+use pubgrub::Ranges;
 
-use super::abi;
 use super::decided::Decided;
 use super::extras::Extras;
 use super::lag::Ladder;
 use super::node::Node;
-use super::question::Question;
-use super::range::{exactly, licenses_prereleases, range};
-use crate::built_for::BuiltFor;
+use super::question::{Bounds, Question, Refusals};
+use super::range::{exactly, is_same_public, names_prerelease, range};
 use crate::catalog::{Candidate, Catalog, Problem, Project, Skip};
 use crate::cuda::CudaTag;
-use crate::python::CoreMetadata;
 use crate::spec::{Prereleases, Spec, Wish};
-use crate::torch::{TorchAbi, is_torch_family};
-
-type Constraints = DependencyConstraints<Node, Ranges<Version>>;
 
 /// One run's view: the wishes, the target and what was learned on the way.
 pub struct Provider<'a> {
     pub(super) wishes: Vec<&'a Wish>,
-    spec: &'a Spec,
+    pub(super) spec: &'a Spec,
     pub(super) environment: &'a MarkerEnvironment,
     pub(super) catalog: &'a Decided<'a>,
     /// What is asked for: it keeps its newest version when a transitive distribution can give way.
-    wished: BTreeSet<PackageName>,
-    bounds: Bounds,
-    steps: Cell<usize>,
+    pub(super) wished: BTreeSet<PackageName>,
+    pub(super) bounds: Bounds,
+    pub(super) steps: Cell<usize>,
     /// Distributions for which some requirement names a pre-release.
     prereleases: RefCell<BTreeSet<PackageName>>,
     /// What some requirement names with `==`: only so a withdrawn version is chosen.
@@ -50,23 +40,6 @@ pub struct Provider<'a> {
     pub(super) kept: &'a BTreeMap<PackageName, Version>,
     pub(super) refused: Refusals,
 }
-
-/// What a run of the solver has to keep to.
-#[derive(Debug, Default)]
-pub(super) struct Bounds {
-    /// The oldest version that a distribution may have.
-    pub floors: Floors,
-    /// Steps after which it is given up.
-    pub limit: Option<usize>,
-    /// Pre-releases may be taken of everything that has no final version.
-    pub prereleases: bool,
-}
-
-/// Oldest versions.
-pub(super) type Floors = BTreeMap<PackageName, Version>;
-
-/// Why a version, or (without one) a whole distribution, cannot be used, whatever else is in the set.
-pub(super) type Refusals = Rc<RefCell<BTreeMap<(PackageName, Option<Version>), String>>>;
 
 impl<'a> Provider<'a> {
     pub(super) fn new(question: &Question<'a>, mut wishes: Vec<&'a Wish>, bounds: Bounds) -> Self {
@@ -115,14 +88,9 @@ impl<'a> Provider<'a> {
         Ok((project, index))
     }
 
-    fn refuse(&self, name: &PackageName, version: Option<&Version>, why: String) -> String {
-        self.refused.borrow_mut().insert((name.clone(), version.cloned()), why.clone());
-        why
-    }
-
     /// What `requirement`, active for one of `extras`, means for the solver; empty when its marker
     /// is false here.
-    fn constraints(
+    pub(super) fn constraints(
         &self,
         requirement: &Requirement<VerbatimUrl>,
         extras: &[ExtraName],
@@ -175,121 +143,6 @@ impl<'a> Provider<'a> {
                 && w.requirement.version_or_url == requirement.version_or_url
         };
         self.wishes.iter().any(same)
-    }
-
-    fn root_dependencies(&self) -> Result<Constraints, String> {
-        let mut all = Vec::new();
-        for wish in &self.wishes {
-            all.extend(self.constraints(&wish.requirement, &[])?);
-        }
-        // A floor is of the public version: the same one may have a local part elsewhere.
-        let at_least = |(name, floor): (&PackageName, &Version)| {
-            (Node::Package(name.clone()), Ranges::higher_than(floor.clone().without_local()))
-        };
-        all.extend(self.bounds.floors.iter().map(at_least));
-        Ok(intersected(all))
-    }
-
-    /// Why this wheel cannot be in the set, whatever else is.
-    fn foreign(&self, candidate: &Candidate) -> Result<Option<String>, Problem> {
-        let Candidate { name, version, .. } = candidate;
-        if self.spec.cuda_allow.contains(name) {
-            return Ok(None);
-        }
-        if let Some(why) = abi::foreign_toolkit(name, version, self.cuda()) {
-            return Ok(Some(why));
-        }
-        if let Some(built) = BuiltFor::of(version).accelerator {
-            return Ok(abi::foreign_local(name, version, &built, self.cuda()));
-        }
-        if !is_torch_family(name) {
-            return Ok(None);
-        }
-        let found = self.catalog.cuda_build(candidate)?;
-        Ok(abi::foreign_build(name, version, found, self.cuda()))
-    }
-
-    fn dependencies(
-        &self,
-        node: &Node,
-        version: &Version,
-    ) -> Result<Result<Constraints, String>, Problem> {
-        let (name, extra) = match node {
-            Node::Root => return Ok(self.root_dependencies()),
-            Node::Package(name) => (name, None),
-            Node::Extra(name, extra) => (name, Some(extra)),
-        };
-        if let Some(why) = extra.and_then(|extra| self.unknown_extra(name, extra)) {
-            return Ok(Err(why));
-        }
-        let (project, index) = self.candidate(name, version)?;
-        let candidate = &project.candidates[index];
-        if extra.is_none()
-            && let Some(why) = self.foreign(candidate)?
-        {
-            return Ok(Err(why));
-        }
-        let metadata = match self.catalog.metadata(candidate) {
-            Ok(metadata) => metadata,
-            Err(Problem::Unusable(why) | Problem::NotFound(why)) => return Ok(Err(why)),
-            Err(stop) => return Err(stop),
-        };
-        if let Some(extra) = extra
-            && let Some(why) = self.lacks(candidate, &metadata, extra)?
-        {
-            return Ok(Err(why));
-        }
-        Ok(self.requirements(node, candidate, &metadata))
-    }
-
-    fn requirements(
-        &self,
-        node: &Node,
-        candidate: &Candidate,
-        metadata: &CoreMetadata,
-    ) -> Result<Constraints, String> {
-        let mut all = Vec::new();
-        let extras: &[ExtraName] = match node {
-            Node::Extra(name, extra) => {
-                all.push((
-                    Node::Package(name.clone()),
-                    Ranges::singleton(candidate.version.clone()),
-                ));
-                std::slice::from_ref(extra)
-            }
-            _ => &[],
-        };
-        if let Some(python) = &metadata.requires_python
-            && !python.contains(self.environment.python_full_version())
-        {
-            let here = self.environment.python_full_version();
-            return Err(format!(
-                "{} {} needs Python {python}, and this is {here}",
-                candidate.name, candidate.version
-            ));
-        }
-        for requirement in &metadata.requires {
-            // An extra's node carries only what the extra adds.
-            if !extras.is_empty() && requirement.evaluate_markers(self.environment, &[]) {
-                continue;
-            }
-            all.extend(self.constraints(requirement, extras)?);
-        }
-        if let Some(abi) = TorchAbi::of(&candidate.version) {
-            let torch: PackageName = "torch".parse().expect("a valid name");
-            all.push((Node::Package(torch), range(&abi.torch_requirement())));
-        }
-        Ok(intersected(all))
-    }
-
-    /// The kept version if it is in `versions`, else the newest candidate, finals before pre-releases; yanked ones only when exactly
-    /// that version is asked for.
-    fn best<'p>(&self, project: &'p Project, versions: &Ranges<Version>) -> Option<&'p Candidate> {
-        let kept = self.kept_in(project).filter(|kept| versions.contains(&kept.version));
-        if kept.is_some() {
-            return kept;
-        }
-        self.usable(project, versions).next()
     }
 
     /// The candidate of the version to keep; of another build of it, where that one is not there.
@@ -357,108 +210,9 @@ impl<'a> Provider<'a> {
     }
 }
 
-impl DependencyProvider for Provider<'_> {
-    type P = Node;
-    type V = Version;
-    type VS = Ranges<Version>;
-    type M = String;
-    type Err = Problem;
-    /// Root, torch, the other wishes, then the rest; of these what conflicts most. Not the order of the spec.
-    type Priority = (Reverse<u8>, u32, Reverse<Node>);
-
-    fn prioritize(
-        &self,
-        node: &Node,
-        _range: &Ranges<Version>,
-        statistics: &PackageResolutionStatistics,
-    ) -> Self::Priority {
-        let place = match node.name() {
-            None => 0,
-            // The set is built around the newest torch that everything else allows.
-            Some(name) if name.as_ref() == "torch" => 1,
-            Some(name) if self.wished.contains(name) => 2,
-            Some(_) => 3,
-        };
-        (Reverse(place), statistics.conflict_count(), Reverse(node.clone()))
-    }
-
-    fn choose_version(
-        &self,
-        node: &Node,
-        versions: &Ranges<Version>,
-    ) -> Result<Option<Version>, Problem> {
-        let Some(name) = node.name() else { return Ok(Some(root_version())) };
-        if !self.spec.cuda_allow.contains(name)
-            && let Some(why) = abi::foreign_name(name, self.cuda())
-        {
-            self.refuse(name, None, why);
-            return Ok(None);
-        }
-        match self.catalog.project(name) {
-            Ok(project) => Ok(self.best(&project, versions).map(|c| c.version.clone())),
-            Err(Problem::NotFound(why) | Problem::Unusable(why)) => {
-                self.refuse(name, None, why);
-                Ok(None)
-            }
-            Err(stop) => Err(stop),
-        }
-    }
-
-    fn get_dependencies(
-        &self,
-        node: &Node,
-        version: &Version,
-    ) -> Result<Dependencies<Node, Ranges<Version>, String>, Problem> {
-        Ok(match self.dependencies(node, version)? {
-            Ok(constraints) => Dependencies::Available(constraints),
-            Err(why) => match node.name() {
-                Some(name) => Dependencies::Unavailable(self.refuse(name, Some(version), why)),
-                None => Dependencies::Unavailable(why),
-            },
-        })
-    }
-
-    fn should_cancel(&self) -> Result<(), Problem> {
-        self.steps.set(self.steps.get() + 1);
-        match self.bounds.limit {
-            Some(limit) if self.steps.get() > limit => Err(Problem::Stop(String::new())),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The version of the root; there is only one.
-pub fn root_version() -> Version {
-    Version::new([0])
-}
-
-/// Whether it names a pre-release, or one file, which may be one.
-pub(super) fn names_prerelease(requirement: &Requirement<VerbatimUrl>) -> bool {
-    match &requirement.version_or_url {
-        Some(VersionOrUrl::VersionSpecifier(specifiers)) => licenses_prereleases(specifiers),
-        Some(VersionOrUrl::Url(_)) => true,
-        None => false,
-    }
-}
-
-/// Whether two versions differ in their local parts at most.
-pub(super) fn is_same_public(one: &Version, other: &Version) -> bool {
-    one.release() == other.release() && one.clone().without_local() == other.clone().without_local()
-}
-
 /// Whether there are no others, of which a rule may have left none.
 fn only_prereleases(project: &Project) -> bool {
     let candidates = project.candidates.iter().map(|c| &c.version);
     let ruled = project.skipped.iter().filter(|s| matches!(*s.why, Skip::Ruled(_)));
     candidates.chain(ruled.map(|s| &s.version)).all(Version::any_prerelease)
-}
-
-/// One range a node: requirements may name a distribution more than once.
-fn intersected(all: Vec<(Node, Ranges<Version>)>) -> Constraints {
-    let mut merged: BTreeMap<Node, Ranges<Version>> = BTreeMap::new();
-    for (node, versions) in all {
-        let known = merged.entry(node).or_insert_with(Ranges::full);
-        *known = known.intersection(&versions);
-    }
-    merged.into_iter().collect()
 }

@@ -1,22 +1,14 @@
-//! What all runs of pubgrub for one answer share, and what one run of it finds.
+//! What all runs of pubgrub for one answer share, and what one of them has to keep to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use pep440_rs::Version;
-use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
-use pubgrub::PubGrubError;
+use pep508_rs::{MarkerEnvironment, PackageName};
 
 use super::decided::Decided;
-use super::explain::Tree;
-use super::least_behind::Found;
-use super::node::Node;
-use super::provider::{Bounds, Floors, Provider, Refusals, root_version};
-use super::solution::{Error, Settled};
-use crate::catalog::{Catalog, Problem};
 use crate::spec::{Spec, Strength, Wish};
-
-/// Steps of the solver after which something that would be good to know stays unknown.
-pub(super) const ENOUGH: usize = 4000;
 
 /// Wishes and what they can be chosen from.
 #[derive(Clone)]
@@ -28,21 +20,22 @@ pub(super) struct Question<'a> {
     pub refused: Refusals,
 }
 
-/// Why one run of pubgrub has no set.
-pub(super) enum Unsolved<'a> {
-    /// There is none.
-    NoSet(Box<NoSet<'a>>),
-    /// It was given up.
-    TooLong,
-    /// The catalog failed.
-    Catalog(String),
+/// What a run of the solver has to keep to.
+#[derive(Debug, Default)]
+pub(super) struct Bounds {
+    /// The oldest version that a distribution may have.
+    pub floors: Floors,
+    /// Steps after which it is given up.
+    pub limit: Option<usize>,
+    /// Pre-releases may be taken of everything that has no final version.
+    pub prereleases: bool,
 }
 
-/// The proof that there is no set.
-pub(super) struct NoSet<'a> {
-    pub tree: Tree,
-    pub provider: Provider<'a>,
-}
+/// Oldest versions.
+pub(super) type Floors = BTreeMap<PackageName, Version>;
+
+/// Why a version, or (without one) a whole distribution, cannot be used, whatever else is in the set.
+pub(super) type Refusals = Rc<RefCell<BTreeMap<(PackageName, Option<Version>), String>>>;
 
 impl<'a> Question<'a> {
     /// The wishes that must be met.
@@ -50,73 +43,4 @@ impl<'a> Question<'a> {
         let all = self.spec.wishes().map(|(_, wish)| wish);
         all.filter(|wish| wish.strength == Strength::Required).collect()
     }
-
-    /// Some set, or why there is none.
-    pub fn any(&self, wishes: &[&'a Wish], bounds: Bounds) -> Result<Found<'a>, Unsolved<'a>> {
-        // Groups are walked in the spec's order; what is told keeps to it.
-        let mut wishes = wishes.to_vec();
-        wishes.sort_by_key(|w| self.spec.wishes().position(|(_, other)| std::ptr::eq(other, *w)));
-        let provider = Provider::new(self, wishes, bounds);
-        let found = match pubgrub::resolve(&provider, Node::Root, root_version()) {
-            Ok(selected) => settle(&provider, &selected.into_iter().collect()),
-            Err(PubGrubError::NoSolution(tree)) => {
-                return Err(Unsolved::NoSet(Box::new(NoSet { tree, provider })));
-            }
-            Err(
-                PubGrubError::ErrorRetrievingDependencies { source, .. }
-                | PubGrubError::ErrorChoosingVersion { source, .. },
-            ) => Err(source),
-            Err(PubGrubError::ErrorInShouldCancel(_)) => return Err(Unsolved::TooLong),
-        };
-        match found {
-            Ok(settled) => Ok(Found { provider, settled }),
-            Err(problem) => Err(Unsolved::Catalog(problem.to_string())),
-        }
-    }
-
-    /// A set in which nothing is older than its floor; `None`: there is none, or finding out takes too long.
-    pub fn bounded(
-        &self,
-        wishes: &[&'a Wish],
-        floors: Floors,
-        limit: usize,
-    ) -> Result<Option<Found<'a>>, Error> {
-        match self.any(wishes, Bounds { floors, limit: Some(limit), ..Bounds::default() }) {
-            Ok(found) => Ok(Some(found)),
-            Err(Unsolved::NoSet(_) | Unsolved::TooLong) => Ok(None),
-            Err(Unsolved::Catalog(why)) => Err(Error::Catalog(why)),
-        }
-    }
-
-    /// Whether the required wishes of `spec`, instead of the question's own, are known to be met by some set in which
-    /// nothing is older than its floor.
-    pub fn works(&self, spec: &Spec, floors: Floors) -> Result<bool, Error> {
-        // What is refused may be refused for a wish that is no longer there.
-        let decided = self.catalog.with(&spec.rules, self.environment);
-        let refused = Refusals::default();
-        let question = Question { spec, refused, catalog: &decided, ..self.clone() };
-        Ok(question.bounded(&question.required(), floors, ENOUGH)?.is_some())
-    }
-}
-
-fn settle(
-    provider: &Provider,
-    nodes: &BTreeMap<Node, Version>,
-) -> Result<BTreeMap<PackageName, Settled>, Problem> {
-    let mut extras: BTreeMap<&PackageName, BTreeSet<&ExtraName>> = BTreeMap::new();
-    for node in nodes.keys() {
-        if let Node::Extra(name, extra) = node {
-            extras.entry(name).or_default().insert(extra);
-        }
-    }
-    let mut settled = BTreeMap::new();
-    for (node, version) in nodes {
-        let Node::Package(name) = node else { continue };
-        let (project, index) = provider.candidate(name, version)?;
-        let candidate = project.candidates[index].clone();
-        let metadata = provider.catalog.metadata(&candidate)?;
-        let extras = extras.remove(name).into_iter().flatten().cloned().collect();
-        settled.insert(name.clone(), Settled { candidate, metadata, extras });
-    }
-    Ok(settled)
 }

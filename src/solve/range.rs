@@ -3,6 +3,7 @@
 //! `2.15.0+cu130`, `!=2.15.0` does not (PEP 440, "Local version identifiers").
 
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
+use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
 use pubgrub::Ranges;
 
 /// The versions that satisfy all `specifiers`.
@@ -22,6 +23,20 @@ pub fn licenses_prereleases(specifiers: &VersionSpecifiers) -> bool {
         _ => s.version().any_prerelease(),
     };
     specifiers.iter().any(names)
+}
+
+/// Whether it names a pre-release, or one file, which may be one.
+pub(super) fn names_prerelease(requirement: &Requirement<VerbatimUrl>) -> bool {
+    match &requirement.version_or_url {
+        Some(VersionOrUrl::VersionSpecifier(specifiers)) => licenses_prereleases(specifiers),
+        Some(VersionOrUrl::Url(_)) => true,
+        None => false,
+    }
+}
+
+/// Whether two versions differ in their local parts at most.
+pub(super) fn is_same_public(one: &Version, other: &Version) -> bool {
+    one.release() == other.release() && one.clone().without_local() == other.clone().without_local()
 }
 
 fn one_range(specifier: &VersionSpecifier) -> Ranges<Version> {

@@ -1,24 +1,18 @@
 //! One run of the solver: spec and catalog in, the chosen set or a conflict out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use miette::Diagnostic;
 use pep440_rs::Version;
-use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
-use thiserror::Error;
+use pep508_rs::{MarkerEnvironment, PackageName};
 
 use super::decided::Decided;
-use super::explain::Conflict;
+use super::error::Error;
 use super::grouping::Graph;
 use super::held_back::held_back;
 use super::preferred;
-use super::provider::{Floors, Refusals};
-use super::question::{Question, Unsolved};
+use super::question::{Floors, Question, Refusals};
 use super::surprises::surprises;
-use crate::catalog::{Candidate, Catalog, Chosen};
-use crate::exit::{Classified, Exit};
-use crate::python::CoreMetadata;
+use crate::catalog::{Catalog, Chosen};
 use crate::spec::Spec;
 
 /// The chosen set.
@@ -31,52 +25,6 @@ pub struct Solution {
     pub held_back: Vec<String>,
     /// What a user would not expect of the set, a sentence each.
     pub surprises: Vec<String>,
-}
-
-/// Why there is no set.
-#[derive(Debug, Error, Diagnostic)]
-pub enum Error {
-    /// The wishes contradict each other or what the indexes have.
-    #[error("no set of versions satisfies every wish: {0}")]
-    Unsatisfiable(Conflict),
-    /// Only of a run that was given a limit.
-    #[error("finding a set of versions takes too long")]
-    TooLong,
-    /// The catalog failed; the edge that feeds it knows the cause.
-    #[error("{0}")]
-    Catalog(String),
-}
-
-impl Classified for Error {
-    fn exit(&self) -> Exit {
-        match self {
-            Error::Unsatisfiable(_) | Error::TooLong => Exit::Unsatisfiable,
-            Error::Catalog(_) => Exit::Network,
-        }
-    }
-}
-
-impl From<Conflict> for Error {
-    fn from(conflict: Conflict) -> Self {
-        Error::Unsatisfiable(conflict)
-    }
-}
-
-impl From<Unsolved<'_>> for Error {
-    fn from(unsolved: Unsolved) -> Self {
-        match unsolved {
-            Unsolved::NoSet(none) => Error::Unsatisfiable(Conflict::of(&none)),
-            Unsolved::TooLong => Error::TooLong,
-            Unsolved::Catalog(why) => Error::Catalog(why),
-        }
-    }
-}
-
-/// A distribution at the version the solver settled on.
-pub(super) struct Settled {
-    pub candidate: Candidate,
-    pub metadata: Arc<CoreMetadata>,
-    pub extras: Vec<ExtraName>,
 }
 
 /// Chooses the newest versions that fit together: no wish is further behind its newest than it must be; what they

@@ -6,8 +6,9 @@ use pep508_rs::{ExtraName, PackageName};
 
 use super::explain::unusable;
 use super::extras::offers;
-use super::provider::{Provider, names_prerelease};
-use super::solution::Settled;
+use super::found::Settled;
+use super::provider::Provider;
+use super::range::names_prerelease;
 use crate::catalog::{Candidate, Catalog};
 use crate::spec::Prereleases;
 

@@ -12,7 +12,7 @@ use super::proof::{Need, Proof, Versions};
 use super::words::{and, shown, versions};
 use crate::catalog::{Catalog, Skip, Skipped};
 use crate::solve::provider::Provider;
-use crate::solve::question::NoSet;
+use crate::solve::run::NoSet;
 use crate::torch::TorchAbi;
 
 /// How many versions of one distribution are told apart.

@@ -10,9 +10,8 @@ use super::change::{Advice, Change};
 use super::conflict::{Conflict, Elsewhere};
 use super::proof::Proof;
 use super::words::and;
-use crate::solve::provider::{Bounds, Floors};
-use crate::solve::question::{ENOUGH, NoSet, Question, Unsolved};
-use crate::solve::solution::Error;
+use crate::solve::question::{Bounds, Floors, Question};
+use crate::solve::run::{CatalogFailed, ENOUGH, NoSet, Unsolved};
 use crate::spec::Spec;
 
 /// A wish that nothing can be had for, whatever the others are.
@@ -26,7 +25,7 @@ struct Impossible {
 pub(in crate::solve) fn conflict<'a>(
     question: &Question<'a>,
     none: &NoSet<'a>,
-) -> Result<Conflict, Error> {
+) -> Result<Conflict, CatalogFailed> {
     let mut wishes = question.required();
     let (mut impossible, mut rest) = (Vec::new(), None);
     let mut latest = None;
@@ -45,7 +44,7 @@ pub(in crate::solve) fn conflict<'a>(
         });
         match question.any(&wishes, Bounds { limit: Some(ENOUGH), ..Bounds::default() }) {
             Err(Unsolved::NoSet(none)) => latest = Some(none),
-            Err(Unsolved::Catalog(why)) => return Err(Error::Catalog(why)),
+            Err(Unsolved::Catalog(failed)) => return Err(failed),
             Ok(_) => break true,
             Err(Unsolved::TooLong) => break false,
         }
