@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::{Error, OF_LOCK, PREDICATE, SBOM, STATEMENT};
+use super::Error;
+use super::kinds::{OF_LOCK, PREDICATE, SBOM, STATEMENT};
 use crate::export::{Origin, PROVENANCE, cyclonedx_of_image, provenance};
 use crate::image::Repository;
 use crate::keep::LOCK;

@@ -6,7 +6,8 @@ use camino::Utf8Path;
 use serde_json::Value;
 
 use super::cosign::is_nothing;
-use super::{Attested, BUNDLE, Cosign, Error, SBOM, STATEMENT};
+use super::kinds::{BUNDLE, SBOM, STATEMENT};
+use super::{Attested, Cosign, Error};
 use crate::digest::{Digest, Sha256};
 use crate::export::PROVENANCE;
 use crate::image::Repository;

@@ -9,6 +9,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{Error, attributes};
 use crate::digest::Sha256;
 
+/// envlock's own folder in a project: never in git, safe to delete while no envlock runs.
+pub const FOLDER: &str = ".envlock";
+
 /// The file behind symlinks; for a file that does not exist yet, its place in the real folder.
 /// Errors: a folder that is not there, a symlink that leads nowhere.
 pub(super) fn real_path(path: &Utf8Path) -> Result<Utf8PathBuf, Error> {

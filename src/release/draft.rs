@@ -5,9 +5,19 @@ use std::collections::BTreeSet;
 use camino::Utf8Path;
 
 use super::disk::Sync;
-use super::history::FILE_NAME;
-use super::{Error, FileChange, History, ProjectLock, Published, Record, transaction};
+use super::model::FILE_NAME;
+use super::{Error, FileChange, History, ProjectLock, Record, transaction};
 use crate::spec::ImageName;
+
+/// A release that is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The new line of the history; `None`: config.yaml and the last release already say the same,
+    /// and nothing was written.
+    pub record: Option<Record>,
+    /// What changed in the files, as a unified diff; empty when no file had to change.
+    pub diff: String,
+}
 
 /// A release that is ready to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]

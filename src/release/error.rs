@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::history::FILE_NAME;
+use super::model::FILE_NAME;
 use crate::config;
 use crate::digest::Sha256;
 use crate::exit::{Classified, Exit};

@@ -4,9 +4,6 @@ use serde::Deserialize;
 
 use super::{Error, FORMAT, Record};
 
-/// The history's file name in the project folder.
-pub const FILE_NAME: &str = "env.releases.jsonl";
-
 /// All releases.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::disk::Sync;
-use super::project_lock::FOLDER;
+use super::disk::{FOLDER, Sync};
 use super::{Error, disk, git};
 use crate::digest::Sha256;
 use crate::lock;

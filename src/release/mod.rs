@@ -19,20 +19,21 @@ mod transaction;
 mod wanted;
 
 pub use check::ImageCheck;
-pub use draft::Draft;
+pub use disk::FOLDER;
+pub use draft::{Draft, Published};
 pub use error::Error;
 pub use git::{GitFacts, file_at};
-pub use history::{FILE_NAME, History, Torn};
+pub use history::{History, Torn};
 pub use kept_locks::{
     file_of as lock_file_of, find as find_lock, keep as keep_lock, retain as retain_locks,
 };
-pub use model::{FORMAT, FileEdit, Kind, Record};
+pub use model::{FILE_NAME, FORMAT, FileEdit, Kind, Record};
 pub use prepare::{Prepared, prepare};
 pub use presence::prove;
-pub use project_lock::{FOLDER, ProjectLock, hold_build, hold_build_now};
+pub use project_lock::{ProjectLock, hold_build, hold_build_now};
 pub use publish::{
-    Publication, Published, config_files, draft, draft_rollback, preview, preview_rollback,
-    publish, read_config, read_history, rehearse, roll_back,
+    Publication, config_files, draft, draft_rollback, preview, preview_rollback, publish,
+    read_config, read_history, rehearse, roll_back,
 };
 pub use rollback::{Conflict, Plan, decide};
 pub use state::{Place, State};

@@ -12,6 +12,9 @@ use crate::digest::Sha256;
 use crate::reference::PinnedReference;
 use crate::spec::ImageName;
 
+/// The history's file name in the project folder.
+pub const FILE_NAME: &str = "env.releases.jsonl";
+
 /// The format this envlock writes, and the newest it reads. 2: edits with their text.
 pub const FORMAT: u32 = 2;
 

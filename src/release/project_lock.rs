@@ -6,12 +6,9 @@ use std::fs::{File, TryLockError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::disk::Sync;
+use super::disk::{FOLDER, Sync};
 use super::transaction::{self, FileChange, Recovered};
 use super::{Error, disk};
-
-/// envlock's own folder in a project: never in git, safe to delete while no envlock runs.
-pub const FOLDER: &str = ".envlock";
 
 /// While it lives, no other envlock writes to the project.
 #[derive(Debug)]

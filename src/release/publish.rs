@@ -6,10 +6,10 @@ use camino::Utf8Path;
 use jiff::Timestamp;
 
 use super::disk::Sync;
-use super::history::FILE_NAME;
+use super::model::FILE_NAME;
 use super::{
-    Draft, Error, FORMAT, FileChange, GitFacts, History, Kind, Plan, Prepared, ProjectLock, Record,
-    disk, kept_locks, prepare,
+    Draft, Error, FORMAT, FileChange, GitFacts, History, Kind, Plan, Prepared, ProjectLock,
+    Published, Record, disk, kept_locks, prepare,
 };
 use crate::config::{self, Files};
 use crate::digest::Sha256;
@@ -31,16 +31,6 @@ pub struct Publication<'a> {
     pub lock_file: Option<&'a Utf8Path>,
     /// The engine's name.
     pub engine: &'a str,
-}
-
-/// A release that is on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
-    /// The new line of the history; `None`: config.yaml and the last release already say the same,
-    /// and nothing was written.
-    pub record: Option<Record>,
-    /// What changed in the files, as a unified diff; empty when no file had to change.
-    pub diff: String,
 }
 
 /// The diff that [`publish`] would make.

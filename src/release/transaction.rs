@@ -8,8 +8,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::disk::Sync;
-use super::project_lock::FOLDER;
+use super::disk::{FOLDER, Sync};
 use super::{Error, disk, replaceable};
 use crate::digest::Sha256;
 

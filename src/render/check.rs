@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::effective::{SHM, is_by_digest, services};
+use super::effective::{SHM, is_by_digest};
+use super::services::services;
 use super::{Problem, networks, size};
 
 /// What cannot work, and what probably is not meant. `config` is as it was written, `effective` what follows from it.

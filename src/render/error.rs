@@ -143,6 +143,23 @@ impl Error {
     }
 }
 
+/// Nothing, if there are no problems.
+///
+/// # Errors
+/// All of them, in the order of the file, each shown at its place.
+pub fn refuse(
+    file: &str,
+    document: &Document<'_>,
+    mut problems: Vec<Problem>,
+) -> Result<(), Error> {
+    problems.sort_by_key(|problem| problem.range(document).map(|range| range.start));
+    let mut errors = problems.iter().map(|problem| Error::setting(file, document, problem));
+    match errors.next() {
+        None => Ok(()),
+        Some(first) => Err(first.with(errors.collect())),
+    }
+}
+
 impl Classified for Error {
     fn exit(&self) -> Exit {
         Exit::Usage

@@ -8,6 +8,7 @@ mod error;
 mod networks;
 mod problem;
 mod schema;
+mod services;
 mod size;
 mod template;
 
@@ -15,7 +16,7 @@ pub use builds::{Builds, Lock};
 pub use check::check;
 pub use compose::{finish, mounted};
 pub use effective::effective;
-pub use error::Error;
-pub use problem::{Problem, refuse};
+pub use error::{Error, refuse};
+pub use problem::Problem;
 pub use schema::{CONFIG_SCHEMA, conform};
 pub use template::{BUILT_IN, Load, Rendered, Template};

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::Problem;
-use super::effective::services;
+use super::services::services;
 
 /// A network with a subnet that can be read.
 struct Subnet<'v> {

@@ -4,8 +4,6 @@ use std::fmt;
 
 use yaml_scalar_edit::Document;
 
-use super::Error;
-
 /// A mistake, or what may be one, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -34,19 +32,5 @@ impl Problem {
 
     pub(super) fn range(&self, document: &Document<'_>) -> Option<std::ops::Range<usize>> {
         if self.is_key { document.key_span(&self.keys) } else { document.span(&self.keys) }
-    }
-}
-
-/// An error with all of these, in the order of the file, each shown at its place; none: nothing is wrong.
-pub fn refuse(
-    file: &str,
-    document: &Document<'_>,
-    mut problems: Vec<Problem>,
-) -> Result<(), Error> {
-    problems.sort_by_key(|problem| problem.range(document).map(|range| range.start));
-    let mut errors = problems.iter().map(|problem| Error::setting(file, document, problem));
-    match errors.next() {
-        None => Ok(()),
-        Some(first) => Err(first.with(errors.collect())),
     }
 }

@@ -3,23 +3,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Changes, Files, Shared};
 use crate::digest::Digest;
 use crate::reference::PinnedReference;
 use crate::spec::GroupName;
-
-/// Everything that was asked of `envlock size`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Report {
-    /// In the order asked for; an image that continues another comes after it.
-    pub images: Vec<ImageSize>,
-    /// What the images share; only where there are several.
-    pub shared: Option<Shared>,
-    /// Against another release, an entry an image; only with `--since`.
-    pub changes: Vec<Changes>,
-    /// What the files are; only with `--files`.
-    pub files: Vec<Files>,
-}
 
 /// One image.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]

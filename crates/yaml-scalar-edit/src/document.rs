@@ -8,9 +8,8 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde::Deserialize;
 use yaml_serde::Value;
 
-use crate::locate::locate;
+use crate::Error;
 use crate::scalar::Quotes;
-use crate::{Error, Scalar, YamlPath};
 
 /// A text that two parsers read alike, and the place of each of its values.
 #[derive(Debug)]
@@ -64,15 +63,6 @@ pub(crate) struct Entry {
     pub value: Node,
 }
 
-/// The scalar at `path`, through aliases and merge keys; `None` where there is no such key, or none of the three kinds
-/// of [`Scalar`] is there.
-///
-/// # Errors
-/// [`Error`] when the text is not YAML, or more than one value is at the path.
-pub fn read(text: &[u8], path: &YamlPath) -> Result<Option<Scalar>, Error> {
-    Ok(Document::parse(text)?.get(path)?.and_then(Scalar::from_value))
-}
-
 /// The value at the end of these keys, of which those of a list are positions; `None` where there is none.
 pub fn lookup<'v>(value: &'v Value, keys: &[String]) -> Option<&'v Value> {
     keys.iter().try_fold(value, |value, key| match value {
@@ -111,14 +101,6 @@ impl<'t> Document<'t> {
             }
         };
         Ok(Document { text, mark, root, value, documents, anchors: builder.anchors })
-    }
-
-    /// The value at a path; `None` where there is none.
-    ///
-    /// # Errors
-    /// [`Error::Ambiguous`] where several are there, [`Error::Missing`] where a selector is asked of what is no list.
-    pub fn get(&self, path: &YamlPath) -> Result<Option<&Value>, Error> {
-        Ok(locate(self, path)?.and_then(|path| lookup(&self.value, path.keys())))
     }
 
     /// The node itself, or the one its alias stands for.
@@ -332,6 +314,7 @@ fn double_quoted(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Scalar, read};
 
     fn texts(yaml: &str) -> Vec<(String, String)> {
         let document = Document::parse(yaml.as_bytes()).unwrap();

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod change;
 mod document;
 mod edit;
 mod error;
@@ -11,9 +12,11 @@ mod scalar;
 mod splice;
 mod text_change;
 
-pub use document::{Document, lookup, read};
-pub use edit::{Change, Edit, Edited, edit, edit_reversibly, would_change};
+pub use change::{Change, Edit, Edited};
+pub use document::{Document, lookup};
+pub use edit::{edit, edit_reversibly, would_change};
 pub use error::Error;
+pub use locate::read;
 pub use path::{InvalidPath, YamlPath};
 pub use scalar::Scalar;
 pub use text_change::TextChange;

@@ -5,7 +5,26 @@ use yaml_serde::Value;
 
 use crate::document::{Document, lookup};
 use crate::path::conditions;
-use crate::{Error, YamlPath};
+use crate::{Error, Scalar, YamlPath};
+
+impl Document<'_> {
+    /// The value at a path; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Ambiguous`] where several are there, [`Error::Missing`] where a selector is asked of what is no list.
+    pub fn get(&self, path: &YamlPath) -> Result<Option<&Value>, Error> {
+        Ok(locate(self, path)?.and_then(|path| lookup(&self.value, path.keys())))
+    }
+}
+
+/// The scalar at `path`, through aliases and merge keys; `None` where there is no such key, or none of the three kinds
+/// of [`Scalar`] is there.
+///
+/// # Errors
+/// [`Error`] when the text is not YAML, or more than one value is at the path.
+pub fn read(text: &[u8], path: &YamlPath) -> Result<Option<Scalar>, Error> {
+    Ok(Document::parse(text)?.get(path)?.and_then(Scalar::from_value))
+}
 
 /// The path in positions and keys alone; `None` where an item or document that it names is not there.
 /// Errors: more than one item or document is what it names, or something is no list.

@@ -1,0 +1,13 @@
+//! How what lies beside an image is marked: types of artifacts, annotations.
+
+/// The artifact type of a bill of materials.
+pub const SBOM: &str = "application/vnd.cyclonedx+json";
+/// The artifact type of an in-toto statement.
+pub const STATEMENT: &str = "application/vnd.in-toto+json";
+/// The artifact type of a sigstore bundle: a signature, or a signed statement.
+pub const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
+/// The annotation that says of which lock an artifact is.
+pub(crate) const OF_LOCK: &str = "dev.envlock.lock.sha256";
+/// The annotation that says what a statement claims.
+pub(super) const PREDICATE: &str = "in-toto.io/predicate-type";
