@@ -10,7 +10,10 @@ use std::sync::LazyLock;
 use camino::{Utf8Path, Utf8PathBuf};
 use regex::Regex;
 
+// By their paths, so that this file can be compiled alone.
+#[path = "rooms/circles.rs"]
 mod circles;
+#[path = "rooms/source.rs"]
 mod source;
 
 use source::{is_of_tests, paths, read, root, shipped_code, sources};
@@ -308,7 +311,7 @@ struct Named {
 fn named(source: &str, module: &[&str], libraries: &BTreeSet<String>) -> Named {
     let code = shipped_code(source);
     let mut named = Named::default();
-    for path in paths(&code) {
+    for path in paths(&code).into_iter().filter(|path| !is_only_a_way(path)) {
         if let Some(place) = absolute(&path, module) {
             named.places.push(place);
             continue;
@@ -321,13 +324,14 @@ fn named(source: &str, module: &[&str], libraries: &BTreeSet<String>) -> Named {
             named.reaches.insert(reach, path);
         }
     }
-    let method = Regex::new(r"\.\s*([a-z_]+)\s*\(").unwrap();
-    let methods = method.captures_iter(&code).map(|m| m[1].to_owned());
+    let methods = METHOD.captures_iter(&code).map(|m| m[1].to_owned());
     for name in methods.filter(|name| DISK_METHODS.contains(&name.as_str())) {
         named.reaches.insert(Disk, format!(".{name}()"));
     }
     named
 }
+
+static METHOD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\.\s*([a-z_]+)\s*\(").unwrap());
 
 /// `super::Thing` in `["index", "pages"]` → `["index", "Thing"]`; `None`: it leads out of the crate, or is a name of the file.
 fn absolute(path: &str, module: &[&str]) -> Option<Vec<String>> {
@@ -344,9 +348,12 @@ fn absolute(path: &str, module: &[&str]) -> Option<Vec<String>> {
             other => place.push(other),
         }
     }
-    // `pub(super)` names nothing.
-    let names_something = !path.split("::").all(|part| matches!(part, "crate" | "self" | "super"));
-    names_something.then(|| place.into_iter().map(str::to_owned).collect())
+    Some(place.into_iter().map(str::to_owned).collect())
+}
+
+/// Whether a path is of such words alone: `pub(super)` names nothing.
+fn is_only_a_way(path: &str) -> bool {
+    path.split("::").all(|part| matches!(part, "crate" | "self" | "super"))
 }
 
 fn way_out(path: &str) -> Option<Reach> {

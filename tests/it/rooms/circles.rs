@@ -5,13 +5,15 @@
 //! called in one file and written in another than their type.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
-use super::absolute;
+use camino::Utf8PathBuf;
+use regex::Regex;
+
 use super::source::{
     imports, is_of_tests, plain_paths, read, shipped_code, sources, without_imports,
 };
-use camino::Utf8PathBuf;
-use regex::Regex;
+use super::{absolute, is_only_a_way};
 
 /// Where there are circles still: folders, or single files. One that has none must leave this list.
 const ALLOWED: &[&str] = &[
@@ -49,7 +51,11 @@ impl Module {
             items: defined(&body),
             imports: BTreeMap::new(),
             globs: Vec::new(),
-            needed: plain.iter().filter(|path| path.contains("::")).cloned().collect(),
+            needed: plain
+                .iter()
+                .filter(|path| path.contains("::") && !is_only_a_way(path))
+                .cloned()
+                .collect(),
         };
         for import in imports(&code) {
             if import.name == "*" {
@@ -79,15 +85,19 @@ fn defined(body: &str) -> BTreeSet<String> {
         }
         depth += i32::from(c == '{');
     }
-    let item = r"\b(?:(?:struct|enum|union|trait|fn|type|const|static)\s+(?:mut\s+)?|macro_rules!\s*)([A-Za-z_]\w*)";
-    let inner = r"\bmod\s+(\w+)\s*\{";
-    let names = [item, inner].map(|pattern| Regex::new(pattern).unwrap());
+    let names = [&ITEM, &INNER];
     names
         .iter()
         .flat_map(|names| names.captures_iter(&top))
         .map(|name| name[1].to_owned())
         .collect()
 }
+
+static ITEM: LazyLock<Regex> = LazyLock::new(|| {
+    let kinds = r"(?:struct|enum|union|trait|fn|type|const|static)\s+(?:mut\s+)?|macro_rules!\s*";
+    Regex::new(&format!(r"\b(?:{kinds})([A-Za-z_]\w*)")).unwrap()
+});
+static INNER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\bmod\s+(\w+)\s*\{").unwrap());
 
 /// What a name stands for.
 #[derive(Clone)]
@@ -268,12 +278,12 @@ fn circles_are_seen_through_re_exports_globs_and_macros() {
         "a/mod.rs",
         "mod one; mod two; pub use one::One; pub use two::Two; pub(crate) use two::*;",
     );
-    let two = ("a/two.rs", "use super::One; pub struct Two(One); pub fn two() {}");
+    let two = ("a/two.rs", "use super::One; pub struct Two(One); pub fn both() {}");
     let both = "a/one.rs → a/two.rs, a/two.rs → a/one.rs";
     for one in [
         "pub struct One; fn one(_: crate::a::Two) {}",
-        "use super::two::{self as second}; pub struct One; fn one() { second::two() }",
-        "use super::*; pub struct One; fn one() { two() }",
+        "use super::two::{self as second}; pub struct One; fn one() { second::both() }",
+        "use super::*; pub struct One; fn one() { both() }",
         "use crate::b; pub struct One; fn one(_: b::Two) {}",
         "use super::super::b::Other as Named; pub struct One(Named);",
         "made!(One); fn one() { super::Two::new() }",

@@ -13,18 +13,13 @@ pub(super) fn shipped_code(source: &str) -> String {
 
 /// Comments become nothing, literals become `""`; line breaks stay.
 fn without_comments_and_strings(source: &str) -> String {
-    // Raw strings first; a lifetime is no character literal because no quote follows its letter.
-    let token = Regex::new(
-        r####"(?s)//[^\n]*|/\*.*?\*/|\bb?c?r(?:###".*?"###|##".*?"##|#".*?"#|".*?")|"(?:\\.|[^"\\])*"|'(?:\\[^\n]{1,9}?|[^'\\\n])'"####,
-    )
-    .unwrap();
     let kept = |found: &regex::Captures<'_>| {
         let text = &found[0];
         let breaks = "\n".repeat(text.matches('\n').count());
         if text.starts_with('/') { breaks } else { format!("\"\"{breaks}") }
     };
     // `r#use` is a name, not an import.
-    token.replace_all(source, kept).replace("r#", "raw_")
+    TOKEN.replace_all(source, kept).replace("r#", "raw_")
 }
 
 /// Takes out what follows `#[cfg(test)]`: up to `;`, or a block with its end.
@@ -90,6 +85,13 @@ pub(super) fn plain_paths(code: &str) -> BTreeSet<String> {
     found.map(|found| found.as_str().replace(char::is_whitespace, "")).collect()
 }
 
+// Raw strings first; a lifetime is no character literal because no quote follows its letter.
+static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r####"(?s)//[^\n]*|/\*.*?\*/|\bb?c?r(?:###".*?"###|##".*?"##|#".*?"#|".*?")|"(?:\\.|[^"\\])*"|'(?:\\[^\n]{1,9}?|[^'\\\n])'"####,
+    )
+    .unwrap()
+});
 static USES: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(\bpub(?:\([^)]*\))?\s+)?\buse\s+([^;]+);").unwrap());
 static PATH: LazyLock<Regex> =
