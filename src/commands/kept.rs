@@ -9,10 +9,10 @@ use crate::config;
 use crate::digest::Digest;
 use crate::exit::{Exit, Failure};
 use crate::image::{Destination, Repository};
-use crate::keep::{self, Recalled};
 use crate::reference::PinnedReference;
 use crate::registry::{self, Client};
 use crate::release::{self, FileChange, History, ProjectLock};
+use crate::retention::{self, Restored};
 use crate::spec::{ImageName, Spec};
 
 /// The repositories that may have records: those of the images that config.yaml names, and where the spec's images go.
@@ -67,7 +67,7 @@ pub fn mentioned(
     files.extend(edited.map(|edit| edit.file.clone()));
     let mut digests = BTreeSet::new();
     for file in files.iter().filter(|file| context.path(file).symlink_metadata().is_ok()) {
-        digests.extend(keep::mentioned(&release::read_config(&context.folder, file)?));
+        digests.extend(retention::mentioned(&release::read_config(&context.folder, file)?));
     }
     Ok(digests)
 }
@@ -78,7 +78,7 @@ pub async fn recall(
     spec: &Spec,
     client: &Client,
     registry: Option<&str>,
-) -> Result<Recalled, Failure> {
+) -> Result<Restored, Failure> {
     let places = places(context, spec, registry)?;
     let hosts = places.iter().map(|place| place.registry.as_str());
     let _serving = embedded::hold_for(context, hosts).await?;
@@ -89,7 +89,7 @@ pub async fn recall(
             bytes.is_some_and(|bytes| config::read(&bytes, path).ok().as_ref() == Some(value))
         })
     };
-    Ok(keep::recall(client, &places, fits).await?)
+    Ok(retention::restore(client, &places, fits).await?)
 }
 
 /// Writes a recalled history where there is none, with the locks of its releases.
@@ -99,7 +99,7 @@ pub async fn recall(
 pub fn restore(
     context: &Context,
     project: &ProjectLock,
-    recalled: &Recalled,
+    recalled: &Restored,
 ) -> Result<(), Failure> {
     for lock in recalled.locks.values() {
         // The hash was checked when it came; only text is kept as a lock.

@@ -8,8 +8,8 @@ use super::Error;
 use super::kinds::{OF_LOCK, PREDICATE, SBOM, STATEMENT};
 use crate::export::{Origin, PROVENANCE, cyclonedx_of_image, provenance};
 use crate::image::Repository;
-use crate::keep::LOCK;
 use crate::registry::{Artifact, Client, Part, Subject};
+use crate::retention::LOCK;
 
 /// Puts what is not there yet beside the image; how many artifacts were missing. An image that came out the same again
 /// keeps the provenance of the run that made it first, unless `provenance_of_ours`: what is signed must be what this run

@@ -11,11 +11,11 @@ use super::{Attested, Cosign, Error};
 use crate::digest::{Digest, Sha256};
 use crate::export::PROVENANCE;
 use crate::image::Repository;
-use crate::keep::{LOCK, RELEASE};
 use crate::lock::{self, BaseDigests, Lock};
 use crate::reference::PinnedReference;
 use crate::registry::{self, Client, Found, Manifest, Referrer};
 use crate::release::{self, History};
+use crate::retention::{LOCK, RELEASE};
 
 /// The label with the hash of the lock.
 const LABEL: &str = "dev.envlock.lock.sha256";

@@ -9,9 +9,9 @@ use super::prepared::Prepared;
 use super::verified::Verified;
 use crate::commands::{Context, after};
 use crate::exit::Failure;
-use crate::keep;
 use crate::release::{self, ProjectLock, Publication, Record};
 use crate::reports::{self, Version};
+use crate::retention;
 use crate::spec::Records;
 
 #[derive(Debug)]
@@ -72,16 +72,20 @@ impl<'a> Verified<'a> {
         let required = records == Records::Required;
         let mut warnings = match records {
             Records::None => vec![],
-            _ => keep::announce(&means.registry, &mut draft, lock, &fresh, required).await?,
+            _ => {
+                retention::publish_record(&means.registry, &mut draft, lock, &fresh, required)
+                    .await?
+            }
         };
         let history = draft.history().clone();
         let published = draft.write(project).map_err(release::Error::after_push)?;
         if published.record.is_some() && records != Records::None {
             let none = Default::default();
             let count = prepared.spec.release.keep.get();
-            let retention = keep::Retention::of(&history, count, &none);
+            let retention = retention::Retention::of(&history, count, &none);
             let lock = |record: &Record| release::find_lock(project.folder(), record.lock?).ok();
-            warnings.extend(keep::secure(&means.registry, &history, &retention, lock).await);
+            warnings
+                .extend(retention::repair_tags(&means.registry, &history, &retention, lock).await);
         }
         warnings.iter().for_each(|warning| prepared.context.ui.warn(warning));
         means.report_warnings(prepared.context);

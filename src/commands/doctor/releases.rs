@@ -2,10 +2,10 @@
 
 use super::check::{Check, Level};
 use crate::commands::{Context, embedded, kept};
-use crate::keep::{self, Alive, Retention};
 use crate::net;
 use crate::registry::Client;
 use crate::release;
+use crate::retention::{self, Alive, Retention};
 use crate::spec::{ImageName, Records, Spec};
 
 const NAME: &str = "releases";
@@ -26,7 +26,7 @@ pub(super) async fn check(net: net::Client, context: &Context, spec: &Spec) -> C
     let hosts: Vec<_> = images.map(|image| image.registry().to_owned()).collect();
     let _serving = embedded::hold_for(context, hosts.iter().map(String::as_str)).await;
     let client = Client::new(net, &spec.registry, false);
-    let found = keep::look(&client, &history, &retention).await;
+    let found = retention::look(&client, &history, &retention).await;
     let of = |wanted: fn(&Alive) -> bool| -> Vec<String> {
         let list = found.iter().filter(|(.., alive)| wanted(alive));
         list.map(|(number, name, image, _)| format!("{name} of release {number} ({image})"))

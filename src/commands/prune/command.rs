@@ -6,7 +6,7 @@ use super::sweep::Sweeping;
 use crate::cli::Prune;
 use crate::commands::Context;
 use crate::exit::{CommandResult, Exit};
-use crate::keep;
+use crate::retention;
 
 pub async fn run(args: Prune, context: &Context) -> CommandResult {
     let Some(gathered) = Gathered::read(&args, context)? else {
@@ -16,7 +16,7 @@ pub async fn run(args: Prune, context: &Context) -> CommandResult {
     let swept = Sweeping { args: &args, context, gathered: &gathered }.all(&old).await?;
     report::report(&args, &gathered, &swept, context);
     match swept.gone.refused.into_iter().next() {
-        Some((host, said)) => Err(keep::Error::Undeletable { host, said }.into()),
+        Some((host, said)) => Err(retention::Error::Undeletable { host, said }.into()),
         None => Ok(Exit::Ok),
     }
 }

@@ -4,9 +4,9 @@ use crate::cli::Prune;
 use crate::commands::{Context, embedded, kept};
 use crate::exit::Failure;
 use crate::image::Repository;
-use crate::keep::Retention;
 use crate::registry::Client;
 use crate::release::{self, ProjectLock};
+use crate::retention::Retention;
 
 pub(super) struct Gathered {
     pub project: ProjectLock,

@@ -1,7 +1,7 @@
 //! What is removed, as a line.
 
 use crate::image::Repository;
-use crate::keep::Removal;
+use crate::retention::Removal;
 
 pub(super) fn line(place: &Repository, removal: &Removal) -> String {
     match removal {

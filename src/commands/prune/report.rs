@@ -9,9 +9,9 @@ use crate::cli::Prune;
 use crate::commands::Context;
 use crate::exit::Exit;
 use crate::image::Repository;
-use crate::keep::Removal;
 use crate::release;
 use crate::reports::{self, Removed, Version};
+use crate::retention::Removal;
 
 /// Says what was removed, or in a dry run what would be.
 pub(super) fn report(args: &Prune, gathered: &Gathered, swept: &Swept, context: &Context) {

@@ -10,9 +10,9 @@ use crate::cli::Prune;
 use crate::commands::{Context, embedded};
 use crate::exit::Failure;
 use crate::image::Repository;
-use crate::keep::{self, Removal, Retention};
 use crate::registry::embedded::{Report, listen, project_name, server};
 use crate::release;
+use crate::retention::{self, Removal, Retention};
 
 /// A push may be on its way to its manifest: what is younger than this stays in the user's own registry.
 const GRACE: Duration = Duration::from_secs(3600);
@@ -70,8 +70,9 @@ impl Sweeping<'_> {
         old: &Retention,
         shown: impl Fn(&Repository) -> Repository,
         gone: &mut Gone,
-    ) -> Result<(), keep::Error> {
-        let (plan, foreign) = keep::plan(&self.gathered.client, old, &self.gathered.known).await?;
+    ) -> Result<(), retention::Error> {
+        let (plan, foreign) =
+            retention::plan(&self.gathered.client, old, &self.gathered.known).await?;
         gone.foreign.extend(foreign);
         for (place, removals) in &plan {
             let name = shown(place);
@@ -79,7 +80,7 @@ impl Sweeping<'_> {
                 gone.removed.extend(removals.iter().map(|r| (name.clone(), r.clone())));
                 continue;
             }
-            let swept = keep::sweep(&self.gathered.client, place, removals).await?;
+            let swept = retention::collect(&self.gathered.client, place, removals).await?;
             gone.removed.extend(swept.removed.into_iter().map(|r| (name.clone(), r)));
             for (removal, said) in swept.refused {
                 let said_of = line(&name, &removal);

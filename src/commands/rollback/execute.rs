@@ -6,7 +6,7 @@ use crate::commands::Context;
 use crate::config::unified;
 use crate::exit::Failure;
 use crate::release::{self, ProjectLock, Published};
-use crate::{keep, registry};
+use crate::{registry, retention};
 
 /// What [`go_back`] would change.
 ///
@@ -60,7 +60,7 @@ pub(super) async fn go_back(
     let writing = registry.apart();
     let ahead = async {
         match records {
-            true => keep::ahead(&writing, &draft, lock, &images).await,
+            true => retention::prepare(&writing, &draft, lock, &images).await,
             false => Ok(()),
         }
     };
@@ -70,8 +70,10 @@ pub(super) async fn go_back(
     let announced = match ahead {
         _ if !records => Ok(vec![]),
         // What may not be sent in one way is sent in another.
-        Err(error) if !matches!(&error, keep::Error::Registry(e) if e.is_refusal()) => Err(error),
-        _ => keep::announce(&writing, &mut draft, lock, &images, false).await,
+        Err(error) if !matches!(&error, retention::Error::Registry(e) if e.is_refusal()) => {
+            Err(error)
+        }
+        _ => retention::publish_record(&writing, &mut draft, lock, &images, false).await,
     };
     match announced {
         Ok(warnings) => report_warnings(warnings, context),

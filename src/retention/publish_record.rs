@@ -1,9 +1,9 @@
-//! Tells the registry of a release before any file is written: a number that is free there, a record beside each
-//! image, a tag on both. What is taken is never overwritten, so a number that came to nothing only leaves a gap.
+//! Records a release in the registry before any file is written: a number that is free there, a record beside each
+//! image, a tag on both. A number that is taken is never overwritten, so one that is not used in the end only leaves a gap.
 //!
 //! Two runs on one branch: the one that finds its own release recorded (the same images, edits, lock, commit, after the
 //! same history) takes that record over byte for byte, and both write the same files. Otherwise it takes the next
-//! free number. Afterwards every tag is read back: who lost a race begins again.
+//! free number. Afterwards every tag is read back: the run that lost a race begins again.
 //!
 //! All of this is beside the release: what a registry does not keep is told, and stops it only where `[release]` says
 //! `records = "required"`.
@@ -14,7 +14,7 @@ use futures_util::future::{OptionFuture, join, join_all, try_join, try_join_all}
 
 use super::names::{Name, record_tag, tag};
 use super::put::{Seen, is_untold, parts, put};
-use super::{Error, recall};
+use super::{Error, restore};
 use crate::image::Repository;
 use crate::reference::PinnedReference;
 use crate::registry::{self, Client, Part};
@@ -24,10 +24,12 @@ use crate::spec::ImageName;
 /// Numbers that are tried before it is given up.
 const TRIES: u32 = 8;
 
-/// What can be done for [`announce`] beside the checks that decide whether there is anything to announce: sends the bytes
-/// of the record. They have no name yet: where nothing comes of it, the registry's own cleaning takes them. Errors: as
-/// those of [`announce`].
-pub async fn ahead(
+/// Sends the bytes of the record: what [`publish_record`] needs and can be done beside the checks that decide whether a
+/// release is made at all. The bytes have no name yet: if no release follows, the registry's own cleaning removes them.
+///
+/// # Errors
+/// As those of [`publish_record`].
+pub async fn prepare(
     client: &Client,
     draft: &Draft,
     lock: Option<&[u8]>,
@@ -48,8 +50,9 @@ pub async fn ahead(
 /// records and tags the release there and beside its other images. Returns warnings about what is not kept; the draft
 /// then says which images that is about.
 ///
-/// Errors: [`Error::Crowded`], and where it is all `required` [`Error::Registry`] (exit 8); then nothing may be written.
-pub async fn announce(
+/// # Errors
+/// [`Error::Crowded`], and where it is all `required` [`Error::Registry`] (exit 8); then nothing may be written.
+pub async fn publish_record(
     client: &Client,
     draft: &mut Draft,
     lock: Option<&[u8]>,
@@ -99,7 +102,9 @@ struct Lost {
 }
 
 impl Lost {
-    /// Errors: it was required.
+    ///
+    /// # Errors
+    /// It was required.
     fn add(
         &mut self,
         name: &ImageName,
@@ -120,7 +125,10 @@ impl Lost {
         Ok(())
     }
 
-    /// What came of making lists show what this run attached. Errors: that was required.
+    /// What came of making lists show what this run attached.
+    ///
+    /// # Errors
+    /// That was required.
     fn add_list(
         &mut self,
         listed: Result<(), registry::Error>,
@@ -245,7 +253,7 @@ async fn standing(
         let free = tagged.is_none_or(|digest| digest == image.digest());
         return Ok(if free { Standing::Free(Some(seen)) } else { Standing::Taken });
     };
-    let history = match recall::history_of(client, &found, number).await {
+    let history = match restore::history_of(client, &found, number).await {
         Ok(history) => history,
         Err(Error::BadRecord { .. } | Error::Registry(_)) => return Ok(Standing::Taken),
         Err(error) => return Err(error),

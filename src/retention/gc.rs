@@ -15,7 +15,7 @@ const CONCURRENCY: usize = 8;
 
 /// What became of the removals of one repository.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Swept {
+pub struct Collected {
     /// What is gone now.
     pub removed: Vec<Removal>,
     /// What the registry keeps, each with its answer.
@@ -63,12 +63,12 @@ pub async fn plan(
 
 /// Carries out the removals of one repository. A tag that cannot be taken from an image that stays is no harm, and
 /// some registries delete no tags: that is not told.
-pub async fn sweep(
+pub async fn collect(
     client: &Client,
     place: &Repository,
     removals: &[Removal],
-) -> Result<Swept, Error> {
-    let mut swept = Swept::default();
+) -> Result<Collected, Error> {
+    let mut collected = Collected::default();
     for removal in removals {
         let deleted = match removal {
             Removal::Record { number, digest, image } => {
@@ -86,9 +86,9 @@ pub async fn sweep(
             },
         };
         match deleted {
-            Deleted::Done | Deleted::Absent => swept.removed.push(removal.clone()),
-            Deleted::Refused(said) => swept.refused.push((removal.clone(), said)),
+            Deleted::Done | Deleted::Absent => collected.removed.push(removal.clone()),
+            Deleted::Refused(said) => collected.refused.push((removal.clone(), said)),
         }
     }
-    Ok(swept)
+    Ok(collected)
 }

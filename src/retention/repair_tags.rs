@@ -66,7 +66,7 @@ async fn state(client: &Client, number: u64, image: &PinnedReference) -> Result<
 
 /// Records and tags kept releases that are there untagged, such as those of an envlock that did not tag yet. `lock`
 /// gives the lock of a release where it is at hand. Returns warnings.
-pub async fn secure(
+pub async fn repair_tags(
     client: &Client,
     history: &History,
     retention: &Retention,

@@ -14,7 +14,7 @@ use crate::release::History;
 
 /// A history from a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recalled {
+pub struct Restored {
     /// All of it, byte for byte as it was written.
     pub history: History,
     /// Where its newest record was.
@@ -26,12 +26,14 @@ pub struct Recalled {
 }
 
 /// The newest history in these repositories that `fits` the files at hand; when none does, the newest of all.
-/// Errors: [`Error::NothingKept`], [`Error::BadRecord`].
-pub async fn recall(
+///
+/// # Errors
+/// [`Error::NothingKept`], [`Error::BadRecord`].
+pub async fn restore(
     client: &Client,
     places: &BTreeSet<Repository>,
     fits: impl Fn(&History) -> bool,
-) -> Result<Recalled, Error> {
+) -> Result<Restored, Error> {
     let mut kept: BTreeMap<u64, Vec<&Repository>> = BTreeMap::new();
     let lists = places.iter().map(async |place| client.tags(place).await);
     for (place, tags) in places.iter().zip(try_join_all(lists).await?) {
@@ -59,7 +61,7 @@ pub async fn recall(
         return Err(Error::NothingKept { places });
     };
     let locks = locks(client, &history, &kept).await?;
-    Ok(Recalled { history, from, locks, notes })
+    Ok(Restored { history, from, locks, notes })
 }
 
 fn skipped(number: u64) -> String {
