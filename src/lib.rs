@@ -3,6 +3,7 @@
 //!
 //! `ARCHITECTURE.md` is the map; `tests/it/rooms.rs` says which module may use which, and which are pure.
 
+pub mod attestation;
 mod blocking;
 pub mod built_for;
 pub mod catalog;
@@ -23,7 +24,6 @@ pub mod lock;
 pub mod login;
 pub mod matrix;
 pub mod net;
-pub mod proof;
 pub mod python;
 pub mod reference;
 pub mod registry;

@@ -1,11 +1,11 @@
 //! `envlock inspect`: what is known of an image, and the lock it was built from.
 
 use super::{Context, embedded, kept};
+use crate::attestation::{self, Evidence, LockFound};
 use crate::cli::Inspect;
 use crate::digest::Sha256;
 use crate::exit::{CommandResult, Exit};
 use crate::lock::Package;
-use crate::proof::{self, Evidence, LockFound};
 use crate::registry::Referrer;
 use crate::release;
 use crate::reports;
@@ -16,8 +16,8 @@ pub async fn run(args: Inspect, context: &Context) -> CommandResult {
     let (_, history) = release::read_history(&context.folder)?;
     let image = kept::find_image(context, &spec, &client, &history, &args.image).await?;
     let _serving = embedded::hold_for(context, [image.registry()]).await?;
-    let evidence = proof::gather(&client, &image, None).await?;
-    let lock = proof::lock_of(&evidence, &context.folder, &history);
+    let evidence = attestation::gather(&client, &image, None).await?;
+    let lock = attestation::lock_of(&evidence, &context.folder, &history);
     if args.lock {
         // Byte for byte: a lock always ends with a line break.
         context.ui.result(lock?.text);
@@ -26,7 +26,7 @@ pub async fn run(args: Inspect, context: &Context) -> CommandResult {
     // An image without its lock still is what it is.
     let lock = match lock {
         Ok(found) => Some(found),
-        Err(error @ proof::Error::OtherLock { .. }) => return Err(error.into()),
+        Err(error @ attestation::Error::OtherLock { .. }) => return Err(error.into()),
         Err(error) => {
             context.ui.warn(error.to_string());
             None

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Report, Version};
-use crate::proof::Finding;
+use crate::attestation::Finding;
 use crate::reference::PinnedReference;
 use crate::smoke::judge::ImageReport;
 

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use super::proof::tool;
+use super::attestation::tool;
 use crate::support::{Reply, Server, left_out};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");

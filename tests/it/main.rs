@@ -1,6 +1,7 @@
 //! Runs the binary against real servers on loopback; one file a command.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
+mod attestation;
 mod base_layers;
 mod both_engines;
 mod build;
@@ -34,7 +35,6 @@ mod page_judge;
 mod personalities;
 mod pip_conf;
 mod progress;
-mod proof;
 mod push;
 mod push_access;
 mod push_faults;

@@ -145,12 +145,12 @@ const HOUSE: &[Room] = &[
         &["digest", "exit", "reference", "spec", "lock", "image", "registry", "release"], &[Disk, Runtime]),
     room("engine/layers", "a plan → images without a daemon: wheels → layers, spliced and not compressed again",
         &["crates/wheel-layers", "blocking", "digest", "exit", "room", "net", "reference", "spec", "lock", "ui", "image", "store", "registry", "engine"], &[Disk, Clock, Environment, Process, Runtime]),
-    room("proof", "what lies beside an image: lock, bill of materials, provenance, signatures; and judging it",
+    room("attestation", "what lies beside an image: lock, bill of materials, provenance, signatures; and checking it",
         &["digest", "exit", "reference", "spec", "lock", "ui", "export", "image", "registry", "release", "retention"], &[Disk, Clock, Environment, Process]),
     room("reports", "what commands print with `--json`, a type a command, and the schemas made of these types",
-        &["cuda", "digest", "gpu", "python", "reference", "spec", "config", "lock", "image", "smoke/judge", "store", "solve", "matrix", "release", "size", "proof"], &[]),
+        &["cuda", "digest", "gpu", "python", "reference", "spec", "config", "lock", "image", "smoke/judge", "store", "solve", "matrix", "release", "size", "attestation"], &[]),
     room("commands", "one file or folder a verb: gather facts, call pure code, act, report",
-        &["blocking", "cuda", "digest", "exit", "gpu", "room", "interrupt", "net", "python", "reference", "torch", "spec", "config", "lock", "ui", "catalog", "export", "image", "render", "smoke/judge", "store", "index/pages", "registry", "smoke", "solve", "index", "matrix", "registry/embedded", "release", "size", "cli", "engine", "retention", "engine/layers", "proof", "reports"], &[Disk, Clock, Environment, Network, Process, Runtime]),
+        &["blocking", "cuda", "digest", "exit", "gpu", "room", "interrupt", "net", "python", "reference", "torch", "spec", "config", "lock", "ui", "catalog", "export", "image", "render", "smoke/judge", "store", "index/pages", "registry", "smoke", "solve", "index", "matrix", "registry/embedded", "release", "size", "cli", "engine", "retention", "engine/layers", "attestation", "reports"], &[Disk, Clock, Environment, Network, Process, Runtime]),
 ];
 
 /// Libraries by what they do. One that is not named here cannot be used.

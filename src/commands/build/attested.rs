@@ -6,10 +6,10 @@ use std::fmt;
 use super::built::Built;
 use super::means::Means;
 use super::prepared::Prepared;
+use crate::attestation::{self, Attested as Statement, Cosign};
 use crate::exit::Failure;
 use crate::export::{Origin, cyclonedx_of_image, predicate};
 use crate::image;
-use crate::proof::{self, Attested as Statement, Cosign};
 use crate::registry;
 use crate::spec::{ImageName, Records};
 
@@ -31,7 +31,7 @@ impl<'a> Built<'a> {
             return Ok(Attested { built: self, not_kept });
         }
         let Prepared { spec, lock, context, .. } = self.planned.prepared;
-        let run = proof::run_facts(&context.folder, self.begun);
+        let run = attestation::run_facts(&context.folder, self.begun);
         for planned in &self.planned.plan.images {
             let Some(image) = self.images.get(&planned.name) else { continue };
             let groups = image::groups(&planned.name, spec);
@@ -90,7 +90,7 @@ async fn attach(
         return Ok(true);
     }
     let name = made.name;
-    match proof::attach(&means.registry, made, ours).await {
+    match attestation::attach(&means.registry, made, ours).await {
         Ok(0) => Ok(true),
         Ok(_) => {
             let documents = "lock, bill of materials and provenance";
@@ -99,7 +99,7 @@ async fn attach(
         }
         Err(error) if records == Records::Required => Err(error.into()),
         // What a registry takes in no way is reported by its client, once.
-        Err(proof::Error::Registry(registry::Error::NotKept { .. })) => Ok(false),
+        Err(attestation::Error::Registry(registry::Error::NotKept { .. })) => Ok(false),
         Err(error) => {
             let documents = "lock, bill of materials and provenance";
             ui.warn(format!("{name}: {documents} are not beside it: {error}"));

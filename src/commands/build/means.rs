@@ -2,9 +2,9 @@
 //! before minutes are spent.
 
 use super::prepared::Prepared;
+use crate::attestation::Cosign;
 use crate::commands::Context;
 use crate::exit::Failure;
-use crate::proof::Cosign;
 use crate::smoke::{Choice, Runtime};
 use crate::{net, registry};
 

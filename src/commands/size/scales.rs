@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use crate::attestation;
 use crate::commands::{Context, embedded};
 use crate::digest::Digest;
 use crate::exit::Failure;
 use crate::lock::Lock;
-use crate::proof;
 use crate::reference::PinnedReference;
 use crate::registry::{Client, Descriptor};
 use crate::release::History;
@@ -47,10 +47,10 @@ impl Scales<'_> {
         read: bool,
     ) -> Result<ImageSize, Failure> {
         let _serving = embedded::hold_for(self.context, [image.registry()]).await?;
-        let evidence = proof::gather(self.client, image, None).await?;
-        let lock = match proof::lock_of(&evidence, &self.context.folder, self.history) {
+        let evidence = attestation::gather(self.client, image, None).await?;
+        let lock = match attestation::lock_of(&evidence, &self.context.folder, self.history) {
             Ok(found) => Some(found.lock),
-            Err(error @ proof::Error::OtherLock { .. }) => return Err(error.into()),
+            Err(error @ attestation::Error::OtherLock { .. }) => return Err(error.into()),
             Err(error) => {
                 self.context.ui.warn(format!("{error}: its packages are not known"));
                 None
@@ -110,7 +110,7 @@ impl Scales<'_> {
         image: &PinnedReference,
     ) -> Result<Files, Failure> {
         let _serving = embedded::hold_for(self.context, [image.registry()]).await?;
-        let evidence = proof::gather(self.client, image, None).await?;
+        let evidence = attestation::gather(self.client, image, None).await?;
         let layers = &evidence.manifest.layers;
         let bar = self.context.ui.bar("layers", None, Unit::Bytes);
         let read = layers.iter().map(|layer| self.inventory(image, layer, &bar));

@@ -3,12 +3,12 @@
 use camino::Utf8Path;
 
 use super::trial::Trial;
+use crate::attestation::{self, Evidence};
 use crate::commands::Context;
 use crate::digest::Sha256;
 use crate::exit::Failure;
 use crate::image;
 use crate::lock::{self, Lock};
-use crate::proof::{self, Evidence};
 use crate::reference::PinnedReference;
 use crate::registry;
 use crate::release::History;
@@ -49,9 +49,9 @@ pub(super) async fn subject(
         layers: vec![],
         plain: trial.insecure || spec.registry.insecure || registry::is_loopback(image.registry()),
     };
-    let evidence = match proof::gather(client, image, None).await {
+    let evidence = match attestation::gather(client, image, None).await {
         Ok(evidence) => evidence,
-        Err(proof::Error::Registry(error)) if !error.is_unreachable() => {
+        Err(attestation::Error::Registry(error)) if !error.is_unreachable() => {
             subject.lock_check = Check::of(CheckName::Pull, Err(error.to_string()));
             return Ok(subject);
         }
@@ -103,7 +103,7 @@ fn lock_for(
         let (lock, text) = context.read_lock(given)?;
         return Ok(Ok(compared(evidence, lock, &text, given.as_str())));
     }
-    let missing = match proof::lock_of(evidence, &context.folder, history) {
+    let missing = match attestation::lock_of(evidence, &context.folder, history) {
         Ok(found) => return Ok(Ok(compared(evidence, found.lock, &found.text, &found.from))),
         Err(error) => error,
     };

@@ -1,10 +1,10 @@
 //! `envlock verify --supply`: lock, layers, bill of materials, provenance and signatures of images, compared with
 //! each other.
 
+use crate::attestation::{self, Cosign, Finding, Verdict};
 use crate::cli::Verify;
 use crate::commands::Context;
 use crate::exit::{Classified, CommandResult, Exit};
-use crate::proof::{self, Cosign, Finding, Verdict};
 use crate::reference::PinnedReference;
 use crate::registry::Client;
 use crate::release::{self, History, Record};
@@ -28,20 +28,20 @@ pub(super) async fn check(
     let (_, history) = release::read_history(&context.folder)?;
     let mut results: Vec<(PinnedReference, Vec<Finding>)> = Vec::new();
     for image in images {
-        let findings = match proof::gather(client, &image, cosign.as_ref()).await {
+        let findings = match attestation::gather(client, &image, cosign.as_ref()).await {
             Ok(evidence) => {
-                let mut findings = proof::judge(&evidence);
+                let mut findings = attestation::check(&evidence);
                 if let Some(why) = excuse(spec.release.records, &history, &image) {
-                    proof::excuse(&mut findings, why);
+                    attestation::excuse(&mut findings, why);
                 }
                 if args.deep {
                     let bar = context.ui.bar("layers", None, Unit::Bytes);
-                    findings.push(proof::deep(client, &evidence, &bar).await?);
+                    findings.push(attestation::deep(client, &evidence, &bar).await?);
                 }
                 findings
             }
             // What cannot be read at all is a finding; a registry that does not answer is none.
-            Err(proof::Error::Registry(error)) if !error.is_unreachable() => {
+            Err(attestation::Error::Registry(error)) if !error.is_unreachable() => {
                 let verdict = match error.exit() {
                     Exit::Integrity => Verdict::Mismatch,
                     _ => Verdict::Missing,

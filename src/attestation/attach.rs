@@ -13,7 +13,10 @@ use crate::retention::LOCK;
 
 /// Puts what is not there yet beside the image; how many artifacts were missing. An image that came out the same again
 /// keeps the provenance of the run that made it first, unless `provenance_of_ours`: what is signed must be what this run
-/// knows. Lists show them after [`Client::list_attached`]. Errors: the registry's.
+/// knows. Lists show them after [`Client::list_attached`].
+///
+/// # Errors
+/// The registry's.
 pub async fn attach(
     client: &Client,
     made: Origin<'_>,

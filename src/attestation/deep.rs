@@ -14,8 +14,10 @@ const CONCURRENCY: usize = 4;
 
 const HASHING: &[Stage] = &[Stage::Hash];
 
-/// Downloads every layer, base included, and hashes it. Nothing is kept. Errors: a registry that does not answer; what
-/// it gives is a finding. Each layer is a part of `bar`.
+/// Downloads every layer, base included, and hashes it. Nothing is kept. Each layer is a part of `bar`.
+///
+/// # Errors
+/// A registry that does not answer; wrong bytes are a finding.
 pub async fn deep(client: &Client, evidence: &Evidence, bar: &Bar) -> Result<Finding, Error> {
     let layers: BTreeMap<_, _> =
         evidence.manifest.layers.iter().map(|layer| (layer.digest, layer)).collect();

@@ -1,4 +1,4 @@
-//! Holds what is known of an image against each other. Pure.
+//! Compares all that is known of an image with each other. Pure.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ fn finding(part: &'static str, verdict: Verdict, found: impl Into<String>) -> Fi
 }
 
 /// Everything about one image, in the order of the chain.
-pub fn judge(evidence: &Evidence) -> Vec<Finding> {
+pub fn check(evidence: &Evidence) -> Vec<Finding> {
     let (lock, found) = lock(evidence);
     let mut findings = vec![found];
     match &lock {

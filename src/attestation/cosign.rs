@@ -54,7 +54,10 @@ pub struct Cosign {
 }
 
 impl Cosign {
-    /// Looks whether there is a cosign. Errors: [`Error::NoCosign`].
+    /// Looks whether there is a cosign.
+    ///
+    /// # Errors
+    /// [`Error::NoCosign`].
     pub async fn find(spec: &SignSpec, folder: &Utf8Path, insecure: bool) -> Result<Self, Error> {
         let asked = Command::new("cosign").arg("version").stdin(Stdio::null()).output().await;
         match asked {
@@ -66,8 +69,10 @@ impl Cosign {
         }
     }
 
-    /// Signs the image, unless it has a signature of ours; whether it did. Errors: [`Error::Cosign`], also where that cannot be found
-    /// out.
+    /// Signs the image, unless it has a signature of ours; whether it did.
+    ///
+    /// # Errors
+    /// [`Error::Cosign`], also where that cannot be found out.
     pub async fn sign(&self, image: &PinnedReference) -> Result<bool, Error> {
         if self.says_who() {
             match self.verify(image).await {
@@ -107,7 +112,10 @@ impl Cosign {
         self.run("attest", &arguments).await.map(|_| true)
     }
 
-    /// Checks the image's signature. Errors: [`Error::Cosign`] with what cosign says.
+    /// Checks the image's signature.
+    ///
+    /// # Errors
+    /// [`Error::Cosign`] with what cosign says.
     pub async fn verify(&self, image: &PinnedReference) -> Result<(), Error> {
         let (mut arguments, _key) = self.verifying().await?;
         arguments.push(image.to_string());
@@ -115,7 +123,10 @@ impl Cosign {
     }
 
     /// The predicates of this kind that are signed already. Where `[sign]` does not say who may have signed, nobody's
-    /// count. Errors: [`Error::Cosign`] where it cannot be found out.
+    /// count.
+    ///
+    /// # Errors
+    /// [`Error::Cosign`] where it cannot be found out.
     pub async fn known(
         &self,
         image: &PinnedReference,
@@ -130,8 +141,10 @@ impl Cosign {
         }
     }
 
-    /// The predicates of this kind that were signed by whom [`SignSpec`] names. Errors: [`Error::Cosign`], also where
-    /// there is none.
+    /// The predicates of this kind that were signed by whom [`SignSpec`] names.
+    ///
+    /// # Errors
+    /// [`Error::Cosign`], also where there is none.
     pub async fn attestations(
         &self,
         image: &PinnedReference,

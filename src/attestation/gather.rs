@@ -102,7 +102,7 @@ impl Evidence {
         Some(groups.as_array()?.iter().map(word).collect())
     }
 
-    /// How many signatures and signed statements lie beside it, whoever made them.
+    /// How many signatures and signed statements lie beside it, no matter who made them.
     pub fn bundles(&self) -> usize {
         self.referrers.iter().filter(|found| is_bundle(found)).count()
     }
@@ -113,7 +113,10 @@ fn is_bundle(found: &Referrer) -> bool {
     found.artifact_type == BUNDLE || found.artifact_type == "application/vnd.oci.empty.v1+json"
 }
 
-/// Everything about an image. Errors: the image is not there, or not whole ([`registry::Error`]).
+/// Everything about an image.
+///
+/// # Errors
+/// The image is not there, or not whole ([`registry::Error`]).
 pub async fn gather(
     client: &Client,
     image: &PinnedReference,
@@ -202,7 +205,9 @@ async fn base_layers(client: &Client, base: &PinnedReference) -> Result<Vec<Dige
 }
 
 /// The lock that an image was built from: beside it in the registry, else from the copies of this project.
-/// Errors: [`Error::NoLock`], [`Error::OtherLock`].
+///
+/// # Errors
+/// [`Error::NoLock`], [`Error::OtherLock`].
 pub fn lock_of(
     evidence: &Evidence,
     folder: &Utf8Path,

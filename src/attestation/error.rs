@@ -1,4 +1,4 @@
-//! What can go wrong with proofs.
+//! What can go wrong with what lies beside an image.
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::exit::{Classified, Exit};
 use crate::registry;
 
-/// A proof that could not be made or had.
+/// Documents or signatures that could not be made or read.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
     /// The registry did not do what was asked.
