@@ -8,9 +8,9 @@ use pep508_rs::PackageName;
 
 use crate::cuda::DriverVersion;
 use crate::size::Measure;
-use crate::smoke::Choice;
-use crate::smoke::judge::CheckName;
 use crate::spec::{CutOff, EngineChoice, ImageName, IndexOverride};
+use crate::verify::Choice;
+use crate::verify::checks::CheckName;
 
 /// `envlock build`
 #[derive(Debug, Clone, Default, Args)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Report, Version};
 use crate::attestation::Finding;
 use crate::reference::PinnedReference;
-use crate::smoke::judge::ImageReport;
+use crate::verify::checks::ImageReport;
 
 /// How images are.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -5,7 +5,7 @@ use super::prepared::Prepared;
 use crate::attestation::Cosign;
 use crate::commands::Context;
 use crate::exit::Failure;
-use crate::smoke::{Choice, Runtime};
+use crate::verify::{Choice, Runtime};
 use crate::{net, registry};
 
 #[derive(Debug)]

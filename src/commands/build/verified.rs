@@ -6,7 +6,7 @@ use super::attested::Attested;
 use super::means::Means;
 use crate::commands::verify::{Trial, before_release};
 use crate::exit::Failure;
-use crate::smoke::Wish;
+use crate::verify::Selection;
 
 #[derive(Debug)]
 pub(super) struct Verified<'a> {
@@ -29,7 +29,7 @@ impl<'a> Attested<'a> {
             insecure: means.insecure,
             lock: None,
             runtime,
-            wish: Wish::default(),
+            wish: Selection::default(),
         };
         before_release(prepared.context, trial, self.built.images.values()).await?;
         Ok(Verified { attested: self, ran: true })

@@ -10,8 +10,8 @@ use crate::exit::{CommandResult, Exit, Failure};
 use crate::reference::PinnedReference;
 use crate::release;
 use crate::reports::{self, Version};
-use crate::smoke::judge::{self, Tally};
-use crate::smoke::{Runtime, Wish};
+use crate::verify::checks::{self, Tally};
+use crate::verify::{Runtime, Selection};
 
 pub async fn run(args: Verify, context: &Context) -> CommandResult {
     let spec = context.spec()?;
@@ -41,21 +41,21 @@ pub async fn run(args: Verify, context: &Context) -> CommandResult {
         insecure: args.insecure,
         lock: args.lock.as_deref(),
         runtime: &runtime,
-        wish: Wish { only: args.only.clone(), limit: Duration::from_secs(args.timeout.get()) },
+        wish: Selection { only: args.only.clone(), limit: Duration::from_secs(args.timeout.get()) },
     };
     let images = trial.of(context, &images).await?;
     if let Some(file) = &args.junit {
-        context.write(&context.path(file), &judge::junit(&images))?;
+        context.write(&context.path(file), &checks::junit(&images))?;
     }
     let exit = Tally::exit(&images);
     context.ui.output([("verified".to_owned(), (exit == Exit::Ok).to_string())]);
-    context.ui.summary(|| judge::markdown(&images));
+    context.ui.summary(|| checks::markdown(&images));
     let report = reports::Verify::Run {
         version: Version,
         sound: exit == Exit::Ok,
         runtime: reports::Runtime { program: runtime.program(), version: runtime.version() },
         images: &images,
     };
-    context.result(&report, || judge::table(&images));
+    context.result(&report, || checks::table(&images));
     Ok(exit)
 }

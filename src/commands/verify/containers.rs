@@ -6,8 +6,8 @@ use crate::commands::Context;
 use crate::exit::{Exit, Failure};
 use crate::reference::PinnedReference;
 use crate::release;
-use crate::smoke;
-use crate::smoke::judge::{self, ImageReport, Outcome, Tally};
+use crate::verify;
+use crate::verify::checks::{self, ImageReport, Outcome, Tally};
 
 impl Trial<'_> {
     /// Runs the images, together.
@@ -21,7 +21,7 @@ impl Trial<'_> {
         for image in images {
             subjects.push(subject(context, self, &history, image).await?);
         }
-        Ok(smoke::run(self.runtime, &subjects, &self.wish, &context.ui).await?)
+        Ok(verify::run(self.runtime, &subjects, &self.wish, &context.ui).await?)
     }
 }
 
@@ -40,8 +40,8 @@ pub(in crate::commands) async fn before_release(
         context.ui.note(format!("verified: {tally}"));
         return Ok(());
     }
-    context.ui.note(judge::table(&reports));
-    context.ui.summary(|| judge::markdown(&reports));
+    context.ui.note(checks::table(&reports));
+    context.ui.summary(|| checks::markdown(&reports));
     let checks = reports.iter().flat_map(|report| report.checks.iter().map(move |c| (report, c)));
     let failed: String = checks
         .filter(|(_, check)| check.result == Outcome::Failed)

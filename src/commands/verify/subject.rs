@@ -12,9 +12,9 @@ use crate::lock::{self, Lock};
 use crate::reference::PinnedReference;
 use crate::registry;
 use crate::release::History;
-use crate::smoke::Subject;
-use crate::smoke::judge::{Check, CheckName, Expected};
 use crate::spec::{GroupName, ImageName};
+use crate::verify::Target;
+use crate::verify::checks::{Check, CheckName, Expected};
 
 /// The label with the image's name.
 const TITLE: &str = "org.opencontainers.image.title";
@@ -36,10 +36,10 @@ pub(super) async fn subject(
     trial: &Trial<'_>,
     history: &History,
     image: &PinnedReference,
-) -> Result<Subject, Failure> {
+) -> Result<Target, Failure> {
     let Trial { spec, client, .. } = trial;
     let last = image.repository().rsplit('/').next().unwrap_or_default().to_owned();
-    let mut subject = Subject {
+    let mut subject = Target {
         image: image.clone(),
         name: last,
         lock_check: Check::of(CheckName::Lock, Ok(String::new())),

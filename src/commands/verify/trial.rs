@@ -3,8 +3,8 @@
 use camino::Utf8Path;
 
 use crate::registry::Client;
-use crate::smoke::{Runtime, Wish};
 use crate::spec::Spec;
+use crate::verify::{Runtime, Selection};
 
 pub(in crate::commands) struct Trial<'a> {
     /// Says what their budget is, and which GPUs they meet.
@@ -18,5 +18,5 @@ pub(in crate::commands) struct Trial<'a> {
     /// What runs them.
     pub runtime: &'a Runtime,
     /// Which checks, and how long.
-    pub wish: Wish,
+    pub wish: Selection,
 }

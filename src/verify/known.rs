@@ -1,14 +1,14 @@
 //! One image that the engine has: what is seen in it and of it, and what is started of it alone.
 
-use super::judge::{self, Check, CheckName, Expected, Facts, Measured};
+use super::checks::{self, Check, CheckName, Expected, Facts, Measured};
 use super::probe::{self, Silence};
 use super::sandbox::{Manner, Sandbox};
-use super::{Error, Subject, Wish, gpu, notebook};
+use super::{Error, Selection, Target, gpu, notebook};
 
 /// An image that is here, and what is known of it so far.
 pub(super) struct Known<'a> {
     pub index: usize,
-    pub subject: &'a Subject,
+    pub target: &'a Target,
     pub expected: &'a Expected,
     pub facts: Option<Facts>,
     pub checks: Vec<Check>,
@@ -16,43 +16,44 @@ pub(super) struct Known<'a> {
 
 impl Known<'_> {
     /// What is seen from one short container, and from the engine.
-    pub async fn look(&mut self, sandbox: &Sandbox, wish: &Wish) -> Result<(), Error> {
-        let (subject, expected) = (self.subject, self.expected);
-        if wish.wants(CheckName::Size) {
+    pub async fn look(&mut self, sandbox: &Sandbox, selection: &Selection) -> Result<(), Error> {
+        let (target, expected) = (self.target, self.expected);
+        if selection.wants(CheckName::Size) {
             let measured = Measured {
-                unpacked: sandbox.runtime().unpacked(&subject.image).await?,
-                compressed: subject.compressed(),
-                listed: sandbox.runtime().listed(&subject.image).await?,
+                unpacked: sandbox.runtime().unpacked(&target.image).await?,
+                compressed: target.compressed(),
+                listed: sandbox.runtime().listed(&target.image).await?,
             };
             let engine = sandbox.runtime().program();
-            self.checks.push(judge::size(engine, expected, &measured));
+            self.checks.push(checks::size(engine, expected, &measured));
         }
         use CheckName::*;
         let computed = [Imports, Torch, ArchList, Pyg];
         let seen = [Python, Packages, Files, User, Layout];
         // Ray's client needs both sides' versions before it connects.
-        let wanted = seen.iter().chain(&computed).chain(&[Client]).any(|check| wish.wants(*check));
+        let wanted =
+            seen.iter().chain(&computed).chain(&[Client]).any(|check| selection.wants(*check));
         if !wanted {
             return Ok(());
         }
         let mut words = vec!["facts"];
-        if computed.iter().any(|check| wish.wants(*check)) {
+        if computed.iter().any(|check| selection.wants(*check)) {
             words.extend(expected.modules());
         }
-        let (what, image) = (format!("facts-{}", self.index), &subject.image);
+        let (what, image) = (format!("facts-{}", self.index), &target.image);
         let found = probe::alone::<Facts>(sandbox, &what, image, &words, Manner::default()).await?;
         match found {
             Ok(facts) => {
                 self.checks.extend([
-                    judge::python(expected, &facts),
-                    judge::packages(expected, &facts),
-                    judge::files(&facts),
-                    judge::user(&subject.user, &facts),
-                    judge::layout(&facts),
-                    judge::imports(expected, &facts),
-                    judge::torch(expected, &facts),
-                    judge::arch_list(expected, &facts),
-                    judge::pyg(expected, &facts),
+                    checks::python(expected, &facts),
+                    checks::packages(expected, &facts),
+                    checks::files(&facts),
+                    checks::user(&target.user, &facts),
+                    checks::layout(&facts),
+                    checks::imports(expected, &facts),
+                    checks::torch(expected, &facts),
+                    checks::arch_list(expected, &facts),
+                    checks::pyg(expected, &facts),
                 ]);
                 self.facts = Some(facts);
             }
@@ -71,17 +72,17 @@ impl Known<'_> {
     pub async fn start(
         &self,
         sandbox: &Sandbox,
-        wish: &Wish,
+        selection: &Selection,
     ) -> Result<Vec<(usize, Check)>, Error> {
         let mut checks = Vec::new();
-        let image = &self.subject.image;
-        if wish.wants(CheckName::Marimo) {
+        let image = &self.target.image;
+        if selection.wants(CheckName::Marimo) {
             checks.push(match self.expected.has("marimo") {
                 true => notebook::serves(sandbox, &format!("marimo-{}", self.index), image).await?,
                 false => Check::not_locked(CheckName::Marimo, "marimo"),
             });
         }
-        if wish.wants(CheckName::Gpu) {
+        if selection.wants(CheckName::Gpu) {
             let what = format!("gpu-{}", self.index);
             checks.push(gpu::computes(sandbox, &what, image, self.expected).await?);
         }

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::exit::{Classified, Exit};
 
-/// Containers cannot be run. What is wrong with an image is no error, but a [`super::judge::Check`].
+/// Containers cannot be run. What is wrong with an image is no error, but a [`super::checks::Check`].
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
     /// Neither program can run containers.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Error;
-use super::judge::{Check, CheckName, OfServer};
+use super::checks::{Check, CheckName, OfServer};
 use super::probe::{self, Silence};
 use super::sandbox::{Manner, Sandbox};
 use crate::reference::PinnedReference;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Error;
-use super::judge::{self, Check, CheckName, Expected, OfGpu};
+use super::checks::{self, Check, CheckName, Expected, OfGpu};
 use super::probe::{self, Silence};
 use super::sandbox::{Manner, Sandbox};
 use crate::reference::PinnedReference;
@@ -25,7 +25,7 @@ pub(super) async fn computes(
     let started = Instant::now();
     let manner = Manner { options, ..Manner::default() };
     let check = match probe::alone::<OfGpu>(sandbox, what, image, &["gpu"], manner).await? {
-        Ok(found) => judge::gpus(&found),
+        Ok(found) => checks::gpus(&found),
         Err(Silence { why, log }) => Check::of(CheckName::Gpu, Err(why)).with_log(log),
     };
     Ok(check.after(started.elapsed().as_secs_f64()))

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Error;
-use super::judge::{self, Check, CheckName, Expected, Facts, OfCluster, OfServer};
+use super::checks::{self, Check, CheckName, Expected, Facts, OfCluster, OfServer};
 use super::probe::{self, Silence};
 use super::sandbox::{Container, Manner, Sandbox};
 use crate::reference::PinnedReference;
@@ -106,7 +106,7 @@ impl Head<'_> {
         image: &PinnedReference,
         (here, head): ((&str, &Facts), (&str, &Facts)),
     ) -> Result<Check, Error> {
-        if let Err(why) = judge::client_fits(here, head) {
+        if let Err(why) = checks::client_fits(here, head) {
             return Ok(Check::of(CheckName::Client, Err(why)));
         }
         let started = Instant::now();
@@ -130,7 +130,7 @@ impl Head<'_> {
 
 fn judged(name: CheckName, found: Result<OfCluster, Silence>, started: Instant) -> Check {
     let check = match found {
-        Ok(found) => judge::tasks(name, &found),
+        Ok(found) => checks::tasks(name, &found),
         Err(Silence { why, log }) => Check::of(name, Err(why)).with_log(log),
     };
     check.after(started.elapsed().as_secs_f64())

@@ -1,14 +1,14 @@
-//! The whole trial of some images: what is started, in which order, and what comes after what.
+//! The whole run of checks on some images: what is started, in which order, and what comes after what.
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
-use super::judge::{Check, CheckName, ImageReport};
+use super::checks::{Check, CheckName, ImageReport};
 use super::known::Known;
 use super::pull::Progress;
 use super::sandbox::Sandbox;
-use super::{Error, Runtime, Subject, Wish, clusters};
+use super::{Error, Runtime, Selection, Target, clusters};
 use crate::interrupt;
 use crate::ui::{Bar, Stage, Ui, Unit};
 
@@ -23,12 +23,12 @@ const TOGETHER: usize = 2;
 /// Containers cannot be run here at all. What is wrong with an image is in its report.
 pub async fn run(
     runtime: &Runtime,
-    subjects: &[Subject],
-    wish: &Wish,
+    targets: &[Target],
+    selection: &Selection,
     ui: &Ui,
 ) -> Result<Vec<ImageReport>, Error> {
-    let sandbox = Sandbox::new(runtime.clone(), TOGETHER, wish.limit);
-    let outcome = interrupt::until(all(&sandbox, subjects, wish, ui)).await;
+    let sandbox = Sandbox::new(runtime.clone(), TOGETHER, selection.limit);
+    let outcome = interrupt::until(all(&sandbox, targets, selection, ui)).await;
     let cleared = sandbox.clear().await;
     let reports = outcome.ok_or(Error::Interrupted)??;
     cleared.map(|()| reports)
@@ -36,21 +36,21 @@ pub async fn run(
 
 async fn all(
     sandbox: &Sandbox,
-    subjects: &[Subject],
-    wish: &Wish,
+    targets: &[Target],
+    selection: &Selection,
     ui: &Ui,
 ) -> Result<Vec<ImageReport>, Error> {
     let (mut here, mut checks) = (Vec::new(), Vec::new());
     let pulls = ui.bar("pulls", None, Unit::Bytes);
-    let bars: Vec<_> = subjects.iter().map(|subject| bar_of(&pulls, subject)).collect();
-    for (index, (subject, bar)) in subjects.iter().zip(&bars).enumerate() {
-        let mut own = vec![subject.lock_check.clone()];
-        if let Some(expected) = &subject.expected {
-            ui.note(format!("{}: pulled by {}", subject.name, sandbox.runtime().program()));
-            let (check, is_here) = pull(sandbox, subject, bar).await?;
+    let bars: Vec<_> = targets.iter().map(|target| bar_of(&pulls, target)).collect();
+    for (index, (target, bar)) in targets.iter().zip(&bars).enumerate() {
+        let mut own = vec![target.lock_check.clone()];
+        if let Some(expected) = &target.expected {
+            ui.note(format!("{}: pulled by {}", target.name, sandbox.runtime().program()));
+            let (check, is_here) = pull(sandbox, target, bar).await?;
             own.push(check);
             if is_here {
-                here.push(Known { index, subject, expected, facts: None, checks: vec![] });
+                here.push(Known { index, target, expected, facts: None, checks: vec![] });
             }
         }
         checks.push(own);
@@ -59,13 +59,13 @@ async fn all(
     if !here.is_empty() {
         ui.note("looking into the images");
     }
-    try_join_all(here.iter_mut().map(|known| known.look(sandbox, wish))).await?;
+    try_join_all(here.iter_mut().map(|known| known.look(sandbox, selection))).await?;
     if !here.is_empty() {
         ui.note("starting what is in them");
     }
     let started = tokio::try_join!(
-        clusters::run(sandbox, &here, wish),
-        try_join_all(here.iter().map(|known| known.start(sandbox, wish))),
+        clusters::run(sandbox, &here, selection),
+        try_join_all(here.iter().map(|known| known.start(sandbox, selection))),
     )?;
     for (index, check) in started.0.into_iter().chain(started.1.into_iter().flatten()) {
         checks[index].push(check);
@@ -73,34 +73,34 @@ async fn all(
     for known in here {
         checks[known.index].extend(known.checks);
     }
-    let reports = subjects.iter().zip(checks).map(|(subject, mut checks)| {
-        checks.retain(|check| wish.wants(check.check));
+    let reports = targets.iter().zip(checks).map(|(target, mut checks)| {
+        checks.retain(|check| selection.wants(check.check));
         checks.sort_by_key(|check| check.check);
-        let Subject { image, name, lock, .. } = subject;
+        let Target { image, name, lock, .. } = target;
         ImageReport { image: image.clone(), name: name.clone(), lock: *lock, checks }
     });
     Ok(reports.collect())
 }
 
 /// The line of an image's pull; none that is shown where it is not pulled.
-fn bar_of(pulls: &Bar, subject: &Subject) -> Bar {
-    match subject.expected {
-        Some(_) => pulls.part(&subject.name, subject.compressed(), &[Stage::Download]),
+fn bar_of(pulls: &Bar, target: &Target) -> Bar {
+    match target.expected {
+        Some(_) => pulls.part(&target.name, target.compressed(), &[Stage::Download]),
         None => Bar::hidden(),
     }
 }
 
-async fn pull(sandbox: &Sandbox, subject: &Subject, bar: &Bar) -> Result<(Check, bool), Error> {
+async fn pull(sandbox: &Sandbox, target: &Target, bar: &Bar) -> Result<(Check, bool), Error> {
     let (started, runtime) = (Instant::now(), sandbox.runtime());
-    bar.begin(Stage::Download, Some(subject.compressed()));
+    bar.begin(Stage::Download, Some(target.compressed()));
     let mut shown = 0;
     let show = |progress: &Progress<'_>| {
         bar.inc(progress.bytes() - shown);
         shown = progress.bytes();
         bar.message(progress.to_string());
     };
-    let progress = Progress::of(&subject.layers);
-    let pulled = runtime.pull(&subject.image, subject.plain, PULL, progress, show).await?;
+    let progress = Progress::of(&target.layers);
+    let pulled = runtime.pull(&target.image, target.plain, PULL, progress, show).await?;
     let is_here = pulled.is_ok();
     if is_here {
         bar.done("pulled");

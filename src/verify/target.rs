@@ -1,14 +1,14 @@
-//! What is tried, and how much of it.
+//! What is checked, and how much of it.
 
 use std::time::Duration;
 
-use super::judge::{Check, CheckName, Expected};
+use super::checks::{Check, CheckName, Expected};
 use crate::digest::{Digest, Sha256};
 use crate::reference::PinnedReference;
 
 /// An image, and what it is compared with.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub struct Target {
     /// The image.
     pub image: PinnedReference,
     /// What people call it.
@@ -27,30 +27,30 @@ pub struct Subject {
     pub plain: bool,
 }
 
-impl Subject {
+impl Target {
     /// Bytes of its layers in the registry.
     pub(super) fn compressed(&self) -> u64 {
         self.layers.iter().map(|(_, size)| size).sum()
     }
 }
 
-/// What is wanted of a trial.
+/// What is to be checked, and for how long at most.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct Selection {
     /// Only these checks; empty: all.
     pub only: Vec<CheckName>,
     /// How long a container may take for one of them.
     pub limit: Duration,
 }
 
-impl Default for Wish {
+impl Default for Selection {
     /// Everything, as patiently as `envlock verify` is.
     fn default() -> Self {
-        Wish { only: vec![], limit: Duration::from_secs(300) }
+        Selection { only: vec![], limit: Duration::from_secs(300) }
     }
 }
 
-impl Wish {
+impl Selection {
     /// Whether this check is wanted.
     pub(super) fn wants(&self, check: CheckName) -> bool {
         self.only.is_empty() || self.only.contains(&check)

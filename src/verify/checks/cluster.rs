@@ -16,7 +16,10 @@ pub fn tasks(name: CheckName, found: &OfCluster) -> Check {
 }
 
 /// Ray's client works only between the same Ray and the same Python minor; a worker that joins needs the patch, too.
-/// Each side is what an image is called and what it found in itself. Errors: what differs.
+/// Each side is what an image is called and what it found in itself.
+///
+/// # Errors
+/// What differs.
 pub fn client_fits(here: (&str, &Facts), head: (&str, &Facts)) -> Result<(), String> {
     let ray = |facts: &Facts| {
         let own = facts.distributions.found.iter().find(|(name, _)| name == "ray");

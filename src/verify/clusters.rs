@@ -1,11 +1,11 @@
 //! Ray among the images of a trial: a cluster in every image that is for Ray; from those with marimo, clients of the
 //! first one.
 
-use super::judge::CheckName::{self, Client, Dashboard, Ray, Tasks};
-use super::judge::{Check, Expected};
+use super::checks::CheckName::{self, Client, Dashboard, Ray, Tasks};
+use super::checks::{Check, Expected};
 use super::known::Known;
 use super::sandbox::Sandbox;
-use super::{Error, Wish, cluster};
+use super::{Error, Selection, cluster};
 
 /// Which images do what, by their places in the trial.
 #[derive(Debug, Default, PartialEq)]
@@ -57,12 +57,12 @@ fn decide(images: &[(&str, &Expected)]) -> Roles {
 pub(super) async fn run(
     sandbox: &Sandbox,
     here: &[Known<'_>],
-    wish: &Wish,
+    selection: &Selection,
 ) -> Result<Vec<(usize, Check)>, Error> {
-    if ![Ray, Tasks, Dashboard, Client].iter().any(|check| wish.wants(*check)) {
+    if ![Ray, Tasks, Dashboard, Client].iter().any(|check| selection.wants(*check)) {
         return Ok(vec![]);
     }
-    let images: Vec<_> = here.iter().map(|k| (k.subject.name.as_str(), k.expected)).collect();
+    let images: Vec<_> = here.iter().map(|k| (k.target.name.as_str(), k.expected)).collect();
     let Roles { heads, clients, untried } = decide(&images);
     let mut checks = untried;
     for (order, head) in heads.into_iter().enumerate() {
@@ -81,7 +81,7 @@ async fn one(
 ) -> Result<Vec<(usize, Check)>, Error> {
     let known = &here[place];
     let what = format!("ray-{}", known.index);
-    let (check, head) = cluster::head(sandbox, &what, &known.subject.image, known.expected).await?;
+    let (check, head) = cluster::head(sandbox, &what, &known.target.image, known.expected).await?;
     let mut checks = vec![(place, check)];
     let Some(head) = head else {
         let skipped = |check: CheckName| Check::skipped(check, "no head runs");
@@ -100,8 +100,8 @@ async fn one(
         let check = match (&client.facts, &known.facts) {
             (Some(here), Some(there)) => {
                 let what = format!("client-{}", client.index);
-                let sides = ((&*client.subject.name, here), (&*known.subject.name, there));
-                head.client(sandbox, &what, &client.subject.image, sides).await?
+                let sides = ((&*client.target.name, here), (&*known.target.name, there));
+                head.client(sandbox, &what, &client.target.image, sides).await?
             }
             _ => Check::skipped(Client, "one of the two gave no report of its versions"),
         };
