@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 
-use crate::release::Wanted;
+use crate::release::Selector;
 
 /// `envlock rollback`
 #[derive(Debug, Clone, Default, Args)]
@@ -12,7 +12,7 @@ pub struct Rollback {
     /// The release to go back to: its number, `previous`, or the digest of one of its images; the one before the
     /// current when absent
     #[arg(long, value_name = "N|previous|DIGEST")]
-    pub to: Option<Wanted>,
+    pub to: Option<Selector>,
     /// Restore that release's env.lock too
     #[arg(long)]
     pub lock: bool,

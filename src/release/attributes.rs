@@ -17,7 +17,10 @@ const ACL: &str = "system.posix_acl_access";
 const OF_THE_BYTES: [&str; 2] = ["security.ima", "security.evm"];
 
 /// Gives `file` what the file at `target` has; where there is none, only a mode that lets all read. `at` is where `file`
-/// lies, for messages. Errors: [`Error::OtherOwner`], [`Error::Attribute`].
+/// lies, for messages.
+///
+/// # Errors
+/// [`Error::OtherOwner`], [`Error::Attribute`].
 pub(super) fn copy(target: &Utf8Path, file: &File, at: &Utf8Path) -> Result<(), Error> {
     let set_mode = |mode| {
         let mode = std::fs::Permissions::from_mode(mode);

@@ -10,7 +10,10 @@ use crate::registry;
 /// Asks about images.
 pub trait ImageCheck {
     /// What the registry lacks of this image, in words; `None` when it has all of it. Of a tag, only the
-    /// manifest is asked for. Errors: in words, when the registry does not answer the question.
+    /// manifest is asked for.
+    ///
+    /// # Errors
+    /// In words, when the registry does not answer the question.
     fn missing(
         &self,
         image: &Reference,

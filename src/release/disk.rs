@@ -13,7 +13,9 @@ use crate::digest::Sha256;
 pub const FOLDER: &str = ".envlock";
 
 /// The file behind symlinks; for a file that does not exist yet, its place in the real folder.
-/// Errors: a folder that is not there, a symlink that leads nowhere.
+///
+/// # Errors
+/// A folder that is not there, a symlink that leads nowhere.
 pub(super) fn real_path(path: &Utf8Path) -> Result<Utf8PathBuf, Error> {
     match path.canonicalize_utf8() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {

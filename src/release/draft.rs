@@ -45,7 +45,10 @@ impl Draft {
         &self.history
     }
 
-    /// The history's bytes with the new line. Errors: [`Error::TornLine`].
+    /// The history's bytes with the new line.
+    ///
+    /// # Errors
+    /// [`Error::TornLine`].
     pub fn lines(&self) -> Result<Vec<u8>, Error> {
         match &self.record {
             Some(record) => self.history.with(record),
@@ -96,12 +99,17 @@ impl Draft {
     }
 
     /// Finds out whether it can be written, with `more` bytes of envlock's own, and leaves nothing behind.
-    /// Errors: those of [`Draft::write`] that can be known before.
+    ///
+    /// # Errors
+    /// Those of [`Draft::write`] that can be known before.
     pub(super) fn rehearse(&self, folder: &Utf8Path, more: usize, sync: Sync) -> Result<(), Error> {
         transaction::rehearse(folder, &self.files()?, more, sync)
     }
 
-    /// Writes all files or none. Errors: those of [`ProjectLock::commit`].
+    /// Writes all files or none.
+    ///
+    /// # Errors
+    /// Those of [`ProjectLock::commit`].
     pub fn write(self, project: &ProjectLock) -> Result<Published, Error> {
         if self.record.is_some() {
             project.commit(&self.files()?)?;

@@ -33,7 +33,10 @@ impl GitFacts {
     }
 }
 
-/// The text of `file` (relative to `folder`) in a revision. Errors: what git says.
+/// The text of `file` (relative to `folder`) in a revision.
+///
+/// # Errors
+/// What git says.
 pub fn file_at(folder: &Utf8Path, revision: &str, file: &Utf8Path) -> Result<String, String> {
     let blob = format!("{revision}:./{file}");
     let output = Command::new("git")

@@ -25,7 +25,9 @@ pub struct Torn {
 
 impl History {
     /// Reads the file's bytes. A last line without its end is kept apart in `torn`.
-    /// Errors: [`Error::Newer`], [`Error::Broken`] for any other line.
+    ///
+    /// # Errors
+    /// [`Error::Newer`], [`Error::Broken`] for any other line.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let mut history = History { bytes: bytes.to_vec(), ..History::default() };
         let lines: Vec<&[u8]> = bytes.split_inclusive(|b| *b == b'\n').collect();
@@ -47,7 +49,9 @@ impl History {
     }
 
     /// The file's bytes with one more release.
-    /// Errors: [`Error::TornLine`], because a new line would hide what was lost.
+    ///
+    /// # Errors
+    /// [`Error::TornLine`], because a new line would hide what was lost.
     pub fn with(&self, record: &Record) -> Result<Vec<u8>, Error> {
         if let Some(Torn { line, text }) = self.torn.clone() {
             return Err(Error::TornLine { line, text });

@@ -13,7 +13,10 @@ fn path(folder: &Utf8Path, sha256: Sha256) -> Utf8PathBuf {
     folder.join(FOLDER).join("locks").join(format!("{sha256}.lock"))
 }
 
-/// Keeps a copy of a lock. Errors: [`Error::File`].
+/// Keeps a copy of a lock.
+///
+/// # Errors
+/// [`Error::File`].
 pub fn keep(folder: &Utf8Path, text: &str) -> Result<Sha256, Error> {
     let sha256 = Sha256::of(text);
     let path = path(folder, sha256);
@@ -28,7 +31,9 @@ pub fn keep(folder: &Utf8Path, text: &str) -> Result<Sha256, Error> {
 }
 
 /// The bytes of the lock with this hash: from the copies in `.envlock`, else from git's history.
-/// Errors: [`Error::LockLost`].
+///
+/// # Errors
+/// [`Error::LockLost`].
 pub fn find(folder: &Utf8Path, sha256: Sha256) -> Result<Vec<u8>, Error> {
     let kept = fs_err::read(path(folder, sha256)).ok();
     kept.filter(|bytes| Sha256::of(bytes) == sha256)
@@ -36,7 +41,10 @@ pub fn find(folder: &Utf8Path, sha256: Sha256) -> Result<Vec<u8>, Error> {
         .ok_or(Error::LockLost { sha256 })
 }
 
-/// Removes the copies that are not among `needed`, unless `dry_run`; how many. Errors: [`Error::File`].
+/// Removes the copies that are not among `needed`, unless `dry_run`; how many.
+///
+/// # Errors
+/// [`Error::File`].
 pub fn retain(folder: &Utf8Path, needed: &BTreeSet<Sha256>, dry_run: bool) -> Result<u64, Error> {
     let locks = folder.join(FOLDER).join("locks");
     let mut removed = 0;

@@ -20,7 +20,10 @@ pub struct Prepared {
 }
 
 /// Makes the edits of each file with `edit`: [`config::edit_reversibly`] on the way there, [`config::edit`] on the way
-/// back, which must not depend on whether there is another one. Errors: those of `edit`, with the file's name.
+/// back, which must not depend on whether there is another one.
+///
+/// # Errors
+/// Those of `edit`, with the file's name.
 pub fn prepare(
     files: &Files,
     edits: &BTreeMap<Utf8PathBuf, Vec<Edit>>,

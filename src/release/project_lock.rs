@@ -19,7 +19,10 @@ pub struct ProjectLock {
 
 impl ProjectLock {
     /// Waits until no other envlock writes to the project in `folder`; `waiting` is called once
-    /// before a wait. Errors: [`Error::File`] when `.envlock` cannot be made.
+    /// before a wait.
+    ///
+    /// # Errors
+    /// [`Error::File`] when `.envlock` cannot be made.
     pub fn acquire(folder: &Utf8Path, waiting: impl FnOnce()) -> Result<Self, Error> {
         let taken = || {
             waiting();
@@ -29,7 +32,10 @@ impl ProjectLock {
         Ok(ProjectLock { folder: folder.to_owned(), _file: file })
     }
 
-    /// The same without a wait. Errors: [`Error::Busy`] when another envlock writes to the project.
+    /// The same without a wait.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when another envlock writes to the project.
     pub fn acquire_now(folder: &Utf8Path) -> Result<Self, Error> {
         let file = hold(folder, PROJECT, || Err(Error::Busy { what: "writes to" }))?;
         Ok(ProjectLock { folder: folder.to_owned(), _file: file })
@@ -41,14 +47,19 @@ impl ProjectLock {
     }
 
     /// Finishes or undoes what an interrupted envlock left. Call it before reading what you will
-    /// change. Errors: [`Error::Stuck`] when neither is possible.
+    /// change.
+    ///
+    /// # Errors
+    /// [`Error::Stuck`] when neither is possible.
     pub fn recover(&self) -> Result<Option<Recovered>, Error> {
         transaction::recover(&self.folder)
     }
 
     /// Writes all files or none. Files that would not change are left alone.
-    /// Errors: [`Error::ChangedMeanwhile`], [`Error::ReadOnly`], [`Error::File`] …: then every file
-    /// has its old bytes. [`Error::Unfinished`]: the next [`ProjectLock::recover`] sees to that.
+    ///
+    /// # Errors
+    /// [`Error::ChangedMeanwhile`], [`Error::ReadOnly`], [`Error::File`] …: then every file has its old bytes.
+    /// [`Error::Unfinished`]: the next [`ProjectLock::recover`] sees to that.
     pub fn commit(&self, changes: &[FileChange]) -> Result<(), Error> {
         transaction::commit(&self.folder, changes)
     }
@@ -66,7 +77,10 @@ pub fn hold_build(folder: &Utf8Path, waiting: impl FnOnce()) -> Result<File, Err
     })
 }
 
-/// The same without a wait. Errors: [`Error::Busy`] when another envlock builds.
+/// The same without a wait.
+///
+/// # Errors
+/// [`Error::Busy`] when another envlock builds.
 pub fn hold_build_now(folder: &Utf8Path) -> Result<File, Error> {
     hold(folder, BUILD, || Err(Error::Busy { what: "builds in" }))
 }

@@ -34,13 +34,18 @@ pub struct Publication<'a> {
 }
 
 /// The diff that [`publish`] would make.
-/// Errors: those of `publish` that the files' texts alone can have.
+///
+/// # Errors
+/// Those of `publish` that the files' texts alone can have.
 pub fn preview(publication: &Publication<'_>) -> Result<String, Error> {
     Ok(prepared(publication)?.diff)
 }
 
 /// Everything that [`publish`] does before files get their new content, undone again: what it would be refused for is found
-/// out before minutes are spent. The diff that it would make. Errors: those of `publish`.
+/// out before minutes are spent. The diff that it would make.
+///
+/// # Errors
+/// Those of `publish`.
 pub fn rehearse(folder: &Utf8Path, publication: &Publication<'_>) -> Result<String, Error> {
     let draft = compose(folder, publication)?;
     draft.rehearse(folder, publication.lock_text.len(), Sync::Now)?;
@@ -49,12 +54,18 @@ pub fn rehearse(folder: &Utf8Path, publication: &Publication<'_>) -> Result<Stri
 
 /// Points config.yaml and the other files at the images, switches off the builds beside them, and records the
 /// release: all files or none. An image of an earlier release that is not among these keeps its place in
-/// the record. Errors: [`Error`]; then nothing was changed.
+/// the record.
+///
+/// # Errors
+/// [`Error`]; then nothing was changed.
 pub fn publish(project: &ProjectLock, publication: &Publication<'_>) -> Result<Published, Error> {
     draft(project, publication)?.write(project)
 }
 
-/// What [`publish`] would write, decided under the same lock. Errors: those of `publish` that come before writing.
+/// What [`publish`] would write, decided under the same lock.
+///
+/// # Errors
+/// Those of `publish` that come before writing.
 pub fn draft(project: &ProjectLock, publication: &Publication<'_>) -> Result<Draft, Error> {
     let folder = project.folder();
     let draft = compose(folder, publication)?;
@@ -100,7 +111,10 @@ pub fn preview_rollback(plan: &Plan) -> Result<String, Error> {
 }
 
 /// Carries out a rollback that was decided on under the same lock, with `lock_bytes` as the new
-/// env.lock when given. Errors: [`Error`]; then nothing was changed.
+/// env.lock when given.
+///
+/// # Errors
+/// [`Error`]; then nothing was changed.
 pub fn roll_back(
     project: &ProjectLock,
     plan: &Plan,
@@ -154,7 +168,9 @@ fn prepared(publication: &Publication<'_>) -> Result<Prepared, Error> {
 }
 
 /// The files that name images, read; none where none is to. config.yaml may be missing where other files are named.
-/// Errors: [`Error::NoConfig`] for any other that is not there.
+///
+/// # Errors
+/// [`Error::NoConfig`] for any other that is not there.
 pub fn config_files<'s>(
     folder: &Utf8Path,
     spec: impl Into<Option<&'s ConfigSpec>>,
@@ -207,7 +223,10 @@ fn unchanged(before: Option<Vec<u8>>, history: History, prepared: Prepared) -> D
     Draft { record: None, before, history, changes: vec![], diff: prepared.diff }
 }
 
-/// A file that roles are in. Errors: [`Error::File`] also when it does not exist.
+/// A file that roles are in.
+///
+/// # Errors
+/// [`Error::File`] also when it does not exist.
 pub fn read_config(folder: &Utf8Path, file: &Utf8Path) -> Result<Vec<u8>, Error> {
     let path = folder.join(file);
     fs_err::read(&path).map_err(Error::file(&path, "read"))

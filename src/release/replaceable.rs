@@ -12,8 +12,10 @@ use super::disk::Sync;
 use super::{Error, attributes};
 
 /// Looks at the file and its folder. A rename would pass over the file's own write protection: it counts here.
-/// Errors: [`Error::ReadOnly`], [`Error::Flagged`], [`Error::Mounted`], [`Error::HardLinked`],
-/// [`Error::ReadOnlyFolder`], [`Error::File`] for what is no file.
+///
+/// # Errors
+/// [`Error::ReadOnly`], [`Error::Flagged`], [`Error::Mounted`], [`Error::HardLinked`], [`Error::ReadOnlyFolder`],
+/// [`Error::File`] for what is no file.
 pub(super) fn check(target: &Utf8Path) -> Result<(), Error> {
     if let Ok(facts) = fs_err::metadata(target) {
         let path = target.to_owned();
@@ -64,7 +66,10 @@ fn special(_: &Utf8Path) -> Result<(), Error> {
 }
 
 /// Writes so many bytes into a file without a name beside `target`, and gives it all that the target has. While the answer
-/// lives, the room is taken. Errors: those that writing the target anew would have.
+/// lives, the room is taken.
+///
+/// # Errors
+/// Those that writing the target anew would have.
 pub(super) fn rehearse(target: &Utf8Path, bytes: &[u8], sync: Sync) -> Result<File, Error> {
     let folder = target.parent().unwrap_or(target);
     let write = || {

@@ -43,8 +43,10 @@ impl std::fmt::Display for Conflict {
 
 /// What going back to release `to` (the previous state when `None`) changes in files with these
 /// bytes. `files` is asked once a file. Only values that releases touched are looked at: other edits
-/// stay; a file that is gone is a conflict. Errors: those of [`History::state`] and [`History::previous`], a file
-/// that is not readable.
+/// stay; a file that is gone is a conflict.
+///
+/// # Errors
+/// Those of [`History::state`] and [`History::previous`], a file that is not readable.
 pub fn decide(
     history: &History,
     to: Option<u64>,

@@ -40,7 +40,9 @@ impl History {
     }
 
     /// The state after release `number`; 0: before the first.
-    /// Errors: [`Error::NoRelease`].
+    ///
+    /// # Errors
+    /// [`Error::NoRelease`].
     pub fn state(&self, number: u64) -> Result<State, Error> {
         let build = self.build_of(number)?;
         let mut state =
@@ -56,7 +58,9 @@ impl History {
     }
 
     /// What ran before the current state came: the target of a plain `rollback`.
-    /// Errors: [`Error::NoEarlier`] before the first release.
+    ///
+    /// # Errors
+    /// [`Error::NoEarlier`] before the first release.
     pub fn previous(&self) -> Result<u64, Error> {
         let Some(last) = self.records.last() else {
             return Err(Error::NoEarlier("nothing was released yet".to_owned()));

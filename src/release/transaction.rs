@@ -71,7 +71,10 @@ pub(super) fn commit(folder: &Utf8Path, changes: &[FileChange]) -> Result<(), Er
 }
 
 /// Finds out whether [`commit`] could do its work, and leaves nothing behind: looks at every file, and writes as much
-/// beside each as it would, with `more` bytes of envlock's own. Errors: those of `commit`.
+/// beside each as it would, with `more` bytes of envlock's own.
+///
+/// # Errors
+/// Those of `commit`.
 pub(super) fn rehearse(
     folder: &Utf8Path,
     changes: &[FileChange],

@@ -6,7 +6,7 @@ use super::scales::Scales;
 use crate::commands::kept;
 use crate::exit::{Exit, Failure};
 use crate::reference::PinnedReference;
-use crate::release::Wanted;
+use crate::release::Selector;
 use crate::spec::ImageName;
 
 /// A release or an image.
@@ -27,7 +27,7 @@ impl Against {
         let Scales { context, spec, client, history, .. } = *scales;
         let is_image =
             word.contains('/') || word.starts_with("sha256:") || word.starts_with("sha512:");
-        let release = match word.parse::<Wanted>() {
+        let release = match word.parse::<Selector>() {
             Ok(wanted) => history.find(&wanted).map_err(Failure::from),
             Err(error) => Err(Failure::message(Exit::Usage, error)),
         };

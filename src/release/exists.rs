@@ -10,7 +10,9 @@ use crate::reference;
 
 /// Asks about every image of the plan's target at once: those of its record and those its edits
 /// write, with manifest, config and all layers. Returns warnings about tags whose registry does not answer.
-/// Errors: [`Error::ImagesGone`]; [`Error::RegistrySilent`] for an image by digest.
+///
+/// # Errors
+/// [`Error::ImagesGone`]; [`Error::RegistrySilent`] for an image by digest.
 pub async fn prove(check: &impl ImageCheck, plan: &Plan) -> Result<Vec<String>, Error> {
     let questions = questions(plan);
     let (mut gone, mut warnings) = (Vec::new(), Vec::new());

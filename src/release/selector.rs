@@ -10,7 +10,7 @@ const FEWEST: usize = 6;
 
 /// A release that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Selector {
     /// Its number; 0 is the state before the first.
     Number(u64),
     /// What ran before the current state.
@@ -24,16 +24,16 @@ pub enum Wanted {
 #[error(
     "`{0}` is neither the number of a release, nor `previous`, nor an image's digest (sha256: or sha512: and at least 6 hex digits)"
 )]
-pub struct BadWanted(String);
+pub struct BadSelector(String);
 
-impl FromStr for Wanted {
-    type Err = BadWanted;
-    fn from_str(text: &str) -> Result<Self, BadWanted> {
+impl FromStr for Selector {
+    type Err = BadSelector;
+    fn from_str(text: &str) -> Result<Self, BadSelector> {
         if text == "previous" {
-            return Ok(Wanted::Previous);
+            return Ok(Selector::Previous);
         }
         if let Ok(number) = text.parse() {
-            return Ok(Wanted::Number(number));
+            return Ok(Selector::Number(number));
         }
         // A whole reference is what one copies from config.yaml.
         let digest = text.rsplit_once('@').map_or(text, |(_, digest)| digest);
@@ -45,20 +45,22 @@ impl FromStr for Wanted {
             .or_else(|| hex("sha512:", 128))
             .is_some_and(|hex| hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')));
         match is_digest {
-            true => Ok(Wanted::Image(digest.to_owned())),
-            false => Err(BadWanted(text.to_owned())),
+            true => Ok(Selector::Image(digest.to_owned())),
+            false => Err(BadSelector(text.to_owned())),
         }
     }
 }
 
 impl History {
     /// The number of the release that is meant. Whether there is such a number is for [`History::state`] to say.
-    /// Errors: [`Error::NoEarlier`], [`Error::NoSuchImage`], [`Error::SeveralImages`].
-    pub fn find(&self, wanted: &Wanted) -> Result<u64, Error> {
-        let prefix = match wanted {
-            Wanted::Number(number) => return Ok(*number),
-            Wanted::Previous => return self.previous(),
-            Wanted::Image(prefix) => prefix,
+    ///
+    /// # Errors
+    /// [`Error::NoEarlier`], [`Error::NoSuchImage`], [`Error::SeveralImages`].
+    pub fn find(&self, selector: &Selector) -> Result<u64, Error> {
+        let prefix = match selector {
+            Selector::Number(number) => return Ok(*number),
+            Selector::Previous => return self.previous(),
+            Selector::Image(prefix) => prefix,
         };
         let builds = self.records.iter().filter(|record| record.kind == Kind::Build);
         let mut found: Option<u64> = None;
@@ -91,13 +93,13 @@ mod tests {
 
     #[test]
     fn numbers_words_digests_and_references_name_a_release() {
-        let parsed = |text: &str| text.parse::<Wanted>();
-        assert_eq!(parsed("0"), Ok(Wanted::Number(0)));
-        assert_eq!(parsed("previous"), Ok(Wanted::Previous));
-        assert_eq!(parsed("sha256:abcdef"), Ok(Wanted::Image("sha256:abcdef".to_owned())));
+        let parsed = |text: &str| text.parse::<Selector>();
+        assert_eq!(parsed("0"), Ok(Selector::Number(0)));
+        assert_eq!(parsed("previous"), Ok(Selector::Previous));
+        assert_eq!(parsed("sha256:abcdef"), Ok(Selector::Image("sha256:abcdef".to_owned())));
         assert_eq!(parsed("r.example/ray@sha256:abcdef"), parsed("sha256:abcdef"));
         let long = format!("sha512:{}", "a".repeat(128));
-        assert_eq!(parsed(&long), Ok(Wanted::Image(long.clone())));
+        assert_eq!(parsed(&long), Ok(Selector::Image(long.clone())));
         for text in [
             "",
             "-1",
@@ -126,12 +128,12 @@ mod tests {
         let history = records.iter().fold(History::default(), add);
         let digest = |at: usize| {
             let image = records[at].images.values().next().unwrap();
-            Wanted::Image(image.digest().to_string()[..16].to_owned())
+            Selector::Image(image.digest().to_string()[..16].to_owned())
         };
         assert_eq!((history.find(&digest(0)).unwrap(), history.find(&digest(1)).unwrap()), (3, 2));
-        let none = history.find(&Wanted::Image("sha256:000000".to_owned()));
+        let none = history.find(&Selector::Image("sha256:000000".to_owned()));
         assert!(matches!(none, Err(Error::NoSuchImage { .. })));
-        let all = history.find(&Wanted::Image("sha256:".to_owned()));
+        let all = history.find(&Selector::Image("sha256:".to_owned()));
         assert!(matches!(all, Err(Error::SeveralImages { .. })));
     }
 }
