@@ -5,12 +5,12 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 use miette::Diagnostic;
 use wheel_layers::tree::{Content, Kind, Member, Node, Tree};
-use wheel_layers::{Environment, Error, Flaw, Source, archive};
+use wheel_layers::{Environment, Flaw, Source, archive};
 
-use super::unfit::Unfit;
+use super::error::Error;
 use crate::exit::{Classified, Exit, Failure};
 
-/// What the interpreter is told to do.
+/// What the interpreter runs.
 const SCRIPT: &str = include_str!("compile_wheel.py");
 
 /// Why nothing was compiled.
@@ -33,7 +33,7 @@ pub enum NotCompiled {
     Failed {
         /// The wheel's file name.
         wheel: String,
-        /// The last line it said.
+        /// The last line of its standard error.
         said: String,
     },
 }
@@ -94,7 +94,7 @@ pub(super) fn unpacked(archive: &Utf8Path, folder: &Utf8Path) -> Result<Utf8Path
         let part = Utf8PathBuf::from(format!("{folder}.{}.part", std::process::id()));
         let packed = std::io::BufReader::new(std::fs::File::open(archive)?);
         let mut archive = tar::Archive::new(flate2::read::MultiGzDecoder::new(packed));
-        // Half of it is in nobody's use, and takes room that may be what is missing.
+        // Half an interpreter is of no use, and takes room on a disk that may be full.
         archive.unpack(&part).inspect_err(|_| _ = std::fs::remove_dir_all(&part))?;
         match std::fs::rename(&part, folder) {
             // Another build was faster.
@@ -103,13 +103,17 @@ pub(super) fn unpacked(archive: &Utf8Path, folder: &Utf8Path) -> Result<Utf8Path
         }
     };
     if !folder.is_dir() {
-        unpack().map_err(Unfit::file("unpacking an interpreter to", folder))?;
+        unpack().map_err(Error::file("unpacking an interpreter to", folder))?;
     }
     Ok(folder.to_owned())
 }
 
 /// What the compiled modules in this zip add to an environment; `file` is its number.
-pub(super) fn tree(source: &Source, file: usize, environment: &Environment) -> Result<Tree, Error> {
+pub(super) fn tree(
+    source: &Source,
+    file: usize,
+    environment: &Environment,
+) -> Result<Tree, wheel_layers::Error> {
     let mut tree = Tree::default();
     let owner = environment.owner;
     for member in archive::read(&source.file, &source.name)? {
@@ -118,7 +122,9 @@ pub(super) fn tree(source: &Source, file: usize, environment: &Environment) -> R
         let node = Node { mode: 0o644, owner, kind };
         let added = tree.insert_folders(&environment.root, &path, owner);
         let added = added.and_then(|()| tree.insert(path, node));
-        added.map_err(|taken| Error::member(&source.name, &member.name, Flaw::Twice(taken.0)))?;
+        added.map_err(|taken| {
+            wheel_layers::Error::member(&source.name, &member.name, Flaw::Twice(taken.0))
+        })?;
     }
     Ok(tree)
 }

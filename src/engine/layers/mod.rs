@@ -1,13 +1,17 @@
 //! The engine that needs no daemon: wheels become image layers without being compressed again.
+mod base;
 mod build;
 mod bytecode;
-mod kitchen;
-mod made;
-mod phases;
+mod error;
+mod layer_builder;
+mod lazy_blob;
+mod path_check;
+mod place;
+mod preflight;
 pub mod python;
 mod refused;
 pub mod system;
-mod unfit;
+mod timings;
 
 pub use build::{Built, Engine, Order};
-pub use unfit::{Unfit, check};
+pub use error::Error;

@@ -6,8 +6,8 @@ use std::io::{BufReader, BufWriter, Read};
 use camino::Utf8Path;
 use wheel_layers::tree::{Content, Kind, Member, Method, Node, Tree};
 
+use super::error::Error;
 use super::system::{RAY, insert_folders};
-use super::unfit::Unfit;
 use crate::lock::Lock;
 use crate::registry::BaseSystem;
 
@@ -20,11 +20,11 @@ pub fn minor(lock: &Lock) -> String {
     release.iter().take(2).map(u64::to_string).collect::<Vec<_>>().join(".")
 }
 
-/// A virtual environment of the base image's own interpreter. Errors: [`Unfit::NoPython`], [`Unfit::Path`].
-pub fn skeleton(base: &BaseSystem, lock: &Lock) -> Result<Tree, Unfit> {
+/// A virtual environment of the base image's own interpreter. Errors: [`Error::NoPython`], [`Error::Path`].
+pub fn skeleton(base: &BaseSystem, lock: &Lock) -> Result<Tree, Error> {
     let minor = minor(lock);
     let name = format!("python{minor}");
-    let interpreter = base.program(&name).ok_or(Unfit::NoPython { minor })?;
+    let interpreter = base.program(&name).ok_or(Error::NoPython { minor })?;
     let home = interpreter.rsplit_once('/').map_or("/", |(folder, _)| folder);
     let version = &lock.python.version;
     let settings =
@@ -45,8 +45,8 @@ pub fn skeleton(base: &BaseSystem, lock: &Lock) -> Result<Tree, Unfit> {
 }
 
 /// Unpacks the gzip of a locked archive to `tar`, where [`standalone`] finds the members' bytes.
-pub fn inflate(archive: &Utf8Path, tar: &Utf8Path) -> Result<(), Unfit> {
-    let failed = Unfit::file;
+pub fn inflate(archive: &Utf8Path, tar: &Utf8Path) -> Result<(), Error> {
+    let failed = Error::file;
     let packed = File::open(archive).map_err(failed("opening", archive))?;
     let mut packed = flate2::read::MultiGzDecoder::new(BufReader::new(packed));
     let part = format!("{tar}.part");
@@ -60,11 +60,11 @@ pub fn inflate(archive: &Utf8Path, tar: &Utf8Path) -> Result<(), Unfit> {
 
 /// The environment of a standalone interpreter, from the tar file that [`inflate`] wrote, which is file 0 of the
 /// tree's members. What the lock does not name is left out: an archive brings a pip of its own, or forbids ours.
-/// Errors: [`Unfit::Archive`] for one that is not the lock's Python, [`Unfit::Path`].
-pub fn standalone(tar: &Utf8Path, base: &BaseSystem, lock: &Lock) -> Result<Tree, Unfit> {
+/// Errors: [`Error::Archive`] for one that is not the lock's Python, [`Error::Path`].
+pub fn standalone(tar: &Utf8Path, base: &BaseSystem, lock: &Lock) -> Result<Tree, Error> {
     let bad = |cause: String| {
         let file = lock.python.archive.as_ref().map_or(tar.as_str(), |a| &a.file);
-        Unfit::Archive { archive: file.to_owned(), cause }
+        Error::Archive { archive: file.to_owned(), cause }
     };
     let broken = |error: std::io::Error| bad(error.to_string());
     let mut tree = environment(base)?;
@@ -142,7 +142,7 @@ fn folder_of_ray() -> Node {
 }
 
 /// The empty environment, with the folders that lead to it as the system layer leaves them.
-fn environment(base: &BaseSystem) -> Result<Tree, Unfit> {
+fn environment(base: &BaseSystem) -> Result<Tree, Error> {
     let mut tree = Tree::default();
     let (envs, _) = ENVIRONMENT.rsplit_once('/').unwrap_or_default();
     insert_folders(&mut tree, base, envs)?;
@@ -241,7 +241,7 @@ mod tests {
         folder.join("python.tar")
     }
 
-    fn unpacked(files: &[(&str, u32, &str)]) -> (Result<Tree, Unfit>, Vec<u8>) {
+    fn unpacked(files: &[(&str, u32, &str)]) -> (Result<Tree, Error>, Vec<u8>) {
         let temporary = tempfile::tempdir().unwrap();
         let tar = archive(Utf8Path::from_path(temporary.path()).unwrap(), files);
         (standalone(&tar, &base(&[]), &sample()), fs_err::read(tar).unwrap())
@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn a_virtual_environment_points_to_the_bases_interpreter() {
         let lock = sample();
-        assert!(matches!(skeleton(&base(&[]), &lock), Err(Unfit::NoPython { .. })));
+        assert!(matches!(skeleton(&base(&[]), &lock), Err(Error::NoPython { .. })));
         let tree = skeleton(&base(&[&[("usr/bin/python3.14", "ELF")]]), &lock).unwrap();
         let settings = &tree.get("opt/conda/envs/py/pyvenv.cfg").unwrap().kind;
         let text = "home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.14.2\n";

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use wheel_layers::tree::{Content, Kind, Node, Owner, Tree};
 
-use super::unfit::Unfit;
+use super::error::Error;
 use crate::lock::Lock;
 use crate::registry::{BaseSystem, EntryKind};
 use crate::spec::PythonSource;
@@ -27,8 +27,8 @@ const PAM: &str = "# envlock: ray may become ray without a password\n\
     auth sufficient pam_succeed_if.so quiet use_uid user = ray\n";
 
 /// The layer between `base` and the interpreter; `epoch` is the lock's time, seconds since 1970-01-01 UTC.
-/// Errors: [`Unfit::Path`].
-pub fn system(base: &BaseSystem, epoch: i64) -> Result<Tree, Unfit> {
+/// Errors: [`Error::Path`].
+pub fn system(base: &BaseSystem, epoch: i64) -> Result<Tree, Error> {
     let mut layer = Layer { base, tree: Tree::default() };
     layer.accounts(epoch)?;
     layer.home()?;
@@ -49,8 +49,8 @@ pub fn system(base: &BaseSystem, epoch: i64) -> Result<Tree, Unfit> {
 }
 
 /// Whether the base has what the lock's Triton compiles with, as `docker/build/compiler.sh` looks for it.
-/// Errors: [`Unfit::Compiler`].
-pub fn compiler(base: &BaseSystem, lock: &Lock) -> Result<(), Unfit> {
+/// Errors: [`Error::Compiler`].
+pub fn compiler(base: &BaseSystem, lock: &Lock) -> Result<(), Error> {
     if !lock.packages.iter().any(|p| p.name.as_ref() == "triton") {
         return Ok(());
     }
@@ -65,12 +65,12 @@ pub fn compiler(base: &BaseSystem, lock: &Lock) -> Result<(), Unfit> {
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Unfit::Compiler { missing: missing.join(" and no ") })
+    Err(Error::Compiler { missing: missing.join(" and no ") })
 }
 
 /// The folders that lead to a path of a layer, with the owners and modes that the base gives them: an extractor
-/// that has to make them itself would hide the base's. Errors: [`Unfit::Path`].
-pub fn insert_folders(tree: &mut Tree, base: &BaseSystem, path: &str) -> Result<(), Unfit> {
+/// that has to make them itself would hide the base's. Errors: [`Error::Path`].
+pub fn insert_folders(tree: &mut Tree, base: &BaseSystem, path: &str) -> Result<(), Error> {
     for (end, _) in path.match_indices('/') {
         let folder = &path[..end];
         if tree.get(folder).is_none() {
@@ -80,7 +80,7 @@ pub fn insert_folders(tree: &mut Tree, base: &BaseSystem, path: &str) -> Result<
     Ok(())
 }
 
-fn folder_of(base: &BaseSystem, path: &str) -> Result<Node, Unfit> {
+fn folder_of(base: &BaseSystem, path: &str) -> Result<Node, Error> {
     let Some(entry) = base.entry(path) else { return Ok(FOLDER) };
     match entry.kind {
         EntryKind::Folder => Ok(Node { mode: entry.mode, owner: owner(entry), kind: Kind::Folder }),
@@ -94,7 +94,7 @@ fn owner(entry: &crate::registry::Entry) -> Owner {
     Owner { uid: id(entry.uid), gid: id(entry.gid) }
 }
 
-fn unfit(path: &str, kind: &EntryKind, expected: &'static str) -> Unfit {
+fn unfit(path: &str, kind: &EntryKind, expected: &'static str) -> Error {
     let found = match kind {
         EntryKind::Folder => "a folder",
         EntryKind::File(Some(_)) => "a file that is no text",
@@ -102,7 +102,7 @@ fn unfit(path: &str, kind: &EntryKind, expected: &'static str) -> Unfit {
         EntryKind::Link(_) => "a symbolic link",
         EntryKind::Other => "a device",
     };
-    Unfit::Path { path: path.to_owned(), found, expected }
+    Error::Path { path: path.to_owned(), found, expected }
 }
 
 fn content(bytes: impl Into<Bytes>) -> Kind {
@@ -115,7 +115,7 @@ struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    fn file(&mut self, path: &str, node: Node) -> Result<(), Unfit> {
+    fn file(&mut self, path: &str, node: Node) -> Result<(), Error> {
         insert_folders(&mut self.tree, self.base, path)?;
         if let Some(entry) = self.base.entry(path).filter(|e| e.kind == EntryKind::Folder) {
             return Err(unfit(path, &entry.kind, "a file"));
@@ -123,14 +123,14 @@ impl Layer<'_> {
         Ok(self.tree.insert(path, node)?)
     }
 
-    fn folder_of_ray(&mut self, path: &str) -> Result<(), Unfit> {
+    fn folder_of_ray(&mut self, path: &str) -> Result<(), Error> {
         insert_folders(&mut self.tree, self.base, path)?;
         folder_of(self.base, path)?;
         Ok(self.tree.insert(path, Node { owner: RAY, ..FOLDER })?)
     }
 
     /// The text of a file of the base and what it is, else.
-    fn text(&self, path: &str) -> Result<Option<(String, Node)>, Unfit> {
+    fn text(&self, path: &str) -> Result<Option<(String, Node)>, Error> {
         let Some(entry) = self.base.entry(path) else { return Ok(None) };
         let text = match &entry.kind {
             EntryKind::File(Some(bytes)) => String::from_utf8(bytes.to_vec()).ok(),
@@ -142,7 +142,7 @@ impl Layer<'_> {
     }
 
     /// `ray` is 1000 and nobody else is; who was 1000 goes, with the home that is only theirs.
-    fn accounts(&mut self, epoch: i64) -> Result<(), Unfit> {
+    fn accounts(&mut self, epoch: i64) -> Result<(), Error> {
         let new = || (String::new(), Node { mode: 0o644, owner: ROOT, kind: content("") });
         let id = |line: &str| line.split(':').nth(2) == Some("1000");
         let ray = |line: &str| line.starts_with("ray:");
@@ -180,7 +180,7 @@ impl Layer<'_> {
     }
 
     /// A home that is not there yet starts as the base's skeleton says.
-    fn home(&mut self) -> Result<(), Unfit> {
+    fn home(&mut self) -> Result<(), Error> {
         const HOME: &str = "home/ray";
         let base = self.base;
         let is_new = base.entry(HOME).is_none();
@@ -275,9 +275,9 @@ mod tests {
     #[test]
     fn a_base_whose_folders_are_links_is_refused_by_name() {
         let error = system(&base(&[ETC, &[("opt", "->var/opt")]]), 0).unwrap_err();
-        assert!(matches!(&error, Unfit::Path { path, .. } if path == "opt"), "{error}");
+        assert!(matches!(&error, Error::Path { path, .. } if path == "opt"), "{error}");
         let error = system(&base(&[ETC, &[("etc/passwd", "->/usr/lib/passwd")]]), 0).unwrap_err();
-        assert!(matches!(&error, Unfit::Path { path, .. } if path == "etc/passwd"), "{error}");
+        assert!(matches!(&error, Error::Path { path, .. } if path == "etc/passwd"), "{error}");
     }
 
     #[test]

@@ -20,9 +20,9 @@ pub(super) enum Phase {
 
 /// Microseconds of each phase. Layers are made side by side: the sum is more than the clock says.
 #[derive(Debug, Default)]
-pub(super) struct Phases([AtomicU64; 4]);
+pub(super) struct Timings([AtomicU64; 4]);
 
-impl Phases {
+impl Timings {
     /// Counts the time until `work` is done.
     pub(super) async fn time<T>(&self, phase: Phase, work: impl Future<Output = T>) -> T {
         let started = Instant::now();
@@ -33,7 +33,7 @@ impl Phases {
     }
 }
 
-impl Display for Phases {
+impl Display for Timings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [fetch, splice, hash, upload] =
             self.0.each_ref().map(|micros| micros.load(Relaxed) as f64 / 1e6);
@@ -52,12 +52,12 @@ mod tests {
 
     #[tokio::test]
     async fn each_phase_has_its_own_sum() {
-        let phases = Phases::default();
+        let timings = Timings::default();
         for _ in 0..2 {
-            phases.time(Phase::Hash, tokio::time::sleep(Duration::from_millis(60))).await;
+            timings.time(Phase::Hash, tokio::time::sleep(Duration::from_millis(60))).await;
         }
-        assert_eq!(phases.time(Phase::Upload, async { 7 }).await, 7);
-        let text = phases.to_string();
+        assert_eq!(timings.time(Phase::Upload, async { 7 }).await, 7);
+        let text = timings.to_string();
         assert!(text.starts_with("download and verify 0.0 s, splice 0.0 s, hash 0."), "{text}");
         assert!(!text.contains("hash 0.0"), "{text}");
         assert!(text.ends_with("upload 0.0 s"), "{text}");

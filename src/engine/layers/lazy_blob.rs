@@ -1,4 +1,4 @@
-//! A layer of which everything is known, and whose bytes are made when a registry turns out to lack them.
+//! A layer whose digests are known, and whose bytes are made when a registry turns out to lack them.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -13,14 +13,14 @@ use crate::registry::{self, Blob};
 
 /// Where the bytes of a layer are.
 #[derive(Debug, Clone)]
-pub(super) enum Bytes {
+pub(super) enum LayerBytes {
     /// In the wheels.
     Segments(Segments),
     /// In a file of the store: they were compressed again.
     File(Utf8PathBuf),
 }
 
-type Make = dyn Fn() -> io::Result<Bytes> + Send + Sync;
+type Make = dyn Fn() -> io::Result<LayerBytes> + Send + Sync;
 
 /// Why bytes that a registry was to get could not be made: an [`io::Error`] on its way through the upload.
 #[derive(Debug)]
@@ -53,20 +53,20 @@ impl NotMade {
 }
 
 /// A layer that can be uploaded.
-pub(super) struct Made {
+pub(super) struct LazyBlob {
     measured: Measured,
-    bytes: Mutex<Option<Bytes>>,
+    bytes: Mutex<Option<LayerBytes>>,
     make: Arc<Make>,
 }
 
-impl Made {
+impl LazyBlob {
     /// `make` is called at most once at a time, on a thread that may block, and only when there are no `bytes`.
-    pub(super) fn new(measured: Measured, bytes: Option<Bytes>, make: Arc<Make>) -> Self {
-        Made { measured, bytes: Mutex::new(bytes), make }
+    pub(super) fn new(measured: Measured, bytes: Option<LayerBytes>, make: Arc<Make>) -> Self {
+        LazyBlob { measured, bytes: Mutex::new(bytes), make }
     }
 }
 
-impl Blob for Made {
+impl Blob for LazyBlob {
     fn digest(&self) -> Digest {
         self.measured.digest
     }
@@ -82,8 +82,8 @@ impl Blob for Made {
             none => none.insert((self.make)()?),
         };
         match bytes {
-            Bytes::Segments(segments) => Ok(Box::new(segments.reader(offset))),
-            Bytes::File(path) => {
+            LayerBytes::Segments(segments) => Ok(Box::new(segments.reader(offset))),
+            LayerBytes::File(path) => {
                 let mut file = File::open(path)?;
                 file.seek(SeekFrom::Start(offset))?;
                 Ok(Box::new(file))

@@ -13,11 +13,11 @@ use wheel_layers::{
 };
 
 use super::bytecode::{self, Compiler};
-use super::made::Bytes;
-use super::phases::{Phase, Phases};
+use super::error::Error;
+use super::lazy_blob::LayerBytes;
 use super::python::{self, ENVIRONMENT};
 use super::system::{self, RAY};
-use super::unfit::Unfit;
+use super::timings::{Phase, Timings};
 use crate::blocking::blocking;
 use crate::digest::Sha256;
 use crate::engine::gather::Gatherer;
@@ -35,16 +35,16 @@ const BROUGHT: &str = "claims-2";
 pub(super) type Brought = Vec<(String, PathEntry)>;
 
 /// What is needed to make any layer of a lock on one base.
-pub(super) struct Kitchen {
+pub(super) struct LayerBuilder {
     pub(super) gatherer: Arc<Gatherer>,
     pub(super) lock: Arc<Lock>,
     pub(super) envelope: Envelope,
     pub(super) base: Arc<BaseSystem>,
     pub(super) ui: Ui,
-    pub(super) phases: Arc<Phases>,
+    pub(super) timings: Arc<Timings>,
 }
 
-impl Kitchen {
+impl LayerBuilder {
     /// The media type of its layers.
     pub(super) fn media_type(&self) -> &'static str {
         match self.envelope.compression {
@@ -73,19 +73,19 @@ impl Kitchen {
             }
         };
         let wanted: Vec<&ContextFile> = files.iter().collect();
-        let paths = self.phases.time(Phase::Fetch, self.gatherer.get(&wanted, bar)).await?;
+        let paths = self.timings.time(Phase::Fetch, self.gatherer.get(&wanted, bar)).await?;
         bar.begin(Stage::Splice, None);
-        let (kitchen, layer) = (Arc::clone(self), layer.clone());
+        let (builder, layer) = (Arc::clone(self), layer.clone());
         let spliced = blocking(move || {
             let (tree, sources) = match &layer {
-                OwnLayer::System => (system::system(&kitchen.base, kitchen.epoch())?, vec![]),
-                OwnLayer::Python => kitchen.python(&paths)?,
-                OwnLayer::Wheels(layer) => kitchen.wheels(layer, &kitchen.files(layer), &paths)?,
+                OwnLayer::System => (system::system(&builder.base, builder.epoch())?, vec![]),
+                OwnLayer::Python => builder.python(&paths)?,
+                OwnLayer::Wheels(layer) => builder.wheels(layer, &builder.files(layer), &paths)?,
             };
-            let mtime = u64::try_from(kitchen.epoch()).unwrap_or(0);
+            let mtime = u64::try_from(builder.epoch()).unwrap_or(0);
             Ok(splice(&tree, sources, mtime)?)
         });
-        self.phases.time(Phase::Splice, spliced).await
+        self.timings.time(Phase::Splice, spliced).await
     }
 
     /// The digests of a layer, and its bytes as they are to be stored.
@@ -93,19 +93,19 @@ impl Kitchen {
         self: &Arc<Self>,
         segments: Segments,
         bar: &Bar,
-    ) -> Result<(Measured, Bytes), Failure> {
+    ) -> Result<(Measured, LayerBytes), Failure> {
         bar.begin(Stage::Hash, Some(segments.size()));
-        let (kitchen, bar) = (Arc::clone(self), bar.clone());
+        let (builder, bar) = (Arc::clone(self), bar.clone());
         let measured = blocking(move || {
             let progress = move |bytes| bar.inc(bytes);
-            match kitchen.envelope.compression {
+            match builder.envelope.compression {
                 Compression::Gzip => {
-                    Ok((measure_with(&segments, &progress)?, Bytes::Segments(segments)))
+                    Ok((measure_with(&segments, &progress)?, LayerBytes::Segments(segments)))
                 }
-                Compression::Zstd => kitchen.recompressed(&segments, &progress),
+                Compression::Zstd => builder.recompressed(&segments, &progress),
             }
         });
-        self.phases.time(Phase::Hash, measured).await
+        self.timings.time(Phase::Hash, measured).await
     }
 
     /// What a layer that was made here brings.
@@ -231,7 +231,7 @@ impl Kitchen {
             let site_packages = format!("/{}", environment.site_packages());
             let compiled = compiler.compile(wheel, &file.file, &site_packages, &part);
             compiled.inspect_err(|_| _ = fs_err::remove_file(&part))?;
-            fs_err::rename(&part, &out).map_err(Unfit::file("keeping", &out))?;
+            fs_err::rename(&part, &out).map_err(Error::file("keeping", &out))?;
         }
         open(&out, format!("the compiled modules of {}", file.file))
     }
@@ -240,25 +240,25 @@ impl Kitchen {
         &self,
         segments: &Segments,
         progress: &Progress,
-    ) -> Result<(Measured, Bytes), Failure> {
+    ) -> Result<(Measured, LayerBytes), Failure> {
         let store = self.gatherer.store();
         let folder = store.scratch("zstd")?;
-        fs_err::create_dir_all(&folder).map_err(Unfit::file("making the folder", &folder))?;
+        fs_err::create_dir_all(&folder).map_err(Error::file("making the folder", &folder))?;
         let part = tempfile::NamedTempFile::new_in(&folder);
-        let mut part = part.map_err(Unfit::file("writing a layer to", &folder))?;
+        let mut part = part.map_err(Error::file("writing a layer to", &folder))?;
         let measured = match write_zstd_with(segments, part.as_file_mut(), progress) {
             Err(SpliceError::Write(source)) => {
-                return Err(Unfit::file("writing a layer to", &folder)(source).into());
+                return Err(Error::file("writing a layer to", &folder)(source).into());
             }
             measured => measured?,
         };
         let path = folder.join(measured.digest.hex());
-        part.persist(&path).map_err(|e| Unfit::file("keeping the layer", &path)(e.error))?;
-        Ok((measured, Bytes::File(path)))
+        part.persist(&path).map_err(|e| Error::file("keeping the layer", &path)(e.error))?;
+        Ok((measured, LayerBytes::File(path)))
     }
 }
 
 fn open(path: &Utf8PathBuf, name: String) -> Result<Source, Failure> {
-    let file = File::open(path).map_err(Unfit::file("opening", path))?;
+    let file = File::open(path).map_err(Error::file("opening", path))?;
     Ok(Source { name, file })
 }

@@ -1,19 +1,14 @@
-//! Why a base image or an archive cannot be built on without running it. All of it is known before anything is built.
+//! What stops the `layers` engine besides wheels: a base image or an archive that it cannot build on, and files.
 
 use miette::Diagnostic;
-use thiserror::Error;
 use wheel_layers::tree::Taken;
 
-use super::{python, system};
 use crate::exit::{Classified, Exit};
-use crate::lock::Lock;
-use crate::registry::BaseSystem;
 use crate::room;
-use crate::spec::{CompilerNeed, PythonSource};
 
 /// What the `layers` engine cannot build on.
-#[derive(Debug, Error, Diagnostic)]
-pub enum Unfit {
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Error {
     /// A path of the base image is something else than envlock's layers expect.
     #[error("the base image has {found} at /{path}, where the images need {expected}")]
     #[diagnostic(help("use another base image"))]
@@ -25,7 +20,7 @@ pub enum Unfit {
         /// What should be there.
         expected: &'static str,
     },
-    /// Nobody compiles and nothing is installed in a layer.
+    /// Triton compiles at run time, and a layer installs no compiler.
     #[error("the base image has no {missing}, which Triton needs at run time")]
     #[diagnostic(help(
         "use a base image that has it (Debian and Ubuntu: gcc, libc6-dev, and libpython3-dev for the base's own Python); \
@@ -70,39 +65,26 @@ pub enum Unfit {
     Taken(#[from] Taken),
 }
 
-impl Unfit {
+impl Error {
     /// The shape `map_err` wants.
     pub(super) fn file(
         action: &'static str,
         path: impl ToString,
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_string();
-        move |source| Unfit::File { action, path, source }
+        move |source| Error::File { action, path, source }
     }
 }
 
-/// Whether images of this lock can be built on this base without running it; both layers are computed. Errors: the
-/// first thing that is in the way.
-pub fn check(base: &BaseSystem, lock: &Lock, compiler: CompilerNeed) -> Result<(), Unfit> {
-    system::system(base, lock.target.source_date_epoch)?;
-    if lock.python.source == PythonSource::Base {
-        python::skeleton(base, lock)?;
-    }
-    match compiler {
-        CompilerNeed::Auto => system::compiler(base, lock),
-        CompilerNeed::None => Ok(()),
-    }
-}
-
-impl Classified for Unfit {
+impl Classified for Error {
     fn exit(&self) -> Exit {
         match self {
-            Unfit::Archive { .. } => Exit::Integrity,
-            Unfit::File { .. } => Exit::Failed,
-            Unfit::Path { .. }
-            | Unfit::Compiler { .. }
-            | Unfit::NoPython { .. }
-            | Unfit::Taken(_) => Exit::Build,
+            Error::Archive { .. } => Exit::Integrity,
+            Error::File { .. } => Exit::Failed,
+            Error::Path { .. }
+            | Error::Compiler { .. }
+            | Error::NoPython { .. }
+            | Error::Taken(_) => Exit::Build,
         }
     }
 }
