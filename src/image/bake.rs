@@ -100,7 +100,7 @@ pub fn command_line(plan: &Plan, places: &Places, image: &ImagePlan, args_file: 
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::tests::sample_plan;
+    use super::super::planning::tests::sample_plan;
     use super::*;
 
     fn places() -> Places {

@@ -89,7 +89,7 @@ fn grown(now: &[Package], before: &[Package]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::tests::sample_plan;
+    use super::super::planning::tests::sample_plan;
     use super::*;
     use crate::exit::{Classified, Exit};
     use crate::lock::sample;

@@ -200,7 +200,7 @@ fn merge(run: &mut Map<String, Value>, key: &str, more: Map<String, Value>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::tests::sample_plan;
+    use super::super::planning::tests::sample_plan;
     use super::*;
 
     const DOCKERFILE: &str = include_str!("../../Dockerfile");

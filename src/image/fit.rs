@@ -44,7 +44,7 @@ pub fn stages_fit<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::plan::tests::sample_plan;
+    use crate::image::planning::tests::sample_plan;
     use crate::lock::sample;
     use crate::spec::builtin;
 

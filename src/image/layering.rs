@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep508_rs::PackageName;
 use serde::Serialize;
 
-use super::{Envelope, Error, Plan};
+use super::{Error, LayerSettings, Plan};
 use crate::digest::Sha256;
 use crate::lock::{Lock, Package};
 use crate::spec::{GroupName, ImageName, Spec};
@@ -84,11 +84,11 @@ pub fn layers_of_all(lock: &Lock, spec: &Spec) -> Result<Vec<ImageLayers>, Error
 /// The keys of all layers of wheels that the spec's images can have; none where [`layering`] fails.
 pub fn layer_keys(lock: &Lock, spec: &Spec) -> BTreeSet<Sha256> {
     let images = layers_of_all(lock, spec);
-    let envelope = Envelope::of(lock, spec.build);
+    let settings = LayerSettings::of(lock, spec.build);
     let wheels = |layer: &OwnLayer| match layer {
         OwnLayer::Wheels(layer) => {
             let packages = layer.packages.iter().filter_map(|name| lock.package(name));
-            Some(envelope.key(packages.map(|package| package.sha256)))
+            Some(settings.key(packages.map(|package| package.sha256)))
         }
         OwnLayer::System | OwnLayer::Python => None,
     };
@@ -221,7 +221,7 @@ fn layer(name: String, group: &GroupName, packages: &[&Package]) -> WheelLayer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::plan::tests::sample_plan;
+    use crate::image::planning::tests::sample_plan;
     use crate::lock::sample;
     use crate::spec::builtin;
 

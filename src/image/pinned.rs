@@ -1,6 +1,6 @@
 //! Which wheels a pinned layer holds, from a lock alone: an image can be read without the spec that made it.
 
-use super::Envelope;
+use super::LayerSettings;
 use super::layering::{cut, is_alone};
 use crate::lock::{LayerPin, Lock, Package};
 use crate::spec::{BuildSpec, Bytecode, Compression};
@@ -12,7 +12,7 @@ pub fn packages_of<'a>(pin: &LayerPin, lock: &'a Lock) -> Vec<&'a Package> {
     packages.sort_by(|a, b| a.name.cmp(&b.name));
     let is_key = |build| {
         let wheels = packages.iter().map(|package| package.sha256);
-        Envelope::of(lock, build).key(wheels) == pin.key
+        LayerSettings::of(lock, build).key(wheels) == pin.key
     };
     match every_build().any(is_key) {
         true => packages,
@@ -80,7 +80,7 @@ mod tests {
             .map(|layer| {
                 let of = layer.packages.iter().map(|name| lock.package(name).unwrap().sha256);
                 let pin = LayerPin {
-                    key: Envelope::of(&lock, build).key(of),
+                    key: LayerSettings::of(&lock, build).key(of),
                     digest: Digest::of(&layer.name),
                     diff_id: Digest::of(&layer.name),
                     size: layer.size,

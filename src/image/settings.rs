@@ -261,7 +261,7 @@ fn port(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::tests::sample_plan;
+    use super::super::planning::tests::sample_plan;
     use super::*;
 
     const DOCKERFILE: &str = include_str!("../../Dockerfile");

@@ -40,7 +40,7 @@ pub(super) fn megabytes(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::tests::sample_plan;
+    use super::super::planning::tests::sample_plan;
     use super::*;
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::weigh::{base_name, of_packages};
 use super::{ImageSize, LayerKind, LayerSize};
 use crate::digest::Digest;
-use crate::image::{Envelope, Error, ImageLayers, OwnLayer, is_devel, layers_of_all};
+use crate::image::{Error, ImageLayers, LayerSettings, OwnLayer, is_devel, layers_of_all};
 use crate::lock::{self, Lock, Package};
 use crate::registry::{Descriptor, Manifest};
 use crate::spec::Spec;
@@ -32,14 +32,14 @@ pub fn planned(lock: &Lock, spec: &Spec, grounds: Grounds) -> Result<Vec<ImageSi
 }
 
 fn image_of(image: ImageLayers, lock: &Lock, spec: &Spec, grounds: Grounds) -> ImageSize {
-    let envelope = Envelope::of(lock, spec.build);
+    let settings = LayerSettings::of(lock, spec.build);
     let own = image.layers.into_iter().map(|layer| match layer {
         OwnLayer::System => made_later("system", LayerKind::System),
         OwnLayer::Python => made_later("python", LayerKind::Python),
         OwnLayer::Wheels(wheels) => {
             let packages = wheels.packages.iter().filter_map(|name| lock.package(name));
             let packages: Vec<&Package> = packages.collect();
-            let key = envelope.key(packages.iter().map(|package| package.sha256));
+            let key = settings.key(packages.iter().map(|package| package.sha256));
             let pin = lock.layers.iter().find(|pin| pin.key == key);
             LayerSize {
                 digest: pin.map(|pin| pin.digest),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::digest::{Digest, Sha256};
-use crate::image::Envelope;
+use crate::image::LayerSettings;
 use crate::lock::{LayerPin, Lock, sample};
 use crate::reference::PinnedReference;
 use crate::registry::{Descriptor, Manifest};
@@ -37,7 +37,7 @@ fn lock(ray: &str) -> Lock {
         }
     }
     lock.packages.sort_by(|a, b| a.name.cmp(&b.name));
-    let envelope = Envelope::of(&lock, BuildSpec::default());
+    let settings = LayerSettings::of(&lock, BuildSpec::default());
     let alone = ["pip", "torch", "ray", "marimo"].map(|name| (name.to_owned(), vec![name]));
     let bundle = ("ray (3 packages)".to_owned(), vec!["aiohttp", "grpcio", "yarl"]);
     lock.layers = alone
@@ -46,7 +46,7 @@ fn lock(ray: &str) -> Lock {
         .map(|(name, packages)| {
             let packages: Vec<_> =
                 packages.iter().map(|name| lock.package(&name.parse().unwrap()).unwrap()).collect();
-            let key = envelope.key(packages.iter().map(|package| package.sha256));
+            let key = settings.key(packages.iter().map(|package| package.sha256));
             LayerPin {
                 name,
                 key,

@@ -21,7 +21,7 @@ use crate::digest::Digest;
 use crate::engine::gather::Gatherer;
 use crate::exit::{Exit, Failure};
 use crate::image::{
-    self, AddedLayer, BaseDocuments, Below, Envelope, ImageLayers, ImagePlan, OwnLayer, Plan,
+    self, AddedLayer, BaseDocuments, Below, ImageLayers, ImagePlan, LayerSettings, OwnLayer, Plan,
     Repository, Stages,
 };
 use crate::lock::{LayerPin, Lock};
@@ -191,7 +191,7 @@ impl Engine {
         let builder = |base: &Base| LayerBuilder {
             gatherer: Arc::clone(&gatherer),
             lock: Arc::clone(&lock),
-            envelope: Envelope::of(&lock, spec.build),
+            settings: LayerSettings::of(&lock, spec.build),
             base: Arc::clone(&base.system),
             ui: ui.clone(),
             timings: Arc::clone(timings),

@@ -22,7 +22,7 @@ use crate::blocking::blocking;
 use crate::digest::Sha256;
 use crate::engine::gather::Gatherer;
 use crate::exit::{Exit, Failure};
-use crate::image::{ContextFile, Envelope, OwnLayer, WheelLayer};
+use crate::image::{ContextFile, LayerSettings, OwnLayer, WheelLayer};
 use crate::lock::Lock;
 use crate::registry::BaseSystem;
 use crate::spec::{Compression, PythonSource};
@@ -38,7 +38,7 @@ pub(super) type Brought = Vec<(String, PathEntry)>;
 pub(super) struct LayerBuilder {
     pub(super) gatherer: Arc<Gatherer>,
     pub(super) lock: Arc<Lock>,
-    pub(super) envelope: Envelope,
+    pub(super) settings: LayerSettings,
     pub(super) base: Arc<BaseSystem>,
     pub(super) ui: Ui,
     pub(super) timings: Arc<Timings>,
@@ -47,7 +47,7 @@ pub(super) struct LayerBuilder {
 impl LayerBuilder {
     /// The media type of its layers.
     pub(super) fn media_type(&self) -> &'static str {
-        match self.envelope.compression {
+        match self.settings.compression {
             Compression::Gzip => GZIP_LAYER,
             Compression::Zstd => ZSTD_LAYER,
         }
@@ -55,7 +55,7 @@ impl LayerBuilder {
 
     /// The key of a layer of wheels.
     pub(super) fn key(&self, layer: &WheelLayer) -> Sha256 {
-        self.envelope.key(self.files(layer).into_iter().map(|file| file.sha256))
+        self.settings.key(self.files(layer).into_iter().map(|file| file.sha256))
     }
 
     /// The layer as segments of files that are here now: wheels that are missing are fetched. `bar` is the layer's.
@@ -67,7 +67,7 @@ impl LayerBuilder {
         let files = match layer {
             OwnLayer::System => vec![],
             OwnLayer::Python => self.archive().into_iter().collect(),
-            OwnLayer::Wheels(layer) if self.envelope.bytecode.is_none() => self.files(layer),
+            OwnLayer::Wheels(layer) if self.settings.bytecode.is_none() => self.files(layer),
             OwnLayer::Wheels(layer) => {
                 self.files(layer).into_iter().chain(self.archive()).collect()
             }
@@ -98,7 +98,7 @@ impl LayerBuilder {
         let (builder, bar) = (Arc::clone(self), bar.clone());
         let measured = blocking(move || {
             let progress = move |bytes| bar.inc(bytes);
-            match builder.envelope.compression {
+            match builder.settings.compression {
                 Compression::Gzip => {
                     Ok((measure_with(&segments, &progress)?, LayerBytes::Segments(segments)))
                 }
@@ -114,7 +114,7 @@ impl LayerBuilder {
     }
 
     fn epoch(&self) -> i64 {
-        self.envelope.epoch
+        self.settings.epoch
     }
 
     fn files(&self, layer: &WheelLayer) -> Vec<ContextFile> {
@@ -161,8 +161,8 @@ impl LayerBuilder {
     ) -> Result<(Tree, Vec<Source>), Failure> {
         let environment = Environment {
             root: ENVIRONMENT.to_owned(),
-            python_minor: self.envelope.python_minor.clone(),
-            is_virtual: self.envelope.is_virtual,
+            python_minor: self.settings.python_minor.clone(),
+            is_virtual: self.settings.is_virtual,
             owner: RAY,
             installer: "envlock".to_owned(),
         };
@@ -203,10 +203,10 @@ impl LayerBuilder {
 
     /// The interpreter that compiles modules; `None`: they are not compiled.
     fn compiler(&self, paths: &BTreeMap<Sha256, Utf8PathBuf>) -> Result<Option<Compiler>, Failure> {
-        if self.envelope.bytecode.is_none() {
+        if self.settings.bytecode.is_none() {
             return Ok(None);
         }
-        let minor = &self.envelope.python_minor;
+        let minor = &self.settings.python_minor;
         let mut python = Utf8PathBuf::from(format!("python{minor}"));
         if let Some(file) = self.archive()
             && let Some(packed) = paths.get(&file.sha256)
@@ -224,7 +224,7 @@ impl LayerBuilder {
         wheel: &Utf8PathBuf,
         environment: &Environment,
     ) -> Result<Source, Failure> {
-        let key = self.envelope.key([file.sha256]);
+        let key = self.settings.key([file.sha256]);
         let out = self.gatherer.store().scratch(&format!("{key}.pyc.zip"))?;
         if !out.is_file() {
             let part = out.with_extension(format!("{}.part", std::process::id()));

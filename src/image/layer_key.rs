@@ -11,7 +11,7 @@ const RULES: &str = "envlock layer rules 1";
 
 /// What shapes a layer's bytes besides its wheels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Envelope {
+pub struct LayerSettings {
     /// `3.14`
     pub python_minor: String,
     /// The environment is a virtual one, of the base's interpreter.
@@ -24,12 +24,12 @@ pub struct Envelope {
     pub bytecode: Option<String>,
 }
 
-impl Envelope {
+impl LayerSettings {
     /// Of all layers of a lock.
     pub fn of(lock: &Lock, build: BuildSpec) -> Self {
         let release = lock.python.version.release();
         let minor = release.iter().take(2).map(u64::to_string).collect::<Vec<_>>().join(".");
-        Envelope {
+        LayerSettings {
             python_minor: minor,
             is_virtual: lock.python.source == PythonSource::Base,
             epoch: lock.target.source_date_epoch,
@@ -45,7 +45,7 @@ impl Envelope {
     pub fn key(&self, wheels: impl IntoIterator<Item = Sha256>) -> Sha256 {
         let mut wheels: Vec<Sha256> = wheels.into_iter().collect();
         wheels.sort_unstable();
-        let Envelope { python_minor, is_virtual, epoch, compression, bytecode } = self;
+        let LayerSettings { python_minor, is_virtual, epoch, compression, bytecode } = self;
         // Locks have such keys: the words stay what they are.
         let compression = match compression {
             Compression::Gzip => "Gzip",
@@ -70,7 +70,7 @@ mod tests {
     fn a_key_is_of_the_wheels_and_of_everything_that_shapes_their_layer() {
         let lock = crate::lock::sample();
         let (a, b) = (Sha256::of("a"), Sha256::of("b"));
-        let one = Envelope::of(&lock, BuildSpec::default());
+        let one = LayerSettings::of(&lock, BuildSpec::default());
         assert_eq!(one.key([a, b]), one.key([b, a]));
         assert_ne!(one.key([a, b]), one.key([a]));
         // What locks have.
@@ -79,11 +79,11 @@ mod tests {
             "77c7bd06da170dcdf1f5763ab34333c39f84f215acd2de4cf3e8508b22a66eb0"
         );
         let changed = [
-            Envelope { python_minor: "3.15".to_owned(), ..one.clone() },
-            Envelope { is_virtual: !one.is_virtual, ..one.clone() },
-            Envelope { epoch: one.epoch + 1, ..one.clone() },
-            Envelope { compression: Compression::Zstd, ..one.clone() },
-            Envelope { bytecode: Some("3.14.2".to_owned()), ..one.clone() },
+            LayerSettings { python_minor: "3.15".to_owned(), ..one.clone() },
+            LayerSettings { is_virtual: !one.is_virtual, ..one.clone() },
+            LayerSettings { epoch: one.epoch + 1, ..one.clone() },
+            LayerSettings { compression: Compression::Zstd, ..one.clone() },
+            LayerSettings { bytecode: Some("3.14.2".to_owned()), ..one.clone() },
         ];
         for other in changed {
             assert_ne!(other.key([a, b]), one.key([a, b]), "{other:?}");
