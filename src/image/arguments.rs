@@ -1,4 +1,4 @@
-//! What a build is told of its lock: build arguments and labels.
+//! A lock's build arguments and labels.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Plan → what BuildKit is told: a bake file with all images in one graph, or the line for a build by hand.
+//! Plan → input of BuildKit: a bake file with all images in one graph, or the line for a build by hand.
 
 use serde_json::{Map, Value, json};
 
@@ -82,7 +82,7 @@ fn output(image: &ImagePlan, r#use: Use) -> String {
     }
 }
 
-/// The text of `build.args`: what `docker build` is told, one argument a line.
+/// The text of `build.args`: the arguments of `docker build`, one a line.
 pub fn build_args(plan: &Plan) -> String {
     plan.args.iter().map(|(name, value)| format!("--build-arg {name}={value}\n")).collect()
 }

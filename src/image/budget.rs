@@ -19,7 +19,11 @@ pub struct Below {
 }
 
 /// Holds the plan's images against `max-size` of the spec. `below` knows what is under an image; `earlier` is the
-/// lock of an earlier release, to tell what grew. Errors: [`Error::OverBudget`] for the first image that is too big.
+/// lock of an earlier release, to tell what grew.
+///
+/// # Errors
+///
+/// [`Error::OverBudget`] for the first image that is too big.
 pub fn budget(
     plan: &Plan,
     lock: &Lock,

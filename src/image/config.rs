@@ -45,8 +45,12 @@ pub struct Documents {
     pub manifest: Vec<u8>,
 }
 
-/// The documents of `image` on its base, with these layers from the lowest on. Errors: [`Error::Foreign`] for
-/// stages that only BuildKit can carry out, [`Error::Base`] for documents that cannot be continued.
+/// The documents of `image` on its base, with these layers from the lowest on.
+///
+/// # Errors
+///
+/// [`Error::Foreign`] for stages that only BuildKit can carry out, [`Error::Base`] for documents that cannot be
+/// continued.
 pub fn documents(
     plan: &Plan,
     image: &ImagePlan,
@@ -162,7 +166,7 @@ fn continue_root(
     Ok(())
 }
 
-/// A step for every layer and instruction. A history must tell of all layers or not be there at all, so what the
+/// A step for every layer and instruction. A history must have all layers or be left out, so what the
 /// base left out is filled in.
 fn continue_history(
     config: &mut Map<String, Value>,

@@ -7,7 +7,11 @@ use super::{Error, Plan, Stages};
 use crate::lock::Lock;
 use crate::spec::{ImageName, Spec};
 
-/// Whether these stages make the plan's images from this lock. Errors: [`Error::NoPip`], and those of [`stages_fit`].
+/// Whether these stages make the plan's images from this lock.
+///
+/// # Errors
+///
+/// [`Error::NoPip`], and those of [`stages_fit`].
 pub fn dockerfile_fits(
     plan: &Plan,
     lock: &Lock,
@@ -21,7 +25,11 @@ pub fn dockerfile_fits(
     stages_fit(plan.images.iter().map(|image| &image.name), spec, stages)
 }
 
-/// Whether each image has a stage that installs all of its groups. Errors: [`Error::NoStage`], [`Error::NoStep`].
+/// Whether each image has a stage that installs all of its groups.
+///
+/// # Errors
+///
+/// [`Error::NoStage`], [`Error::NoStep`].
 pub fn stages_fit<'a>(
     images: impl Iterator<Item = &'a ImageName>,
     spec: &Spec,

@@ -71,12 +71,20 @@ impl OwnLayer {
     }
 }
 
-/// The own layers of the plan's images. Errors: [`Error::ManyLayers`], [`Error::BigLayer`].
+/// The own layers of the plan's images.
+///
+/// # Errors
+///
+/// [`Error::ManyLayers`], [`Error::BigLayer`].
 pub fn layering(plan: &Plan, lock: &Lock, spec: &Spec) -> Result<Vec<ImageLayers>, Error> {
     all_layers(plan.images.iter().map(|image| &image.name), lock, spec)
 }
 
-/// The own layers of all images of the spec. Errors: as [`layering`].
+/// The own layers of all images of the spec.
+///
+/// # Errors
+///
+/// As [`layering`].
 pub fn layers_of_all(lock: &Lock, spec: &Spec) -> Result<Vec<ImageLayers>, Error> {
     all_layers(spec.images.iter().map(|image| &image.name), lock, spec)
 }

@@ -40,7 +40,11 @@ impl Stages {
         }
     }
 
-    /// What the image's stages set, on a base with this ENV. Errors: as [`Stages::foreign`].
+    /// What the image's stages set, on a base with this ENV.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stages::foreign`].
     pub(super) fn settings(
         &self,
         plan: &Plan,

@@ -44,7 +44,7 @@ impl Stages {
     pub fn read(dockerfile: impl Into<String>, text: &str) -> Self {
         let mut stages: Vec<Stage> = Vec::new();
         let mut globals = Vec::new();
-        // Another sign that continues lines: what follows is read wrong, so it is not vouched for.
+        // Another character continues lines (a parser directive): what follows would be read wrong, so nothing is claimed of it.
         if let Some(line) = text.lines().find(|line| is_escape(line)) {
             globals
                 .push(Instruction { keyword: "#".to_owned(), rest: line[1..].trim().to_owned() });

@@ -1,5 +1,5 @@
 //! A wheel's zip, read strictly: whatever two readers could understand differently is refused, so
-//! that what is installed is what anybody sees in it. Only headers are read.
+//! that what is installed is what every reader sees in it. Only headers are read.
 
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileExt;

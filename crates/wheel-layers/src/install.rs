@@ -27,7 +27,7 @@ pub struct Environment {
     pub installer: String,
 }
 
-/// Files of `.dist-info` that belong to whoever installed it, or sign what is changed here.
+/// Files of `.dist-info` that belong to the program that installed it, or sign what is changed here.
 const INSTALLERS_OWN: [&str; 6] =
     ["RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"];
 
@@ -137,7 +137,7 @@ fn wrapped(name: &str) -> &str {
     [".exe", "-script.py", ".pya"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
 }
 
-/// As pip decides it: a file, marked as one, that anybody may execute.
+/// As pip decides it: a file, marked as one, that is executable.
 fn is_program(mode: u32) -> bool {
     mode & 0o170_000 == 0o100_000 && mode & 0o111 != 0
 }

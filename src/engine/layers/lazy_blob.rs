@@ -35,7 +35,11 @@ impl std::fmt::Display for NotMade {
 impl std::error::Error for NotMade {}
 
 impl NotMade {
-    /// The failure that an upload ended with, where bytes could not be made. Errors: it was something else.
+    /// The failure that an upload ended with, where bytes could not be made.
+    ///
+    /// # Errors
+    ///
+    /// The error itself, where the upload ended with something else.
     pub(super) fn within(error: registry::Error) -> Result<Failure, registry::Error> {
         match error {
             registry::Error::Blob { source, digest } => match source.downcast::<NotMade>() {

@@ -20,7 +20,11 @@ pub fn minor(lock: &Lock) -> String {
     release.iter().take(2).map(u64::to_string).collect::<Vec<_>>().join(".")
 }
 
-/// A virtual environment of the base image's own interpreter. Errors: [`Error::NoPython`], [`Error::Path`].
+/// A virtual environment of the base image's own interpreter.
+///
+/// # Errors
+///
+/// [`Error::NoPython`], [`Error::Path`].
 pub fn skeleton(base: &BaseSystem, lock: &Lock) -> Result<Tree, Error> {
     let minor = minor(lock);
     let name = format!("python{minor}");
@@ -60,7 +64,10 @@ pub fn inflate(archive: &Utf8Path, tar: &Utf8Path) -> Result<(), Error> {
 
 /// The environment of a standalone interpreter, from the tar file that [`inflate`] wrote, which is file 0 of the
 /// tree's members. What the lock does not name is left out: an archive brings a pip of its own, or forbids ours.
-/// Errors: [`Error::Archive`] for one that is not the lock's Python, [`Error::Path`].
+///
+/// # Errors
+///
+/// [`Error::Archive`] for one that is not the lock's Python, [`Error::Path`].
 pub fn standalone(tar: &Utf8Path, base: &BaseSystem, lock: &Lock) -> Result<Tree, Error> {
     let bad = |cause: String| {
         let file = lock.python.archive.as_ref().map_or(tar.as_str(), |a| &a.file);

@@ -27,7 +27,10 @@ const PAM: &str = "# envlock: ray may become ray without a password\n\
     auth sufficient pam_succeed_if.so quiet use_uid user = ray\n";
 
 /// The layer between `base` and the interpreter; `epoch` is the lock's time, seconds since 1970-01-01 UTC.
-/// Errors: [`Error::Path`].
+///
+/// # Errors
+///
+/// [`Error::Path`].
 pub fn system(base: &BaseSystem, epoch: i64) -> Result<Tree, Error> {
     let mut layer = Layer { base, tree: Tree::default() };
     layer.accounts(epoch)?;
@@ -49,7 +52,10 @@ pub fn system(base: &BaseSystem, epoch: i64) -> Result<Tree, Error> {
 }
 
 /// Whether the base has what the lock's Triton compiles with, as `docker/build/compiler.sh` looks for it.
-/// Errors: [`Error::Compiler`].
+///
+/// # Errors
+///
+/// [`Error::Compiler`].
 pub fn compiler(base: &BaseSystem, lock: &Lock) -> Result<(), Error> {
     if !lock.packages.iter().any(|p| p.name.as_ref() == "triton") {
         return Ok(());
@@ -69,7 +75,11 @@ pub fn compiler(base: &BaseSystem, lock: &Lock) -> Result<(), Error> {
 }
 
 /// The folders that lead to a path of a layer, with the owners and modes that the base gives them: an extractor
-/// that has to make them itself would hide the base's. Errors: [`Error::Path`].
+/// that has to make them itself would hide the base's.
+///
+/// # Errors
+///
+/// [`Error::Path`].
 pub fn insert_folders(tree: &mut Tree, base: &BaseSystem, path: &str) -> Result<(), Error> {
     for (end, _) in path.match_indices('/') {
         let folder = &path[..end];
@@ -89,7 +99,7 @@ fn folder_of(base: &BaseSystem, path: &str) -> Result<Node, Error> {
 }
 
 fn owner(entry: &crate::registry::Entry) -> Owner {
-    // Beyond 32 bits there are no users; such a number in a layer means nobody.
+    // Users have 32 bits; a larger number becomes the one that stands for no user.
     let id = |id: u64| u32::try_from(id).unwrap_or(u32::MAX);
     Owner { uid: id(entry.uid), gid: id(entry.gid) }
 }
@@ -141,7 +151,7 @@ impl Layer<'_> {
         Ok(Some((text, node)))
     }
 
-    /// `ray` is 1000 and nobody else is; who was 1000 goes, with the home that is only theirs.
+    /// `ray` has the number 1000; another user with that number is removed, with a home that is theirs alone.
     fn accounts(&mut self, epoch: i64) -> Result<(), Error> {
         let new = || (String::new(), Node { mode: 0o644, owner: ROOT, kind: content("") });
         let id = |line: &str| line.split(':').nth(2) == Some("1000");
