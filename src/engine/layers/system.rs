@@ -5,9 +5,7 @@ use bytes::Bytes;
 use wheel_layers::tree::{Content, Kind, Node, Owner, Tree};
 
 use super::error::Error;
-use crate::lock::Lock;
 use crate::registry::{BaseSystem, EntryKind};
-use crate::spec::PythonSource;
 
 /// The user of the images.
 pub const RAY: Owner = Owner { uid: 1000, gid: 1000 };
@@ -49,29 +47,6 @@ pub fn system(base: &BaseSystem, epoch: i64) -> Result<Tree, Error> {
         }
     }
     Ok(layer.tree)
-}
-
-/// Whether the base has what the lock's Triton compiles with, as `docker/build/compiler.sh` looks for it.
-///
-/// # Errors
-///
-/// [`Error::Compiler`].
-pub fn compiler(base: &BaseSystem, lock: &Lock) -> Result<(), Error> {
-    if !lock.packages.iter().any(|p| p.name.as_ref() == "triton") {
-        return Ok(());
-    }
-    let minor = super::python::minor(lock);
-    let mut missing = Vec::new();
-    if !base.has_compiler() {
-        missing.push("C compiler (gcc)".to_owned());
-    }
-    if lock.python.source == PythonSource::Base && !base.has_python_header(&minor) {
-        missing.push(format!("header of its Python (python{minor}/Python.h)"));
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Compiler { missing: missing.join(" and no ") })
 }
 
 /// The folders that lead to a path of a layer, with the owners and modes that the base gives them: an extractor
@@ -216,7 +191,6 @@ impl Layer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lock::sample;
     use crate::registry::system::tests::base;
 
     const ETC: &[(&str, &str)] = &[
@@ -288,22 +262,5 @@ mod tests {
         assert!(matches!(&error, Error::Path { path, .. } if path == "opt"), "{error}");
         let error = system(&base(&[ETC, &[("etc/passwd", "->/usr/lib/passwd")]]), 0).unwrap_err();
         assert!(matches!(&error, Error::Path { path, .. } if path == "etc/passwd"), "{error}");
-    }
-
-    #[test]
-    fn triton_needs_a_compiler_and_the_header_of_a_base_python() {
-        let mut lock = sample();
-        let bare = base(&[ETC]);
-        assert!(compiler(&bare, &lock).is_ok());
-        let mut triton = lock.packages[0].clone();
-        triton.name = "triton".parse().unwrap();
-        lock.packages.push(triton);
-        let error = compiler(&bare, &lock).unwrap_err().to_string();
-        assert!(error.contains("gcc") && error.contains("python3.14/Python.h"), "{error}");
-        let gcc = base(&[ETC, &[("usr/bin/gcc", "ELF")]]);
-        let error = compiler(&gcc, &lock).unwrap_err().to_string();
-        assert!(!error.contains("gcc") && error.contains("Python.h"), "{error}");
-        lock.python.source = PythonSource::Standalone;
-        assert!(compiler(&gcc, &lock).is_ok());
     }
 }
