@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use envlock::engine::layers::{python, system};
+use envlock::engine::layers::{python, standalone, system};
 use envlock::lock::{self, Lock};
 use envlock::net::{self, Retry};
 use envlock::registry::{Ask, BaseSystem, Client};
@@ -299,7 +299,7 @@ async fn the_scripts_and_the_built_in_engine_unpack_an_archive_alike() {
     container.exec("1000:1000", &variables, "sh /mnt/python.sh");
     let facts = read(&base).await;
     let plain = media.join("cpython.tar");
-    python::inflate(&packed, &plain).unwrap();
-    let tree = python::standalone(&plain, &facts, &a_lock(&version)).unwrap();
+    standalone::inflate(&packed, &plain).unwrap();
+    let tree = standalone::standalone(&plain, &facts, &a_lock(&version)).unwrap();
     same(&on_system(&facts, &tree), &fs_err::read(&plain).unwrap(), &container);
 }

@@ -16,6 +16,7 @@ use super::bytecode::{self, Compiler};
 use super::error::Error;
 use super::lazy_blob::LayerBytes;
 use super::python::{self, ENVIRONMENT};
+use super::standalone;
 use super::system::{self, RAY};
 use super::timings::{Phase, Timings};
 use crate::blocking::blocking;
@@ -147,9 +148,9 @@ impl LayerBuilder {
         };
         let tar = self.gatherer.store().scratch(&format!("{}.tar", file.sha256))?;
         if !tar.is_file() {
-            python::inflate(packed, &tar)?;
+            standalone::inflate(packed, &tar)?;
         }
-        let tree = python::standalone(&tar, &self.base, &self.lock)?;
+        let tree = standalone::standalone(&tar, &self.base, &self.lock)?;
         Ok((tree, vec![open(&tar, file.file)?]))
     }
 

@@ -10,6 +10,7 @@ mod place;
 mod preflight;
 pub mod python;
 mod refused;
+pub mod standalone;
 pub mod system;
 mod timings;
 

@@ -1,10 +1,7 @@
-//! The Python layer: what `docker/build/python.sh` makes, without running it. The two give equal file trees.
+//! The Python layer of a base image's own interpreter, and what both kinds of it share: what `docker/build/python.sh` makes,
+//! without running it. The two give equal file trees.
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Read};
-
-use camino::Utf8Path;
-use wheel_layers::tree::{Content, Kind, Member, Method, Node, Tree};
+use wheel_layers::tree::{Content, Kind, Node, Tree};
 
 use super::error::Error;
 use super::system::{RAY, insert_folders};
@@ -48,108 +45,12 @@ pub fn skeleton(base: &BaseSystem, lock: &Lock) -> Result<Tree, Error> {
     Ok(tree)
 }
 
-/// Unpacks the gzip of a locked archive to `tar`, where [`standalone`] finds the members' bytes.
-pub fn inflate(archive: &Utf8Path, tar: &Utf8Path) -> Result<(), Error> {
-    let failed = Error::file;
-    let packed = File::open(archive).map_err(failed("opening", archive))?;
-    let mut packed = flate2::read::MultiGzDecoder::new(BufReader::new(packed));
-    let part = format!("{tar}.part");
-    let part = Utf8Path::new(&part);
-    let mut file = BufWriter::new(File::create(part).map_err(failed("writing", part))?);
-    std::io::copy(&mut packed, &mut file).map_err(failed("unpacking", archive))?;
-    let written = file.into_inner().map_err(std::io::IntoInnerError::into_error);
-    written.and_then(|file| file.sync_all()).map_err(failed("writing", part))?;
-    fs_err::rename(part, tar).map_err(failed("writing", tar))
-}
-
-/// The environment of a standalone interpreter, from the tar file that [`inflate`] wrote, which is file 0 of the
-/// tree's members. What the lock does not name is left out: an archive brings a pip of its own, or forbids ours.
-///
-/// # Errors
-///
-/// [`Error::Archive`] for one that is not the lock's Python, [`Error::Path`].
-pub fn standalone(tar: &Utf8Path, base: &BaseSystem, lock: &Lock) -> Result<Tree, Error> {
-    let bad = |cause: String| {
-        let file = lock.python.archive.as_ref().map_or(tar.as_str(), |a| &a.file);
-        Error::Archive { archive: file.to_owned(), cause }
-    };
-    let broken = |error: std::io::Error| bad(error.to_string());
-    let mut tree = environment(base)?;
-    let mut said = None;
-    let mut archive = tar::Archive::new(File::open(tar).map_err(broken)?);
-    for entry in archive.entries_with_seek().map_err(broken)? {
-        let mut entry = entry.map_err(broken)?;
-        let path = String::from_utf8(entry.path_bytes().into_owned());
-        let path = path.map_err(|e| bad(format!("a name that is no UTF-8: {e}")))?;
-        let Some(path) = inside(&path).map_err(bad)? else { continue };
-        if is_left_out(path) {
-            continue;
-        }
-        // As umask 022 leaves it, for a user who may set no special bits.
-        let mode = entry.header().mode().map_err(broken)? & 0o755;
-        let link = |bytes: Option<std::borrow::Cow<[u8]>>| {
-            let text = String::from_utf8(bytes.unwrap_or_default().into_owned());
-            text.map_err(|e| bad(format!("{path}: a link that is no UTF-8: {e}")))
-        };
-        let (mode, kind) = match entry.header().entry_type() {
-            tar::EntryType::Directory => (mode, Kind::Folder),
-            tar::EntryType::Symlink => {
-                (0o777, Kind::Symlink { target: link(entry.link_name_bytes())? })
-            }
-            tar::EntryType::Link => {
-                let target = link(entry.link_name_bytes())?;
-                let target = inside(&target).map_err(bad)?.unwrap_or_default();
-                let known = tree.get(&format!("{ENVIRONMENT}/{target}"));
-                match known.map(|node| (node.mode, node.kind.clone())) {
-                    Some((mode, Kind::File(content))) => (mode, Kind::File(content)),
-                    _ => {
-                        return Err(bad(format!(
-                            "{path} links to {target}, which is no file before it"
-                        )));
-                    }
-                }
-            }
-            kind if kind.is_file() => {
-                let wants_text = path.starts_with("include/") && path.ends_with("/patchlevel.h");
-                let (member, text) = member(&mut entry, wants_text).map_err(broken)?;
-                said = said.or(text.as_deref().and_then(version_in));
-                (mode, Kind::File(Content::Member(member)))
-            }
-            kind => return Err(bad(format!("{path} is of the kind {kind:?}"))),
-        };
-        for (end, _) in path.match_indices('/') {
-            let folder = format!("{ENVIRONMENT}/{}", &path[..end]);
-            if tree.get(&folder).is_none() {
-                tree.insert(folder, folder_of_ray())?;
-            }
-        }
-        let path = format!("{ENVIRONMENT}/{path}");
-        if kind == Kind::Folder && tree.get(&path).is_some_and(|node| node.kind == Kind::Folder) {
-            continue;
-        }
-        tree.insert(path, Node { mode, owner: RAY, kind })?;
-    }
-    let wanted = lock.python.version.to_string();
-    match said {
-        Some(version) if version == wanted => {}
-        Some(version) => {
-            return Err(bad(format!("it holds Python {version}, the lock says {wanted}")));
-        }
-        None => return Err(bad("it has no patchlevel.h, so its Python is not known".to_owned())),
-    }
-    let name = format!("{ENVIRONMENT}/bin/python{}", minor(lock));
-    if tree.get(&name).is_none() {
-        return Err(bad(format!("it has no bin/python{}", minor(lock))));
-    }
-    Ok(tree)
-}
-
-fn folder_of_ray() -> Node {
+pub(super) fn folder_of_ray() -> Node {
     Node { mode: 0o755, owner: RAY, kind: Kind::Folder }
 }
 
 /// The empty environment, with the folders that lead to it as the system layer leaves them.
-fn environment(base: &BaseSystem) -> Result<Tree, Error> {
+pub(super) fn environment(base: &BaseSystem) -> Result<Tree, Error> {
     let mut tree = Tree::default();
     let (envs, _) = ENVIRONMENT.rsplit_once('/').unwrap_or_default();
     insert_folders(&mut tree, base, envs)?;
@@ -158,161 +59,11 @@ fn environment(base: &BaseSystem) -> Result<Tree, Error> {
     Ok(tree)
 }
 
-/// A member's path below the environment: without the archive's one folder. `None`: that folder itself.
-fn inside(path: &str) -> Result<Option<&str>, String> {
-    let path = path.strip_prefix("./").unwrap_or(path).trim_end_matches('/');
-    if path.starts_with('/') || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err(format!("the name {path:?} leads out of it"));
-    }
-    Ok(path.split_once('/').map(|(_, rest)| rest))
-}
-
-fn is_left_out(path: &str) -> bool {
-    let parts: Vec<&str> = path.split('/').collect();
-    match parts.as_slice() {
-        [.., _] if parts.contains(&"__pycache__") => true,
-        ["bin", name] => name.starts_with("pip"),
-        ["lib", python, "EXTERNALLY-MANAGED"] => python.starts_with("python3"),
-        ["lib", python, "site-packages", _, ..] => python.starts_with("python3"),
-        _ => false,
-    }
-}
-
-/// Where a member's bytes lie, their checksum, and the text if that is `wanted`.
-fn member(
-    entry: &mut tar::Entry<impl Read>,
-    wanted: bool,
-) -> std::io::Result<(Member, Option<String>)> {
-    let (offset, size) = (entry.raw_file_position(), entry.size());
-    let mut crc = flate2::Crc::new();
-    let mut text = Vec::new();
-    let mut buffer = [0; 64 * 1024];
-    loop {
-        let length = entry.read(&mut buffer)?;
-        if length == 0 {
-            break;
-        }
-        crc.update(&buffer[..length]);
-        if wanted {
-            text.extend_from_slice(&buffer[..length]);
-        }
-    }
-    let crc32 = crc.sum();
-    let (method, recorded) = (Method::Stored, None);
-    let member = Member { file: 0, offset, compressed: size, size, crc32, method, recorded };
-    Ok((member, wanted.then(|| String::from_utf8_lossy(&text).into_owned())))
-}
-
-/// What `patchlevel.h` calls the version.
-fn version_in(header: &str) -> Option<String> {
-    let line = header.lines().find_map(|line| line.strip_prefix("#define PY_VERSION"))?;
-    Some(line.trim().trim_matches('"').to_owned())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
-    use camino::Utf8PathBuf;
-
     use super::*;
     use crate::lock::sample;
     use crate::registry::system::tests::base;
-
-    const HEADER: &str = "#define PY_VERSION      \"3.14.2\"\n";
-
-    fn archive(folder: &Utf8Path, files: &[(&str, u32, &str)]) -> Utf8PathBuf {
-        let mut builder = tar::Builder::new(Vec::new());
-        for (path, mode, content) in files {
-            let mut header = tar::Header::new_gnu();
-            header.set_mode(*mode);
-            header.set_uid(0);
-            header.set_gid(0);
-            header.set_size(0);
-            if let Some(target) = content.strip_prefix("->") {
-                header.set_entry_type(tar::EntryType::Symlink);
-                builder.append_link(&mut header, path, target).unwrap();
-            } else if let Some(target) = content.strip_prefix("=>") {
-                header.set_entry_type(tar::EntryType::Link);
-                builder.append_link(&mut header, path, target).unwrap();
-            } else {
-                header.set_size(content.len() as u64);
-                builder.append_data(&mut header, path, content.as_bytes()).unwrap();
-            }
-        }
-        let packed = Vec::new();
-        let mut gzip = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
-        gzip.write_all(&builder.into_inner().unwrap()).unwrap();
-        fs_err::write(folder.join("python.tar.gz"), gzip.finish().unwrap()).unwrap();
-        inflate(&folder.join("python.tar.gz"), &folder.join("python.tar")).unwrap();
-        folder.join("python.tar")
-    }
-
-    fn unpacked(files: &[(&str, u32, &str)]) -> (Result<Tree, Error>, Vec<u8>) {
-        let temporary = tempfile::tempdir().unwrap();
-        let tar = archive(Utf8Path::from_path(temporary.path()).unwrap(), files);
-        (standalone(&tar, &base(&[]), &sample()), fs_err::read(tar).unwrap())
-    }
-
-    fn paths(tree: &Tree) -> Vec<&str> {
-        let below = tree.iter().filter_map(|(path, _)| path.strip_prefix("opt/conda/envs/py/"));
-        below.collect()
-    }
-
-    #[test]
-    fn an_archive_gives_its_files_and_nothing_that_the_lock_does_not_name() {
-        let long = format!("python/lib/python3.14/{}x.py", "deep/".repeat(30));
-        let (tree, tar) = unpacked(&[
-            ("python/bin/python3.14", 0o775, "ELF"),
-            ("python/bin/python3", 0o777, "->python3.14"),
-            ("python/bin/pip3", 0o755, "not ours"),
-            ("python/include/python3.14/patchlevel.h", 0o664, HEADER),
-            ("python/lib/python3.14/EXTERNALLY-MANAGED", 0o644, "no"),
-            ("python/lib/python3.14/os.py", 0o664, "import sys"),
-            ("python/lib/python3.14/__pycache__/os.pyc", 0o644, "bytes"),
-            ("python/lib/python3.14/site-packages/pip/x.py", 0o644, "not ours"),
-            (&long, 0o644, "far"),
-            ("python/share/terminfo/x", 0o644, "=>python/lib/python3.14/os.py"),
-        ]);
-        let tree = tree.unwrap();
-        let found = paths(&tree);
-        for gone in ["bin/pip3", "lib/python3.14/EXTERNALLY-MANAGED", "lib/python3.14/__pycache__"]
-        {
-            assert!(!found.contains(&gone), "{gone}");
-        }
-        assert!(!found.iter().any(|path| path.contains("pip")), "{found:?}");
-        for path in ["bin/python3.14", "lib/python3.14/os.py", &long[7..], "share/terminfo/x"] {
-            let node = tree.get(&format!("{ENVIRONMENT}/{path}")).unwrap();
-            assert_eq!(node.mode & 0o022, 0, "{path}");
-            let Kind::File(Content::Member(member)) = &node.kind else {
-                panic!("{path}: {node:?}")
-            };
-            let start = usize::try_from(member.offset).unwrap();
-            let bytes = &tar[start..start + usize::try_from(member.size).unwrap()];
-            let mut crc = flate2::Crc::new();
-            crc.update(bytes);
-            assert_eq!(crc.sum(), member.crc32, "{path}");
-            let expected = ["ELF", "import sys", "far"].map(str::as_bytes);
-            assert!(expected.contains(&bytes), "{path}");
-        }
-    }
-
-    #[test]
-    fn another_python_and_names_that_lead_out_are_refused() {
-        let header = HEADER.replace("3.14.2", "3.14.3");
-        let python = ("python/bin/python3.14", 0o755, "ELF");
-        for (files, why) in [
-            (vec![python, ("python/include/python3.14/patchlevel.h", 0o644, &*header)], "3.14.3"),
-            (vec![python], "patchlevel.h"),
-            (vec![("python/include/python3.14/patchlevel.h", 0o644, HEADER)], "bin/python3.14"),
-        ] {
-            let error = unpacked(&files).0.unwrap_err();
-            assert!(error.to_string().contains(why), "{error}");
-        }
-        for name in ["python/../../etc/passwd", "/etc/passwd", "python//x"] {
-            assert!(inside(name).is_err(), "{name}");
-        }
-    }
 
     #[test]
     fn a_virtual_environment_points_to_the_bases_interpreter() {
@@ -322,8 +73,9 @@ mod tests {
         let settings = &tree.get("opt/conda/envs/py/pyvenv.cfg").unwrap().kind;
         let text = "home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.14.2\n";
         assert_eq!(*settings, Kind::File(Content::Bytes(text.into())));
+        let paths = tree.iter().filter_map(|(path, _)| path.strip_prefix("opt/conda/envs/py/"));
         let expected = "bin bin/python bin/python3 bin/python3.14 include lib lib/python3.14 \
                         lib/python3.14/site-packages lib64 pyvenv.cfg";
-        assert_eq!(paths(&tree).join(" "), expected);
+        assert_eq!(paths.collect::<Vec<_>>().join(" "), expected);
     }
 }
