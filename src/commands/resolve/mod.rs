@@ -1,9 +1,13 @@
 //! `envlock resolve`: spec → env.lock.
 mod assemble;
+mod check;
+mod choose;
 mod command;
+mod earlier;
 mod elsewhere;
 mod gpus;
 mod imports;
+mod report;
 mod target;
 
 pub use command::run;
