@@ -75,7 +75,7 @@ pub fn destination(context: &Context) -> String {
 pub fn layout(context: &Context) -> Result<Layout, Error> {
     let layout = open(folder_of_user()?)?;
     if let Some(old) = old_layout(context) {
-        layout.beside(&old)?;
+        layout.attach(&old)?;
     }
     Ok(layout)
 }

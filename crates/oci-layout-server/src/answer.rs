@@ -15,11 +15,11 @@ pub(crate) const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 pub(crate) const TAGS: HeaderName = HeaderName::from_static("oci-tag");
 pub(crate) const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
 
-/// What is sent: bytes at hand, or a file as it is read.
+/// What is sent: bytes in memory, or a file as it is read.
 pub(crate) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 pub(crate) type Answer = Response<Body>;
 
-/// Bytes at hand.
+/// A body in memory.
 pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
@@ -38,7 +38,7 @@ pub(crate) fn with(status: StatusCode, headers: &[(HeaderName, String)], body: B
     answer
 }
 
-/// More headers. A value that no header can have is left out: all of ours are names, numbers and digests.
+/// Adds headers. All values are names, numbers and digests, which a header can have.
 pub(crate) fn add(answer: &mut Answer, headers: &[(HeaderName, String)]) {
     for (name, value) in headers {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -79,7 +79,7 @@ impl Refusal {
         match self {
             Refusal::OutOfOrder { location, length, .. } => {
                 headers.push((hyper::header::LOCATION, location.clone()));
-                headers.push((hyper::header::RANGE, upto(*length)));
+                headers.push((hyper::header::RANGE, received_range(*length)));
             }
             Refusal::Range(size) => {
                 headers.push((hyper::header::CONTENT_RANGE, format!("bytes */{size}")));
@@ -92,8 +92,8 @@ impl Refusal {
     }
 }
 
-/// What of an upload is there. Nothing and one byte look the same: the spec has no word for nothing, and other
-/// registries do so too.
-pub(crate) fn upto(length: u64) -> String {
+/// The `Range` of an upload: what was received of it. Zero bytes and one look the same: the spec has no form for zero,
+/// and other registries do so too.
+pub(crate) fn received_range(length: u64) -> String {
     format!("0-{}", length.saturating_sub(1))
 }

@@ -7,13 +7,13 @@ use hyper::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, 
 use hyper::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
-use crate::answer::{Answer, DIGEST, UPLOAD_ID, bare, created, upto, with};
+use crate::answer::{Answer, DIGEST, UPLOAD_ID, bare, created, received_range, with};
 use crate::blocking::blocking;
-use crate::range::{Wanted, chunk, wanted};
+use crate::range::{Requested, chunk, requested};
 use crate::refusal::Refusal;
 use crate::service::{Query, Service, digest, header};
 use crate::stream::from_file;
-use crate::uploads::Turn;
+use crate::uploads::Lease;
 use crate::{Error, Layout, Repository};
 use oci_digest::{Algorithm, Digest};
 
@@ -37,10 +37,10 @@ impl Service {
             layout.find(found)?.ok_or_else(unknown)
         })
         .await?;
-        let (status, part) = match wanted(header(headers, &RANGE), size) {
-            Wanted::Whole => (StatusCode::OK, 0..size),
-            Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
-            Wanted::Unsatisfiable => return Err(Refusal::Range(size)),
+        let (status, part) = match requested(header(headers, &RANGE), size) {
+            Requested::Whole => (StatusCode::OK, 0..size),
+            Requested::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
+            Requested::Unsatisfiable => return Err(Refusal::Range(size)),
         };
         let mut headers = vec![
             (CONTENT_TYPE, "application/octet-stream".to_owned()),
@@ -94,13 +94,13 @@ impl Service {
         let Some(digest) = promised else {
             return Ok(session(StatusCode::ACCEPTED, &repository, id, 0));
         };
-        let turn = self.uploads.turn(&repository, &id.to_string()).await?;
-        match turn.append(body).await {
-            Ok(turn) => self.uploads.finish(turn, &repository, digest).await?,
+        let lease = self.uploads.lease(&repository, &id.to_string()).await?;
+        match lease.append(body).await {
+            Ok(lease) => self.uploads.finish(lease, &repository, digest).await?,
             Err(refusal) => {
-                // Nobody knows its id: it can't be continued.
-                let turn = self.uploads.turn(&repository, &id.to_string()).await?;
-                self.uploads.cancel(turn).await?;
+                // The client never learned its id, and cannot continue it.
+                let lease = self.uploads.lease(&repository, &id.to_string()).await?;
+                self.uploads.cancel(lease).await?;
                 return Err(refusal);
             }
         }
@@ -117,7 +117,7 @@ impl Service {
         Ok(session(StatusCode::NO_CONTENT, &repository, id, length))
     }
 
-    /// PATCH: a chunk that says where it belongs, or a stream of whatever comes next.
+    /// PATCH: a chunk with its range, or a stream that continues the upload.
     pub(crate) async fn append(
         &self,
         repository: Repository,
@@ -125,9 +125,9 @@ impl Service {
         headers: &HeaderMap,
         body: &mut Incoming,
     ) -> Result<Answer, Refusal> {
-        let turn = self.uploads.turn(&repository, id).await?;
-        let turn = add(turn, &repository, headers, body).await?;
-        Ok(session(StatusCode::ACCEPTED, &repository, turn.id(), turn.length()))
+        let lease = self.uploads.lease(&repository, id).await?;
+        let lease = add(lease, &repository, headers, body).await?;
+        Ok(session(StatusCode::ACCEPTED, &repository, lease.id(), lease.length()))
     }
 
     /// PUT: the last chunk, if there is one, and the digest of the whole.
@@ -141,33 +141,33 @@ impl Service {
     ) -> Result<Answer, Refusal> {
         let missing = || Refusal::Digest("the digest of the blob is missing: ?digest=".to_owned());
         let digest = digest(query.get("digest").ok_or_else(missing)?)?;
-        let turn = self.uploads.turn(&repository, id).await?;
-        let turn = add(turn, &repository, headers, body).await?;
-        self.uploads.finish(turn, &repository, digest).await?;
+        let lease = self.uploads.lease(&repository, id).await?;
+        let lease = add(lease, &repository, headers, body).await?;
+        self.uploads.finish(lease, &repository, digest).await?;
         Ok(created(place(&repository, digest), digest))
     }
 
-    /// DELETE: the upload is given up.
+    /// DELETE: cancels an upload.
     pub(crate) async fn cancel(&self, repository: Repository, id: &str) -> Result<Answer, Refusal> {
-        let turn = self.uploads.turn(&repository, id).await?;
-        self.uploads.cancel(turn).await?;
+        let lease = self.uploads.lease(&repository, id).await?;
+        self.uploads.cancel(lease).await?;
         Ok(bare(StatusCode::NO_CONTENT, &[]))
     }
 }
 
-/// Adds a body where its headers say that it belongs.
+/// Appends a body, whose `Content-Range` must begin where the upload ends.
 async fn add(
-    turn: Turn,
+    lease: Lease,
     repository: &Repository,
     headers: &HeaderMap,
     body: &mut Incoming,
-) -> Result<Turn, Refusal> {
-    let Some(range) = header(headers, &CONTENT_RANGE) else { return turn.append(body).await };
+) -> Result<Lease, Refusal> {
+    let Some(range) = header(headers, &CONTENT_RANGE) else { return lease.append(body).await };
     let wrong = || Refusal::Upload(format!("`{range}` is no Content-Range: write FIRST-LAST"));
     let chunk = chunk(range).ok_or_else(wrong)?;
-    let (first, size) = (turn.length(), chunk.end - chunk.start);
+    let (first, size) = (lease.length(), chunk.end - chunk.start);
     if first != chunk.start {
-        let location = upload(repository, turn.id());
+        let location = upload(repository, lease.id());
         return Err(Refusal::OutOfOrder { location, length: first, chunk });
     }
     let announced = header(headers, &CONTENT_LENGTH).and_then(|text| text.parse().ok());
@@ -175,12 +175,12 @@ async fn add(
         let text = format!("the Content-Range has {size} bytes, the Content-Length says otherwise");
         return Err(Refusal::Upload(text));
     }
-    let turn = turn.append(body).await?;
-    let got = turn.length() - first;
+    let lease = lease.append(body).await?;
+    let got = lease.length() - first;
     if got != size {
         return Err(Refusal::Upload(format!("the chunk has {got} bytes, its range {size}")));
     }
-    Ok(turn)
+    Ok(lease)
 }
 
 /// An algorithm that digests can have.
@@ -199,7 +199,10 @@ fn upload(repository: &Repository, id: Uuid) -> String {
 }
 
 fn session(status: StatusCode, repository: &Repository, id: Uuid, length: u64) -> Answer {
-    let headers =
-        [(LOCATION, upload(repository, id)), (RANGE, upto(length)), (UPLOAD_ID, id.to_string())];
+    let headers = [
+        (LOCATION, upload(repository, id)),
+        (RANGE, received_range(length)),
+        (UPLOAD_ID, id.to_string()),
+    ];
     bare(status, &headers)
 }

@@ -57,7 +57,7 @@ impl Observer {
         Observer(Arc::new(observe))
     }
 
-    pub(crate) fn tell(&self, event: Event<'_>) {
+    pub(crate) fn notify(&self, event: Event<'_>) {
         (self.0)(event);
     }
 }

@@ -1,5 +1,5 @@
-//! Which host a request may name. A page in a browser may point a name of its own at this machine and then read and
-//! write as if it came from here (DNS rebinding); its requests name that host. Pure.
+//! Which host a request may name. A web page can make its own host name point to this machine, and then read and write as
+//! if it came from here (DNS rebinding); its requests name that host. Pure.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -41,15 +41,15 @@ pub(crate) struct Hosts {
 }
 
 impl Hosts {
-    /// Of a registry that listens here and is known by more names.
+    /// Of a registry that listens on `address` and has `more` names.
     pub(crate) fn new(address: SocketAddr, more: Vec<HostName>) -> Self {
         Hosts { port: address.port(), more }
     }
 
     /// Whether a request that came in at `local` may name this host.
-    pub(crate) fn know(&self, host: &str, local: IpAddr) -> bool {
+    pub(crate) fn allow(&self, host: &str, local: IpAddr) -> bool {
         let Ok(HostName { name, port }) = host.parse() else { return false };
-        // What a client leaves out is the port of http.
+        // Clients leave the default port of HTTP out.
         let port = port.unwrap_or(80);
         let local = match local.to_canonical() {
             IpAddr::V4(ip) => ip.to_string(),
@@ -80,7 +80,7 @@ mod tests {
             "registry.example:9",
             "other.example:443",
         ] {
-            assert!(hosts.know(host, local), "{host}");
+            assert!(hosts.allow(host, local), "{host}");
         }
         for host in [
             "",
@@ -94,9 +94,9 @@ mod tests {
             "localhost:",
             "other.example",
         ] {
-            assert!(!hosts.know(host, local), "{host}");
+            assert!(!hosts.allow(host, local), "{host}");
         }
-        assert!(hosts.know("127.0.0.2:5080", "::ffff:127.0.0.2".parse().unwrap()));
+        assert!(hosts.allow("127.0.0.2:5080", "::ffff:127.0.0.2".parse().unwrap()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `index.json`: which manifests there are, in which repository, under which tags. Pure.
 //!
 //! The form is the image spec's: a tag is an entry with `org.opencontainers.image.ref.name` = `NAME:TAG`, so that
-//! other tools read the layout too. What that form cannot say is in annotations of our own: the repository of a
+//! other tools read the layout too. What that form cannot say is in annotations: the repository of a
 //! manifest without a tag, and the subject of a referrer. Entries of other tools stay as they are.
 
 use std::collections::{BTreeSet, HashMap};
@@ -45,7 +45,7 @@ impl Pointer {
 /// All manifests of a layout. A manifest has one entry for each tag, or exactly one without.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Index {
-    /// What annotations of our own begin with.
+    /// What our annotations begin with.
     namespace: &'static str,
     entries: Vec<Entry>,
     foreign: Vec<Value>,
@@ -57,7 +57,10 @@ impl Index {
         Index { namespace, entries: vec![], foreign: vec![] }
     }
 
-    /// Reads the file's text. Errors: why it is no index.
+    /// Reads the file's text.
+    ///
+    /// # Errors
+    /// Why it is no index.
     pub(crate) fn parse(text: &[u8], namespace: &'static str) -> Result<Self, String> {
         let document: Value = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         let manifests = document.get("manifests").and_then(Value::as_array);
@@ -92,34 +95,34 @@ impl Index {
         self.of(repository).map(|e| &e.manifest).find(|m| m.digest == digest)
     }
 
-    /// Adds a manifest, and moves these tags to it. What they were on stays, without them.
+    /// Adds a manifest, and moves these tags to it. Manifests that lose a tag stay.
     pub(crate) fn put(&mut self, repository: &Repository, manifest: &Pointer, tags: &[Tag]) {
         for tag in tags {
             self.untag(repository, tag);
             let (repository, manifest) = (repository.clone(), manifest.clone());
             self.entries.push(Entry { repository, tag: Some(tag.clone()), manifest });
         }
-        self.settle(repository, manifest);
+        self.normalize(repository, manifest);
     }
 
-    /// Takes a tag away; whether there was one.
+    /// Removes a tag; whether there was one.
     pub(crate) fn untag(&mut self, repository: &Repository, tag: &Tag) -> bool {
         let found = |e: &Entry| e.repository == *repository && e.tag.as_ref() == Some(tag);
         let Some(at) = self.entries.iter().position(found) else { return false };
         let manifest = self.entries.swap_remove(at).manifest;
-        self.settle(repository, &manifest);
+        self.normalize(repository, &manifest);
         true
     }
 
-    /// Takes a manifest away with all its tags; whether it was there.
+    /// Removes a manifest with all its tags; whether there was one.
     pub(crate) fn remove(&mut self, repository: &Repository, digest: Digest) -> bool {
         let before = self.entries.len();
         self.entries.retain(|e| e.repository != *repository || e.manifest.digest != digest);
         self.entries.len() < before
     }
 
-    /// One entry for each tag, or exactly one without.
-    fn settle(&mut self, repository: &Repository, manifest: &Pointer) {
+    /// Leaves a manifest one entry for each tag, or exactly one without.
+    fn normalize(&mut self, repository: &Repository, manifest: &Pointer) {
         let same = |e: &Entry| e.repository == *repository && e.manifest.digest == manifest.digest;
         let tagged = self.entries.iter().any(|e| same(e) && e.tag.is_some());
         self.entries.retain(|e| !same(e) || e.tag.is_some());
@@ -150,7 +153,7 @@ impl Index {
         &self.entries
     }
 
-    /// Whether any entry, of whomever, is about these bytes.
+    /// Whether any entry names these bytes, those of other tools included.
     pub(crate) fn holds(&self, digest: Digest) -> bool {
         let text = digest.to_string();
         self.entries.iter().any(|e| e.manifest.digest == digest)

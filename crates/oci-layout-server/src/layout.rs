@@ -5,8 +5,8 @@
 //! index.json                          manifests and tags of every repository
 //! blobs/ALGORITHM/HEX                 bytes: layers, configs, manifests; sha256 or sha512
 //! repositories/NAME/_blobs/HEX        empty: the repository NAME has this blob
-//! repositories/NAME/_uploads/UUID     what came of an upload that is not finished
-//! others.json                         layouts that are served beside this one
+//! repositories/NAME/_uploads/UUID     bytes received of an unfinished upload
+//! others.json                         attached layouts: served too, never written
 //! lock                                held for each change
 //! ```
 //!
@@ -37,8 +37,11 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout in this folder, which is made when it is missing or empty. Errors: [`Error::NotALayout`] for a
-    /// folder with other things, the disk.
+    /// The layout in this folder, which is made when it is missing or empty.
+    ///
+    /// # Errors
+    /// [`Error::NotALayout`] for a folder with other files, [`Error::Malformed`] for another version of layouts,
+    /// [`Error::Io`].
     pub fn open(folder: impl Into<Utf8PathBuf>) -> Result<Self, Error> {
         let layout = Self::at(folder.into())?;
         let root = layout.root();
@@ -66,7 +69,7 @@ impl Layout {
             let _held = layout.lock(true)?;
             make_folder(&root.join("blobs/sha256"))?;
             make_folder(&root.join("repositories"))?;
-            // Gigabytes that nobody wants in a commit.
+            // The folder may be in a checkout; gigabytes do not belong in a commit.
             write(&root.join(".gitignore"), b"*\n")?;
             if !root.join("index.json").is_file() {
                 write(&root.join("index.json"), Index::new(layout.namespace).to_text().as_bytes())?;
@@ -76,7 +79,10 @@ impl Layout {
         layout.known()
     }
 
-    /// The layout in this folder, of which nothing is written. Errors: [`Error::Absent`] where there is none.
+    /// The layout in this folder; nothing is written.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] where there is none, [`Error::Malformed`] for another version of layouts, [`Error::Io`].
     pub fn existing(folder: impl Into<Utf8PathBuf>) -> Result<Self, Error> {
         let layout = Self::at(folder.into())?;
         if !layout.root.join(MARKER).is_file() {
@@ -135,7 +141,7 @@ impl Layout {
         Index::parse(&text, self.namespace).map_err(|cause| Error::Malformed { path, cause })
     }
 
-    /// Changes the index while nobody else changes anything; nothing is written when `edit` refuses.
+    /// Changes the index under the exclusive lock. Nothing is written when `edit` fails, or changes nothing.
     pub(crate) fn change<T>(
         &self,
         edit: impl FnOnce(&mut Index) -> Result<T, Refusal>,
@@ -180,12 +186,12 @@ impl Layout {
         self.root.join("repositories").join(repository.to_string()).join("_uploads")
     }
 
-    /// Whether a repository `PREFIX/…` was ever written to.
+    /// Whether a repository `PREFIX/…` was ever pushed to.
     pub fn has_below(&self, prefix: &str) -> bool {
         self.root.join("repositories").join(prefix).is_dir()
     }
 
-    /// Every repository that was ever written to.
+    /// Every repository that was ever pushed to.
     pub(crate) fn repositories(&self) -> Result<Vec<Repository>, Error> {
         let root = self.root.join("repositories");
         let mut found = Vec::new();
@@ -215,7 +221,7 @@ pub(crate) fn names(folder: &Utf8Path) -> Result<Vec<String>, Error> {
     names.collect::<Result<_, _>>().map_err(Error::io("reading the folder", folder))
 }
 
-/// Makes a folder and those above it, so that they outlive a power cut.
+/// Makes a folder and its ancestors, durably.
 pub(crate) fn make_folder(path: &Utf8Path) -> Result<(), Error> {
     if path.is_dir() {
         return Ok(());
@@ -231,7 +237,7 @@ pub(crate) fn make_folder(path: &Utf8Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes the names in a folder outlive a power cut.
+/// Makes the names in a folder durable.
 pub(crate) fn sync(folder: &Utf8Path) -> Result<(), Error> {
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(Error::io("syncing", folder))

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod attached;
+mod blob_store;
 mod blobs;
 mod blocking;
 mod disk;
@@ -14,8 +16,6 @@ mod manifest;
 mod manifests;
 mod media_type;
 mod names;
-mod others;
-mod pool;
 mod range;
 mod refusal;
 mod route;
@@ -29,10 +29,10 @@ pub use hyper::header::{HeaderName, HeaderValue};
 /// What [`Layout`] identifies blobs and itself by.
 pub use oci_digest::{Digest, Sha256};
 
+pub use blob_store::Freed;
 pub use error::Error;
 pub use event::Event;
 pub use host::{BadHostName, HostName};
 pub use layout::Layout;
 pub use names::{BadName, Repository, Tag};
-pub use pool::Freed;
 pub use server::{Running, Server};

@@ -79,7 +79,8 @@ impl Service {
             Ok(found)
         })
         .await?;
-        let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": found.iter().map(in_order).collect::<Vec<_>>() });
+        let manifests: Vec<Value> = found.iter().map(in_order).collect();
+        let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
         let mut answer = document(INDEX, &index);
         if filtered {
             add(&mut answer, &[(FILTERS, "artifactType".to_owned())]);

@@ -157,7 +157,7 @@ impl Layout {
         tags: &[Tag],
     ) -> Result<Option<Digest>, Refusal> {
         let described = describe(bytes, content_type).map_err(Refusal::Manifest)?;
-        self.complete(repository, &described)?;
+        self.import_missing(repository, &described)?;
         self.change(|index| {
             for blob in &described.blobs {
                 if self.size(repository, *blob).is_none() {
@@ -179,18 +179,22 @@ impl Layout {
         })
     }
 
-    /// Brings what a manifest needs and only the same repository of a layout beside this one has.
-    fn complete(&self, repository: &Repository, described: &Described) -> Result<(), Refusal> {
+    /// Imports what a manifest needs and only the same repository of an attached layout has.
+    fn import_missing(
+        &self,
+        repository: &Repository,
+        described: &Described,
+    ) -> Result<(), Refusal> {
         for blob in &described.blobs {
             if self.size(repository, *blob).is_none() {
-                self.adopt(repository, *blob, Some(repository))?;
+                self.copy_from_attached(repository, *blob, Some(repository))?;
             }
         }
         for listed in &described.manifests {
             if self.index()?.get(repository, *listed).is_some() {
                 continue;
             }
-            for other in self.others()? {
+            for other in self.attached()? {
                 let Some(found) = other.index()?.get(repository, *listed).cloned() else {
                     continue;
                 };

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-/// What part of a blob is wanted.
+/// Which part of a blob a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// All of it; also for a header that is not understood, as RFC 9110 wants it.
+pub(crate) enum Requested {
+    /// All of it; also for a header that is not understood, as RFC 9110 demands.
     Whole,
     /// These bytes, at least one.
     Part(Range<u64>),
@@ -14,18 +14,18 @@ pub(crate) enum Wanted {
 }
 
 /// What the `Range` header asks for, of `size` bytes. More than one range is answered with all of it.
-pub(crate) fn wanted(header: Option<&str>, size: u64) -> Wanted {
+pub(crate) fn requested(header: Option<&str>, size: u64) -> Requested {
     let Some(ranges) = header.and_then(|text| text.strip_prefix("bytes=")) else {
-        return Wanted::Whole;
+        return Requested::Whole;
     };
-    let Some((first, last)) = ranges.split_once('-') else { return Wanted::Whole };
+    let Some((first, last)) = ranges.split_once('-') else { return Requested::Whole };
     let range = match (number(first), number(last)) {
         (Some(first), Some(last)) if first <= last => first..size.min(last.saturating_add(1)),
         (Some(first), None) if last.is_empty() => first..size,
         (None, Some(count)) if first.is_empty() => size.saturating_sub(count)..size,
-        _ => return Wanted::Whole,
+        _ => return Requested::Whole,
     };
-    if range.is_empty() { Wanted::Unsatisfiable } else { Wanted::Part(range) }
+    if range.is_empty() { Requested::Unsatisfiable } else { Requested::Part(range) }
 }
 
 /// `FIRST-LAST` of a chunk, both inclusive; `None` when it is not of that form. Some clients write `bytes FIRST-LAST/*`.
@@ -37,7 +37,7 @@ pub(crate) fn chunk(header: &str) -> Option<Range<u64>> {
     (first <= last).then(|| first..last.saturating_add(1))
 }
 
-/// Digits only: `+1` is no number here.
+/// Digits only: `parse` alone would take `+1`.
 fn number(text: &str) -> Option<u64> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
@@ -49,23 +49,23 @@ mod tests {
     #[test]
     fn every_form_of_a_range_is_answered_as_the_rfc_says() {
         for (header, expected) in [
-            ("bytes=0-0", Wanted::Part(0..1)),
-            ("bytes=2-", Wanted::Part(2..10)),
-            ("bytes=2-99", Wanted::Part(2..10)),
-            ("bytes=-3", Wanted::Part(7..10)),
-            ("bytes=-99", Wanted::Part(0..10)),
-            ("bytes=10-", Wanted::Unsatisfiable),
-            ("bytes=10-12", Wanted::Unsatisfiable),
-            ("bytes=-0", Wanted::Unsatisfiable),
-            ("bytes=5-2", Wanted::Whole),
-            ("bytes=0-1,4-5", Wanted::Whole),
-            ("bytes=x", Wanted::Whole),
-            ("lines=1-2", Wanted::Whole),
+            ("bytes=0-0", Requested::Part(0..1)),
+            ("bytes=2-", Requested::Part(2..10)),
+            ("bytes=2-99", Requested::Part(2..10)),
+            ("bytes=-3", Requested::Part(7..10)),
+            ("bytes=-99", Requested::Part(0..10)),
+            ("bytes=10-", Requested::Unsatisfiable),
+            ("bytes=10-12", Requested::Unsatisfiable),
+            ("bytes=-0", Requested::Unsatisfiable),
+            ("bytes=5-2", Requested::Whole),
+            ("bytes=0-1,4-5", Requested::Whole),
+            ("bytes=x", Requested::Whole),
+            ("lines=1-2", Requested::Whole),
         ] {
-            assert_eq!(wanted(Some(header), 10), expected, "{header}");
+            assert_eq!(requested(Some(header), 10), expected, "{header}");
         }
-        assert_eq!(wanted(None, 10), Wanted::Whole);
-        assert_eq!(wanted(Some("bytes=0-"), 0), Wanted::Unsatisfiable);
+        assert_eq!(requested(None, 10), Requested::Whole);
+        assert_eq!(requested(Some("bytes=0-"), 0), Requested::Unsatisfiable);
     }
 
     #[test]

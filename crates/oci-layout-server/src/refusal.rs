@@ -8,7 +8,7 @@ use oci_spec::distribution::ErrorCode;
 
 use crate::{Error, Repository};
 
-/// Why a request is not done. Everything but [`Refusal::Broken`] is the client's to mend.
+/// Why a request is refused. Only [`Refusal::Broken`] is not the client's fault.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     /// A repository name that the spec does not allow.
@@ -20,7 +20,7 @@ pub(crate) enum Refusal {
     /// No such manifest in this repository.
     #[error("{0} has no manifest {1}")]
     NoManifest(Repository, String),
-    /// It is only in a layout that is served beside ours.
+    /// It is only in an attached layout, which is not written.
     #[error("{0} has {1} in {2} only, where nothing is changed")]
     Elsewhere(Repository, String, Utf8PathBuf),
     /// No such blob in this repository.
@@ -54,10 +54,10 @@ pub(crate) enum Refusal {
         /// What was sent.
         chunk: Range<u64>,
     },
-    /// Another request, or another process, has the upload in hand.
+    /// Another request, or another process, is writing to the upload.
     #[error("another request writes to this upload")]
     Busy,
-    /// The bytes wanted are beyond the end of the blob.
+    /// The requested bytes are beyond the end of the blob.
     #[error("the blob has {0} bytes")]
     Range(u64),
     /// What this registry does not do, and why.
@@ -66,7 +66,7 @@ pub(crate) enum Refusal {
     /// From a web page.
     #[error("requests from web pages are not answered")]
     Page,
-    /// To a host that is none of ours.
+    /// To a host that is not a name of this registry; how to make it one.
     #[error("`{0}` is not a name of this registry: use the address it listens on{1}")]
     Host(String, &'static str),
     /// A parameter that cannot be read.

@@ -1,4 +1,4 @@
-//! From a path to what is meant by it. Pure.
+//! From the path of a request to the part of the API that it addresses. Pure.
 
 use percent_encoding::percent_decode_str;
 
@@ -12,9 +12,9 @@ pub(crate) enum Route {
     Root,
     /// `/v2/_catalog`
     Catalog,
-    /// A tag or digest, not yet looked at.
+    /// A tag or digest, not yet parsed.
     Manifest(Repository, String),
-    /// A digest, not yet looked at.
+    /// A digest, not yet parsed.
     Blob(Repository, String),
     /// Where uploads begin.
     Uploads(Repository),
@@ -22,7 +22,7 @@ pub(crate) enum Route {
     Upload(Repository, String),
     /// The tags.
     Tags(Repository),
-    /// What points to a digest, not yet looked at.
+    /// What points to a digest, not yet parsed.
     Referrers(Repository, String),
 }
 

@@ -1,4 +1,4 @@
-//! The server: connections in, graceful end.
+//! The server: it accepts connections, and ends gracefully.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::service::Service;
 use crate::uploads::Uploads;
 use crate::{Error, Event, HostName, Layout};
 
-/// What requests under way get to end after [`Running::stop`]. An upload that is cut is continued later.
-const LAST_WORDS: Duration = Duration::from_secs(10);
+/// How long requests may go on after [`Running::stop`]. A client can continue an interrupted upload later.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
-/// How often forgotten uploads are looked for.
-const SWEEP: Duration = Duration::from_secs(3600);
+/// How often abandoned uploads are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Answers may be lost by a full table of open files; until then, this is how long accepting waits.
-const BREATH: Duration = Duration::from_millis(50);
+/// How long to wait before accepting again after a failure, such as too many open files.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// A registry in this process.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Server {
         }
     }
 
-    /// Only pulls; nothing is written to the layout.
+    /// Whether only pulls are allowed; then nothing is written to the layout.
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
         self
@@ -93,8 +93,10 @@ impl Server {
         self
     }
 
-    /// A listener on this address; `beyond_loopback` allows addresses that other machines reach. Port 0: any.
-    /// Errors: [`Error::NotLoopback`], [`Error::Listen`].
+    /// A listener on this address; `beyond_loopback` allows addresses that other machines reach. Port 0: any free one.
+    ///
+    /// # Errors
+    /// [`Error::NotLoopback`] for an address that is not allowed, [`Error::Listen`].
     pub async fn listen(address: SocketAddr, beyond_loopback: bool) -> Result<TcpListener, Error> {
         if !address.ip().is_loopback() && !beyond_loopback {
             return Err(Error::NotLoopback(address));
@@ -102,7 +104,10 @@ impl Server {
         TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
     }
 
-    /// Begins to answer. Errors: the disk.
+    /// Begins to answer, on a task of the current tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the listener has no address.
     pub fn start(self, listener: TcpListener) -> Result<Running, Error> {
         let root = self.layout.root().to_owned();
         let address = listener.local_addr().map_err(Error::io("listening for", root))?;
@@ -127,7 +132,7 @@ impl Running {
         self.address
     }
 
-    /// Takes no new connection, and gives requests under way ten seconds.
+    /// Accepts no more connections, and gives requests under way ten seconds.
     pub async fn stop(mut self) {
         self.end();
         let _ = (&mut self.task).await;
@@ -135,7 +140,7 @@ impl Running {
 
     fn end(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // Gone already: then there is nothing to stop.
+            // The task may have ended already.
             let _ = stop.send(());
         }
     }
@@ -150,24 +155,24 @@ impl Drop for Running {
 async fn accept(listener: TcpListener, service: Arc<Service>, mut stopped: oneshot::Receiver<()>) {
     let graceful = GracefulShutdown::new();
     let mut connections = tokio::task::JoinSet::new();
-    let mut sweep = tokio::time::interval(SWEEP);
+    let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    service.observer.tell(Event::NotAccepted(&error));
-                    tokio::time::sleep(BREATH).await;
+                    service.observer.notify(Event::NotAccepted(&error));
+                    tokio::time::sleep(ACCEPT_RETRY).await;
                     continue;
                 }
             },
-            // Finished connections are let go.
+            // Finished connections.
             Some(_) = connections.join_next() => continue,
             _ = sweep.tick(), if !service.read_only => {
                 let service = service.clone();
                 tokio::task::spawn_blocking(move || {
                     if let Err(error) = service.uploads.sweep() {
-                        service.observer.tell(Event::NotSwept(&error));
+                        service.observer.notify(Event::NotSwept(&error));
                     }
                 });
                 continue;
@@ -176,7 +181,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>, mut stopped: onesh
         };
         // It was closed before it was taken.
         let Ok(local) = stream.local_addr() else { continue };
-        // Small answers must not wait for a full packet.
+        // Small answers must not wait for more data.
         let _ = stream.set_nodelay(true);
         let (service, observer) = (service.clone(), service.observer.clone());
         let answering = service_fn(move |request| {
@@ -189,11 +194,11 @@ async fn accept(listener: TcpListener, service: Arc<Service>, mut stopped: onesh
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             if let Err(error) = connection.await {
-                observer.tell(Event::Disconnected(&error));
+                observer.notify(Event::Disconnected(&error));
             }
         });
     }
     drop(listener);
-    // What is still under way then ends with the set of its tasks.
-    let _ = tokio::time::timeout(LAST_WORDS, graceful.shutdown()).await;
+    // Dropping `connections` aborts what is left.
+    let _ = tokio::time::timeout(SHUTDOWN_GRACE, graceful.shutdown()).await;
 }

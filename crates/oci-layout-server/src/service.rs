@@ -1,4 +1,4 @@
-//! From a request to its answer.
+//! Dispatches a request to what answers it.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -20,8 +20,8 @@ use crate::uploads::Uploads;
 use crate::{Event, Layout};
 use oci_digest::Digest;
 
-/// How long the rest of a request that was refused is read.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the rest of a refused request is read.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What all requests share.
 #[derive(Debug)]
@@ -59,25 +59,25 @@ impl Query {
 impl Service {
     /// The answer, whatever was asked; `local` is the address at which the request came in.
     pub(crate) async fn answer(&self, request: Request<Incoming>, local: IpAddr) -> Answer {
-        let asked = format!("{} {}", request.method(), request.uri());
+        let request_line = format!("{} {}", request.method(), request.uri());
         let waits = request.headers().contains_key(EXPECT);
         let (parts, mut body) = request.into_parts();
         let mut answer = match self.route(parts, local, &mut body).await {
             Ok(answer) => answer,
             Err(refusal) => {
-                // A client that is still sending would find the connection broken, not the answer.
+                // A client that is still sending would see a broken connection instead of the answer.
                 if !waits {
                     let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-                    let _ = tokio::time::timeout(PATIENCE, rest).await;
+                    let _ = tokio::time::timeout(DRAIN_TIMEOUT, rest).await;
                 }
                 if let Refusal::Broken(error) = &refusal {
-                    self.observer.tell(Event::Failed { request: &asked, error });
+                    self.observer.notify(Event::Failed { request: &request_line, error });
                 }
                 refusal.answer()
             }
         };
         let status = answer.status().as_u16();
-        self.observer.tell(Event::Answered { request: &asked, status });
+        self.observer.notify(Event::Answered { request: &request_line, status });
         let headers = answer.headers_mut();
         let version = HeaderName::from_static("docker-distribution-api-version");
         headers.insert(version, HeaderValue::from_static("registry/2.0"));
@@ -91,10 +91,10 @@ impl Service {
         local: IpAddr,
         body: &mut Incoming,
     ) -> Result<Answer, Refusal> {
-        // A request to a whole address says the host there.
+        // An absolute request target has the host in it.
         let named = parts.uri.authority().map(Authority::as_str);
         let host = named.or_else(|| header(&parts.headers, &HOST)).unwrap_or_default();
-        if !self.hosts.know(host, local) {
+        if !self.hosts.allow(host, local) {
             return Err(Refusal::Host(host.to_owned(), self.host_advice));
         }
         // There is no login: a page in a browser on this machine must not be able to do what its user can.
@@ -143,7 +143,7 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// A digest exactly as the spec writes it: what is written otherwise is another name for the same bytes.
+/// A digest exactly as the spec writes it: one in capitals would be a second name for the same bytes.
 pub(crate) fn digest(text: &str) -> Result<Digest, Refusal> {
     let digest: Option<Digest> =
         text.parse().ok().filter(|digest: &Digest| digest.to_string() == text);

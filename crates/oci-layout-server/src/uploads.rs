@@ -1,6 +1,6 @@
 //! Uploads that are not finished: a file each, that outlives its connection and this process. Its length is how far
-//! the upload is; what was hashed so far is kept beside it in memory, and made again from the file after a restart,
-//! or when the digest that ends the upload has another algorithm than was announced.
+//! the upload is. The state of the hash is in memory, and computed again from the file after a restart, or when the
+//! digest at the end has another algorithm than was announced.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -21,11 +21,11 @@ use crate::refusal::Refusal;
 use crate::{Error, Layout, Repository};
 use oci_digest::{Algorithm, Digest, Digester};
 
-/// Bytes that are written and hashed at once, while as many are on their way: bounds the memory of an upload.
+/// Bytes that are written and hashed at once, while as many are received: bounds the memory of an upload.
 const BATCH: usize = 1024 * 1024;
 
-/// An upload that nobody continued for so long is removed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// How long an upload may rest before it is removed.
+pub(crate) const MAX_IDLE: Duration = Duration::from_secs(24 * 3600);
 
 /// The unfinished uploads of a layout.
 #[derive(Debug)]
@@ -37,8 +37,7 @@ pub(crate) struct Uploads {
 /// What is known of an upload beyond its file.
 #[derive(Debug)]
 struct Session {
-    /// The number of the newest request that writes. An older one, whose client is gone and does not know it yet,
-    /// makes room.
+    /// The number of the newest request that writes. An older one, whose connection broke unnoticed, gives way to it.
     newest: watch::Sender<u64>,
     progress: Arc<tokio::sync::Mutex<Progress>>,
 }
@@ -55,7 +54,7 @@ impl Progress {
         Progress { digester: algorithm.digester(), length: 0 }
     }
 
-    /// Hashes all of a file anew.
+    /// Hashes a file from its beginning.
     fn reread(&mut self, algorithm: Algorithm, path: &Utf8Path) -> Result<(), Error> {
         *self = Progress::new(algorithm);
         let fed = File::open(path).and_then(|file| {
@@ -81,7 +80,7 @@ impl Session {
 
 /// The right to write to an upload, for one request.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct Lease {
     id: Uuid,
     number: u64,
     newest: watch::Receiver<u64>,
@@ -92,7 +91,7 @@ pub(crate) struct Turn {
 struct Writer {
     path: Utf8PathBuf,
     file: File,
-    // Travels with the file: while a write is under way nobody else has it, whatever became of the request.
+    // Stays with the file, so that a write that outlives its request still excludes others.
     progress: OwnedMutexGuard<Progress>,
 }
 
@@ -119,7 +118,10 @@ impl Uploads {
         Ok(id)
     }
 
-    /// How many bytes are there. Errors: [`Refusal::NoUpload`].
+    /// How many bytes were received.
+    ///
+    /// # Errors
+    /// [`Refusal::NoUpload`].
     pub(crate) fn length(&self, repository: &Repository, id: &str) -> Result<(Uuid, u64), Refusal> {
         let unknown = || Refusal::NoUpload(id.to_owned());
         // Text that is no UUID never becomes a path.
@@ -129,8 +131,8 @@ impl Uploads {
         Ok((known, about.len()))
     }
 
-    /// Takes an upload in hand; a request that has it is stopped first.
-    pub(crate) async fn turn(&self, repository: &Repository, id: &str) -> Result<Turn, Refusal> {
+    /// The right to write to an upload; a request that has it is stopped first.
+    pub(crate) async fn lease(&self, repository: &Repository, id: &str) -> Result<Lease, Refusal> {
         let (id, _) = self.length(repository, id)?;
         let session = self.sessions().entry(id).or_default().clone();
         let mut number = 0;
@@ -142,18 +144,18 @@ impl Uploads {
         let progress = session.progress.clone().lock_owned().await;
         let path = self.layout.uploads(repository).join(id.to_string());
         let writer = blocking(move || Writer::open(path, progress)).await?;
-        Ok(Turn { id, number, newest, writer })
+        Ok(Lease { id, number, newest, writer })
     }
 
-    /// Makes a blob of the upload when it has this digest; else throws it away.
+    /// Makes a blob of the upload when it has this digest; else deletes it.
     pub(crate) async fn finish(
         &self,
-        turn: Turn,
+        lease: Lease,
         repository: &Repository,
         digest: Digest,
     ) -> Result<(), Refusal> {
-        let (layout, repository, id) = (self.layout.clone(), repository.clone(), turn.id);
-        let mut writer = turn.writer;
+        let (layout, repository, id) = (self.layout.clone(), repository.clone(), lease.id);
+        let mut writer = lease.writer;
         let done = blocking(move || {
             if writer.progress.digester.algorithm() != digest.algorithm() {
                 writer.progress.reread(digest.algorithm(), &writer.path)?;
@@ -170,23 +172,23 @@ impl Uploads {
         done
     }
 
-    /// Throws an upload away.
-    pub(crate) async fn cancel(&self, turn: Turn) -> Result<(), Refusal> {
-        let (id, writer) = (turn.id, turn.writer);
+    /// Deletes an upload.
+    pub(crate) async fn cancel(&self, lease: Lease) -> Result<(), Refusal> {
+        let (id, writer) = (lease.id, lease.writer);
         let done = blocking(move || Ok(discard(&writer.path)?)).await;
         self.sessions().remove(&id);
         done
     }
 
-    /// Removes the uploads that nobody continued. Waits for the disk.
+    /// Deletes abandoned uploads. Blocks.
     pub(crate) fn sweep(&self) -> Result<(), Error> {
-        let limit = SystemTime::now().checked_sub(PATIENCE).unwrap_or(SystemTime::UNIX_EPOCH);
+        let limit = SystemTime::now().checked_sub(MAX_IDLE).unwrap_or(SystemTime::UNIX_EPOCH);
         for repository in self.layout.repositories()? {
             let folder = self.layout.uploads(&repository);
             for name in names(&folder)? {
                 let path = folder.join(&name);
                 let last = path.metadata().and_then(|about| about.modified());
-                // Another process may have it in hand.
+                // Another process may be writing to it.
                 let idle = |path| File::open(path).is_ok_and(|file| file.try_lock().is_ok());
                 if last.is_ok_and(|time| time < limit) && idle(&path) {
                     discard(&path)?;
@@ -207,7 +209,7 @@ fn discard(path: &Utf8Path) -> Result<(), Error> {
 }
 
 impl Writer {
-    /// Opens the file for itself, and hashes what nobody hashed in this process.
+    /// Locks the file, and hashes what this process has not hashed yet.
     fn open(path: Utf8PathBuf, mut progress: OwnedMutexGuard<Progress>) -> Result<Self, Refusal> {
         let file = File::options().read(true).append(true).open(&path);
         // The request before this one may have finished the upload.
@@ -232,20 +234,20 @@ impl Writer {
     }
 }
 
-impl Turn {
+impl Lease {
     /// The upload's id.
     pub(crate) fn id(&self) -> Uuid {
         self.id
     }
 
-    /// Bytes that are there.
+    /// Bytes received.
     pub(crate) fn length(&self) -> u64 {
         self.writer.progress.length
     }
 
-    /// Adds a body. When it breaks off, what came of it is there: [`Refusal::Cut`].
-    pub(crate) async fn append(mut self, body: &mut Incoming) -> Result<Turn, Refusal> {
-        let (mut batch, mut end) = gather(body, &mut self.newest, self.number).await;
+    /// Appends a body. What was received of one that breaks off is kept: [`Refusal::Cut`].
+    pub(crate) async fn append(mut self, body: &mut Incoming) -> Result<Lease, Refusal> {
+        let (mut batch, mut end) = read_batch(body, &mut self.newest, self.number).await;
         loop {
             let writer = self.writer;
             let writing = blocking(move || writer.write(batch));
@@ -253,8 +255,8 @@ impl Turn {
                 self.writer = writing.await?;
                 return end.map(|()| self);
             }
-            let gathering = gather(body, &mut self.newest, self.number);
-            let (written, next) = tokio::join!(writing, gathering);
+            let reading = read_batch(body, &mut self.newest, self.number);
+            let (written, next) = tokio::join!(writing, reading);
             self.writer = written?;
             (batch, end) = next;
         }
@@ -262,7 +264,7 @@ impl Turn {
 }
 
 /// The next bytes of a body, and how it ended when it did.
-async fn gather(
+async fn read_batch(
     body: &mut Incoming,
     newest: &mut watch::Receiver<u64>,
     number: u64,

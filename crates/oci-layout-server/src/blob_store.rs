@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 use crate::{Error, Layout, Repository};
 use oci_digest::{Algorithm, Digest};
 
-/// What [`Layout::prune`] took out.
+/// What [`Layout::prune`] removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Freed {
     /// Manifests.
@@ -39,7 +39,7 @@ impl Layout {
         fs_err::read(&path).map_err(Error::io("reading", path))
     }
 
-    /// Moves a file whose digest was computed while it was written to its place, for this repository.
+    /// Moves a file, whose digest was computed while it was written, to its place, for this repository.
     pub(crate) fn take(
         &self,
         file: &File,
@@ -50,13 +50,13 @@ impl Layout {
         file.sync_all().map_err(Error::io("syncing", path))?;
         let _held = self.lock(false)?;
         let place = self.place(digest)?;
-        // Over a file that may be there: its bytes are the same, or a power cut took some of them.
+        // This may replace a file with the same bytes, or one that a power cut truncated.
         fs_err::rename(path, &place).map_err(Error::io("storing", &place))?;
         sync(&self.blobs(digest.algorithm()))?;
         self.mark(repository, digest)
     }
 
-    /// Gives a repository a blob that another one has (any other, when none is named); whether it could be had.
+    /// Gives a repository a blob that `from` (`None`: any repository) has; whether it was found.
     pub(crate) fn mount(
         &self,
         repository: &Repository,
@@ -74,10 +74,10 @@ impl Layout {
                 return Ok(true);
             }
         }
-        self.adopt(repository, digest, from)
+        self.copy_from_attached(repository, digest, from)
     }
 
-    /// Where to put a blob; the folder is made by the first with such a digest.
+    /// Where to put a blob. The folder of its algorithm is made when it is missing.
     pub(crate) fn place(&self, digest: Digest) -> Result<Utf8PathBuf, Error> {
         make_folder(&self.blobs(digest.algorithm()))?;
         Ok(self.blob(digest))
@@ -106,13 +106,13 @@ impl Layout {
         Ok(stored)
     }
 
-    /// Stores a manifest's bytes. The lock is the caller's.
+    /// Stores a manifest's bytes. The caller holds the lock.
     pub(crate) fn store(&self, bytes: &[u8], digest: Digest) -> Result<(), Error> {
         write(&self.place(digest)?, bytes)
     }
 
-    /// Takes a blob from a repository, and its bytes when nobody else has it. Refuses when a manifest of the
-    /// repository needs it: an image that is there can be pulled.
+    /// Removes a blob from a repository, and its bytes when no other repository has it. Refuses when a manifest of the
+    /// repository needs it.
     pub(crate) fn unmark(&self, repository: &Repository, digest: Digest) -> Result<(), Refusal> {
         let _held = self.lock(true)?;
         if self.size(repository, digest).is_none() {
@@ -130,14 +130,14 @@ impl Layout {
         Ok(())
     }
 
-    /// Removes the bytes of a manifest that was deleted, unless somebody else has it.
+    /// Removes the bytes of a deleted manifest, unless another repository has it.
     pub(crate) fn reclaim(&self, digest: Digest) -> Result<(), Error> {
         let _held = self.lock(true)?;
         self.forget(&self.index()?, digest).map(|_freed| ())
     }
 
-    /// Removes the bytes of a digest that no repository and no entry of the index has. The exclusive lock is the
-    /// caller's. Bytes that came free.
+    /// Removes the bytes of a digest that no repository and no entry of the index has; the number of bytes, when there
+    /// were any. The caller holds the exclusive lock.
     pub(crate) fn forget(&self, index: &Index, digest: Digest) -> Result<Option<u64>, Error> {
         if index.holds(digest) || self.is_marked(digest)? {
             return Ok(None);
@@ -155,10 +155,13 @@ impl Layout {
             .map_err(|cause| Error::Malformed { path, cause })
     }
 
-    /// Takes out of the repositories below `prefix` (`None`: of all) what nothing leads to: manifests without a tag
-    /// that are not in `keep` and that no kept manifest lists or is about, blobs that no manifest of their repository
-    /// needs, and their bytes. Nothing that came in the last `grace`: a push may be on its way to its manifest.
-    /// Errors: the disk; a manifest that cannot be read stops it before anything is removed.
+    /// Removes what is unreachable from the repositories below `prefix` (`None`: from all): manifests without a tag that
+    /// are not in `keep`, that no remaining index lists, and that are no referrer of a remaining manifest; blobs that no
+    /// manifest of their repository needs; and bytes that no repository has. What is younger than `grace` stays: its
+    /// manifest may still be on its way.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for a manifest that cannot be read, before anything is removed; [`Error::Io`].
     pub fn prune(
         &self,
         prefix: Option<&str>,

@@ -1,5 +1,5 @@
-//! Layouts that are served beside one: those of projects, from before there was one for all that a user does. They are
-//! read, never written; what a push needs of them is linked into this layout, or copied from another disk.
+//! Attached layouts: served together with one, and never written. What a push needs of them is linked into the layout
+//! that is written, or copied from another disk.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -11,29 +11,32 @@ use crate::layout::{make_folder, sync, write};
 use crate::{Error, Layout, Repository};
 use oci_digest::Digest;
 
-/// The folders of the others, the one that is asked first at the top.
-const NOTES: &str = "others.json";
+/// The folders of the attached layouts, in the order in which they are searched.
+const ATTACHED_FILE: &str = "others.json";
 
 impl Layout {
-    /// Serves what another layout has beside what this one has, and asks it before those that were noted earlier.
-    /// Errors: the disk, [`Error::Malformed`].
-    pub fn beside(&self, other: &Layout) -> Result<(), Error> {
+    /// Attaches another layout: whoever serves this one serves what that one has, too, and searches it before those that
+    /// were attached earlier. This is stored in the layout; attaching the same folder again changes only the order.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] when the list of attached layouts cannot be read, [`Error::Io`].
+    pub fn attach(&self, other: &Layout) -> Result<(), Error> {
         let real = |layout: &Layout| layout.root().canonicalize_utf8();
         let path = real(other).map_err(Error::io("finding", other.root()))?;
         let is_itself = real(self).is_ok_and(|own| own == path);
-        if is_itself || self.noted()?.first() == Some(&path) {
+        if is_itself || self.recorded()?.first() == Some(&path) {
             return Ok(());
         }
         let _held = self.lock(true)?;
-        let mut noted = self.noted()?;
-        noted.retain(|known| *known != path);
-        noted.insert(0, path);
-        let text = serde_json::to_string_pretty(&noted).expect("a list of paths is JSON");
-        write(&self.root().join(NOTES), format!("{text}\n").as_bytes())
+        let mut recorded = self.recorded()?;
+        recorded.retain(|known| *known != path);
+        recorded.insert(0, path);
+        let text = serde_json::to_string_pretty(&recorded).expect("a list of paths is JSON");
+        write(&self.root().join(ATTACHED_FILE), format!("{text}\n").as_bytes())
     }
 
-    fn noted(&self) -> Result<Vec<Utf8PathBuf>, Error> {
-        let path = self.root().join(NOTES);
+    fn recorded(&self) -> Result<Vec<Utf8PathBuf>, Error> {
+        let path = self.root().join(ATTACHED_FILE);
         match fs_err::read(&path) {
             Ok(text) => serde_json::from_slice(&text)
                 .map_err(|error| Error::Malformed { path, cause: error.to_string() }),
@@ -42,23 +45,23 @@ impl Layout {
         }
     }
 
-    /// The layouts beside this one that are there now: a disk may be elsewhere.
-    pub(crate) fn others(&self) -> Result<Vec<Layout>, Error> {
+    /// The attached layouts that exist now: a disk may be unmounted.
+    pub(crate) fn attached(&self) -> Result<Vec<Layout>, Error> {
         Ok(self
-            .noted()?
+            .recorded()?
             .into_iter()
             .filter_map(|path| Layout::existing(path).ok())
             .map(|other| other.annotated(self.namespace))
             .collect())
     }
 
-    /// This layout and those beside it.
+    /// This layout and the attached ones.
     pub(crate) fn all(&self) -> Result<Vec<Layout>, Error> {
-        let others = self.others()?.into_iter();
+        let others = self.attached()?.into_iter();
         Ok(std::iter::once(self.clone()).chain(others).collect())
     }
 
-    /// The first that this layout, or one beside it, has.
+    /// The first result in this layout, or an attached one.
     pub(crate) fn find<T>(
         &self,
         look: impl Fn(&Layout) -> Result<Option<T>, Error>,
@@ -66,7 +69,7 @@ impl Layout {
         if let Some(found) = look(self)? {
             return Ok(Some(found));
         }
-        for other in self.others()? {
+        for other in self.attached()? {
             if let Some(found) = look(&other)? {
                 return Ok(Some(found));
             }
@@ -74,28 +77,32 @@ impl Layout {
         Ok(None)
     }
 
-    /// Gives a repository a blob that it, or `from`, or any repository has in a layout beside this one; whether one
-    /// has it.
-    pub(crate) fn adopt(
+    /// Gives a repository a blob that `from` (`None`: any repository) has in an attached layout; whether one has it.
+    pub(crate) fn copy_from_attached(
         &self,
         repository: &Repository,
         digest: Digest,
         from: Option<&Repository>,
     ) -> Result<bool, Error> {
-        for other in self.others()? {
+        for other in self.attached()? {
             let there = match from {
                 Some(from) => other.size(from, digest).is_some(),
                 None => other.is_marked(digest)?,
             };
             if there {
-                self.bring(&other.blob(digest), repository, digest)?;
+                self.import_blob(&other.blob(digest), repository, digest)?;
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    fn bring(&self, from: &Utf8Path, repository: &Repository, digest: Digest) -> Result<(), Error> {
+    fn import_blob(
+        &self,
+        from: &Utf8Path,
+        repository: &Repository,
+        digest: Digest,
+    ) -> Result<(), Error> {
         let place = self.place(digest)?;
         {
             let _held = self.lock(false)?;
@@ -111,7 +118,7 @@ impl Layout {
                 Err(_) => {}
             }
         }
-        // Where a copy that is cut off is swept up like an upload.
+        // An interrupted copy here is removed like an abandoned upload.
         let folder = self.uploads(repository);
         make_folder(&folder)?;
         let path = folder.join(Uuid::new_v4().to_string());
