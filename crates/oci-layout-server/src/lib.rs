@@ -8,6 +8,8 @@ mod blocking;
 mod disk;
 mod error;
 mod event;
+#[cfg(test)]
+mod fixture;
 mod host;
 mod index;
 mod layout;
@@ -16,6 +18,7 @@ mod manifest;
 mod manifests;
 mod media_type;
 mod names;
+mod prune;
 mod range;
 mod refusal;
 mod route;
@@ -29,10 +32,10 @@ pub use hyper::header::{HeaderName, HeaderValue};
 /// What [`Layout`] identifies blobs and itself by.
 pub use oci_digest::{Digest, Sha256};
 
-pub use blob_store::Freed;
 pub use error::Error;
 pub use event::Event;
 pub use host::{BadHostName, HostName};
 pub use layout::Layout;
 pub use names::{BadName, Repository, Tag};
+pub use prune::Freed;
 pub use server::{Running, Server};
