@@ -52,7 +52,9 @@ impl Role {
 const BUILD: &str = "build";
 
 /// The roles of these files, by file and path.
-/// Errors: [`Error`] when one cannot be read, or a role of the spec is no path in it.
+///
+/// # Errors
+/// [`Error`] when one cannot be read, or a role of the spec is no path in it.
 pub fn current(files: &Files, spec: &ConfigSpec) -> Result<Vec<Role>, Error> {
     let mut roles: BTreeMap<(&Utf8Path, ConfigPath), Role> = BTreeMap::new();
     for (file, text) in files {
@@ -81,8 +83,10 @@ fn roles_in(file: &Utf8Path, text: &[u8], spec: &ConfigSpec) -> Result<Vec<(Role
 }
 
 /// The edits that put these images in their roles, by file. A role whose image is not among them is left alone.
-/// Errors: [`Error`] when a file cannot be read, an image has no role in any, or services that keep
-/// building share their `build` with one that must not.
+///
+/// # Errors
+/// [`Error`] when a file cannot be read, an image has no role in any, or services that keep building share their
+/// `build` with one that must not.
 pub fn plan(
     files: &Files,
     spec: &ConfigSpec,

@@ -69,7 +69,10 @@ pub(super) struct Given {
     pub value: Option<String>,
 }
 
-/// The options of a line. Errors: what is wrong, a sentence.
+/// The options of a line.
+///
+/// # Errors
+/// What is wrong, a sentence.
 pub(super) fn options(text: &str) -> Result<Vec<Given>, String> {
     let words = shlex::split(text).ok_or_else(|| format!("a quote is not closed in `{text}`"))?;
     let (mut words, mut all) = (words.into_iter(), Vec::new());

@@ -7,7 +7,9 @@ use yaml_scalar_edit::{Document, Value};
 use super::{Error, Rendered};
 
 /// What was rendered, as it is written: with a line that says where it comes from and an end of line.
-/// Errors: [`Error::NotYaml`], from either of two parsers.
+///
+/// # Errors
+/// [`Error::NotYaml`], from either of two parsers.
 pub fn finish(rendered: &Rendered, template: &str, config: &str) -> Result<String, Error> {
     let body = rendered.text.trim_start_matches(['\n', '\r']);
     let skipped = rendered.text.len() - body.len();

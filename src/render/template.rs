@@ -58,12 +58,16 @@ impl Rendered {
 }
 
 /// Gives the text of a template that is included, imported or extended, by its name; `None`: there is none.
-/// Errors: a sentence.
+///
+/// # Errors
+/// A sentence.
 pub type Load = dyn Fn(&str) -> Result<Option<String>, String> + Send + Sync;
 
 impl Template {
     /// Renders with the names in `values`, an object; `no_lock` says why `lock` is not among them.
-    /// Errors: [`Error::Template`], in this template or one that it includes.
+    ///
+    /// # Errors
+    /// [`Error::Template`], in this template or one that it includes.
     pub fn render(
         &self,
         load: Arc<Load>,

@@ -22,7 +22,10 @@ pub struct Grounds<'a> {
 }
 
 /// All images of the spec. Layers that the lock has pins of are known, of others the
-/// wheels. Errors: the lock is of another spec; layers that cannot be made.
+/// wheels.
+///
+/// # Errors
+/// The lock is of another spec; layers that cannot be made.
 pub fn planned(lock: &Lock, spec: &Spec, grounds: Grounds) -> Result<Vec<ImageSize>, Error> {
     if lock.spec_sha256 != spec.sha256() || lock.profile != spec.profile {
         return Err(Error::Stale(lock::stale(lock, spec)));

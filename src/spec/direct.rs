@@ -49,7 +49,9 @@ impl SourceName {
 }
 
 /// The requirement that names a wheel by its path, with or without `NAME @` before it; `None`: the text has no path.
-/// Errors: in words.
+///
+/// # Errors
+/// In words.
 pub(super) fn of_path(
     text: &str,
     folder: &Utf8Path,
@@ -90,8 +92,10 @@ pub(super) fn of_path(
     Some(read())
 }
 
-/// What a requirement with a URL means; `None`: it has none. Errors: what is wrong and what to write
-/// instead, a sentence each.
+/// What a requirement with a URL means; `None`: it has none.
+///
+/// # Errors
+/// What is wrong and what to write instead, a sentence each.
 pub(super) fn direct(
     requirement: &Requirement<VerbatimUrl>,
 ) -> Option<Result<DirectWheel, (String, &'static str)>> {

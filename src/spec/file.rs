@@ -54,7 +54,10 @@ pub fn parse(name: &str, text: &str) -> Result<Spec, Error> {
     parse_profile(name, text, None)
 }
 
-/// The same, with the changes of `[profiles.PROFILE]`. Errors: also a profile that is not there.
+/// The same, with the changes of `[profiles.PROFILE]`.
+///
+/// # Errors
+/// Also a profile that is not there.
 pub fn parse_profile(name: &str, text: &str, profile: Option<&ProfileName>) -> Result<Spec, Error> {
     parse_with(name, text, profile, &Alone)
 }

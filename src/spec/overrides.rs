@@ -67,7 +67,8 @@ impl Overrides {
     }
 }
 
-/// Errors: why not, as a sentence.
+/// # Errors
+/// Why not, as a sentence.
 fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), String> {
     let (group, source) = match change.0.split_once('=') {
         Some((group, source)) if !group.is_empty() && !source.is_empty() => (group, source),

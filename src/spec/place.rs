@@ -39,7 +39,10 @@ pub(super) fn is_path(text: &str) -> bool {
 }
 
 impl Place<'_> {
-    /// An address or a path, as an address. Errors: it is neither, or none from which anything is fetched, in words.
+    /// An address or a path, as an address.
+    ///
+    /// # Errors
+    /// It is neither, or none from which anything is fetched, in words.
     pub(super) fn address(&self, text: &str) -> Result<(Url, Option<Login>), String> {
         if is_path(text) {
             let path = self.folder.join(text);

@@ -78,7 +78,10 @@ fn bound(name: &PackageName, text: &str) -> Result<Requirement<VerbatimUrl>, Str
     requirement(&format!("{name}{rest}"))
 }
 
-/// A requirement on versions. Errors: what is wrong, a sentence.
+/// A requirement on versions.
+///
+/// # Errors
+/// What is wrong, a sentence.
 pub(super) fn requirement(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
     let wrong = |why: &str| format!("`{text}` is not a requirement: {why}");
     // PEP 508 is ASCII, and its parser may cut other characters in the middle.

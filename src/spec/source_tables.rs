@@ -69,7 +69,10 @@ fn error_codes(codes: Vec<Spanned<u16>>, place: &Place) -> Result<Vec<u16>, Erro
     codes.into_iter().map(code).collect()
 }
 
-/// The sources that are meant. Errors: one that is not defined, with its line.
+/// The sources that are meant.
+///
+/// # Errors
+/// One that is not defined, with its line.
 pub(super) fn known_sources(
     names: &[Spanned<SourceName>],
     known: &BTreeMap<SourceName, SourceSpec>,

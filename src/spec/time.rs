@@ -40,8 +40,10 @@ impl Serialize for CutOff {
 }
 
 /// Reads `2026-11-23T12:00:00Z` (RFC 3339), `2026-11-23`, which is the end of that day in UTC, so that the same text
-/// means the same moment on every machine, or how far back from now: `7 days`, `2 weeks`, `36h`, `P7D`. Errors: any other
-/// text, in a sentence.
+/// means the same moment on every machine, or how far back from now: `7 days`, `2 weeks`, `36h`, `P7D`.
+///
+/// # Errors
+/// Any other text, in a sentence.
 pub fn cut_off(text: &str) -> Result<CutOff, String> {
     cut_off_at(text, Timestamp::now())
 }
@@ -74,7 +76,10 @@ fn back(text: &str, now: Timestamp) -> Option<CutOff> {
     (!span.is_negative()).then_some(CutOff { at, span: Some(span) })
 }
 
-/// Reads `15m`, `1h 30m`, `90s`. Errors: any other text, in a sentence; nothing may take less than no time.
+/// Reads `15m`, `1h 30m`, `90s`.
+///
+/// # Errors
+/// Any other text, in a sentence; nothing may take less than no time.
 pub(super) fn length(text: &str) -> Result<Duration, String> {
     let read = text.parse::<SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
     read.ok_or_else(|| format!("`{text}` is not a length of time"))

@@ -27,7 +27,9 @@ pub fn read(text: &[u8], path: &YamlPath) -> Result<Option<Scalar>, Error> {
 }
 
 /// The path in positions and keys alone; `None` where an item or document that it names is not there.
-/// Errors: more than one item or document is what it names, or something is no list.
+///
+/// # Errors
+/// More than one item or document is what it names, or something is no list.
 pub(crate) fn locate(document: &Document<'_>, path: &YamlPath) -> Result<Option<YamlPath>, Error> {
     let keys = path.keys();
     let names_document = conditions(&keys[0]).is_some();
