@@ -8,5 +8,5 @@ mod requirements;
 
 pub use lines::{BadText, Line, decode, lines};
 pub use preferences::{Preference, preferences};
-pub use pyproject::{At, BadPyproject, Pyproject, Wanted, pyproject};
+pub use pyproject::{At, BadPyproject, Pyproject, Selection, pyproject};
 pub use requirements::{BadLine, Entry, Told, entry, requirement_text};

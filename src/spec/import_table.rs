@@ -12,7 +12,7 @@ use super::source_tables::same_address;
 use super::tables::ImportTable;
 use super::wishes::{Text, Wishes};
 use super::{Error, GroupSpec, Override, Preferred, Rule, Rules, SourceName, StatedIndex};
-use crate::import::{self, At, BadPyproject, Pyproject, Wanted};
+use crate::import::{self, At, BadPyproject, Pyproject, Selection};
 
 /// The file of a key.
 struct Imported {
@@ -63,7 +63,7 @@ pub(super) fn pyproject(
     let names = |list: &Option<Vec<Spanned<String>>>| {
         list.iter().flatten().map(|name| name.get_ref().clone()).collect()
     };
-    let wanted = Wanted {
+    let wanted = Selection {
         dependencies: table.dependencies.unwrap_or(true),
         groups: names(&table.groups),
         extras: names(&table.extras),
