@@ -11,6 +11,7 @@ mod identity;
 mod import_table;
 mod imported;
 mod imports;
+mod merge;
 mod model;
 mod names;
 mod origin;
