@@ -1,6 +1,6 @@
 //! Keeps two envlocks apart that work in one project.
 //!
-//! The locks are the kernel's (flock): whoever dies, however, holds nothing any more.
+//! The locks are the kernel's (flock): a process that ends, however it ends, holds none any more.
 
 use std::fs::{File, TryLockError};
 

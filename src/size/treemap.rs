@@ -134,7 +134,7 @@ mod tests {
         let weights = [1_143_934_181, 36_912_344, 1, 999, 6_012_000_000];
         let parts = apportion(7_000_000_001, &weights);
         assert_eq!(parts.iter().sum::<u64>(), 7_000_000_001);
-        // Whoever weighs more has no less.
+        // What weighs more has no less area.
         let mut pairs: Vec<_> = weights.iter().zip(&parts).collect();
         pairs.sort();
         assert!(pairs.is_sorted_by_key(|(_, part)| **part), "{pairs:?}");

@@ -1,5 +1,5 @@
 //! The catalog as the user's rules leave it: versions beyond a constraint are no candidates, metadata is as it was
-//! mended, requirements are as they were overridden. Whoever looks through it, solver or explanation, sees the same.
+//! mended, requirements are as they were overridden. Solver and explanations both look through it and see the same.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

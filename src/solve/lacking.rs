@@ -20,7 +20,7 @@ const LINES: usize = 10;
 const ALMOST: f64 = 0.7;
 
 impl Provider<'_> {
-    /// Why this version is none for whoever asks for `extra`; `None`: it has it, or nobody of the wishes asks.
+    /// Why this version does not do for those who ask for `extra`; `None`: it has the extra, or no wish asks for it.
     pub(super) fn lacks(
         &self,
         candidate: &Candidate,

@@ -2,7 +2,7 @@
 //! of those, the one whose next is, and so on. Transitive distributions give way first.
 //!
 //! One run of pubgrub finds some set: whichever wish it decides first keeps its newest version, whatever that costs
-//! the others. So whoever fell is looked at again from above: is there a set in which everybody is at most so far
+//! the others. So the wish that fell back is tried again from above: is there a set in which every wish is at most so far
 //! behind? Bounds begin where nobody is, grow until there is one, and are then halved.
 
 use std::collections::BTreeMap;
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_would_be_furthest_behind_decides_not_whose_name_comes_first() {
+    fn the_wish_that_would_be_furthest_behind_decides_not_the_first_by_name() {
         // By name alone `a` would keep its newest version, and `z` fall back seven years.
         let catalog = "a 3.0!at=2026-10-01: z<2\na 2.9!at=2026-08-01:\na 2.8!at=2026-06-01:\n\
              z 2.0!at=2026-09-01:\nz 1.0!at=2019-01-01:\nz 1.9!at=2019-06-01:";

@@ -54,7 +54,7 @@ pub enum SignWith {
         /// Its public half, for `verify --supply`; absent: taken from `key`.
         public_key: Option<String>,
     },
-    /// A certificate for whoever runs envlock, by OpenID Connect.
+    /// A certificate for the person or job that runs envlock, by OpenID Connect.
     Keyless {
         /// Who may have signed, for `verify --supply`.
         identity: Option<String>,

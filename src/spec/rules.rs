@@ -162,7 +162,7 @@ impl Rules {
         self.metadata.iter().find(|mended| mended.of.has(name, version))
     }
 
-    /// What holds instead of this requirement: itself, other ones (for the same extra of whoever needs it, with no other
+    /// What holds instead of this requirement: itself, other ones (for the same extra of the one that needs it, with no other
     /// marker of the one they replace), or nothing. As uv's.
     pub fn in_force(
         &self,

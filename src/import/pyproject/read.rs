@@ -53,6 +53,7 @@ pub fn pyproject(text: &str, wanted: &Selection) -> Result<Pyproject, BadPyproje
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::import::At;
 
     const FILE: &str = r#"
         [project]
