@@ -1,6 +1,7 @@
 //! `envlock verify` and `build --verify`: images in containers against their lock. With a real engine
 //! (`ENVLOCK_TEST_ENGINE=1`) a small real stack holds, and images derived from it fail for what was done to them.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use serde_json::Value;
 use super::build_engine::GROUPS;
 use super::schema::result;
 use crate::support::engine::Engine;
-use crate::support::workshop::{Workshop, images, locked};
+use crate::support::workshop::{Workshop, images, locked, pull};
 use crate::support::{Envlock, FakeIndex, Run, left_out};
 
 /// The real images of a test, and what becomes of them.
@@ -324,4 +325,37 @@ fn without_docker_and_podman_nothing_is_built_or_run() {
     envlock.run(["verify", "--supply"]).exits(0);
     envlock.run(["verify", "--supply", "--only", "ray"]).exits(2);
     envlock.run(["verify", "--only", "nothing"]).exits(2);
+}
+
+/// A `docker` that only pulls, in the words of Docker 28 without a terminal.
+#[test]
+fn without_a_terminal_a_pulled_image_is_one_line_with_its_bytes() {
+    let workshop = Workshop::new(200_000);
+    let envlock = workshop.project();
+    let image = images(&workshop.build(&envlock, "team").exits(0))["ray-runtime"].clone();
+    let layers = pull(&image).manifest["layers"].as_array().unwrap().clone();
+    let said = layers.iter().map(|layer| {
+        let id = &layer["digest"].as_str().unwrap()["sha256:".len()..][..12];
+        format!(
+            "echo {id}: Pulling fs layer; echo {id}: Download complete; echo {id}: Pull complete\n"
+        )
+    });
+    let said: String = said.collect();
+    let script = format!("#!/bin/sh\ncase $1 in version) echo 28.5.2;; pull)\n{said}esac\n");
+    let docker = envlock.write("bin/docker", script);
+    fs_err::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let verify = |words: &[&str]| {
+        let mut command = envlock.command(["verify", "--only", "pull", &image.to_string()]);
+        command.args(words).env("PATH", envlock.path("bin"));
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{text}");
+        text
+    };
+    let text = verify(&[]);
+    let lines: Vec<_> = text.lines().filter(|line| line.starts_with("[pulls 1/1] ")).collect();
+    let bytes: u64 = layers.iter().map(|layer| layer["size"].as_u64().unwrap()).sum();
+    let expected = format!("ray-runtime: pulled, {:.1} MB", bytes as f64 / 1e6);
+    assert!(matches!(lines[..], [line] if line.contains(&expected)), "{expected}: {text}");
+    assert!(!verify(&["--no-progress"]).contains("[pulls "));
 }
