@@ -5,6 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use envlock::catalog::Target;
 use envlock::index::pages::page::{Format, Page};
+use envlock::platform::Platform;
 use envlock::python::GlibcVersion;
 
 const PYTHONS: [&str; 5] = ["cp310", "cp311", "cp312", "cp313", "cp314"];
@@ -54,7 +55,8 @@ fn page(format: Format) -> Page {
 fn pages(criterion: &mut Criterion) {
     let version = "3.14.2".parse().expect("a version");
     let cuda = "cu130".parse().expect("a tag");
-    let target = Target::new(version, GlibcVersion { major: 2, minor: 39 }, cuda);
+    let target =
+        Target::new(Platform::LINUX_AMD64, version, GlibcVersion { major: 2, minor: 39 }, cuda);
     let name = "grpcio".parse().expect("a name");
     let source = "pypi".parse().expect("a name");
     let mut group = criterion.benchmark_group("page of 11,000 files");

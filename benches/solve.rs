@@ -8,6 +8,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use envlock::catalog::{Candidate, Catalog, Problem, Project, Target};
 use envlock::cuda::CudaTag;
 use envlock::index::pages::page::{Format, Page};
+use envlock::platform::Platform;
 use envlock::python::{CoreMetadata, GlibcVersion, marker_environment};
 use envlock::solve::solve;
 use envlock::spec;
@@ -24,7 +25,8 @@ impl Recorded {
     fn read(text: &str) -> Self {
         let python = "3.14.2".parse().expect("a version");
         let cuda = "cu130".parse().expect("a tag");
-        let target = Target::new(python, GlibcVersion { major: 2, minor: 39 }, cuda);
+        let target =
+            Target::new(Platform::LINUX_AMD64, python, GlibcVersion { major: 2, minor: 39 }, cuda);
         let source = "pypi".parse().expect("a name");
         let url: url::Url = "https://index.example/simple/x/".parse().expect("an address");
         let (mut projects, mut metadata) = (HashMap::new(), HashMap::new());
@@ -75,7 +77,8 @@ impl Catalog for Recorded {
 fn solving(criterion: &mut Criterion) {
     let catalog = Recorded::read(include_str!("catalog.txt"));
     let spec = spec::parse("the benchmark", SPEC).expect("a spec");
-    let environment = marker_environment(&"3.14.2".parse().expect("a version"));
+    let environment =
+        marker_environment(Platform::LINUX_AMD64, &"3.14.2".parse().expect("a version"));
     let kept = BTreeMap::new();
     let solution = solve(&spec, &environment, &catalog, &kept).expect("a solution");
     let label = format!("solve, {} packages", solution.chosen.len());

@@ -24,6 +24,7 @@ pub mod lock;
 pub mod login;
 pub mod matrix;
 pub mod net;
+pub mod platform;
 pub mod python;
 pub mod reference;
 pub mod registry;

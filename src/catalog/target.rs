@@ -11,12 +11,15 @@ use crate::built_for::{Accelerator, BuiltFor};
 use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::lock::{Lock, Package, Upload};
+use crate::platform::Platform;
 use crate::python::{GlibcVersion, TargetTags};
 use crate::spec::{CutOff, SourceName, Spec};
 
 /// The interpreter, C library and CUDA build everything must fit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
+    /// Operating system and architecture.
+    pub platform: Platform,
     /// The full version, `3.14.2`: Requires-Python may exclude a patch release.
     pub python: Version,
     /// Which wheels run.
@@ -64,11 +67,12 @@ impl CutOffs {
 }
 
 impl Target {
-    /// For CPython `python` on linux x86_64.
-    pub fn new(python: Version, glibc: GlibcVersion, cuda: CudaTag) -> Self {
+    /// For CPython `python` on `platform`.
+    pub fn new(platform: Platform, python: Version, glibc: GlibcVersion, cuda: CudaTag) -> Self {
         let part = |at: usize| python.release().get(at).copied().unwrap_or_default();
         Self {
-            tags: TargetTags::new(part(0), part(1), glibc),
+            platform,
+            tags: TargetTags::new(platform, part(0), part(1), glibc),
             python,
             cuda,
             cut_offs: CutOffs::default(),

@@ -29,14 +29,14 @@ pub async fn ask<T: Send + 'static>(
     question: impl FnOnce(&dyn Catalog, &MarkerEnvironment) -> T + Send + 'static,
 ) -> Result<(T, Option<index::Error>), Failure> {
     let bar = context.ui.bar("asking", None, Unit::Items);
-    let environment = marker_environment(python);
+    let environment = marker_environment(spec.target.platform, python);
     let store = Store::open()?;
     let cache = Cache::at(store.index(), trust);
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
     let client = watched(context.client(&spec.network)?, &bar);
     let client = client.with_logins(sources.logins(spec, &surroundings)?);
-    let target = Target::new(python.clone(), glibc, spec.target.cuda)
+    let target = Target::new(spec.target.platform, python.clone(), glibc, spec.target.cuda)
         .before(spec)
         .allowing(&spec.cuda_allow);
     let fetcher = Fetcher::new(client).with_cache(cache).remembering(store);

@@ -63,7 +63,7 @@ pub fn cyclonedx_of_image(of: Origin) -> String {
 fn properties(lock: &Lock) -> Vec<Value> {
     let target = &lock.target;
     let mut properties = vec![
-        property("envlock:platform", &target.platform),
+        property("envlock:platform", target.platform.name()),
         property("envlock:glibc", &target.glibc.to_string()),
         property("envlock:cuda-tag", &target.cuda_tag.to_string()),
     ];

@@ -10,6 +10,7 @@ use url::Url;
 use super::public;
 use crate::digest::Sha256;
 use crate::lock::{Lock, Package};
+use crate::platform::Markers;
 
 /// Where a wheel is today.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +31,9 @@ pub fn is_pylock_name(name: &str) -> bool {
 /// installers refuse: give all. `lock_sha256` says which lock it was.
 pub fn pylock(lock: &Lock, lock_sha256: Sha256, found: &BTreeMap<PackageName, Found>) -> String {
     let minor = minor(lock);
+    let Markers { sys_platform, platform_machine, .. } = lock.target.platform.markers();
     let marker = format!(
-        "sys_platform == 'linux' and platform_machine == 'x86_64' and \
+        "sys_platform == '{sys_platform}' and platform_machine == '{platform_machine}' and \
          implementation_name == 'cpython' and python_version == '{minor}'"
     );
     let mut text = format!(

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::destination::Repository;
 use super::devel::names_devel;
 use crate::digest::Sha256;
+use crate::platform::Platform;
 use crate::reference::PinnedReference;
 use crate::spec::{GroupName, ImageName};
 
@@ -18,7 +19,7 @@ pub struct Plan {
     /// Of the lock file's bytes.
     pub lock_sha256: Sha256,
     /// `linux/amd64`
-    pub platform: String,
+    pub platform: Platform,
     /// Seconds since 1970-01-01 UTC, of everything a build writes.
     pub source_date_epoch: i64,
     /// The build arguments, the same for every image.

@@ -68,7 +68,7 @@ pub fn plan(wanted: Wanted, stages: &Stages) -> Result<Plan, Error> {
     }
     Ok(Plan {
         lock_sha256: wanted.lock_sha256,
-        platform: lock.target.platform.clone(),
+        platform: lock.target.platform,
         source_date_epoch: lock.target.source_date_epoch,
         context: context(lock, spec, &needed),
         args,

@@ -122,7 +122,8 @@ impl Answers {
         let url = place.page(name);
         asked.push(url.clone());
         self.bar.message(name.to_string());
-        let Target { python, tags, cuda, cut_offs, times, allow } = &self.target;
+        // The tags say the platform, too.
+        let Target { platform: _, python, tags, cuda, cut_offs, times, allow } = &self.target;
         let cut_off = cut_offs.of(name, source);
         let times = cut_off.map(|_| times);
         let allowed = if allow.contains(name) { "any build of " } else { "" };

@@ -74,7 +74,7 @@ pub(super) async fn crawl(
     wishes: Vec<Requirement<VerbatimUrl>>,
     rules: Rules,
 ) {
-    let environment = marker_environment(&answers.target.python);
+    let environment = marker_environment(answers.target.platform, &answers.target.python);
     let (asked, done) = (constrained(&rules, &environment), HashSet::new());
     let mut crawl = Crawl { answers, environment, rules, asked, done };
     let mut visits = JoinSet::new();

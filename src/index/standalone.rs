@@ -10,6 +10,7 @@ use url::Url;
 use super::standalone_release::{Archive, Latest, archives, archives_of_all, newest, newest_final};
 use crate::exit::{Classified, Exit};
 use crate::lock::PythonArchive;
+use crate::platform::Platform;
 use crate::spec::PythonRequest;
 use crate::{login, net};
 
@@ -45,7 +46,7 @@ pub enum Error {
         cause: String,
     },
     /// No release has such a Python.
-    #[error("the release {release} has no Python {wanted} for x86_64 Linux, only {found}{listed}")]
+    #[error("the release {release} has no Python {wanted} for {platform}, only {found}{listed}")]
     #[diagnostic(help(
         "ask for one of these in envlock.toml ([python] version), or take the base image's own: \
          [python] source = \"base\""
@@ -55,6 +56,8 @@ pub enum Error {
         release: String,
         /// `3.14` or `3.14.2`
         wanted: PythonRequest,
+        /// For what.
+        platform: Platform,
         /// What it has.
         found: String,
         /// What became of the list of all releases.
@@ -92,13 +95,14 @@ impl Classified for Error {
 pub async fn pin(
     client: &net::Client,
     wanted: &PythonRequest,
+    platform: Platform,
     mirror: Option<&Url>,
 ) -> Result<(Version, PythonArchive), Error> {
-    let (release, archives) = newest_release(client, mirror).await?;
+    let (release, archives) = newest_release(client, platform, mirror).await?;
     if let Some(found) = newest_final(&archives, wanted) {
         return Ok(found.clone());
     }
-    let listed = match all_releases(client, mirror).await {
+    let listed = match all_releases(client, platform, mirror).await {
         Ok(all) => {
             newest(&all, wanted).cloned().ok_or_else(|| "; nor has any release before".into())
         }
@@ -110,19 +114,21 @@ pub async fn pin(
     };
     listed.map_err(|listed| {
         let versions: Vec<_> = archives.iter().map(|(version, _)| version.to_string()).collect();
-        Error::NoSuchPython { release, wanted: wanted.clone(), found: versions.join(", "), listed }
+        let (wanted, found) = (wanted.clone(), versions.join(", "));
+        Error::NoSuchPython { release, wanted, platform, found, listed }
     })
 }
 
 async fn newest_release(
     client: &net::Client,
+    platform: Platform,
     mirror: Option<&Url>,
 ) -> Result<(String, Vec<Archive>), Error> {
     let latest_url = below(mirror, LATEST, "latest-release.json");
     let latest: Latest = serde_json::from_str(&text(client, &latest_url).await?)
         .map_err(|e| Error::Malformed { url: latest_url.into(), cause: e.to_string() })?;
     let sums_url = below(mirror, RELEASES, &format!("{}/SHA256SUMS", latest.tag));
-    let archives = archives(&text(client, &sums_url).await?, &latest.tag);
+    let archives = archives(&text(client, &sums_url).await?, &latest.tag, platform);
     if archives.is_empty() {
         let cause = format!("it lists no interpreter of the release {}", latest.tag);
         return Err(Error::Malformed { url: sums_url.into(), cause });
@@ -130,10 +136,14 @@ async fn newest_release(
     Ok((latest.tag, archives))
 }
 
-async fn all_releases(client: &net::Client, mirror: Option<&Url>) -> Result<Vec<Archive>, Error> {
+async fn all_releases(
+    client: &net::Client,
+    platform: Platform,
+    mirror: Option<&Url>,
+) -> Result<Vec<Archive>, Error> {
     let url = below(mirror, ALL, "python-build-standalone.ndjson");
     let list = text(client, &url).await?;
-    archives_of_all(&list).map_err(|cause| Error::Malformed { url: url.into(), cause })
+    archives_of_all(&list, platform).map_err(|cause| Error::Malformed { url: url.into(), cause })
 }
 
 /// Where a pinned archive is.

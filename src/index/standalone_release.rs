@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::digest::Sha256;
 use crate::lock::PythonArchive;
+use crate::platform::Platform;
 use crate::spec::PythonRequest;
 
 /// `latest-release.json`: which release is the newest.
@@ -31,27 +32,28 @@ fn plain(tag: &str) -> Option<&str> {
 /// An interpreter that can be had.
 pub(super) type Archive = (Version, PythonArchive);
 
-/// The interpreters for our platform in a release's SHA256SUMS, oldest first.
-pub(super) fn archives(sums: &str, tag: &str) -> Vec<Archive> {
+/// The interpreters for `platform` in a release's SHA256SUMS, oldest first.
+pub(super) fn archives(sums: &str, tag: &str, platform: Platform) -> Vec<Archive> {
     let of_line = |line: &str| {
         // As sha256sum writes: the hash, a space, a space or `*`, the name.
         let (hash, file) = line.trim_end().split_once(' ')?;
-        archive(file.trim_start_matches([' ', '*']), hash)
+        archive(file.trim_start_matches([' ', '*']), hash, platform)
     };
     let of_release = |(_, archive): &Archive| archive.release == tag;
     sorted(sums.lines().filter_map(of_line).filter(of_release).collect())
 }
 
-/// The interpreters for our platform in the list of all releases (a JSON object a line, for each version of each
+/// The interpreters for `platform` in the list of all releases (a JSON object a line, for each version of each
 /// release), oldest first. Errors: a line that is none, counted from 1, and why.
-pub(super) fn archives_of_all(list: &str) -> Result<Vec<Archive>, String> {
+pub(super) fn archives_of_all(list: &str, platform: Platform) -> Result<Vec<Archive>, String> {
     let mut found = Vec::new();
     for (at, line) in list.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let listed: Listed =
             serde_json::from_str(line).map_err(|why| format!("line {}: {why}", at + 1))?;
         found.extend(listed.artifacts.iter().filter_map(|artifact| {
             let file = artifact.url.rsplit('/').next()?;
-            archive(&percent_decode_str(file).decode_utf8_lossy(), artifact.sha256.as_deref()?)
+            let file = percent_decode_str(file).decode_utf8_lossy();
+            archive(&file, artifact.sha256.as_deref()?, platform)
         }));
     }
     Ok(sorted(found))
@@ -69,11 +71,11 @@ struct Artifact {
     sha256: Option<String>,
 }
 
-/// The interpreter in the file of this name, where it is one for our platform. Free-threaded, debug, musl and
+/// The interpreter in the file of this name, where it is one for `platform`. Free-threaded, debug, musl and
 /// optimized-for-newer-CPUs builds have other names and are left out.
-fn archive(file: &str, hash: &str) -> Option<Archive> {
-    const END: &str = "-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz";
-    let (version, release) = file.strip_prefix("cpython-")?.strip_suffix(END)?.split_once('+')?;
+fn archive(file: &str, hash: &str, platform: Platform) -> Option<Archive> {
+    let end = format!("-{}-install_only_stripped.tar.gz", platform.standalone_triple());
+    let (version, release) = file.strip_prefix("cpython-")?.strip_suffix(&end)?.split_once('+')?;
     let (release, sha256) = (plain(release)?.to_owned(), hash.parse::<Sha256>().ok()?);
     let archive = PythonArchive { release, file: file.to_owned(), sha256 };
     Some((version.parse::<Version>().ok()?, archive))
@@ -111,6 +113,8 @@ pub(super) fn newest<'a>(archives: &'a [Archive], wanted: &PythonRequest) -> Opt
 mod tests {
     use super::*;
 
+    const PLATFORM: Platform = Platform::LINUX_AMD64;
+
     fn sums() -> String {
         let names = [
             "cpython-3.13.12+20260203-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz",
@@ -127,7 +131,7 @@ mod tests {
     }
 
     fn pin(wanted: &str) -> Option<String> {
-        let archives = archives(&sums(), "20260203");
+        let archives = archives(&sums(), "20260203", PLATFORM);
         let wanted = wanted.to_owned().try_into().unwrap();
         newest(&archives, &wanted).map(|(version, archive)| {
             assert_eq!(archive.sha256, Sha256::of(&archive.file));
@@ -140,7 +144,8 @@ mod tests {
 
     #[test]
     fn the_newest_patch_is_compared_as_a_number_and_other_builds_are_left_out() {
-        assert_eq!(archives(&sums(), "20260203").len(), 4);
+        assert_eq!(archives(&sums(), "20260203", PLATFORM).len(), 4);
+        assert_eq!(archives(&sums(), "20260203", Platform::LINUX_ARM64).len(), 1);
         assert_eq!(pin("3.14").as_deref(), Some("3.14.10"));
         assert_eq!(pin("3.14.3").as_deref(), Some("3.14.3"));
         assert_eq!(pin("3.13").as_deref(), Some("3.13.12"));
@@ -162,7 +167,8 @@ mod tests {
 
     #[test]
     fn a_release_candidate_is_not_what_a_minor_version_asks_for() {
-        let [only_candidate, newest_release] = RECORDED.map(|(tag, sums)| archives(sums, tag));
+        let [only_candidate, newest_release] =
+            RECORDED.map(|(tag, sums)| archives(sums, tag, PLATFORM));
         let wanted = |text: &str| text.to_owned().try_into().unwrap();
         assert_eq!(only_candidate.len(), 1);
         assert_eq!(newest_final(&only_candidate, &wanted("3.14")), None);
@@ -192,13 +198,13 @@ mod tests {
             + &line("3.14.9", "20260701", "debug-install_only_stripped")
             + "\n"
             + &line("3.14.5rc1", "20260508", stripped);
-        let all = archives_of_all(&list).unwrap();
+        let all = archives_of_all(&list, PLATFORM).unwrap();
         let found: Vec<_> = all.iter().map(|(v, a)| format!("{v} {}", a.release)).collect();
         assert_eq!(found, ["3.14.5rc1 20260508", "3.14.6 20260610", "3.14.6 20260701"]);
         assert!(all[2].1.file.starts_with("cpython-3.14.6+20260701-"), "{}", all[2].1.file);
         let wanted = "3.14.6".to_owned().try_into().unwrap();
         assert_eq!(newest_final(&all, &wanted).unwrap().1.release, "20260701");
-        let why = archives_of_all(&(list + "<html>")).unwrap_err();
+        let why = archives_of_all(&(list + "<html>"), PLATFORM).unwrap_err();
         assert!(why.starts_with("line 6: "), "{why}");
     }
 

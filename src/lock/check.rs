@@ -85,7 +85,7 @@ pub fn replaced(
 fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
     let mut changes = Vec::new();
     // What is asked for only elsewhere is not asked for.
-    let environment = marker_environment(&lock.python.version);
+    let environment = marker_environment(lock.target.platform, &lock.python.version);
     let active = |wish: &Wish| wish.requirement.evaluate_markers(&environment, &[]);
     for (group, wish) in spec.wishes().filter(|(_, wish)| active(wish)) {
         let name = &wish.requirement.name;

@@ -121,6 +121,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::digest::{Digest, Sha256};
     use crate::lock::*;
+    use crate::platform::Platform;
     use crate::spec::PythonSource;
 
     /// A small lock that other modules' tests use too.
@@ -155,7 +156,7 @@ pub(crate) mod tests {
             profile: None,
             layers: Vec::new(),
             target: Target {
-                platform: "linux/amd64".to_owned(),
+                platform: Platform::LINUX_AMD64,
                 glibc: "2.39".to_owned().try_into().unwrap(),
                 cuda_tag: "cu130".parse().unwrap(),
                 cuda_line: "13.0".parse().ok(),

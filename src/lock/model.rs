@@ -11,6 +11,7 @@ use std::str::FromStr;
 use crate::cuda::{CudaLine, CudaTag};
 use crate::digest::{Digest, Sha256};
 use crate::gpu::Arch;
+use crate::platform::Platform;
 use crate::python::GlibcVersion;
 use crate::spec::{GroupName, ProfileName, PythonSource, SourceName};
 
@@ -63,7 +64,7 @@ pub struct LayerPin {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Target {
     /// `linux/amd64`
-    pub platform: String,
+    pub platform: Platform,
     /// The oldest C library the wheels may need is at most this.
     pub glibc: GlibcVersion,
     /// `cu130`

@@ -3,24 +3,27 @@
 use pep440_rs::Version;
 use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder};
 
-/// Markers of CPython `python` (a full version, `3.14.2`) on linux x86_64. `platform_release` and
+use crate::platform::{Markers, Platform};
+
+/// Markers of CPython `python` (a full version, `3.14.2`) on `platform`. `platform_release` and
 /// `platform_version` are empty: they name the kernel of a machine, and a lock has none.
-pub fn marker_environment(python: &Version) -> MarkerEnvironment {
+pub fn marker_environment(platform: Platform, python: &Version) -> MarkerEnvironment {
+    let Markers { os_name, sys_platform, platform_system, platform_machine } = platform.markers();
     let full = python.to_string();
     let minor = python.release().get(1).copied().unwrap_or_default();
     let short = format!("{}.{minor}", python.release().first().copied().unwrap_or_default());
     let builder = MarkerEnvironmentBuilder {
         implementation_name: "cpython",
         implementation_version: &full,
-        os_name: "posix",
-        platform_machine: "x86_64",
+        os_name,
+        platform_machine,
         platform_python_implementation: "CPython",
         platform_release: "",
-        platform_system: "Linux",
+        platform_system,
         platform_version: "",
         python_full_version: &full,
         python_version: &short,
-        sys_platform: "linux",
+        sys_platform,
     };
     builder.try_into().expect("a version's own text is a version")
 }
@@ -33,7 +36,7 @@ mod tests {
 
     #[test]
     fn markers_see_the_target() {
-        let environment = marker_environment(&"3.14.1".parse().unwrap());
+        let environment = marker_environment(Platform::LINUX_AMD64, &"3.14.1".parse().unwrap());
         let holds = |marker: &str| {
             let text = format!("a; {marker}");
             let requirement: Requirement<VerbatimUrl> = text.parse().unwrap();
@@ -45,5 +48,7 @@ mod tests {
         assert!(holds("platform_system == 'Linux' and os_name != 'nt'"));
         assert!(!holds("extra == 'test'"));
         assert!(!holds("platform_python_implementation == 'PyPy' or python_version < '3'"));
+        let arm = marker_environment(Platform::LINUX_ARM64, &"3.14.1".parse().unwrap());
+        assert_eq!(arm.platform_machine(), "aarch64");
     }
 }

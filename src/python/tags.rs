@@ -2,10 +2,12 @@
 
 use super::GlibcVersion;
 use super::WheelName;
+use crate::platform::Platform;
 
-/// What CPython of one minor version on linux x86_64 with one glibc accepts.
+/// What CPython of one minor version on one platform with one glibc accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TargetTags {
+    platform: Platform,
     major: u64,
     minor: u64,
     glibc: GlibcVersion,
@@ -38,17 +40,10 @@ enum Form {
     OwnAbi,
 }
 
-/// The glibc that PEP 513, 571 and 599 names stand for.
-const ALIASES: [(&str, (u16, u16)); 3] = [
-    ("manylinux1_x86_64", (2, 5)),
-    ("manylinux2010_x86_64", (2, 12)),
-    ("manylinux2014_x86_64", (2, 17)),
-];
-
 impl TargetTags {
     /// For CPython `major.minor` and this glibc. Never the free-threaded build (`cp314t`).
-    pub fn new(major: u64, minor: u64, glibc: GlibcVersion) -> Self {
-        Self { major, minor, glibc }
+    pub fn new(platform: Platform, major: u64, minor: u64, glibc: GlibcVersion) -> Self {
+        Self { platform, major, minor, glibc }
     }
 
     /// The rank of the best of the wheel's tags; `None`: it does not run on the target.
@@ -104,24 +99,25 @@ impl TargetTags {
 
     /// 0 for `any`, more for newer platforms; `None` for foreign ones.
     fn platform(&self, tag: &str) -> Option<u32> {
-        match tag {
-            "any" => return Some(0),
-            "linux_x86_64" => return Some(1),
-            _ => {}
+        if tag == "any" {
+            return Some(0);
         }
-        let alias = ALIASES.iter().find(|(name, _)| *name == tag).map(|(_, glibc)| *glibc);
-        let (needs, numbered) = match alias {
+        let prefix = self.platform.wheel_tag_prefix(tag)?;
+        if prefix == self.platform.markers().sys_platform {
+            return Some(1);
+        }
+        let (needs, numbered) = match self.platform.legacy_manylinux(prefix) {
             Some(glibc) => (glibc, 0),
-            None => (perennial(tag)?, 1),
+            None => (perennial(prefix)?, 1),
         };
         let order = u32::from(needs.0) * 10_000 + u32::from(needs.1) * 2 + numbered;
         (needs <= (self.glibc.major, self.glibc.minor)).then_some(order)
     }
 }
 
-/// The glibc of `manylinux_2_28_x86_64` (PEP 600).
-fn perennial(tag: &str) -> Option<(u16, u16)> {
-    let version = tag.strip_prefix("manylinux_")?.strip_suffix("_x86_64")?;
+/// The glibc of `manylinux_2_28` (PEP 600).
+fn perennial(prefix: &str) -> Option<(u16, u16)> {
+    let version = prefix.strip_prefix("manylinux_")?;
     let (major, minor) = version.split_once('_')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
@@ -131,7 +127,7 @@ mod tests {
     use super::*;
 
     fn tags() -> TargetTags {
-        TargetTags::new(3, 14, GlibcVersion { major: 2, minor: 39 })
+        TargetTags::new(Platform::LINUX_AMD64, 3, 14, GlibcVersion { major: 2, minor: 39 })
     }
 
     fn rank(tail: &str) -> Option<Rank> {
@@ -183,5 +179,18 @@ mod tests {
         ] {
             assert_eq!(rank(tail), None, "{tail}");
         }
+    }
+
+    #[test]
+    fn another_platform_has_its_own_tags() {
+        let tags = TargetTags { platform: Platform::LINUX_ARM64, ..tags() };
+        let runs = |platform: &str| {
+            let file = format!("demo-1.0-cp314-cp314-{platform}.whl");
+            tags.rank(&WheelName::parse(&file).unwrap()).is_some()
+        };
+        let own = ["manylinux_2_28_aarch64", "manylinux2014_aarch64", "linux_aarch64"];
+        assert!(own.into_iter().all(runs));
+        let foreign = ["manylinux_2_28_x86_64", "manylinux1_aarch64", "linux_x86_64"];
+        assert!(!foreign.into_iter().any(runs));
     }
 }

@@ -8,6 +8,7 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use super::{dpkg, kept};
+use crate::platform::Platform;
 use crate::python::GlibcVersion;
 
 /// No C library or package database is bigger.
@@ -31,7 +32,7 @@ pub(super) struct Contents {
 }
 
 /// Reads a layer: gzip, zstd or plain tar, told by its first bytes.
-pub(super) fn read(mut layer: impl Read) -> std::io::Result<Contents> {
+pub(super) fn read(mut layer: impl Read, platform: Platform) -> std::io::Result<Contents> {
     let mut magic = [0; 4];
     let mut length = 0;
     while length < magic.len() {
@@ -42,13 +43,13 @@ pub(super) fn read(mut layer: impl Read) -> std::io::Result<Contents> {
     }
     let layer = (&magic[..length]).chain(layer);
     match magic {
-        [0x1f, 0x8b, ..] => read_tar(flate2::read::MultiGzDecoder::new(layer)),
-        [0x28, 0xb5, 0x2f, 0xfd] => read_tar(zstd::Decoder::new(layer)?),
-        _ => read_tar(layer),
+        [0x1f, 0x8b, ..] => read_tar(flate2::read::MultiGzDecoder::new(layer), platform),
+        [0x28, 0xb5, 0x2f, 0xfd] => read_tar(zstd::Decoder::new(layer)?, platform),
+        _ => read_tar(layer, platform),
     }
 }
 
-fn read_tar(tar: impl Read) -> std::io::Result<Contents> {
+fn read_tar(tar: impl Read, platform: Platform) -> std::io::Result<Contents> {
     let mut contents = Contents::default();
     let (mut library, mut packaged) = (None, None);
     for entry in tar::Archive::new(tar).entries()? {
@@ -64,7 +65,7 @@ fn read_tar(tar: impl Read) -> std::io::Result<Contents> {
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let path = path.strip_prefix("./").unwrap_or(&path);
         contents.musl |= is_musl(path.as_bytes());
-        if is_libc(path) {
+        if is_libc(path, platform) {
             library = version_in(entry)?.or(library);
         } else if path == "etc/os-release" || path == "usr/lib/os-release" {
             contents.system = pretty_name(entry)?.or(contents.system);
@@ -93,10 +94,10 @@ fn minor(package: &str) -> Option<&str> {
     (digits(major) && digits(minor)).then_some(version)
 }
 
-fn is_libc(path: &str) -> bool {
+fn is_libc(path: &str, platform: Platform) -> bool {
     let path = path.strip_prefix("usr/").unwrap_or(path);
     let Some((folder, name)) = path.rsplit_once('/') else { return false };
-    matches!(folder, "lib" | "lib64" | "lib/x86_64-linux-gnu")
+    platform.library_folders().contains(&folder)
         && (name == "libc.so.6" || name.starts_with("libc-2.") && name.ends_with(".so"))
 }
 
@@ -134,6 +135,8 @@ mod tests {
 
     use super::*;
 
+    const PLATFORM: Platform = Platform::LINUX_AMD64;
+
     fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut tar = tar::Builder::new(Vec::new());
         for (path, bytes) in files {
@@ -155,7 +158,7 @@ mod tests {
         gzip.write_all(&plain).unwrap();
         let all = [gzip.finish().unwrap(), zstd::encode_all(&plain[..], 1).unwrap(), plain];
         for layer in all {
-            let contents = read(&layer[..]).unwrap();
+            let contents = read(&layer[..], PLATFORM).unwrap();
             assert_eq!(contents.glibc.unwrap().to_string(), "2.41");
             assert_eq!(contents.pythons["3.14"].to_string(), "3.14.2");
             assert!(contents.complete && !contents.musl);
@@ -168,9 +171,9 @@ mod tests {
             b"\x7fELF..GNU C Library (Any 2.34-100) stable release version 2.34.\nCopyright";
         let files: &[(&str, &[u8])] =
             &[("usr/lib64/libc.so.6", library), ("var/lib/dpkg/status", STATUS)];
-        assert_eq!(read(&tar(files)[..]).unwrap().glibc.unwrap().to_string(), "2.34");
+        assert_eq!(read(&tar(files)[..], PLATFORM).unwrap().glibc.unwrap().to_string(), "2.34");
         let elsewhere: &[(&str, &[u8])] = &[("opt/old/libc.so.6", library)];
-        assert_eq!(read(&tar(elsewhere)[..]).unwrap().glibc, None);
+        assert_eq!(read(&tar(elsewhere)[..], PLATFORM).unwrap().glibc, None);
     }
 
     #[test]
@@ -179,7 +182,7 @@ mod tests {
             ("lib/ld-musl-x86_64.so.1", b""),
             ("etc/os-release", b"ID=alpine\nPRETTY_NAME=\"Alpine Linux v3.22\"\n"),
         ];
-        let contents = read(&tar(files)[..]).unwrap();
+        let contents = read(&tar(files)[..], PLATFORM).unwrap();
         assert!(contents.musl && contents.glibc.is_none());
         assert_eq!(contents.system.as_deref(), Some("Alpine Linux v3.22"));
     }
@@ -190,7 +193,7 @@ mod tests {
             ("var/lib/dpkg/status.d/libc6", b"Package: libc6\nVersion: 2.36-9\n"),
             ("var/lib/dpkg/status.d/libc6.md5sums", b"not a paragraph"),
         ];
-        let contents = read(&tar(files)[..]).unwrap();
+        let contents = read(&tar(files)[..], PLATFORM).unwrap();
         assert_eq!((contents.glibc.unwrap().minor, contents.complete), (36, false));
     }
 }

@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::advice;
 use crate::digest::Digest;
 use crate::exit::{Classified, Exit};
+use crate::platform::Platform;
 use crate::reference::BadReference;
 use crate::store;
 
@@ -123,7 +124,7 @@ pub enum Error {
         /// The image.
         reference: String,
         /// `linux/amd64`
-        wanted: &'static str,
+        wanted: Platform,
         /// What there is.
         found: String,
     },

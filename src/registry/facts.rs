@@ -12,6 +12,7 @@ use super::model::Manifest;
 use super::system::BaseSystem;
 use super::{Client, Error};
 use crate::lock::BaseDigests;
+use crate::platform::Platform;
 use crate::python::GlibcVersion;
 use crate::reference;
 use crate::spec::PythonRequest;
@@ -22,14 +23,23 @@ use crate::ui::{Bar, Stage};
 const KIND: &str = "base-2";
 
 /// What one wants to know of a base, beyond its config. Each may cost reading layers.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
+    /// What the image is for.
+    pub platform: Platform,
     /// The C library's version.
     pub glibc: bool,
     /// The full version of the image's own interpreter of this minor.
     pub python: Option<PythonRequest>,
     /// The files that images on it change or rely on: reads every layer.
     pub system: bool,
+}
+
+impl Ask {
+    /// Nothing yet, of an image for this platform.
+    pub fn on(platform: Platform) -> Self {
+        Ask { platform, glibc: false, python: None, system: false }
+    }
 }
 
 /// Why a fact could not be found.
@@ -73,7 +83,8 @@ impl Client {
         bar: &Bar,
     ) -> Result<BaseFacts, Error> {
         let key = digests.platform_digest.key();
-        let mut image = Opened { client: self, bar, text, digests, manifest: None };
+        let mut image =
+            Opened { client: self, bar, text, digests, platform: ask.platform, manifest: None };
         let mut known: Remembered = match store.recall(KIND, &key) {
             Some(known) => known,
             None => {
@@ -115,6 +126,7 @@ struct Opened<'a> {
     bar: &'a Bar,
     text: &'a str,
     digests: BaseDigests,
+    platform: Platform,
     manifest: Option<(Address, Manifest)>,
 }
 
@@ -144,7 +156,8 @@ impl Opened<'_> {
             let part = self.bar.part(layer.digest.to_string(), layer.size, &[Stage::Read]);
             part.begin(Stage::Read, Some(layer.size));
             part.message(self.text);
-            layers[index] = Some(self.client.contents(&address, layer, &part).await?);
+            layers[index] =
+                Some(self.client.contents(&address, layer, self.platform, &part).await?);
             part.done("read");
         }
         Ok(layers[index].as_ref().expect("filled above"))

@@ -11,6 +11,7 @@ use super::contents::{self, Contents};
 use super::{Client, Descriptor, Error};
 use crate::blocking::joined;
 use crate::digest::{Digest, Digester};
+use crate::platform::Platform;
 use crate::reference::PinnedReference;
 use crate::ui::Bar;
 
@@ -35,9 +36,10 @@ impl Client {
         &self,
         address: &Address,
         layer: &Descriptor,
+        platform: Platform,
         bar: &Bar,
     ) -> Result<Contents, Error> {
-        self.streamed(address, layer, bar, |bytes| contents::read(bytes)).await
+        self.streamed(address, layer, bar, move |bytes| contents::read(bytes, platform)).await
     }
 
     async fn streamed<T: Send + 'static>(

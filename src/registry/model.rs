@@ -17,9 +17,6 @@ pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The media type of a list of images.
 pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// The only platform there is, for now.
-pub(super) const PLATFORM: &str = "linux/amd64";
-
 /// A pointer to bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,12 +41,21 @@ pub struct Platform {
     /// `amd64`
     #[serde(default)]
     pub architecture: String,
+    /// `v8`
+    #[serde(default)]
+    pub variant: String,
 }
 
 impl Platform {
-    /// `linux/amd64`
+    /// Whether an image for this runs on every machine of `wanted`.
+    pub(super) fn fits(&self, wanted: crate::platform::Platform) -> bool {
+        wanted.is(&self.os, &self.architecture, &self.variant)
+    }
+
+    /// `linux/amd64`, `linux/arm/v7`
     pub(super) fn name(&self) -> String {
-        format!("{}/{}", self.os, self.architecture)
+        let parts = [&self.os, &self.architecture, &self.variant].map(String::as_str);
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
     }
 }
 
@@ -139,7 +145,7 @@ mod tests {
     fn a_config_without_anything_is_read() {
         let text = r#"{"os":"linux","architecture":"amd64","config":null}"#;
         let config: ImageConfig = serde_json::from_str(text).unwrap();
-        assert_eq!(config.platform.name(), PLATFORM);
+        assert_eq!(config.platform.name(), "linux/amd64");
         assert!(config.environment().is_empty() && config.labels().is_empty());
     }
 }

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use super::address::Address;
-use super::model::{Document, ImageConfig, Manifest, PLATFORM};
+use super::model::{Document, ImageConfig, Manifest};
 use super::{Client, Descriptor, Error};
 use crate::digest::Digest;
 use crate::lock::BaseDigests;
+use crate::platform::Platform;
 use crate::reference::{self, PinnedReference};
 
 /// A manifest or index whose bytes were hashed.
@@ -35,12 +36,12 @@ pub struct BaseImage {
 }
 
 impl Client {
-    /// What a reference means now: the digest it names and the linux/amd64 image below it (the
+    /// What a reference means now: the digest it names and the image for `platform` below it (the
     /// same when it names one image). A reference with a digest is checked to be what it says.
     ///
     /// Errors: [`Error::is_unreachable`] when neither the registry nor its mirror answers,
     /// [`Error::NoPlatform`], [`Error::Integrity`].
-    pub async fn pin(&self, text: &str) -> Result<BaseDigests, Error> {
+    pub async fn pin(&self, text: &str, platform: Platform) -> Result<BaseDigests, Error> {
         let parsed = reference::parse(text)?;
         let expected = match parsed.digest() {
             Some(digest) => {
@@ -59,13 +60,13 @@ impl Client {
         let image = match &top.document {
             Document::Image(_) => top,
             Document::Index(entries) => {
-                let digest = entry_for_platform(entries, text)?.digest;
+                let digest = entry_for(platform, entries, text)?.digest;
                 self.proven_at(&top.address, &digest.to_string(), Some(digest)).await?
             }
         };
         let config = self.config_of(&image.address, image.manifest()?).await?;
-        if config.platform.name() != PLATFORM {
-            return Err(no_platform(text, config.platform.name()));
+        if !config.platform.fits(platform) {
+            return Err(no_platform(text, platform, config.platform.name()));
         }
         Ok(BaseDigests { index_digest, platform_digest: image.digest })
     }
@@ -198,23 +199,25 @@ pub(super) fn stated(headers: &HeaderMap) -> Option<Digest> {
     headers.get("docker-content-digest")?.to_str().ok()?.parse().ok()
 }
 
-fn entry_for_platform<'a>(
+fn entry_for<'a>(
+    platform: Platform,
     entries: &'a [Descriptor],
     reference: &str,
 ) -> Result<&'a Descriptor, Error> {
     let name = |e: &Descriptor| e.platform.as_ref().map(super::model::Platform::name);
-    let found = entries.iter().find(|e| name(e).as_deref() == Some(PLATFORM));
+    let found = entries.iter().find(|e| e.platform.as_ref().is_some_and(|p| p.fits(platform)));
     found.ok_or_else(|| {
         // Attestations are listed as unknown/unknown.
         let names: Vec<_> =
             entries.iter().filter_map(name).filter(|n| !n.contains("unknown")).collect();
         no_platform(
             reference,
+            platform,
             if names.is_empty() { "nothing".to_owned() } else { names.join(", ") },
         )
     })
 }
 
-fn no_platform(reference: &str, found: String) -> Error {
-    Error::NoPlatform { reference: reference.to_owned(), wanted: PLATFORM, found }
+fn no_platform(reference: &str, wanted: Platform, found: String) -> Error {
+    Error::NoPlatform { reference: reference.to_owned(), wanted, found }
 }

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::cuda::{CudaLine, CudaTag};
 use crate::gpu::Arch;
 use crate::lock::Location;
+use crate::platform::Platform;
 use crate::python::GlibcVersion;
 use crate::reference::PinnedReference;
 use crate::spec::{GroupName, ImageName, ProfileName, SourceName};
@@ -52,4 +53,4 @@ patterns! {
     Location: "^[^:]+:/", "SOURCE:/PATH: the name of a source and the URL path of the file there, never a host.";
 }
 
-words! { Arch CudaLine GroupName ImageName ProfileName SourceName }
+words! { Arch CudaLine GroupName ImageName Platform ProfileName SourceName }

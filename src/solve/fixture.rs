@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, PackageName};
+use pep508_rs::{MarkerEnvironment, PackageName};
 
 use crate::catalog::{Candidate, Catalog, Problem, Project, Sidecar, Skip, Skipped, WheelFile};
 use crate::cuda::CudaTag;
 use crate::lock::Location;
-use crate::python::CoreMetadata;
+use crate::platform::Platform;
+use crate::python::{CoreMetadata, marker_environment};
 use crate::spec::{Spec, parse};
 
 /// `NAME VERSION[!yanked][!cuNNN]: REQUIREMENT; REQUIREMENT`, one a line; `NAME VERSION!sdist`,
@@ -136,20 +137,7 @@ pub fn spec_with(groups: &str, tables: &str) -> Spec {
     parse(crate::spec::FILE_NAME, &text).unwrap()
 }
 
-/// CPython 3.14.2 on linux x86_64.
+/// CPython 3.14.2 on linux/amd64.
 pub fn environment() -> MarkerEnvironment {
-    MarkerEnvironment::try_from(MarkerEnvironmentBuilder {
-        implementation_name: "cpython",
-        implementation_version: "3.14.2",
-        os_name: "posix",
-        platform_machine: "x86_64",
-        platform_python_implementation: "CPython",
-        platform_release: "",
-        platform_system: "Linux",
-        platform_version: "",
-        python_full_version: "3.14.2",
-        python_version: "3.14",
-        sys_platform: "linux",
-    })
-    .unwrap()
+    marker_environment(Platform::LINUX_AMD64, &"3.14.2".parse().unwrap())
 }

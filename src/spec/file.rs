@@ -27,6 +27,7 @@ use super::{
     TargetSpec, cut_off,
 };
 use crate::login::{self, Login};
+use crate::platform::Platform;
 
 /// `folder/envlock.toml`, or the built-in stack when there is none; with the changes of a profile when one is named.
 pub fn load(folder: &Utf8Path, profile: Option<&ProfileName>) -> Result<Spec, Error> {
@@ -101,10 +102,10 @@ fn build(mut file: File, place: &Place, files: &dyn Files) -> Result<Spec, Error
     let mut rules = rules(&mut file, place)?;
     let cuda = file.target.cuda.ok_or_else(|| missing("target.cuda"))?;
     let platform = file.target.platform.ok_or_else(|| missing("target.platform"))?;
-    if platform.get_ref() != "linux/amd64" {
-        let message = format!("the platform `{}` is not supported", platform.get_ref());
-        return Err(place.at(platform.span(), message, "use \"linux/amd64\""));
-    }
+    let platform = platform.get_ref().parse::<Platform>().map_err(|unknown| {
+        let offered: Vec<_> = Platform::OFFERED.iter().map(|p| format!("\"{p}\"")).collect();
+        place.at(platform.span(), unknown.to_string(), format!("use {}", offered.join(" or ")))
+    })?;
     let mut logins = Vec::new();
     let sources = sources(file.sources, cuda, &mut logins, place)?;
     let mirror = python_mirror(file.python.mirror, &mut logins, place)?;
@@ -143,7 +144,7 @@ fn build(mut file: File, place: &Place, files: &dyn Files) -> Result<Spec, Error
             mirror,
         },
         target: TargetSpec {
-            platform: platform.into_inner(),
+            platform,
             glibc: file.target.glibc,
             cuda,
             gpus: file.target.gpus.unwrap_or_default(),

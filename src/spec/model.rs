@@ -19,6 +19,7 @@ use super::{
 use crate::cuda::CudaTag;
 use crate::gpu::ComputeCapability;
 use crate::login::Login;
+use crate::platform::Platform;
 use crate::python::{GlibcVersion, marker_environment};
 
 /// What is wanted, complete: defaults and command-line overrides are already in it.
@@ -102,8 +103,8 @@ pub enum PythonSource {
 /// What the environment runs on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TargetSpec {
-    /// Only `linux/amd64` for now.
-    pub platform: String,
+    /// `linux/amd64`
+    pub platform: Platform,
     /// `major.minor` of the C library; absent: read from the runtime base image.
     pub glibc: Option<GlibcVersion>,
     /// Which builds of torch and friends are wanted.
@@ -364,7 +365,8 @@ impl Spec {
     pub fn preferred(&self) -> BTreeMap<PackageName, &Preferred> {
         let version = &self.python.version;
         let python = [version.major, version.minor, version.patch.unwrap_or_default()];
-        let environment: MarkerEnvironment = marker_environment(&pep440_rs::Version::new(python));
+        let environment: MarkerEnvironment =
+            marker_environment(self.target.platform, &pep440_rs::Version::new(python));
         let holds = |p: &&Preferred| {
             let markers = &p.version.markers;
             markers.is_empty() || markers.iter().any(|m| m.evaluate(&environment, &[]))

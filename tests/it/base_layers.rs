@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use envlock::engine::layers::{python, standalone, system};
 use envlock::lock::{self, Lock};
 use envlock::net::{self, Retry};
+use envlock::platform::Platform;
 use envlock::registry::{Ask, BaseSystem, Client};
 use envlock::spec::RegistrySpec;
 use envlock::store::Store;
@@ -122,8 +123,8 @@ async fn read(image: &str) -> BaseSystem {
     let client = Client::new(net, &RegistrySpec::default(), false);
     let folder = tempfile::tempdir().unwrap();
     let store = Store::at(Utf8Path::from_path(folder.path()).unwrap()).unwrap();
-    let digests = client.pin(image).await.unwrap();
-    let ask = Ask { system: true, ..Ask::default() };
+    let digests = client.pin(image, Platform::LINUX_AMD64).await.unwrap();
+    let ask = Ask { system: true, ..Ask::on(Platform::LINUX_AMD64) };
     let facts = client.base_facts(&store, image, digests, &ask, &Bar::hidden()).await.unwrap();
     facts.system.unwrap()
 }

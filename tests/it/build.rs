@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use camino::Utf8PathBuf;
 use envlock::digest::{Digest, Sha256};
 use envlock::lock::{self, *};
+use envlock::platform::Platform;
 use envlock::spec::PythonSource;
 use envlock::store::Store;
 
@@ -88,7 +89,7 @@ fn locked(envlock: &Envlock) -> Lock {
         layers: Vec::new(),
         spec_sha256: envlock::spec::parse("envlock.toml", SPEC).unwrap().sha256(),
         target: Target {
-            platform: "linux/amd64".to_owned(),
+            platform: Platform::LINUX_AMD64,
             glibc: "2.39".to_owned().try_into().unwrap(),
             cuda_tag: "cu130".parse().unwrap(),
             cuda_line: "13.0".parse().ok(),

@@ -8,6 +8,7 @@ use envlock::exit::{Classified, Exit};
 use envlock::index::{Error, Fetcher, LiveCatalog, Locator, Sources, Surroundings};
 use envlock::lock::Package;
 use envlock::net::{Client, Retry};
+use envlock::platform::Platform;
 use envlock::python::CoreMetadata;
 use envlock::spec::{Spec, parse};
 use envlock::ui::Bar;
@@ -46,6 +47,7 @@ impl World {
         let spec = spec(index);
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let target = Target::new(
+            Platform::LINUX_AMD64,
             "3.14.1".parse().unwrap(),
             "2.39".to_owned().try_into().unwrap(),
             "cu130".parse().unwrap(),

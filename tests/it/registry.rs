@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use envlock::digest::Digest;
 use envlock::exit::{Classified, Exit};
 use envlock::net::{self, Retry};
+use envlock::platform::Platform;
 use envlock::reference::PinnedReference;
 use envlock::registry::{Ask, Client, Error};
 use envlock::spec::{PythonRequest, RegistrySpec};
@@ -14,6 +15,8 @@ use envlock::ui::Bar;
 use serde_json::{Value, json};
 
 use crate::support::{INDEX, Registry, Reply, Request, Server};
+
+const PLATFORM: Platform = Platform::LINUX_AMD64;
 
 fn client() -> Client {
     with_mirrors(&[])
@@ -66,7 +69,7 @@ fn debian() -> Vec<Vec<u8>> {
 
 fn python() -> Ask {
     let wanted = PythonRequest { major: 3, minor: 14, patch: None };
-    Ask { glibc: true, python: Some(wanted), system: false }
+    Ask { glibc: true, python: Some(wanted), ..Ask::on(PLATFORM) }
 }
 
 #[tokio::test]
@@ -74,9 +77,9 @@ async fn a_tag_of_one_image_has_one_digest() {
     let registry = Registry::start();
     let digest = registry.push_image("base/one", "v1", &debian(), &config()).await;
     let text = format!("{}/base/one:v1", registry.host());
-    let pinned = client().pin(&text).await.unwrap();
+    let pinned = client().pin(&text, PLATFORM).await.unwrap();
     assert_eq!((pinned.index_digest, pinned.platform_digest), (digest, digest));
-    let by_digest = client().pin(&format!("{text}@{digest}")).await.unwrap();
+    let by_digest = client().pin(&format!("{text}@{digest}"), PLATFORM).await.unwrap();
     assert_eq!(by_digest, pinned);
 }
 
@@ -93,12 +96,14 @@ async fn a_tag_of_an_index_has_the_digest_of_our_platform_too() {
     let both =
         index(vec![entry("unknown", "unknown"), entry("linux", "arm64"), entry("linux", "amd64")]);
     let index_digest = registry.push_manifest("base/multi", "v1", INDEX, &both).await;
-    let pinned = client().pin(&format!("{}/base/multi:v1", registry.host())).await.unwrap();
+    let pinned =
+        client().pin(&format!("{}/base/multi:v1", registry.host()), PLATFORM).await.unwrap();
     assert_eq!((pinned.index_digest, pinned.platform_digest), (index_digest, digest));
 
     let arm = index(vec![entry("unknown", "unknown"), entry("linux", "arm64")]);
     registry.push_manifest("base/multi", "arm", INDEX, &arm).await;
-    let error = client().pin(&format!("{}/base/multi:arm", registry.host())).await.unwrap_err();
+    let error =
+        client().pin(&format!("{}/base/multi:arm", registry.host()), PLATFORM).await.unwrap_err();
     assert!(
         error.to_string().ends_with("no image for linux/amd64, only for linux/arm64"),
         "{error}"
@@ -115,7 +120,8 @@ async fn an_image_of_another_platform_is_refused_by_its_config() {
     let mut config = config();
     config["architecture"] = json!("arm64");
     registry.push_image("base/arm", "v1", &[], &config).await;
-    let error = client().pin(&format!("{}/base/arm:v1", registry.host())).await.unwrap_err();
+    let error =
+        client().pin(&format!("{}/base/arm:v1", registry.host()), PLATFORM).await.unwrap_err();
     assert!(
         matches!(&error, Error::NoPlatform { found, .. } if found == "linux/arm64"),
         "{error:?}"
@@ -126,17 +132,17 @@ async fn an_image_of_another_platform_is_refused_by_its_config() {
 async fn what_is_not_there_is_named() {
     let registry = Registry::start();
     let text = format!("{}/base/none:v1", registry.host());
-    let error = client().pin(&text).await.unwrap_err();
+    let error = client().pin(&text, PLATFORM).await.unwrap_err();
     assert_eq!((error.exit(), error.is_unreachable()), (Exit::Registry, false));
     assert!(error.to_string().contains(&text), "{error}");
-    let error = client().pin("Not A Reference").await.unwrap_err();
+    let error = client().pin("Not A Reference", PLATFORM).await.unwrap_err();
     assert_eq!(error.exit(), Exit::Usage);
 }
 
 #[tokio::test]
 async fn a_registry_that_is_away_is_told_apart_from_one_that_refuses() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = client().pin(&format!("{free}/base:v1")).await.unwrap_err();
+    let error = client().pin(&format!("{free}/base:v1"), PLATFORM).await.unwrap_err();
     assert_eq!((error.exit(), error.is_unreachable()), (Exit::Network, true));
     let text = error.to_string();
     assert!(text.contains(&format!("{free}/base:v1")), "{text}");
@@ -148,7 +154,7 @@ async fn the_facts_of_a_base_come_from_its_layers_and_are_read_once() {
     registry.push_image("base/debian", "v1", &debian(), &config()).await;
     let (text, (_folder, store)) = (format!("{}/base/debian:v1", registry.host()), store());
     let client = client();
-    let digests = client.pin(&text).await.unwrap();
+    let digests = client.pin(&text, PLATFORM).await.unwrap();
     let bar = Bar::hidden();
     let facts = client.base_facts(&store, &text, digests, &python(), &bar).await.unwrap();
     assert_eq!(facts.glibc.clone().unwrap().to_string(), "2.41");
@@ -172,7 +178,7 @@ async fn the_files_of_a_base_are_merged_over_its_layers_and_read_once() {
     registry.push_image("base/files", "v1", &layers, &config()).await;
     let (text, (_folder, store)) = (format!("{}/base/files:v1", registry.host()), store());
     let client = client();
-    let digests = client.pin(&text).await.unwrap();
+    let digests = client.pin(&text, PLATFORM).await.unwrap();
     let bar = Bar::hidden();
     let facts = client.base_facts(&store, &text, digests, &python(), &bar).await.unwrap();
     assert_eq!(facts.system, None, "nobody asked");
@@ -194,7 +200,7 @@ async fn the_documents_of_a_base_come_byte_by_byte_and_say_who_has_them() {
     let mirror = format!("{}/mirrored", registry.host());
     let client = with_mirrors(&[("registry.example", &mirror)]);
     let text = "registry.example/base/one:v1";
-    let digests = client.pin(text).await.unwrap();
+    let digests = client.pin(text, PLATFORM).await.unwrap();
     let image = client.base_image(text, digests).await.unwrap();
     assert_eq!(Digest::of(&image.manifest_bytes), digest);
     assert_eq!(Digest::of(&image.config_bytes), image.manifest.config.digest);
@@ -208,7 +214,7 @@ async fn a_python_image_says_its_version_itself() {
     config["config"]["Env"] = json!(["PYTHON_VERSION=3.14.5"]);
     registry.push_image("base/python", "v1", &debian(), &config).await;
     let (text, (_folder, store)) = (format!("{}/base/python:v1", registry.host()), store());
-    let digests = client().pin(&text).await.unwrap();
+    let digests = client().pin(&text, PLATFORM).await.unwrap();
     let facts = client().base_facts(&store, &text, digests, &python(), &Bar::hidden()).await;
     assert_eq!(facts.unwrap().python.unwrap().to_string(), "3.14.5");
 }
@@ -289,7 +295,8 @@ async fn bytes_that_are_not_what_their_digest_says_are_never_believed() {
     };
     for what in ["/manifests/", "/blobs/"] {
         let (digest, server) = spoiled(what);
-        let error = client().pin(&format!("{}/base@{digest}", server.host())).await.unwrap_err();
+        let error =
+            client().pin(&format!("{}/base@{digest}", server.host()), PLATFORM).await.unwrap_err();
         assert_eq!(error.exit(), Exit::Integrity, "{what}: {error}");
         assert!(error.to_string().contains("expected sha256:"), "{error}");
     }
@@ -306,7 +313,7 @@ async fn a_layer_is_hashed_before_its_facts_are_believed_and_resumed_when_it_is_
         if first { reply.cut(50) } else { reply }
     });
     let text = format!("{}/base@{digest}", server.host());
-    let digests = client().pin(&text).await.unwrap();
+    let digests = client().pin(&text, PLATFORM).await.unwrap();
     let (_folder, store) = store();
     let facts = client().base_facts(&store, &text, digests, &python(), &Bar::hidden()).await;
     assert_eq!(facts.unwrap().python.unwrap().to_string(), "3.14.2");
@@ -365,13 +372,13 @@ async fn a_mirror_is_asked_first_and_the_registry_when_it_has_not_got_it() {
     let image = Served::new();
     let real = Server::start(move |request| image.answer(request));
     let mirrored = with_mirrors(&[("docker.io", &mirror.host())]);
-    let pinned = mirrored.pin("ubuntu:24.04").await.unwrap();
+    let pinned = mirrored.pin("ubuntu:24.04", PLATFORM).await.unwrap();
     assert_eq!(pinned.platform_digest, digest);
     assert_eq!(mirror.requests()[0].path, "/v2/library/ubuntu/manifests/24.04");
 
     let prefix = format!("{}/hub", empty.host());
     let mirrored = with_mirrors(&[(&real.host(), &prefix)]);
-    mirrored.pin(&format!("{}/base:v1", real.host())).await.unwrap();
+    mirrored.pin(&format!("{}/base:v1", real.host()), PLATFORM).await.unwrap();
     assert_eq!(empty.requests()[0].path, "/v2/hub/base/manifests/v1");
     // Whether a pushed image is there is never a mirror's to say.
     let pinned = PinnedReference::new(&real.host(), "base", digest);
@@ -396,7 +403,7 @@ async fn an_anonymous_token_is_fetched_once_and_used_for_everything() {
         Reply::status(401).header("WWW-Authenticate", challenge)
     });
     host.set(server.host()).unwrap();
-    client().pin(&format!("{}/team/base:v1", server.host())).await.unwrap();
+    client().pin(&format!("{}/team/base:v1", server.host()), PLATFORM).await.unwrap();
     let tokens: Vec<_> =
         server.requests().into_iter().filter(|r| r.path.starts_with("/token")).collect();
     assert_eq!(tokens.len(), 1);
@@ -411,15 +418,15 @@ async fn plain_http_beyond_loopback_is_used_only_when_asked_for() {
     let text = format!("{}/base:v1", server.host().replace("127.0.0.1", "127.1"));
     let net = net::Client::new(Retry { attempts: 1, ..Retry::default() }).unwrap();
     let client = |insecure| Client::new(net.clone(), &RegistrySpec::default(), insecure);
-    let error = client(false).pin(&text).await.unwrap_err();
+    let error = client(false).pin(&text, PLATFORM).await.unwrap_err();
     assert!(error.is_unreachable(), "{error:?}");
-    client(true).pin(&text).await.unwrap();
+    client(true).pin(&text, PLATFORM).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_refusal_says_how_to_log_in() {
     let server = Server::start(|_| Reply::status(401).header("WWW-Authenticate", "Basic realm=x"));
-    let error = client().pin(&format!("{}/base:v1", server.host())).await.unwrap_err();
+    let error = client().pin(&format!("{}/base:v1", server.host()), PLATFORM).await.unwrap_err();
     assert_eq!(error.exit(), Exit::Registry);
     let report = format!("{:?}", miette::Report::new(error));
     assert!(report.contains(&format!("docker login {}", server.host())), "{report}");

@@ -6,6 +6,7 @@ use envlock::digest::Sha256;
 use envlock::exit::{Classified, Exit};
 use envlock::index::standalone;
 use envlock::net::{Client, Retry};
+use envlock::platform::Platform;
 use envlock::spec::PythonRequest;
 
 use crate::support::{Envlock, FakeIndex, Reply, Server};
@@ -33,7 +34,8 @@ async fn pin(
 ) -> Result<(String, envlock::lock::PythonArchive), standalone::Error> {
     let client = Client::new(Retry { attempts: 1, ..Retry::default() }).unwrap();
     let wanted = PythonRequest { major: 3, minor, patch: None };
-    let pinned = standalone::pin(&client, &wanted, Some(&server.url(path))).await;
+    let pinned =
+        standalone::pin(&client, &wanted, Platform::LINUX_AMD64, Some(&server.url(path))).await;
     pinned.map(|(version, archive)| (version.to_string(), archive))
 }
 
@@ -60,7 +62,8 @@ async fn what_is_missing_is_told_from_what_cannot_be_asked() {
     drop(gone);
     let client = Client::new(Retry { attempts: 1, ..Retry::default() }).unwrap();
     let wanted = PythonRequest { major: 3, minor: 14, patch: None };
-    let error = standalone::pin(&client, &wanted, Some(&url)).await.unwrap_err();
+    let error =
+        standalone::pin(&client, &wanted, Platform::LINUX_AMD64, Some(&url)).await.unwrap_err();
     assert!(error.is_unreachable(), "{error:?}");
 }
 
@@ -112,7 +115,8 @@ fn releases(latest: &Arc<Mutex<String>>, has_list: bool) -> Server {
 async fn asked(server: &Server, text: &str) -> Result<(String, String), standalone::Error> {
     let client = Client::new(Retry { attempts: 1, ..Retry::default() }).unwrap();
     let wanted: PythonRequest = text.to_owned().try_into().unwrap();
-    let pinned = standalone::pin(&client, &wanted, Some(&server.url("/pbs"))).await;
+    let pinned =
+        standalone::pin(&client, &wanted, Platform::LINUX_AMD64, Some(&server.url("/pbs"))).await;
     pinned.map(|(version, archive)| (version.to_string(), archive.release))
 }
 

@@ -8,6 +8,7 @@ use envlock::digest::Sha256;
 use envlock::index::{Fetcher, LiveCatalog, Sources, Surroundings};
 use envlock::lock::{Lock, parse as parse_lock};
 use envlock::net::{Client, Retry};
+use envlock::platform::Platform;
 use envlock::spec::parse;
 use envlock::ui::Bar;
 
@@ -89,7 +90,12 @@ impl Field {
         let spec = parse("test", &self.spec("[\"torch\", \"pyg_lib\"]")).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let glibc = "2.39".to_owned().try_into().unwrap();
-        let target = Target::new(python.parse().unwrap(), glibc, "cu130".parse().unwrap());
+        let target = Target::new(
+            Platform::LINUX_AMD64,
+            python.parse().unwrap(),
+            glibc,
+            "cu130".parse().unwrap(),
+        );
         let catalog = runtime.block_on(async {
             let sources = Sources::find(&spec, &Surroundings::default()).await.unwrap();
             let client = Client::new(Retry { attempts: 1, ..Retry::default() }).unwrap();

@@ -26,7 +26,7 @@ pub(super) async fn checks(
 
 async fn base(client: &Client, spec: &Spec) -> Check {
     let name = "base image";
-    match client.pin(&spec.base.runtime).await {
+    match client.pin(&spec.base.runtime, spec.target.platform).await {
         Ok(_) => Check::ok(name, format!("{} is there", spec.base.runtime)),
         Err(error) if error.is_unreachable() => Check::error(name, Level::Warn, &error),
         Err(error) => Check::error(name, Level::Fail, &error),

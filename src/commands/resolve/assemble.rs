@@ -29,7 +29,7 @@ pub fn assemble(spec: &Spec, pins: Pins, chosen: Vec<(Chosen, WheelFacts)>) -> L
         spec_sha256: spec.sha256(),
         profile: spec.profile.clone(),
         target: Target {
-            platform: spec.target.platform.clone(),
+            platform: spec.target.platform,
             glibc: pins.glibc,
             cuda_tag: spec.target.cuda,
             cuda_line: line,

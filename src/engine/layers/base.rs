@@ -32,7 +32,7 @@ impl Base {
     ) -> Result<Self, Failure> {
         let (text, digests) = pinned(base, lock)?;
         let image = registry.base_image(text, digests).await?;
-        let ask = Ask { system: true, ..Ask::default() };
+        let ask = Ask { system: true, ..Ask::on(lock.target.platform) };
         let bar = ui.bar("base image", None, Unit::Bytes);
         let facts = registry.base_facts(store, text, digests, &ask, &bar).await?;
         bar.finish();

@@ -270,7 +270,12 @@ mod tests {
 
     fn target(cuda: &str) -> Target {
         let glibc = GlibcVersion { major: 2, minor: 39 };
-        Target::new("3.14.1".parse().unwrap(), glibc, cuda.parse().unwrap())
+        Target::new(
+            crate::platform::Platform::LINUX_AMD64,
+            "3.14.1".parse().unwrap(),
+            glibc,
+            cuda.parse().unwrap(),
+        )
     }
 
     fn page_of(text: &str) -> Page {

@@ -13,6 +13,7 @@ use crate::index::cache::{Kept, Validity};
 use crate::index::{Cache, standalone};
 use crate::lock::{BasePin, Bases, Lock, PythonPin};
 use crate::net;
+use crate::platform::Platform;
 use crate::registry::{self, Ask, BaseFacts};
 use crate::spec::{PythonSource, Spec};
 use crate::store::Store;
@@ -54,16 +55,17 @@ impl Gathered {
     ) -> Result<Self, Failure> {
         let registry =
             &registry::Client::new(servers.client.clone(), &spec.registry, spec.registry.insecure);
+        let platform = spec.target.platform;
         let (old_runtime, old_devel) = (old.map(|o| &o.base.runtime), old.map(|o| &o.base.devel));
         let devel = async {
             // One base for both is asked for once, with one warning.
             if spec.base.devel == spec.base.runtime {
                 return Ok(None);
             }
-            base(servers, registry, &spec.base.devel, old_devel).await.map(Some)
+            base(servers, registry, &spec.base.devel, platform, old_devel).await.map(Some)
         };
         let (runtime, devel, standalone) = tokio::join!(
-            base(servers, registry, &spec.base.runtime, old_runtime),
+            base(servers, registry, &spec.base.runtime, platform, old_runtime),
             devel,
             standalone_python(servers, spec, old, may_move),
         );
@@ -72,13 +74,13 @@ impl Gathered {
         let ask = Ask {
             glibc: true,
             python: (spec.python.source == PythonSource::Base).then(|| spec.python.version.clone()),
-            system: false,
+            ..Ask::on(platform)
         };
         let runtime_facts = facts_of(servers, registry, &runtime, &ask, old_runtime).await?;
         let devel_facts = match devel == runtime {
             true => None,
             // Its environment only: the C library that counts is the one things run on.
-            false => facts_of(servers, registry, &devel, &Ask::default(), old_devel).await?,
+            false => facts_of(servers, registry, &devel, &Ask::on(platform), old_devel).await?,
         };
         Ok(Gathered {
             base: Bases { runtime, devel },
@@ -117,11 +119,13 @@ async fn base(
     servers: &Servers<'_>,
     registry: &registry::Client,
     name: &str,
+    platform: Platform,
     old: Option<&BasePin>,
 ) -> Result<BasePin, Failure> {
     let Servers { cache, ui, .. } = servers;
     let old = old.filter(|pin| pin.reference == name).and_then(|pin| pin.digests);
-    let digests = match kept(cache, "bases", name, || registry.pin(name)).await {
+    let question = format!("{name} {platform}");
+    let digests = match kept(cache, "bases", &question, || registry.pin(name, platform)).await {
         Ok(digests) => Some(digests),
         Err(error) if error.is_unreachable() => {
             match old {
@@ -179,8 +183,9 @@ async fn standalone_python(
     if let Some(locked) = locked.filter(|p| !may_move && !p.version.any_prerelease()) {
         return Ok(Some(locked.clone()));
     }
-    let question = format!("{} {:?}", wanted.version, wanted.mirror);
-    let ask = || standalone::pin(client, &wanted.version, wanted.mirror.as_ref());
+    let platform = spec.target.platform;
+    let question = format!("{} {platform} {:?}", wanted.version, wanted.mirror);
+    let ask = || standalone::pin(client, &wanted.version, platform, wanted.mirror.as_ref());
     match kept(cache, "pythons", &question, ask).await {
         Ok((version, archive)) => {
             if version.any_prerelease() {

@@ -14,7 +14,7 @@ pub(in crate::commands::resolve) fn likely(spec: &Spec, old: Option<&Lock>) -> O
     let locked = old.map(|o| &o.python).filter(|p| p.source == spec.python.source);
     let locked = locked.map(|p| p.version.clone()).filter(|version| matches(spec, version));
     let glibc = spec.target.glibc.or(old.map(|o| o.target.glibc))?;
-    let target = Target::new(stated.or(locked)?, glibc, spec.target.cuda);
+    let target = Target::new(spec.target.platform, stated.or(locked)?, glibc, spec.target.cuda);
     Some(target.allowing(&spec.cuda_allow))
 }
 
