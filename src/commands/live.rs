@@ -10,7 +10,7 @@ use super::Context;
 use crate::blocking::blocking;
 use crate::catalog::{Catalog, Target};
 use crate::exit::Failure;
-use crate::index::{self, Cache, Fetcher, Hint, LiveCatalog, Sources, Surroundings, Trust};
+use crate::index::{self, Cache, CachePolicy, Fetcher, Hint, LiveCatalog, Sources, Surroundings};
 use crate::net;
 use crate::python::{GlibcVersion, marker_environment};
 use crate::spec::Spec;
@@ -24,14 +24,14 @@ pub async fn ask<T: Send + 'static>(
     python: &Version,
     glibc: GlibcVersion,
     expected: &[PackageName],
-    trust: Trust,
+    policy: CachePolicy,
     context: &Context,
     question: impl FnOnce(&dyn Catalog, &MarkerEnvironment) -> T + Send + 'static,
 ) -> Result<(T, Option<index::Error>), Failure> {
     let bar = context.ui.bar("asking", None, Unit::Items);
     let environment = marker_environment(spec.target.platform, python);
     let store = Store::open()?;
-    let cache = Cache::at(store.index(), trust);
+    let cache = Cache::at(store.index(), policy);
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
     let client = watched(context.client(&spec.network)?, &bar);

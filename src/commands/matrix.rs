@@ -10,7 +10,7 @@ use super::{Context, live, resolve};
 use crate::cli;
 use crate::cuda::CudaTag;
 use crate::exit::{CommandResult, Exit, Failure};
-use crate::index::Trust;
+use crate::index::CachePolicy;
 use crate::lock::{self, Lock};
 use crate::matrix::{self, Matrix, Table};
 use crate::python::GlibcVersion;
@@ -74,9 +74,16 @@ async fn table(
         matrix::survey(&asked, shown, environment, catalog, &outcome)
     };
     // The table says which index could not be asked.
-    let (table, _) =
-        live::ask(&matrix::surveyed(spec), &full, glibc, &[], Trust::Fresh, context, question)
-            .await?;
+    let (table, _) = live::ask(
+        &matrix::surveyed(spec),
+        &full,
+        glibc,
+        &[],
+        CachePolicy::Fresh,
+        context,
+        question,
+    )
+    .await?;
     Ok(table)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Context, live};
 use crate::cli::Outdated;
 use crate::exit::{CommandResult, Exit};
-use crate::index::Trust;
+use crate::index::CachePolicy;
 use crate::lock;
 use crate::reports;
 use crate::solve::{Behind, LockedFile, behind};
@@ -40,7 +40,7 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
         &lock.python.version,
         lock.target.glibc,
         &names,
-        Trust::Refresh,
+        CachePolicy::Refresh,
         context,
         question,
     )

@@ -1,29 +1,17 @@
-//! Where the index called `pypi` is: the places Python users already keep its address in.
+//! The URL of the index called `pypi`, from the places where Python users keep it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use url::Url;
 
 use super::Error;
 use super::settings::is_true;
+use super::surroundings::{Surroundings, is_absent};
 use super::tools::{pip_conf, uv_toml};
 use crate::login::{self, Login};
 use crate::net::Logins;
 use crate::spec::{KeyringProvider, SourceName};
-
-/// What the address is looked for in, as a value.
-#[derive(Debug, Clone, Default)]
-pub struct Surroundings {
-    /// Environment variables.
-    pub variables: BTreeMap<String, String>,
-    /// The project folder.
-    pub project: Utf8PathBuf,
-    /// The address that the program was built with ([`built_with`]).
-    pub built_in: Option<String>,
-}
 
 /// An address and the place that said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,34 +32,7 @@ const VARIABLES: [&str; 2] = ["UV_DEFAULT_INDEX", "UV_INDEX_URL"];
 const BESIDES: [&str; 4] = ["UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"];
 const ASK_PIP: &str = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)";
 
-/// What [`built_with`] was told.
-static BUILT_WITH: OnceLock<&str> = OnceLock::new();
-
-/// Tells the address of PyPI that this program was built with, as published ones are (ci/wheel.sh). The program tells it
-/// and not the library, which need not be compiled again for another address. Only the first call counts.
-pub fn built_with(address: Option<&'static str>) {
-    if let Some(address) = address.filter(|address| !address.is_empty()) {
-        BUILT_WITH.get_or_init(|| address);
-    }
-}
-
 impl Surroundings {
-    /// Those of this process.
-    pub fn of_process(project: impl Into<Utf8PathBuf>) -> Self {
-        let text = |(name, value): (OsString, OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        Self {
-            variables: std::env::vars_os().filter_map(text).collect(),
-            project: project.into(),
-            built_in: BUILT_WITH.get().map(|address| (*address).to_owned()),
-        }
-    }
-
-    pub(super) fn variable(&self, name: &str) -> Option<&str> {
-        self.variables.get(name).map(String::as_str).filter(|v| !v.trim().is_empty())
-    }
-
     /// The address of `pypi`. Order: uv's and pip's variables, uv's files, pip's files, the address this program was
     /// built with, the default of the installed pip. Errors: none of them has one, or one cannot be read.
     pub async fn pypi(&self) -> Result<Address, Error> {
@@ -184,11 +145,6 @@ fn not_used(place: &str, key: &str, value: &str) -> String {
          kind, in the order of index = [\"NAME\", \"pypi\"] in a group or under [packages]",
         values.join(" ")
     )
-}
-
-pub(super) fn is_absent(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{NotADirectory, NotFound};
-    matches!(error.kind(), NotFound | NotADirectory)
 }
 
 fn address(text: &str, from: &str, unused: Vec<String>) -> Result<Address, Error> {

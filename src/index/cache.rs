@@ -1,7 +1,7 @@
-//! What the indexes said earlier, on disk: small files, each named by the hash of its question.
+//! Earlier responses of the indexes, on disk: small files, each named by the hash of its question.
 //!
-//! Promises: an entry appears whole or not at all, whoever else writes; one that is damaged, or was
-//! written by another envlock, is one not known; nothing here stands in for the check of a hash.
+//! An entry appears whole or not at all, also with several writers; one that is damaged, or of another version of
+//! envlock, is ignored; nothing here replaces the check of a hash.
 
 use std::fs::File;
 use std::io::Write;
@@ -16,25 +16,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256;
 
-/// Bound to the program's version: entries are Rust values as this version writes them. The number moves with their
-/// shape, too: parts of them are read when nothing can be asked again.
+/// Bound to the program's version: entries are Rust values as this version writes them. The number changes with their
+/// shape, too: parts of them are read when they cannot be requested again.
 const FORMAT: &str = concat!("envlock ", env!("CARGO_PKG_VERSION"), " cache 3 ");
 
-/// How long a page counts as fresh when its server does not say, as pip and uv have it.
+/// Seconds that a page is fresh when its server does not say, as in pip and uv.
 const FRESH: u64 = 600;
 
-/// An entry that was used says so at most this often, by its modification time.
+/// The modification time of an entry that is used is renewed at most this often.
 const TOUCH: Duration = Duration::from_secs(24 * 3600);
 
-/// How far the cache is believed.
+/// When a cached page is used without a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Trust {
-    /// As long as the servers said.
+pub enum CachePolicy {
+    /// As long as its server said.
     #[default]
     Fresh,
-    /// Every page is asked for again; one that did not change is not sent again.
+    /// Never: every page is requested again, on the condition that it changed.
     Refresh,
-    /// Everything that is there, and nothing is asked of any server.
+    /// Always, and no request is sent.
     Offline,
 }
 
@@ -42,11 +42,11 @@ pub enum Trust {
 #[derive(Debug, Clone)]
 pub struct Cache {
     folder: Utf8PathBuf,
-    trust: Trust,
+    policy: CachePolicy,
     writer: Arc<Writer>,
 }
 
-/// What a server said about the life of an answer.
+/// How long a response may be reused, as its headers say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validity {
     /// Seconds since 1970-01-01 UTC.
@@ -62,7 +62,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// From an answer's headers.
+    /// From Cache-Control, ETag and Last-Modified.
     pub fn new(control: Option<&str>, tag: Option<&str>, modified: Option<&str>) -> Self {
         let directives = control.unwrap_or_default().to_ascii_lowercase();
         let mut directives = directives.split(',').map(str::trim);
@@ -78,31 +78,31 @@ impl Validity {
         }
     }
 
-    /// That of an answer which did not change; a 304 need not repeat everything.
+    /// After a 304, which need not repeat every header.
     pub fn after(self, before: Validity) -> Self {
         let (tag, modified) = (self.tag.or(before.tag), self.modified.or(before.modified));
         Self { tag, modified, ..self }
     }
 
     fn is_fresh(&self, now: u64) -> bool {
-        // A clock that was set back must not make an entry immortal.
+        // A clock that was set back must not make an entry valid for ever.
         now.checked_sub(self.asked).is_some_and(|age| age < self.fresh)
     }
 }
 
-/// An answer and its life.
+/// A response, as it was read, with its validity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept<T> {
-    /// What was answered.
+    /// What was read of it.
     pub answer: T,
-    /// Until when it is believed, and how to ask again.
+    /// How long it may be reused, and the validators for the next request.
     pub validity: Validity,
 }
 
 impl Cache {
     /// A cache in this folder, which need not exist.
-    pub fn at(folder: impl Into<Utf8PathBuf>, trust: Trust) -> Self {
-        Self { folder: folder.into(), trust, writer: Arc::default() }
+    pub fn at(folder: impl Into<Utf8PathBuf>, policy: CachePolicy) -> Self {
+        Self { folder: folder.into(), policy, writer: Arc::default() }
     }
 
     /// Where the entries are.
@@ -110,21 +110,21 @@ impl Cache {
         &self.folder
     }
 
-    /// Whether no server may be asked.
+    /// Whether no request may be sent.
     pub fn is_offline(&self) -> bool {
-        self.trust == Trust::Offline
+        self.policy == CachePolicy::Offline
     }
 
-    /// Whether an answer may be used without asking again.
-    pub fn believes(&self, validity: &Validity) -> bool {
-        match self.trust {
-            Trust::Fresh => validity.is_fresh(now()),
-            Trust::Refresh => false,
-            Trust::Offline => true,
+    /// Whether a response may be used without a request.
+    pub fn may_reuse(&self, validity: &Validity) -> bool {
+        match self.policy {
+            CachePolicy::Fresh => validity.is_fresh(now()),
+            CachePolicy::Refresh => false,
+            CachePolicy::Offline => true,
         }
     }
 
-    /// What was kept of this question.
+    /// The entry for this question.
     pub fn get<T: DeserializeOwned>(&self, kind: &str, key: &Sha256) -> Option<T> {
         let path = self.path(kind, key);
         let bytes = std::fs::read(&path).ok()?;
@@ -136,8 +136,7 @@ impl Cache {
         value
     }
 
-    /// Keeps an answer. It is written behind the caller's back, see [`Cache::flush`]; a disk that
-    /// does not take it costs only the next run's time.
+    /// Keeps a response. A thread writes it, see [`Cache::flush`]; a failure costs only the time of the next request.
     pub fn put<T: Serialize + Send + 'static>(&self, kind: &'static str, key: &Sha256, value: T) {
         let path = self.path(kind, key);
         self.writer.send(move || {
@@ -150,7 +149,7 @@ impl Cache {
         });
     }
 
-    /// Waits until everything kept so far is on its way to the disk. May block.
+    /// Waits until everything kept so far is written. May block.
     pub fn flush(&self) {
         self.writer.finish();
     }
@@ -177,7 +176,7 @@ fn checked(bytes: &[u8]) -> Option<&[u8]> {
     (sum == format!("{:08x}", crc.sum()).as_bytes()).then_some(payload)
 }
 
-/// Without a sync: a crash may leave a damaged entry, which its checksum gives away.
+/// Without a sync: a crash may leave a damaged entry, which its checksum shows.
 fn write(path: &Utf8Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     let mut file = match tempfile::NamedTempFile::new_in(folder) {
@@ -199,7 +198,7 @@ fn touch(path: &Utf8Path) {
         && let Err(error) =
             File::options().append(true).open(path).and_then(|f| f.set_modified(now))
     {
-        tracing::debug!(%path, %error, "a cache entry does not take its time");
+        tracing::debug!(%path, %error, "the time of a cache entry could not be set");
     }
 }
 
@@ -240,15 +239,15 @@ impl Writer {
 mod tests {
     use super::*;
 
-    fn cache(trust: Trust) -> (tempfile::TempDir, Cache) {
+    fn cache(policy: CachePolicy) -> (tempfile::TempDir, Cache) {
         let folder = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::from_path_buf(folder.path().join("index")).unwrap();
-        (folder, Cache::at(path, trust))
+        (folder, Cache::at(path, policy))
     }
 
     #[test]
     fn what_was_kept_is_found_and_every_damaged_byte_is_noticed() {
-        let (_folder, cache) = cache(Trust::Fresh);
+        let (_folder, cache) = cache(CachePolicy::Fresh);
         let key = Sha256::of("question");
         cache.put("wheels", &key, vec!["answer".to_owned()]);
         cache.flush();
@@ -271,11 +270,11 @@ mod tests {
 
     #[test]
     fn writers_of_the_same_entry_leave_one_whole_entry() {
-        let (_folder, cache) = cache(Trust::Fresh);
+        let (_folder, cache) = cache(CachePolicy::Fresh);
         let key = Sha256::of("question");
         std::thread::scope(|scope| {
             for number in 0..8 {
-                let cache = Cache::at(cache.folder(), Trust::Fresh);
+                let cache = Cache::at(cache.folder(), CachePolicy::Fresh);
                 scope.spawn(move || {
                     for _ in 0..20 {
                         cache.put("pages", &key, vec![number; 4000]);
@@ -291,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_believed_as_long_as_its_server_said() {
+    fn a_response_is_reused_as_long_as_its_server_said() {
         let fresh = |control| Validity::new(control, None, None);
         assert_eq!(fresh(None).fresh, FRESH);
         assert_eq!(fresh(Some("public, Max-Age=7")).fresh, 7);
@@ -301,8 +300,8 @@ mod tests {
         assert!(validity.is_fresh(1009) && !validity.is_fresh(1010));
         assert!(!validity.is_fresh(999), "asked in the future");
         let (old, new) = (validity, fresh(None));
-        let believes = |trust, validity| cache(trust).1.believes(validity);
-        assert!(believes(Trust::Fresh, &new) && !believes(Trust::Fresh, &old));
-        assert!(!believes(Trust::Refresh, &new) && believes(Trust::Offline, &old));
+        let may_reuse = |policy, validity| cache(policy).1.may_reuse(validity);
+        assert!(may_reuse(CachePolicy::Fresh, &new) && !may_reuse(CachePolicy::Fresh, &old));
+        assert!(!may_reuse(CachePolicy::Refresh, &new) && may_reuse(CachePolicy::Offline, &old));
     }
 }

@@ -10,10 +10,10 @@ use pep508_rs::PackageName;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use super::answers::Answers;
 use super::closure::Hint;
-use super::crawl::{crawl, expect};
-use super::times::Times;
+use super::index_client::IndexClient;
+use super::prefetch::{expect, prefetch};
+use super::upload_time::UploadTimes;
 use super::wheels::Locked;
 use super::{Error, Fetcher, Sources, closure};
 use crate::blocking::blocking;
@@ -28,17 +28,17 @@ use crate::ui::Bar;
 /// Wheels whose facts are collected at the same time.
 const FACTS_AT_ONCE: usize = 50;
 
-/// Versions asked for in advance, times those that were in vain.
+/// Versions asked for in advance, times those that did not fit.
 const FURTHER: usize = 8;
 
 /// A [`Catalog`] over HTTP. It starts to fetch the likely closure when it is made and stops when it
 /// is dropped.
 pub struct LiveCatalog {
-    answers: Arc<Answers>,
+    client: Arc<IndexClient>,
     runtime: Handle,
     ahead: Mutex<Vec<AbortHandle>>,
     wishes: Vec<Wish>,
-    times: Times,
+    times: UploadTimes,
     error: Mutex<Option<Error>>,
     /// The versions of each distribution that the solver has looked into.
     looked: Mutex<HashMap<PackageName, BTreeSet<Version>>>,
@@ -57,25 +57,25 @@ impl LiveCatalog {
         locked: HashMap<Sha256, Locked>,
     ) -> Self {
         let wishes: Vec<_> = spec.wishes().map(|(_, wish)| wish.clone()).collect();
-        let times = Times::new(target.cut_offs.clone(), Arc::clone(&target.times));
-        let answers = Arc::new(Answers::new(spec, target, sources, fetcher, bar, locked));
+        let times = UploadTimes::new(target.cut_offs.clone(), Arc::clone(&target.times));
+        let client = Arc::new(IndexClient::new(spec, target, sources, fetcher, bar, locked));
         let runtime = Handle::current();
         let requirements = wishes.iter().map(|wish| wish.requirement.clone()).collect();
-        let crawl = crawl(Arc::clone(&answers), requirements, spec.rules.clone());
-        let crawl = runtime.spawn(crawl).abort_handle();
-        let ahead = Mutex::new(vec![crawl]);
+        let prefetch = prefetch(Arc::clone(&client), requirements, spec.rules.clone());
+        let prefetch = runtime.spawn(prefetch).abort_handle();
+        let ahead = Mutex::new(vec![prefetch]);
         let (error, looked) = (Mutex::default(), Mutex::default());
-        Self { answers, runtime, ahead, wishes, times, error, looked }
+        Self { client, runtime, ahead, wishes, times, error, looked }
     }
 
     /// Asks ahead, all at once, for what such wishes are likely to lead to.
     pub fn expect_likely(&self) {
-        self.expect(closure::likely(self.answers.fetcher.cache(), &self.wishes));
+        self.expect(closure::likely(self.client.fetcher.cache(), &self.wishes));
     }
 
     /// The same, for what an earlier lock had.
     pub fn expect(&self, hints: BTreeMap<PackageName, Hint>) {
-        self.go_ahead(expect(Arc::clone(&self.answers), hints));
+        self.go_ahead(expect(Arc::clone(&self.client), hints));
     }
 
     fn go_ahead(&self, work: impl Future<Output = ()> + Send + 'static) {
@@ -94,34 +94,34 @@ impl LiveCatalog {
             }
             versions.len()
         };
-        let (answers, candidate) = (Arc::clone(&self.answers), candidate.clone());
+        let (client, candidate) = (Arc::clone(&self.client), candidate.clone());
         self.go_ahead(async move {
-            let Ok(project) = answers.project(&candidate.name).await else { return };
+            let Ok(project) = client.project(&candidate.name).await else { return };
             let older = project.candidates.iter().filter(|c| c.version < candidate.version);
             let next = older.take((looked * FURTHER).min(FACTS_AT_ONCE));
-            let all = next.map(|candidate| answers.metadata(candidate));
-            // The solver meets what failed again if it comes so far.
+            let all = next.map(|candidate| client.metadata(candidate));
+            // The solver gets a failure again if it comes so far.
             drop(futures_util::future::join_all(all).await);
         });
     }
 
     /// Keeps what the wishes led to, for [`LiveCatalog::expect`] of another run.
     pub fn learn(&self, chosen: &[Chosen]) {
-        if let Some(cache) = self.answers.fetcher.cache() {
+        if let Some(cache) = self.client.fetcher.cache() {
             closure::learn(cache, &self.wishes, chosen);
         }
     }
 
     /// Waits until the cache is on its way to the disk.
     pub async fn remember(&self) {
-        if let Some(cache) = self.answers.fetcher.cache().cloned() {
+        if let Some(cache) = self.client.fetcher.cache().cloned() {
             blocking(move || cache.flush()).await;
         }
     }
 
     /// What the indexes said and was not believed, a sentence each.
     pub fn warnings(&self) -> Vec<String> {
-        self.answers.about_metadata().into_iter().collect()
+        self.client.about_metadata().into_iter().collect()
     }
 
     /// The error behind the last [`Problem::Stop`].
@@ -132,10 +132,10 @@ impl LiveCatalog {
     /// Size, unpacked size and sha256 of these wheels, in their order. Errors: what the server has
     /// differs from what the index says, or cannot be read.
     pub async fn wheel_facts(&self, chosen: &[Candidate]) -> Result<Vec<WheelFacts>, Error> {
-        self.answers.bar.inc_length(chosen.len() as u64);
+        self.client.bar.inc_length(chosen.len() as u64);
         let facts = chosen.iter().map(|candidate| async {
             let facts = self.facts(candidate).await;
-            self.answers.bar.inc(1);
+            self.client.bar.inc(1);
             facts
         });
         futures_util::stream::iter(facts).buffered(FACTS_AT_ONCE).try_collect().await
@@ -143,15 +143,15 @@ impl LiveCatalog {
 
     /// Which GPUs a torch wheel has code for; `None`: it does not say.
     pub async fn arch_list(&self, torch: &Candidate) -> Result<Option<Vec<Arch>>, Error> {
-        self.answers.arch_list(torch).await
+        self.client.arch_list(torch).await
     }
 
     async fn facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {
-        let uploaded = self.times.of(&self.answers.fetcher, candidate).await?;
+        let uploaded = self.times.of(&self.client.fetcher, candidate).await?;
         // The solver has read it already.
-        let stated = &self.answers.metadata(candidate).await?.version;
+        let stated = &self.client.metadata(candidate).await?.version;
         let bare_metadata = candidate.version.is_local() && !stated.is_local();
-        Ok(WheelFacts { uploaded, bare_metadata, ..self.answers.facts(candidate).await? })
+        Ok(WheelFacts { uploaded, bare_metadata, ..self.client.facts(candidate).await? })
     }
 
     fn problem(&self, error: Error) -> Problem {
@@ -169,20 +169,20 @@ impl LiveCatalog {
 
 impl Catalog for LiveCatalog {
     fn project(&self, name: &PackageName) -> Result<Arc<Project>, Problem> {
-        self.runtime.block_on(self.answers.project(name)).map_err(|e| self.problem(e))
+        self.runtime.block_on(self.client.project(name)).map_err(|e| self.problem(e))
     }
 
     fn metadata(&self, candidate: &Candidate) -> Result<Arc<CoreMetadata>, Problem> {
         self.ask_further(candidate);
         let work = async {
-            self.times.check(&self.answers.fetcher, candidate).await?;
-            self.answers.metadata(candidate).await
+            self.times.check(&self.client.fetcher, candidate).await?;
+            self.client.metadata(candidate).await
         };
         self.runtime.block_on(work).map_err(|e| self.problem(e))
     }
 
     fn cuda_build(&self, candidate: &Candidate) -> Result<Option<CudaTag>, Problem> {
-        self.runtime.block_on(self.answers.cuda_build(candidate)).map_err(|e| self.problem(e))
+        self.runtime.block_on(self.client.cuda_build(candidate)).map_err(|e| self.problem(e))
     }
 }
 

@@ -15,10 +15,11 @@ use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::body::{Part, Piece};
 use super::cache::{Cache, Validity};
+use super::concurrency::Concurrency;
 use super::pages::page::{Format, Page};
 use super::pages::pretender;
-use super::turns::Turns;
 use super::{Error, local};
 use crate::digest::{Sha256, Stated};
 use crate::login;
@@ -35,7 +36,7 @@ const PAGE_FORMATS: &str = "application/vnd.pypi.simple.v1+json, \
 pub struct Fetcher {
     client: Client,
     store: Option<Store>,
-    turns: Turns,
+    concurrency: Concurrency,
     cache: Option<Cache>,
 }
 
@@ -48,26 +49,10 @@ pub enum Asked {
     Page(Option<Page>, Validity),
 }
 
-/// A part of a file, or all of it where the server does not do parts.
-#[derive(Debug)]
-pub enum Part {
-    /// Bytes from `start` of a file of `total` bytes.
-    Range {
-        /// Where the bytes start.
-        start: u64,
-        /// Bytes of the whole file.
-        total: u64,
-        /// The bytes.
-        bytes: Bytes,
-    },
-    /// The server ignores ranges: the whole file must be read.
-    NoRanges,
-}
-
 impl Fetcher {
     /// On top of this client.
     pub fn new(client: Client) -> Self {
-        Self { client, store: None, turns: Turns::default(), cache: None }
+        Self { client, store: None, concurrency: Concurrency::default(), cache: None }
     }
 
     /// The same, remembering in this store the hashes of files whose index states none.
@@ -85,11 +70,11 @@ impl Fetcher {
             let (state, length) = local::state(url, &path)?;
             return Ok(Some(Head { etag: Some(state), last_modified: None, length: Some(length) }));
         }
-        let turn = self.turns.at(url).await;
+        let slot = self.concurrency.slot(url).await;
         let mut budget = self.client.retry().budget();
         let headers = HeaderMap::new();
         let answer = self.client.send_raw(Method::HEAD, url, &headers, &mut budget).await?;
-        turn.answered(answer.version());
+        slot.responded(answer.version());
         let text = |name| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
         Ok(answer.status().is_success().then(|| Head {
             etag: text(ETAG),
@@ -105,7 +90,7 @@ impl Fetcher {
         url: &Url,
         stated: &[Stated],
     ) -> Result<(Sha256, u64), Error> {
-        let _turn = self.turns.at(url).await;
+        let _slot = self.concurrency.slot(url).await;
         let kept = store.fetch_and_hash(&self.client, url, None, &Bar::hidden()).await?;
         store.hold_to(&kept, url, stated).await?;
         Ok((kept.sha256(), kept.size()))
@@ -196,14 +181,14 @@ impl Fetcher {
         if let Some(path) = local::path(url)? {
             return local::range(url, &path, range);
         }
-        let turn = self.turns.at(url).await;
+        let slot = self.concurrency.slot(url).await;
         let headers = header(RANGE, range);
         // Some servers fail over a range, and would fail again.
         let lasting = &[StatusCode::INTERNAL_SERVER_ERROR];
         let mut budget = self.client.retry().budget().but_not_after(lasting);
         loop {
             let response = self.client.send_raw(Method::GET, url, &headers, &mut budget).await?;
-            turn.answered(response.version());
+            slot.responded(response.version());
             let is_part = response.status() == StatusCode::PARTIAL_CONTENT;
             let range = content_range(response.headers()).filter(|_| is_part);
             let Some((start, end, total)) = range else { return Ok(Part::NoRanges) };
@@ -228,7 +213,7 @@ impl Fetcher {
         if let Some(path) = local::path(url)? {
             return local::stream(url, &path, take);
         }
-        let turn = self.turns.at(url).await;
+        let slot = self.concurrency.slot(url).await;
         let disk = |error: io::Error| Error::disk(url, &error);
         let (client, mut budget) = (&self.client, self.client.retry().budget());
         let (mut got, mut validator) = (0, None);
@@ -236,7 +221,7 @@ impl Fetcher {
             let offset = if validator.is_some() { got } else { 0 };
             let headers = HeaderMap::new();
             let part = client.open(url, &headers, offset, validator.as_ref(), &mut budget).await?;
-            turn.answered(part.response.version());
+            slot.responded(part.response.version());
             if part.offset < got {
                 take(Piece::Restart).map_err(disk)?;
             }
@@ -265,11 +250,11 @@ impl Fetcher {
     /// A body in one piece. It comes packed where the server can do that, and is unpacked when all of it is there.
     async fn body(&self, url: &Url, mut headers: HeaderMap) -> Result<(Answer, Bytes), Error> {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let turn = self.turns.at(url).await;
+        let slot = self.concurrency.slot(url).await;
         let mut budget = self.client.retry().budget();
         loop {
             let response = self.client.send_raw(Method::GET, url, &headers, &mut budget).await?;
-            turn.answered(response.version());
+            slot.responded(response.version());
             let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok());
             let answer = Answer {
                 status: response.status(),
@@ -323,15 +308,6 @@ impl Head {
     pub fn is_proof(&self) -> bool {
         self.length.is_some() && (self.etag.is_some() || self.last_modified.is_some())
     }
-}
-
-/// What [`Fetcher::stream`] hands over.
-#[derive(Debug)]
-pub enum Piece<'a> {
-    /// The next bytes.
-    Bytes(&'a [u8]),
-    /// Forget what came so far; the file starts again.
-    Restart,
 }
 
 struct Answer {

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use super::Error;
-use super::fetch::{Part, Piece};
+use super::body::{Part, Piece};
 use super::pages::page::{Format, Page};
 
 /// What a file name keeps in a link.

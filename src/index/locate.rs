@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::answers::listed;
-use super::memo::Memo;
+use super::index_client::listed;
+use super::once_map::OnceMap;
 use super::pages::page::{Found, Page};
 use super::sources::{Place, Sources};
 use super::{Error, Fetcher};
@@ -19,13 +19,13 @@ use crate::store::Address;
 pub struct Locator {
     sources: Sources,
     fetcher: Fetcher,
-    pages: Memo<Url, Option<Arc<Page>>>,
+    pages: OnceMap<Url, Option<Arc<Page>>>,
 }
 
 impl Locator {
     /// Looks in these sources.
     pub fn new(sources: Sources, fetcher: Fetcher) -> Self {
-        Self { sources, fetcher, pages: Memo::default() }
+        Self { sources, fetcher, pages: OnceMap::default() }
     }
 
     /// Where the wheel is now, best first: on the pages of the lock's locations, then of the sources

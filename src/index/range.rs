@@ -13,7 +13,8 @@ use wheel_layers::zip::{BadZip, Directory, Find, LOCAL_HEADER, Member, find_dire
 use wheel_layers::{Flaw, check_members};
 
 use super::Error;
-use super::fetch::{Fetcher, Part, Piece};
+use super::body::{Part, Piece};
+use super::fetch::Fetcher;
 use crate::catalog::Sidecar;
 use crate::digest::{Hasher, Sha256, Stated, check};
 use crate::net::redacted;

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Error;
-use super::address::{Surroundings, is_absent};
+use super::surroundings::{Surroundings, is_absent};
 use super::tools::{pip_conf, uv_toml};
 
 /// pip's way to say: no settings at all.
@@ -127,7 +127,7 @@ fn setting(place: &Utf8Path, why: impl ToString) -> Error {
     Error::Setting { place: place.to_string(), why: why.to_string() }
 }
 
-/// The words that pip and uv take for yes.
+/// The values that pip and uv read as true.
 pub(super) fn is_true(text: &str) -> bool {
     matches!(text.to_ascii_lowercase().as_str(), "y" | "yes" | "t" | "true" | "on" | "1")
 }

@@ -6,7 +6,7 @@ use pep508_rs::PackageName;
 use reqwest::StatusCode;
 use url::Url;
 
-use super::address::Surroundings;
+use super::surroundings::Surroundings;
 use super::{Address, Error};
 use crate::login::Login;
 use crate::net::Logins;

@@ -1,17 +1,15 @@
-//! What is known of single wheels: read once, remembered in the cache, or believed of an earlier lock.
+//! Metadata and sizes of single wheels: read once, then from the cache or from an earlier lock.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Error;
-use super::answers::Answers;
-use super::memo::Memo;
+use super::hash_cache::hash;
+use super::index_client::IndexClient;
+use super::known_wheels::{Locked, Seen};
 use super::range::{Beside, RemoteWheel, TEXT_LIMIT, sidecar};
-use super::remembered::hash;
 use crate::built_for::BuiltFor;
 use crate::catalog::{Candidate, WheelFacts, WheelFile};
 use crate::cuda::CudaTag;
@@ -26,61 +24,17 @@ const TORCH_PYTHON: &str = "torch/lib/libtorch_python.so";
 /// Unpacked bytes; 35 MB in torch 2.14.
 const TORCH_PYTHON_LIMIT: u64 = 256 << 20;
 
-/// The wheels looked into so far, by their address.
-#[derive(Default)]
-pub(super) struct Wheels {
-    metadata: Memo<Url, Arc<CoreMetadata>>,
-    remote: Memo<Url, Arc<RemoteWheel>>,
-    facts: Memo<Url, WheelFacts>,
-    seen: Mutex<HashMap<Url, Seen>>,
-    /// What an earlier lock has, by the hash of the bytes.
-    locked: HashMap<Sha256, Locked>,
-}
-
-impl Wheels {
-    /// The same hash is the same bytes: what an earlier lock knew of them is still true.
-    pub fn knowing(locked: HashMap<Sha256, Locked>) -> Self {
-        Self { locked, ..Self::default() }
-    }
-}
-
-/// What was read of one wheel; true as long as the page says the same of it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Seen {
-    /// The head of its METADATA.
-    metadata: Option<String>,
-    /// Bytes, packed and unpacked.
-    sizes: Option<(u64, u64)>,
-    /// Which CUDA it was built for, where its version.py was read.
-    build: Option<Option<CudaTag>>,
-    /// Which GPUs it has code for, where that was asked and it says.
-    arch_list: Option<Option<Vec<Arch>>>,
-    /// Of all its bytes, where the page does not say and they were read.
-    sha256: Option<Sha256>,
-}
-
-/// What an earlier lock knows of a wheel's bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Locked {
-    /// Bytes of the wheel.
-    pub size: u64,
-    /// Bytes of the files in it.
-    pub unpacked_size: u64,
-    /// What it was built for; only for what declares a CUDA build.
-    pub build: Option<CudaTag>,
-}
-
-impl Answers {
-    /// What is known of this wheel.
+impl IndexClient {
+    /// What was read of this wheel.
     fn seen(&self, candidate: &Candidate) -> Seen {
         let mut all = self.wheels.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seen) = all.get(&candidate.url) {
             return seen.clone();
         }
         let seen = self.fetcher.cache().and_then(|cache| {
-            // A file without a hash may become another one: its server is asked for its validators.
-            let may_believe = candidate.sha256.is_some() || cache.is_offline();
-            may_believe.then(|| cache.get("wheels", &key(candidate)))?
+            // A file without a hash may change: its server is asked for its validators.
+            let may_use = candidate.sha256.is_some() || cache.is_offline();
+            may_use.then(|| cache.get("wheels", &key(candidate)))?
         });
         let seen: Seen = seen.unwrap_or_default();
         all.insert(candidate.url.clone(), seen.clone());
@@ -96,7 +50,10 @@ impl Answers {
         }
     }
 
-    /// The wheel's METADATA, which must be about that wheel.
+    /// The wheel's METADATA.
+    ///
+    /// # Errors
+    /// It cannot be read, or names another project or version.
     pub async fn metadata(&self, candidate: &Candidate) -> Result<Arc<CoreMetadata>, Error> {
         let url = &candidate.url;
         self.wheels
@@ -123,8 +80,8 @@ impl Answers {
             .await
     }
 
-    /// What the `.metadata` file beside the wheel says. `None`: there is none that can be believed; the wheel itself,
-    /// whose bytes are proven before they are used, says the same.
+    /// The `.metadata` file beside the wheel. `None`: there is none, or not the right one; the wheel itself, whose bytes are
+    /// verified before they are used, has the same.
     async fn beside(&self, candidate: &Candidate) -> Result<Option<(Bytes, CoreMetadata)>, Error> {
         let why = match sidecar(&self.fetcher, &candidate.url, candidate.sidecar).await? {
             Beside::None => return Ok(None),
@@ -140,7 +97,7 @@ impl Answers {
         Ok(None)
     }
 
-    /// The `.metadata` files that could not be believed, in a sentence; `None`: there was none.
+    /// The `.metadata` files that were ignored, in a sentence; `None`: there was none.
     pub fn about_metadata(&self) -> Option<String> {
         let passed_over = self.passed_over.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, why) = passed_over.first_key_value()?;
@@ -151,7 +108,10 @@ impl Answers {
         Some(format!("{file} {why}{more}; the METADATA in the wheel was read instead"))
     }
 
-    /// Which CUDA the wheel was built for: its version's local part says, or its version.py.
+    /// Which CUDA the wheel was built for, by the local part of its version or its version.py.
+    ///
+    /// # Errors
+    /// The wheel cannot be read.
     pub async fn cuda_build(&self, candidate: &Candidate) -> Result<Option<CudaTag>, Error> {
         if let Some(built) = BuiltFor::of(&candidate.version).accelerator {
             return Ok(built.tag());
@@ -172,6 +132,9 @@ impl Answers {
 
     /// Which GPUs a torch wheel has code for: its binding to Python has the list that `torch.cuda.get_arch_list()`
     /// gives. `None`: it does not say. About 10 MB are read, once for each wheel.
+    ///
+    /// # Errors
+    /// The wheel cannot be read.
     pub async fn arch_list(&self, torch: &Candidate) -> Result<Option<Vec<Arch>>, Error> {
         if let Some(known) = self.seen(torch).arch_list {
             return Ok(known);
@@ -188,13 +151,16 @@ impl Answers {
         self.wheels.remote.get(url, open).await
     }
 
-    /// The facts a lock needs. A wheel without a hash in its index is read once, and hashed.
+    /// The facts that a lock needs. A wheel without a hash in its index is downloaded once and hashed.
+    ///
+    /// # Errors
+    /// The wheel cannot be read, will not install, or differs from what its page says.
     pub async fn facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {
         self.wheels.facts.get(&candidate.url, || self.read_facts(candidate)).await
     }
 
     fn locked(&self, candidate: &Candidate) -> Option<Locked> {
-        // An address of the user's own is proven at every resolve.
+        // A URL in the spec is verified at every resolve.
         let indexed = candidate.location.source != SourceName::wish();
         self.wheels.locked.get(&candidate.sha256.filter(|_| indexed)?).copied()
     }
@@ -223,7 +189,7 @@ impl Answers {
         let wheel = self.wheel(url).await?;
         same_size(candidate.size.unwrap_or(wheel.size), wheel.size)?;
         wheel.check(&candidate.file)?;
-        // An index is held to its word at every build; an address of the user's own is proven now.
+        // The hash of an index is checked at every build; that of a URL in the spec now.
         let is_wish = candidate.location.source == SourceName::wish();
         let found = match (candidate.sha256, wheel.sha256) {
             (_, Some(found)) => {
@@ -254,7 +220,7 @@ impl Answers {
     }
 }
 
-/// METADATA, which must be about that wheel.
+/// METADATA, which must name the project and version of the wheel.
 fn parsed(candidate: &Candidate, bytes: &[u8]) -> Result<CoreMetadata, Error> {
     let bad = |why: String| Error::Wheel { url: redacted(&candidate.url), why };
     let metadata = CoreMetadata::parse(bytes).map_err(|e| bad(e.to_string()))?;
@@ -265,7 +231,7 @@ fn parsed(candidate: &Candidate, bytes: &[u8]) -> Result<CoreMetadata, Error> {
     Ok(metadata)
 }
 
-/// The name of a wheel's entry in the cache: what its page says of it.
+/// The key of a wheel in the cache: all that its page says of it.
 fn key(candidate: &Candidate) -> Sha256 {
     let WheelFile { url, sha256, stated, sidecar, .. } = &**candidate;
     Sha256::of(format!("{url}\n{sha256:?}\n{stated:?}\n{sidecar:?}"))

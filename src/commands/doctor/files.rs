@@ -6,7 +6,7 @@ use indicatif::DecimalBytes;
 use super::check::{Check, Level};
 use crate::commands::Context;
 use crate::config;
-use crate::index::address::Surroundings;
+use crate::index::Surroundings;
 use crate::lock;
 use crate::net::redacted;
 use crate::release;

@@ -4,7 +4,7 @@ use jiff::ToSpan;
 use pep440_rs::Version;
 
 use crate::commands::{Context, live};
-use crate::index::Trust;
+use crate::index::CachePolicy;
 use crate::python::GlibcVersion;
 use crate::solve::{Conflict, TargetChange, possible};
 use crate::spec::{CutOff, Spec};
@@ -21,7 +21,7 @@ pub async fn try_elsewhere(
     spec: &Spec,
     python: &Version,
     glibc: GlibcVersion,
-    trust: Trust,
+    policy: CachePolicy,
     context: &Context,
 ) {
     for elsewhere in conflict.elsewhere.clone().into_iter().take(TRIED) {
@@ -40,7 +40,7 @@ pub async fn try_elsewhere(
         let question = move |catalog: &dyn crate::catalog::Catalog, environment: &_| {
             possible(&asked, environment, catalog)
         };
-        let answer = live::ask(&spec, &python, glibc, &[], trust, context, question).await;
+        let answer = live::ask(&spec, &python, glibc, &[], policy, context, question).await;
         if let Ok((true, None)) = answer {
             conflict.advise(elsewhere.sentence);
         }

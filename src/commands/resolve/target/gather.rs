@@ -105,7 +105,7 @@ where
 {
     let key = Sha256::of(question);
     if let Some(known) = cache.get::<Kept<T>>(kind, &key)
-        && cache.believes(&known.validity)
+        && cache.may_reuse(&known.validity)
     {
         return Ok(known.answer);
     }

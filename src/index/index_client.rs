@@ -1,4 +1,4 @@
-//! What the indexes say of projects, each question asked once. Of single wheels: see `wheels`.
+//! The client of all indexes: projects from their pages, each requested once. Single wheels are in `wheels`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -12,10 +12,10 @@ use url::Url;
 
 use super::cache::Kept;
 use super::fetch::{Asked, Fetcher};
-use super::memo::Memo;
+use super::known_wheels::{Locked, Wheels};
+use super::once_map::OnceMap;
 use super::pages::page::{BadPage, Format, Page, direct, merged};
 use super::sources::Place;
-use super::wheels::{Locked, Wheels};
 use super::{Error, Sources};
 use crate::catalog::{Project, Target};
 use crate::digest::Sha256;
@@ -24,22 +24,22 @@ use crate::net::redacted;
 use crate::spec::{SourceKind, SourceName, Spec};
 use crate::ui::Bar;
 
-/// Everything asked so far.
-pub(super) struct Answers {
+/// Requests to indexes, and everything read so far.
+pub(super) struct IndexClient {
     pub fetcher: Fetcher,
     pub sources: Sources,
     pub target: Target,
     pub bar: Bar,
-    /// What the spec itself says about torch: PyG pages of other releases are not looked at.
+    /// The specifiers of the spec for torch: PyG pages of other releases are not requested.
     torch: Vec<VersionSpecifiers>,
-    projects: Memo<PackageName, Arc<Project>>,
-    pages: Memo<Url, Option<Arc<Page>>>,
+    projects: OnceMap<PackageName, Arc<Project>>,
+    pages: OnceMap<Url, Option<Arc<Page>>>,
     pub wheels: Wheels,
-    /// The `.metadata` files that could not be believed, and why.
+    /// The `.metadata` files that were ignored, and why.
     pub passed_over: Mutex<BTreeMap<String, String>>,
 }
 
-impl Answers {
+impl IndexClient {
     pub fn new(
         spec: &Spec,
         target: Target,
@@ -59,14 +59,17 @@ impl Answers {
             target,
             bar,
             torch: torch.collect(),
-            projects: Memo::default(),
-            pages: Memo::default(),
+            projects: OnceMap::default(),
+            pages: OnceMap::default(),
             wheels: Wheels::knowing(locked),
             passed_over: Mutex::default(),
         }
     }
 
     /// The project from the first of its sources that has it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Quarantined`], or a source that did not say whether it has the project.
     pub async fn project(&self, name: &PackageName) -> Result<Arc<Project>, Error> {
         self.projects
             .get(name, || async {
@@ -76,8 +79,8 @@ impl Answers {
                 let (mut asked, sources) = (Vec::new(), self.sources.of(name));
                 for (at, source) in sources.iter().enumerate() {
                     let Some(place) = self.sources.place(source) else { continue };
-                    // Only who says clearly that it is not there is passed over: the next source
-                    // may have another project of this name.
+                    // The next source, which may have another project of this name, is used only after a clear
+                    // "not found".
                     let unclear = |error: Error| error.of(name, source, sources.get(at + 1));
                     let project = self.at(name, source, place, &mut asked).await;
                     if let Some(project) = project.map_err(unclear)? {
@@ -131,12 +134,11 @@ impl Answers {
             "{url}\n{allowed}{name}\n{source}\n{python} {tags:?} {cuda} {cut_off:?} {times:?}"
         );
         let read = |page: Page| page.project(name, source, &self.target).map(Arc::new);
-        self.kept("pages", question, &url, &place.absent(), read).await
+        self.cached("pages", question, &url, &place.absent(), read).await
     }
 
-    /// What `read` makes of the page at `url`: from the cache while that may be
-    /// believed, else from the server, which need not send again what did not change.
-    async fn kept<T: Clone + Serialize + DeserializeOwned + Send + 'static>(
+    /// What `read` makes of the page at `url`: from the cache while that is valid, else by a conditional request.
+    async fn cached<T: Clone + Serialize + DeserializeOwned + Send + 'static>(
         &self,
         kind: &'static str,
         question: String,
@@ -146,7 +148,7 @@ impl Answers {
     ) -> Result<Option<T>, Error> {
         let read =
             |page: Option<Page>| page.map(read).transpose().map_err(|bad| Error::page(url, &bad));
-        // What is on this machine is read whenever it is asked for.
+        // Files on this machine are not cached.
         let cache = self.fetcher.cache().filter(|_| url.scheme() != "file");
         let Some(cache) = cache else {
             return read(self.fetcher.page(url, absent).await?);
@@ -154,7 +156,7 @@ impl Answers {
         let key = &Sha256::of(format!("{question}\n{absent:?}"));
         let known: Option<Kept<Option<T>>> = cache.get(kind, key);
         let (answer, validity) = match known {
-            Some(known) if cache.believes(&known.validity) => return Ok(known.answer),
+            Some(known) if cache.may_reuse(&known.validity) => return Ok(known.answer),
             Some(known) => {
                 match self.fetcher.page_unless(url, absent, Some(&known.validity)).await? {
                     Asked::Unchanged(now) => (known.answer, now.after(known.validity)),
@@ -163,7 +165,9 @@ impl Answers {
             }
             None => match self.fetcher.page_unless(url, absent, None).await? {
                 Asked::Page(page, validity) => (read(page)?, validity),
-                Asked::Unchanged(_) => return Err(Error::answer(url, "304 to an open question")),
+                Asked::Unchanged(_) => {
+                    return Err(Error::answer(url, "304 to a request without conditions"));
+                }
             },
         };
         if !validity.forbidden {
@@ -183,7 +187,7 @@ impl Answers {
         asked.push(url.clone());
         let Some(page) = self.page(&url, place).await? else { return Ok(None) };
         let project = page.project(name, source, &self.target);
-        // A list of files knows a project only by its files.
+        // A list of files has a project only if it has a file of it.
         project.map(has_files).map_err(|bad| Error::page(&url, &bad))
     }
 
@@ -224,10 +228,10 @@ impl Answers {
     async fn page(&self, url: &Url, place: &Place) -> Result<Option<Arc<Page>>, Error> {
         let fetch = || async {
             let read = |page: Page| {
-                // What a server writes into its links is no login of the user's, and has no place on a disk.
+                // Credentials in a page's links must not be written to disk.
                 Ok((page.url, page.format == Format::Json, login::masked(&page.text)))
             };
-            let kept = self.kept("lists", url.to_string(), url, &place.absent(), read).await?;
+            let kept = self.cached("lists", url.to_string(), url, &place.absent(), read).await?;
             let page = kept.map(|(url, json, text)| Page {
                 url,
                 format: if json { Format::Json } else { Format::Html },
@@ -239,14 +243,14 @@ impl Answers {
     }
 }
 
-/// The distribution whose releases decide which PyG pages count.
+/// The distribution whose releases decide which PyG pages are read.
 const TORCH: &str = "torch";
 
 fn has_files(project: Project) -> Option<Project> {
     (!project.candidates.is_empty() || !project.skipped.is_empty()).then_some(project)
 }
 
-/// URLs for a message.
+/// URLs, redacted, for a message.
 pub(super) fn listed(urls: &[Url]) -> String {
     let urls: Vec<_> = urls.iter().map(|u| redacted(u).to_string()).collect();
     if urls.is_empty() { "nothing".to_owned() } else { urls.join(", ") }

@@ -1,10 +1,11 @@
-//! The hash of a file whose index states none: read once, and remembered for as long as its server
-//! says that it is the same file.
+//! The hash of a file whose index states none: computed once, and kept for as long as the server's validators stay the
+//! same.
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::fetch::{Head, Piece};
+use super::body::Piece;
+use super::fetch::Head;
 use super::{Error, Fetcher};
 use crate::digest::{Checker, Hasher, Sha256, Stated};
 use crate::net::redacted;
@@ -13,17 +14,20 @@ use crate::net::redacted;
 const KIND: &str = "location-1";
 
 #[derive(Serialize, Deserialize)]
-struct Remembered {
+struct Entry {
     head: Head,
     sha256: Sha256,
     size: u64,
-    /// What the file was held to.
+    /// The hashes that the file was checked against.
     #[serde(default)]
     stated: Vec<Stated>,
 }
 
-/// Hash and bytes of the file, which is held to what its page states. What was read goes to the store, where a build
+/// Hash and size of the file, which is checked against what its page states. It is downloaded into the store, where a build
 /// finds it.
+///
+/// # Errors
+/// The file cannot be read, or [`Error::Stated`].
 pub(super) async fn hash(
     fetcher: &Fetcher,
     url: &Url,
@@ -32,20 +36,20 @@ pub(super) async fn hash(
     let Some(store) = fetcher.store() else { return streamed(fetcher, url, stated).await };
     let key = Sha256::of(redacted(url).as_str());
     let before = fetcher.head(url).await?.filter(Head::is_proof);
-    if let (Some(head), Some(known)) = (&before, store.recall::<Remembered>(KIND, &key))
+    if let (Some(head), Some(known)) = (&before, store.recall::<Entry>(KIND, &key))
         && known.head == *head
         && known.stated == stated
     {
         return Ok((known.sha256, known.size));
     }
     let (sha256, size) = fetcher.keep(store, url, stated).await?;
-    let known = |head| Remembered { head, sha256, size, stated: stated.to_vec() };
-    // A file that changed while it was read must not be remembered under either state.
+    let known = |head| Entry { head, sha256, size, stated: stated.to_vec() };
+    // A file that changed while it was read must not be kept under either state.
     if let Some(head) = before
         && fetcher.head(url).await?.as_ref() == Some(&head)
         && let Err(error) = store.remember(KIND, &key, &known(head))
     {
-        tracing::debug!(%error, "the hash is not remembered");
+        tracing::debug!(%error, "the hash is not kept");
     }
     Ok((sha256, size))
 }

@@ -1,4 +1,4 @@
-//! When files were uploaded, where a cut-off asks: as the index says, else as the file's server says.
+//! When files were uploaded, where there is a cut-off: as the index says, else by Last-Modified of the file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use url::Url;
 
-use super::memo::Memo;
+use super::once_map::OnceMap;
 use super::{Error, Fetcher};
 use crate::catalog::{Candidate, CutOffs};
 use crate::digest::Sha256;
@@ -14,38 +14,40 @@ use crate::lock::{Upload, UploadedFrom};
 use crate::net::redacted;
 use crate::spec::SourceName;
 
-/// The times of the candidates that matter. Files with a time on their page cost no request.
+/// Upload times of candidates. A file with a time on its page costs no request.
 #[derive(Debug, Default)]
-pub(super) struct Times {
+pub(super) struct UploadTimes {
     cut_offs: CutOffs,
     /// Of locked files, by their hash.
     kept: Arc<BTreeMap<Sha256, Upload>>,
-    asked: Memo<Url, Timestamp>,
+    asked: OnceMap<Url, Timestamp>,
 }
 
-impl Times {
+impl UploadTimes {
     pub fn new(cut_offs: CutOffs, kept: Arc<BTreeMap<Sha256, Upload>>) -> Self {
-        Self { cut_offs, kept, asked: Memo::default() }
+        Self { cut_offs, kept, asked: OnceMap::default() }
     }
 
     fn cut_off(&self, candidate: &Candidate) -> Option<Timestamp> {
         self.cut_offs.of(&candidate.name, &candidate.location.source)
     }
 
-    /// When the file was uploaded, and who says so; `None` where there is no cut-off, or the spec
-    /// itself names the file.
-    /// Errors: [`Error::NoTime`] when nobody says.
+    /// When the file was uploaded, and the source of that time; `None` where there is no cut-off, or the spec itself names the
+    /// file.
+    ///
+    /// # Errors
+    /// [`Error::NoTime`] where there is no time.
     pub async fn of(
         &self,
         fetcher: &Fetcher,
         candidate: &Candidate,
     ) -> Result<Option<Upload>, Error> {
         let Some(cut_off) = self.cut_off(candidate) else { return Ok(None) };
-        // An address in the spec is a choice already; no later file can take its place.
+        // A URL in the spec is a choice already; no later file can replace it.
         if candidate.location.source == SourceName::wish() {
             return Ok(None);
         }
-        // An index may move its times; the bytes are those that were there before.
+        // An index may change its times; the same bytes keep theirs.
         if let Some(kept) = candidate.sha256.and_then(|sha256| self.kept.get(&sha256)) {
             return Ok(Some(*kept));
         }
@@ -62,7 +64,10 @@ impl Times {
         Ok(Some(Upload { at, from: UploadedFrom::LastModified }))
     }
 
-    /// Errors: [`Error::TooNew`] for a file from the cut-off or later.
+    /// Whether the candidate may be chosen.
+    ///
+    /// # Errors
+    /// [`Error::TooNew`] for a file uploaded at the cut-off or later.
     pub async fn check(&self, fetcher: &Fetcher, candidate: &Candidate) -> Result<(), Error> {
         match (self.of(fetcher, candidate).await?, self.cut_off(candidate)) {
             (Some(Upload { at, .. }), Some(cut_off)) if at >= cut_off => Err(Error::TooNew {

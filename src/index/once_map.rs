@@ -1,4 +1,4 @@
-//! Asked once, answered to all.
+//! A map whose values are computed once.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,20 +8,24 @@ use tokio::sync::OnceCell;
 
 use super::Error;
 
-/// Answers by key. Whoever asks while the answer is under way waits for the same one; an asker that
-/// goes away leaves the work to the next.
+/// Results by key. Calls for a key whose work is running wait for its result; when the future that does the work is dropped,
+/// the next one starts anew.
 #[derive(Debug)]
-pub(super) struct Memo<K, V>(Mutex<HashMap<K, Cell<V>>>);
+pub(super) struct OnceMap<K, V>(Mutex<HashMap<K, Cell<V>>>);
 
 type Cell<V> = Arc<OnceCell<Result<V, Error>>>;
 
-impl<K, V> Default for Memo<K, V> {
+impl<K, V> Default for OnceMap<K, V> {
     fn default() -> Self {
-        Memo(Mutex::default())
+        OnceMap(Mutex::default())
     }
 }
 
-impl<K: Eq + Hash + Clone, V: Clone> Memo<K, V> {
+impl<K: Eq + Hash + Clone, V: Clone> OnceMap<K, V> {
+    /// The result for `key`, by `work` where there is none yet.
+    ///
+    /// # Errors
+    /// Those of `work`, which are kept as well.
     pub async fn get<F>(&self, key: &K, work: impl FnOnce() -> F) -> Result<V, Error>
     where
         F: Future<Output = Result<V, Error>>,

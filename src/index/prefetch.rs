@@ -1,5 +1,5 @@
-//! Asks for what the solver is going to ask for, ahead of it: the newest fitting wheel of every wish,
-//! what that requires, and so on. Only a hint; wrong guesses cost a request, never a choice.
+//! Requests what the solver is going to need before it asks: the newest matching wheel of every wish, what that requires,
+//! and so on. A wrong guess costs a request and never changes the choice.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -11,94 +11,93 @@ use pep508_rs::{
 use tokio::task::JoinSet;
 
 use super::Error;
-use super::answers::Answers;
 use super::closure::Hint;
+use super::index_client::IndexClient;
 use crate::catalog::{Candidate, Project};
 use crate::cuda::CudaTag;
 use crate::python::{CoreMetadata, marker_environment};
 use crate::spec::Rules;
 use crate::torch::is_torch_family;
 
-/// Wheels to look into before a guess is given up.
+/// Wheels of a project that are tried before the guess is given up.
 const GUESSES: usize = 6;
 
-/// A wheel that was looked into, with the extras it was looked into for.
+/// The metadata of a wheel, with the extras that it was read for.
 type Visit = (Vec<ExtraName>, Arc<CoreMetadata>);
 
-/// What is likely to be in the set is asked for at once.
-pub(super) async fn expect(answers: Arc<Answers>, hints: BTreeMap<PackageName, Hint>) {
+/// Requests everything in `hints` at once.
+pub(super) async fn expect(client: Arc<IndexClient>, hints: BTreeMap<PackageName, Hint>) {
     let mut visits = JoinSet::new();
-    // The torch family first: what follows from it is the longest way.
+    // The torch family first: its chain of requirements is the longest.
     let (first, then): (Vec<_>, Vec<_>) =
         hints.into_iter().partition(|(name, _)| is_torch_family(name));
     for (name, hint) in first.into_iter().chain(then) {
-        let answers = Arc::clone(&answers);
+        let client = Arc::clone(&client);
         visits.spawn(async move {
-            let project = answers.project(&name).await?;
+            let project = client.project(&name).await?;
             if let Hint::Version(version) = &hint
                 && let Some(kept) = project.candidates.iter().find(|c| c.version == *version)
             {
-                return look_into(&answers, kept).await.map(drop);
+                return look_into(&client, kept).await.map(drop);
             }
-            // What a guess requires leads on; its size is asked for when it is more than that.
+            // The requirements of a guess are followed; its size is requested when it is chosen.
             match likely(&project, &[]).next().filter(|_| hint != Hint::Page) {
-                Some(guess) => answers.metadata(guess).await.map(drop),
+                Some(guess) => client.metadata(guess).await.map(drop),
                 None => Ok(()),
             }
         });
     }
     while let Some(visit) = visits.join_next().await {
         if let Ok(Err(error)) = visit {
-            tracing::debug!(%error, "a hint came to nothing");
+            tracing::debug!(%error, "a hint could not be followed");
         }
     }
 }
 
-/// Everything the solver and the lock want of one wheel, at the same time.
+/// Requests everything that solver and lock need of one wheel, at the same time.
 pub(super) async fn look_into(
-    answers: &Arc<Answers>,
+    client: &Arc<IndexClient>,
     candidate: &Candidate,
 ) -> Result<Arc<CoreMetadata>, Error> {
     if candidate.sha256.is_some() {
-        // Not waited for: what the wheel requires leads on, its size does not.
-        let (answers, candidate) = (Arc::clone(answers), candidate.clone());
-        tokio::spawn(async move { answers.facts(&candidate).await.map(drop) });
+        // Not awaited: the size is not needed to go on.
+        let (client, candidate) = (Arc::clone(client), candidate.clone());
+        tokio::spawn(async move { client.facts(&candidate).await.map(drop) });
     }
-    answers.metadata(candidate).await
+    client.metadata(candidate).await
 }
 
-/// Goes on until the closure of the wishes is known. Failures end a branch; the solver meets them
-/// again if they matter.
-pub(super) async fn crawl(
-    answers: Arc<Answers>,
+/// Runs until the closure of the wishes is known. A failure ends its branch; the solver gets it again if it matters.
+pub(super) async fn prefetch(
+    client: Arc<IndexClient>,
     wishes: Vec<Requirement<VerbatimUrl>>,
     rules: Rules,
 ) {
-    let environment = marker_environment(answers.target.platform, &answers.target.python);
+    let environment = marker_environment(client.target.platform, &client.target.python);
     let (asked, done) = (constrained(&rules, &environment), HashSet::new());
-    let mut crawl = Crawl { answers, environment, rules, asked, done };
+    let mut run = Prefetch { client, environment, rules, asked, done };
     let mut visits = JoinSet::new();
     for wish in wishes {
-        crawl.follow(&wish, &[], &mut visits);
+        run.follow(&wish, &[], &mut visits);
     }
     while let Some(visit) = visits.join_next().await {
         let Ok(Ok(Some((extras, metadata)))) = visit else { continue };
         let key = (metadata.name.clone(), metadata.version.clone(), extras.clone());
-        if crawl.done.insert(key) {
+        if run.done.insert(key) {
             for requirement in
-                metadata.requires.iter().flat_map(|r| crawl.rules.in_force(r)).collect::<Vec<_>>()
+                metadata.requires.iter().flat_map(|r| run.rules.in_force(r)).collect::<Vec<_>>()
             {
-                crawl.follow(&requirement, &extras, &mut visits);
+                run.follow(&requirement, &extras, &mut visits);
             }
         }
     }
 }
 
-struct Crawl {
-    answers: Arc<Answers>,
+struct Prefetch {
+    client: Arc<IndexClient>,
     environment: MarkerEnvironment,
     rules: Rules,
-    /// Every specifier met so far: the newest wheel that fits all is the best guess.
+    /// Every specifier so far: the newest wheel that matches all is the best guess.
     asked: HashMap<PackageName, Asked>,
     done: HashSet<(PackageName, Version, Vec<ExtraName>)>,
 }
@@ -110,7 +109,7 @@ struct Asked {
     visited: bool,
 }
 
-/// What the constraints that hold here say, before anything asks.
+/// The specifiers of the constraints whose markers hold.
 fn constrained(rules: &Rules, environment: &MarkerEnvironment) -> HashMap<PackageName, Asked> {
     let mut asked: HashMap<PackageName, Asked> = HashMap::new();
     let holding = rules.constraints.iter().map(|rule| &rule.requirement);
@@ -123,7 +122,7 @@ fn constrained(rules: &Rules, environment: &MarkerEnvironment) -> HashMap<Packag
     asked
 }
 
-impl Crawl {
+impl Prefetch {
     fn follow(
         &mut self,
         requirement: &Requirement<VerbatimUrl>,
@@ -151,51 +150,51 @@ impl Crawl {
             asked.visited = true;
             let extras: Vec<_> = asked.extras.iter().cloned().collect();
             let (name, specifiers) = (requirement.name.clone(), asked.specifiers.clone());
-            let answers = Arc::clone(&self.answers);
-            visits.spawn(visit(answers, name, specifiers, extras));
+            let client = Arc::clone(&self.client);
+            visits.spawn(visit(client, name, specifiers, extras));
         }
     }
 }
 
 async fn visit(
-    answers: Arc<Answers>,
+    client: Arc<IndexClient>,
     name: PackageName,
     specifiers: Vec<VersionSpecifiers>,
     extras: Vec<ExtraName>,
 ) -> Result<Option<Visit>, Error> {
-    let project = answers.project(&name).await?;
+    let project = client.project(&name).await?;
     let candidates: Vec<_> = likely(&project, &specifiers).take(GUESSES).collect();
     for candidate in &candidates {
         if is_torch_family(&name) {
-            let build = build_of(&answers, candidate);
+            let build = build_of(&client, candidate);
             if candidates.len() > 1 {
-                // Both read the same wheel: neither need wait for the other.
-                let (build, metadata) = tokio::join!(build, answers.metadata(candidate));
+                // Both read the same wheel and need not wait for each other.
+                let (build, metadata) = tokio::join!(build, client.metadata(candidate));
                 let (build, _) = (build?, metadata?);
-                if build.is_some_and(|build| build != answers.target.cuda) {
+                if build.is_some_and(|build| build != client.target.cuda) {
                     continue;
                 }
             } else {
-                // There is no other: what it requires leads on, before three questions have told its build.
+                // There is no alternative: its requirements are followed before its build is known.
                 tokio::spawn(build);
             }
         }
-        return Ok(Some((extras, look_into(&answers, candidate).await?)));
+        return Ok(Some((extras, look_into(&client, candidate).await?)));
     }
     Ok(None)
 }
 
-/// Which CUDA a wheel was built for, by itself: the question may outlive who asks.
+/// Which CUDA a wheel was built for, as a future that owns its input.
 fn build_of(
-    answers: &Arc<Answers>,
+    client: &Arc<IndexClient>,
     candidate: &Candidate,
 ) -> impl Future<Output = Result<Option<CudaTag>, Error>> + Send + 'static {
-    let (answers, candidate) = (Arc::clone(answers), candidate.clone());
-    async move { answers.cuda_build(&candidate).await }
+    let (client, candidate) = (Arc::clone(client), candidate.clone());
+    async move { client.cuda_build(&candidate).await }
 }
 
-/// Candidates that fit, newest first, as PEP 440 users expect: no yanked ones, pre-releases only
-/// when asked for or when there is nothing else.
+/// Candidates that match, newest first, by the rules of PEP 440: none that is yanked; pre-releases only where asked for or
+/// where there is nothing else.
 fn likely<'a>(
     project: &'a Project,
     specifiers: &'a [VersionSpecifiers],

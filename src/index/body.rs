@@ -1,0 +1,28 @@
+//! Bytes of a file, in parts that were asked for or in pieces as they come.
+
+use bytes::Bytes;
+
+/// A part of a file.
+#[derive(Debug)]
+pub enum Part {
+    /// Bytes from `start` of a file of `total` bytes.
+    Range {
+        /// Where the bytes start.
+        start: u64,
+        /// Bytes of the whole file.
+        total: u64,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// The server does not send ranges: the whole file must be read.
+    NoRanges,
+}
+
+/// A piece of a file that is streamed.
+#[derive(Debug)]
+pub enum Piece<'a> {
+    /// The next bytes.
+    Bytes(&'a [u8]),
+    /// Discard what came so far; the file starts again.
+    Restart,
+}
