@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::file_of;
-use super::lazily::Lazily;
+use super::lazy::LazyJson;
 use crate::digest::{Sha256, Stated};
 use crate::lock::Location;
 use crate::spec::SourceName;
 
 /// What a source has of one project, for one target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(from = "KeptProject", into = "KeptProject")]
+#[serde(from = "CachedProject", into = "CachedProject")]
 pub struct Project {
     /// Normalized.
     pub name: PackageName,
@@ -27,9 +27,9 @@ pub struct Project {
     pub candidates: Vec<Candidate>,
     /// The versions without a usable wheel, newest first, and why.
     pub skipped: Vec<Skipped>,
-    /// Why its index keeps all files of it back (PEP 792), where it does.
+    /// Why its index quarantined it (PEP 792), where it did.
     pub quarantined: Option<String>,
-    /// The files that would run here and were withdrawn (PEP 592): one by one, not a version at a time.
+    /// The files that would run here and are yanked (PEP 592): files, not versions.
     pub withdrawn: Vec<String>,
 }
 
@@ -40,15 +40,15 @@ pub struct Candidate {
     pub name: PackageName,
     /// As in the file name, local part included.
     pub version: Version,
-    /// PEP 592, of the wheel itself: there is no other of this version that runs here. Only a `==` may choose it.
+    /// PEP 592, of the wheel itself, where no other wheel of this version runs here. Only a `==` may choose it.
     pub yanked: bool,
     /// PEP 700 or data-upload-time.
     pub uploaded: Option<Timestamp>,
-    wheel: Arc<Lazily<WheelFile>>,
+    wheel: Arc<LazyJson<WheelFile>>,
 }
 
 impl Candidate {
-    /// Of the file that is the best of its version.
+    /// With the wheel that is the best of its version.
     pub fn new(
         name: PackageName,
         version: Version,
@@ -70,54 +70,54 @@ impl Deref for Candidate {
 
 /// The file of a [`Candidate`], as its page states it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(from = "KeptFile", into = "KeptFile")]
+#[serde(from = "CachedFile", into = "CachedFile")]
 pub struct WheelFile {
     /// The wheel's file name, decoded (`+`, not `%2B`).
     pub file: String,
     /// Where it can be fetched now, without fragment.
     pub url: Url,
-    /// What the lock remembers of `url`.
+    /// The part of `url` that goes into the lock.
     pub location: Location,
-    /// As the page states it; unproven until the bytes were hashed.
+    /// As the page states it; not verified before the bytes were hashed.
     pub sha256: Option<Sha256>,
-    /// What the page states in other algorithms; held to wherever the bytes are read.
+    /// The hashes that the page states by other algorithms; checked wherever the bytes are read.
     pub stated: Vec<Stated>,
     /// Bytes, when the page says so.
     pub size: Option<u64>,
-    /// Data-requires-python; wheels that exclude the target are already gone.
+    /// Data-requires-python; wheels that exclude the target are left out already.
     pub requires_python: Option<VersionSpecifiers>,
     /// PEP 658.
     pub sidecar: Sidecar,
 }
 
-/// A [`Project`] in the cache. Versions are read with it, the rest of its wheels when they are looked at.
+/// A [`Project`] in the cache. The rest of its wheels is parsed when it is used.
 #[derive(Serialize, Deserialize)]
-struct KeptProject {
+struct CachedProject {
     name: PackageName,
     source: SourceName,
-    candidates: Vec<KeptCandidate>,
+    candidates: Vec<CachedCandidate>,
     skipped: Vec<Skipped>,
     quarantined: Option<String>,
     withdrawn: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct KeptCandidate(Version, bool, Option<Timestamp>, Arc<Lazily<WheelFile>>);
+struct CachedCandidate(Version, bool, Option<Timestamp>, Arc<LazyJson<WheelFile>>);
 
-impl From<Project> for KeptProject {
+impl From<Project> for CachedProject {
     fn from(project: Project) -> Self {
         let Project { name, source, candidates, skipped, quarantined, withdrawn } = project;
-        let kept = |c: Candidate| KeptCandidate(c.version, c.yanked, c.uploaded, c.wheel);
-        let candidates = candidates.into_iter().map(kept).collect();
-        KeptProject { name, source, candidates, skipped, quarantined, withdrawn }
+        let cached = |c: Candidate| CachedCandidate(c.version, c.yanked, c.uploaded, c.wheel);
+        let candidates = candidates.into_iter().map(cached).collect();
+        CachedProject { name, source, candidates, skipped, quarantined, withdrawn }
     }
 }
 
-impl From<KeptProject> for Project {
-    fn from(kept: KeptProject) -> Self {
-        let KeptProject { name, source, candidates, skipped, quarantined, withdrawn } = kept;
-        let candidates = candidates.into_iter().map(|kept| {
-            let KeptCandidate(version, yanked, uploaded, wheel) = kept;
+impl From<CachedProject> for Project {
+    fn from(cached: CachedProject) -> Self {
+        let CachedProject { name, source, candidates, skipped, quarantined, withdrawn } = cached;
+        let candidates = candidates.into_iter().map(|cached| {
+            let CachedCandidate(version, yanked, uploaded, wheel) = cached;
             Candidate { name: name.clone(), version, yanked, uploaded, wheel }
         });
         let candidates = candidates.collect();
@@ -125,9 +125,9 @@ impl From<KeptProject> for Project {
     }
 }
 
-/// A [`WheelFile`] in the cache: name and path only where they are not those of its address.
+/// A [`WheelFile`] in the cache: name and path only where they are not those of its URL.
 #[derive(Serialize, Deserialize)]
-struct KeptFile(
+struct CachedFile(
     Url,
     Option<String>,
     Option<String>,
@@ -139,21 +139,21 @@ struct KeptFile(
     Sidecar,
 );
 
-impl From<WheelFile> for KeptFile {
+impl From<WheelFile> for CachedFile {
     fn from(wheel: WheelFile) -> Self {
         let WheelFile { file, url, location, sha256, stated, size, requires_python, sidecar } =
             wheel;
         let own_file = (file != file_of(&url.as_str().into())).then_some(file);
         let own_path = (location.path != url.path()).then_some(location.path);
         let source = location.source;
-        KeptFile(url, own_file, own_path, source, sha256, stated, size, requires_python, sidecar)
+        CachedFile(url, own_file, own_path, source, sha256, stated, size, requires_python, sidecar)
     }
 }
 
-impl From<KeptFile> for WheelFile {
-    fn from(kept: KeptFile) -> Self {
-        let KeptFile(url, file, path, source, sha256, stated, size, requires_python, sidecar) =
-            kept;
+impl From<CachedFile> for WheelFile {
+    fn from(cached: CachedFile) -> Self {
+        let CachedFile(url, file, path, source, sha256, stated, size, requires_python, sidecar) =
+            cached;
         let file = file.unwrap_or_else(|| file_of(&url.as_str().into()).into_owned());
         let path = path.unwrap_or_else(|| url.path().to_owned());
         let location = Location { source, path };
@@ -178,7 +178,7 @@ pub struct Skipped {
     /// Which.
     pub version: Version,
     /// Why not: a [`Skip`].
-    pub why: Lazily<Skip>,
+    pub why: LazyJson<Skip>,
 }
 
 /// Why a version cannot be used.
@@ -190,11 +190,11 @@ pub enum Skip {
     NoMatchingWheel(Vec<String>),
     /// Requires-Python excludes the target.
     RequiresPython(VersionSpecifiers),
-    /// Uploaded at this moment, which is not before the cut-off.
+    /// Uploaded at this time, which is not before the cut-off.
     TooNew(Timestamp),
     /// The file name is not a wheel's, or its version not PEP 440.
     Unreadable(String),
-    /// A rule of the spec forbids it; what follows the version in a sentence. No index says so.
+    /// A rule of the spec forbids it; the text follows the version in a sentence.
     Ruled(String),
 }
 
@@ -202,7 +202,7 @@ pub enum Skip {
 mod tests {
     use super::*;
 
-    /// Parts of entries are read when nothing can be asked again: whoever changes this shape moves the number in
+    /// Parts of entries are parsed when they cannot be requested again: a change of this shape needs a new number in
     /// `cache::FORMAT`.
     #[test]
     fn a_project_in_the_cache_has_the_shape_of_its_format() {
@@ -251,7 +251,7 @@ mod tests {
         );
         let read: Project = serde_json::from_str(&text).unwrap();
         assert_eq!(read, project);
-        // What was read in parts is written as it was.
+        // Parts that were not parsed are written as they were.
         assert_eq!(serde_json::to_string(&read.clone()).unwrap(), text);
     }
 }

@@ -1,4 +1,4 @@
-//! What was chosen, and what is then learnt of its bytes.
+//! What was chosen, and the facts of its bytes.
 
 use pep508_rs::{ExtraName, PackageName};
 
@@ -22,14 +22,14 @@ pub struct Chosen {
     pub extras: Vec<ExtraName>,
 }
 
-/// What is known of a chosen wheel's bytes.
+/// Facts of a chosen wheel's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WheelFacts {
     /// Bytes of the wheel.
     pub size: u64,
     /// Bytes of all files in it.
     pub unpacked_size: u64,
-    /// As its index says; of the bytes themselves where the index does not.
+    /// As its index states; computed where the index does not.
     pub sha256: Sha256,
     /// When it was uploaded, where there is a cut-off.
     pub uploaded: Option<Upload>,

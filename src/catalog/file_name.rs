@@ -1,4 +1,4 @@
-//! The file that an address leads to.
+//! The file name in a URL.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What candidates are chosen for.
+//! The target that candidates are chosen for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,26 +15,26 @@ use crate::platform::Platform;
 use crate::python::{GlibcVersion, TargetTags};
 use crate::spec::{CutOff, SourceName, Spec};
 
-/// The interpreter, C library and CUDA build everything must fit.
+/// The platform, interpreter, C library and CUDA build that everything must fit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// Operating system and architecture.
     pub platform: Platform,
     /// The full version, `3.14.2`: Requires-Python may exclude a patch release.
     pub python: Version,
-    /// Which wheels run.
+    /// The wheels that run.
     pub tags: TargetTags,
-    /// Which builds are wanted where an index has several.
+    /// The builds to take where an index has several.
     pub cuda: CudaTag,
-    /// Files from these moments on do not count.
+    /// Files uploaded at these times or later are ignored.
     pub cut_offs: CutOffs,
-    /// When files were uploaded, by their hash, as an earlier lock has it: indexes move their times.
+    /// Upload times by hash, as an earlier lock has them: indexes change theirs.
     pub times: Arc<BTreeMap<Sha256, Upload>>,
-    /// Distributions that may be built for something else.
+    /// Distributions that may be built for another accelerator.
     pub allow: BTreeSet<PackageName>,
 }
 
-/// Cut-offs: for all, for the files of single sources, for single packages. A later one counts before an earlier one.
+/// Cut-offs for all, for single sources, for single packages; the last of these that is set applies.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CutOffs {
     all: Option<Timestamp>,
@@ -81,12 +81,12 @@ impl Target {
         }
     }
 
-    /// The same, for what was there before the spec's cut-offs.
+    /// The same, with the cut-offs of the spec.
     pub fn before(self, spec: &Spec) -> Self {
         Self { cut_offs: CutOffs::new(spec), ..self }
     }
 
-    /// The same, with the times that an earlier lock has for the same bytes.
+    /// The same, with the upload times of an earlier lock.
     pub fn keeping(self, lock: Option<&Lock>) -> Self {
         let upload =
             |p: &Package| Some((p.sha256, Upload { at: p.uploaded?, from: p.uploaded_from? }));
@@ -94,12 +94,12 @@ impl Target {
         Self { times: Arc::new(times.collect()), ..self }
     }
 
-    /// The same, where these are taken whatever they are built for.
+    /// The same, with these allowed whatever they are built for.
     pub fn allowing(self, allow: &BTreeSet<PackageName>) -> Self {
         Self { allow: allow.clone(), ..self }
     }
 
-    /// What this version of `name` is built for, if its local part names something that is not this target's.
+    /// What this version of `name` is built for, where its local part names another accelerator than the target's.
     pub fn foreign(&self, name: &PackageName, version: &Version) -> Option<Accelerator> {
         let built = BuiltFor::of(version).accelerator?;
         (!built.fits(self.cuda) && !self.allow.contains(name)).then_some(built)

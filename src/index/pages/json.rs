@@ -1,24 +1,31 @@
-//! Links of a JSON page (PEP 691, with the fields of PEP 700, 658 and 714), streamed: a file that is
-//! dropped costs no allocation.
+//! Links of a JSON page (PEP 691, with the fields of PEP 700, 658 and 714), streamed: a file that is skipped costs no
+//! allocation.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess,
+    Visitor,
+};
 
 use super::link::{Beside, Link};
 use crate::digest::HashAlgorithm;
 
-/// Calls `each` for every file. Errors: text that is not such a page, with its place.
+/// Calls `each` for every file.
+///
+/// # Errors
+/// Text that is not such a page, with line and column.
 pub fn scan<'a>(page: &'a str, each: impl FnMut(Link<'a>)) -> Result<(), serde_json::Error> {
     let mut json = serde_json::Deserializer::from_str(page);
     Page(each).deserialize(&mut json)?;
     json.end()
 }
 
-/// What the page says of the project as a whole, and why (PEP 792).
+/// The status of the project and its reason (PEP 792).
 pub fn status(page: &str) -> Option<(String, Option<String>)> {
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
@@ -61,7 +68,7 @@ impl<'a, F: FnMut(Link<'a>)> Visitor<'a> for Page<F> {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        if has_files { Ok(()) } else { Err(serde::de::Error::missing_field("files")) }
+        if has_files { Ok(()) } else { Err(A::Error::missing_field("files")) }
     }
 }
 
@@ -101,18 +108,18 @@ struct File<'a> {
     hashes: Hashes<'a>,
     #[serde(borrow)]
     requires_python: Option<Text<'a>>,
-    #[serde(default)]
-    yanked: Yanked,
     #[serde(borrow)]
-    core_metadata: Option<Metadata<'a>>,
+    yanked: Option<Flag<Text<'a>>>,
     #[serde(borrow)]
-    dist_info_metadata: Option<Metadata<'a>>,
+    core_metadata: Option<Flag<Hashes<'a>>>,
+    #[serde(borrow)]
+    dist_info_metadata: Option<Flag<Hashes<'a>>>,
     size: Option<u64>,
     #[serde(borrow)]
     upload_time: Option<Text<'a>>,
 }
 
-/// PEP 629: a page of another major version must not be guessed at.
+/// PEP 629: a page of another major version cannot be read.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Meta<'a> {
@@ -121,7 +128,7 @@ struct Meta<'a> {
 }
 
 impl Meta<'_> {
-    fn readable<E: serde::de::Error>(&self) -> Result<(), E> {
+    fn readable<E: Error>(&self) -> Result<(), E> {
         match self.api_version.as_ref().map(|version| version.0.as_ref()) {
             Some(version) if version.split('.').next() != Some("1") => {
                 Err(E::custom(format!("its api-version is {version}, and only 1.x is known")))
@@ -163,66 +170,45 @@ impl<'de: 'a, 'a> Deserialize<'de> for Hashes<'a> {
     }
 }
 
-/// `false`, `true`, or the reason as text: PEP 592 knows an empty reason, which yanks all the same.
-#[derive(Default)]
-struct Yanked(bool);
-
-/// What a page says of the file beside a wheel: `false`, `true`, or its hashes.
-enum Metadata<'a> {
-    Flag(bool),
-    Hashed(Hashes<'a>),
+/// `false`, `true`, or a detail, which means `true`: the reason of a yank (PEP 592, also an empty one), the hashes of a
+/// metadata file (PEP 714).
+struct Flag<T> {
+    is_set: bool,
+    detail: Option<T>,
 }
 
-// By hand: a derived untagged enum copies every value before it looks at it, and pages have 100,000s.
-impl<'de> Deserialize<'de> for Yanked {
+// By hand: a derived untagged enum copies every value before it tries the variants, and pages have 100,000s.
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Flag<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Form;
-        impl Visitor<'_> for Form {
-            type Value = Yanked;
+        struct Form<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Form<T> {
+            type Value = Flag<T>;
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("true, false or a reason")
+                f.write_str("true, false or a detail")
             }
-            fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
-                Ok(Yanked(flag))
+            fn visit_bool<E>(self, is_set: bool) -> Result<Self::Value, E> {
+                Ok(Flag { is_set, detail: None })
             }
-            fn visit_str<E>(self, _reason: &str) -> Result<Self::Value, E> {
-                Ok(Yanked(true))
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                let detail = T::deserialize(text.into_deserializer())?;
+                Ok(Flag { is_set: true, detail: Some(detail) })
             }
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Yanked(false))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let detail = T::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Flag { is_set: true, detail: Some(detail) })
             }
         }
-        deserializer.deserialize_any(Form)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Metadata<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Form;
-        impl<'a> Visitor<'a> for Form {
-            type Value = Metadata<'a>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("true, false or hashes")
-            }
-            fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
-                Ok(Metadata::Flag(flag))
-            }
-            fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<Self::Value, A::Error> {
-                Hashes::deserialize(MapAccessDeserializer::new(map)).map(Metadata::Hashed)
-            }
-        }
-        deserializer.deserialize_any(Form)
+        deserializer.deserialize_any(Form(PhantomData))
     }
 }
 
 impl<'a> From<File<'a>> for Link<'a> {
     fn from(file: File<'a>) -> Self {
         let metadata = match file.core_metadata.or(file.dist_info_metadata) {
-            None | Some(Metadata::Flag(false)) => Beside::None,
-            Some(Metadata::Flag(true) | Metadata::Hashed(Hashes { sha256: None, .. })) => {
-                Beside::Unhashed
-            }
-            Some(Metadata::Hashed(Hashes { sha256: Some(hash), .. })) => Beside::Hashed(hash.0),
+            Some(Flag { is_set: true, detail }) => detail
+                .and_then(|hashes| hashes.sha256)
+                .map_or(Beside::Unhashed, |hash| Beside::Hashed(hash.0)),
+            _ => Beside::None,
         };
         let href = match file.url.find('#') {
             Some(at) => Cow::Owned(file.url[..at].to_owned()),
@@ -235,7 +221,7 @@ impl<'a> From<File<'a>> for Link<'a> {
             others: file.hashes.others,
             size: file.size,
             requires_python: file.requires_python.map(|r| r.0).filter(|r| !r.trim().is_empty()),
-            yanked: file.yanked.0,
+            yanked: file.yanked.is_some_and(|yanked| yanked.is_set),
             metadata,
             uploaded: file.upload_time.map(|t| t.0),
         }
@@ -277,6 +263,8 @@ mod tests {
             "{\"files\": [{}]}",
             "{\"files\": []} x",
             r#"{"meta": {"api-version": "2.0"}, "files": []}"#,
+            r#"{"files": [{"filename": "a", "url": "a", "yanked": {}}]}"#,
+            r#"{"files": [{"filename": "a", "url": "a", "core-metadata": "x"}]}"#,
         ] {
             assert!(scan(page, |_| ()).is_err(), "{page}");
         }

@@ -10,11 +10,11 @@ use crate::digest::{HashAlgorithm, Sha256, Stated};
 pub struct Link<'a> {
     /// The file name.
     pub file: Cow<'a, str>,
-    /// Where it is: absolute, root-relative or relative to the page. Without fragment.
+    /// Its URL: absolute, root-relative or relative to the page. Without fragment.
     pub href: Cow<'a, str>,
     /// Hex digits of its sha256, when stated.
     pub sha256: Option<Cow<'a, str>>,
-    /// What is stated in other algorithms, in hex digits.
+    /// Its hashes by other algorithms, in hex digits.
     pub others: Vec<(HashAlgorithm, Cow<'a, str>)>,
     /// Bytes.
     pub size: Option<u64>,
@@ -28,7 +28,7 @@ pub struct Link<'a> {
     pub uploaded: Option<Cow<'a, str>>,
 }
 
-/// What a page says about a `.metadata` file, before anyone looks at its hash.
+/// What a page says about a `.metadata` file; the hash is not parsed yet.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Beside<'a> {
     /// There is none.
@@ -54,10 +54,10 @@ impl<'a> From<Cow<'a, str>> for Beside<'a> {
 }
 
 impl Link<'_> {
-    /// Everything that is stated of the file's bytes, but for a sha256 value.
+    /// The stated hashes, without a valid sha256.
     pub fn stated(&self) -> Vec<Stated> {
         let others = self.others.iter().map(|(algorithm, hex)| (*algorithm, hex));
-        // What is no sha256 value is still something that is said of the file, and not true of it.
+        // A sha256 that is malformed is still a statement, and one that no file meets.
         let broken = self.sha256.as_ref().filter(|hex| hex.parse::<Sha256>().is_err());
         let all = others.chain(broken.map(|hex| (HashAlgorithm::Sha256, hex)));
         all.map(|(algorithm, hex)| Stated { algorithm, hex: hex.to_string() }).collect()

@@ -17,7 +17,7 @@ use crate::spec::{DirectWheel, SourceName};
 /// A page as it was fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// Where it was in the end, after redirects.
+    /// Its URL after redirects.
     pub url: Url,
     /// How it is written.
     pub format: Format,
@@ -28,11 +28,11 @@ pub struct Page {
 /// Where a file is, and what the page states of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Its address.
+    /// Its URL.
     pub url: Url,
-    /// The hash that it is known by here.
+    /// Its sha256, where the page states one.
     pub sha256: Option<Sha256>,
-    /// The others.
+    /// The other hashes.
     pub stated: Vec<Stated>,
 }
 
@@ -51,7 +51,7 @@ pub enum Format {
 pub struct BadPage(String);
 
 impl Page {
-    /// Calls `each` for every link; returns the address links are relative to.
+    /// Calls `each` for every link; returns the URL that links are relative to.
     fn scan<'a>(&'a self, each: impl FnMut(Link<'a>)) -> Result<Cow<'a, Url>, BadPage> {
         match self.format {
             Format::Json => {
@@ -66,7 +66,10 @@ impl Page {
         }
     }
 
-    /// What the page offers of `name` for the target; files of other projects are passed over.
+    /// What the page offers of `name` for the target; files of other projects are ignored.
+    ///
+    /// # Errors
+    /// A JSON page that is not of PEP 691.
     pub fn project(
         &self,
         name: &PackageName,
@@ -91,7 +94,10 @@ impl Page {
         (status == "quarantined").then(|| reason.unwrap_or_default())
     }
 
-    /// The link to one file.
+    /// The link to one file; `None`: there is none.
+    ///
+    /// # Errors
+    /// A JSON page that is not of PEP 691.
     pub fn find(&self, file: &str) -> Result<Option<Found>, BadPage> {
         let mut links = Vec::new();
         let base = self.scan(|link| {
@@ -104,13 +110,12 @@ impl Page {
             let sha256 = link.sha256.and_then(|hex| hex.parse().ok());
             Some(Found { url, sha256, stated })
         };
-        // A link that leads nowhere does not stand before one that does.
+        // A link with an unusable URL does not hide one that can be used.
         Ok(links.into_iter().find_map(address))
     }
 }
 
-/// A project that is one wheel, at an address of the user's own; empty but for the reason when the
-/// wheel does not fit the target.
+/// A project of one wheel, whose URL the spec has; with nothing but the reason where the wheel does not fit the target.
 pub fn direct(name: &PackageName, wheel: &DirectWheel, target: &Target) -> Project {
     let source = SourceName::wish();
     let href: Cow<str> = Cow::Borrowed(wheel.url.as_str());
@@ -129,7 +134,7 @@ pub fn direct(name: &PackageName, wheel: &DirectWheel, target: &Target) -> Proje
     versions.finish(&wheel.url)
 }
 
-/// One project from several pages of one source: the first page that has a version wins.
+/// One project from several pages of one source; the first page that has a version wins.
 pub fn merged(projects: impl IntoIterator<Item = Project>) -> Option<Project> {
     projects.into_iter().reduce(|mut all, more| {
         all.candidates.extend(more.candidates);
@@ -150,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_that_leads_nowhere_does_not_hide_one_that_does() {
+    fn a_link_with_an_unusable_url_does_not_hide_one_that_can_be_used() {
         // Found by fuzzing.
         let text = "<a href='mailto:x'>a-1-py3-none-any.whl</a><a href='https://:a-1-py3-none-any.whl'>1</a>\
             <a href='ftp://f.example/a-1-py3-none-any.whl'>2</a><a href='/f/a-1-py3-none-any.whl'>3</a>";

@@ -1,10 +1,10 @@
-//! Where the files of a page are: now, and as a lock remembers it.
+//! Where the files of a page are: now, and as a lock has it.
 
 use url::Url;
 
 use crate::login;
 
-/// An absolute address. Only what is on this machine may lead to what is on this machine.
+/// An absolute URL. Only a page on this machine may link to files on this machine.
 pub(super) fn absolute(base: &Url, href: &str) -> Option<Url> {
     let may_be_local = base.scheme() == "file";
     login::join(base, href).ok().filter(|url| match url.scheme() {
@@ -14,11 +14,11 @@ pub(super) fn absolute(base: &Url, href: &str) -> Option<Url> {
     })
 }
 
-/// What a lock remembers of the place of a file on this page: the path on its server, or, of a file on this machine, as
-/// much as does not depend on the machine.
+/// The part of a file's URL that goes into a lock: the path on its server, or of a file on this machine the part that does
+/// not depend on the machine.
 pub(super) fn lasting_path(base: &Url, url: &Url) -> String {
     let path = url.path();
-    // A lock's location has one slash in front; `//` would read as a host.
+    // A location in a lock starts with one slash; `//` would be read as a host.
     let lasting = match url.scheme() {
         "file" => {
             let folder = base.path().rfind('/').map_or("", |end| &base.path()[..=end]);

@@ -21,7 +21,7 @@ const FOR_PEOPLE: [(&str, &str); 5] = [
     ("http-equiv=\"refresh\"", "a jump to another page"),
 ];
 
-/// Why this answer to a question for `asked` is no index page; `None`: nothing speaks against it. A page without any
+/// Why this answer to a question for `asked` is no index page; `None`: nothing contradicts it. A page without any
 /// file is one, if it has nothing else either: PEP 503 knows projects without files.
 pub fn why_not(asked: &Url, page: &Page) -> Option<String> {
     if page.format == Format::Json || has_file(&page.text) {

@@ -37,7 +37,7 @@ struct Fit<'a> {
 }
 
 impl Fit<'_> {
-    /// A file that was withdrawn comes after all that were not: files are yanked one by one.
+    /// A yanked file comes after all others: files are yanked one by one.
     fn order(&self) -> (bool, Rank, (Option<u64>, &str)) {
         let build = WheelName::parse(&self.link.file).map(|w| w.build_order());
         (!self.link.yanked, self.rank, build.unwrap_or_default())
@@ -74,7 +74,7 @@ impl<'a, 't> Versions<'a, 't> {
         }
     }
 
-    /// Takes a link; files of other projects are passed over.
+    /// Adds a link; files of other projects are ignored.
     pub(super) fn add(&mut self, link: Link<'a>) {
         let Some(wheel) = WheelName::split(&link.file) else {
             if sdist_version(&link.file, self.name).is_some() {
@@ -97,7 +97,7 @@ impl<'a, 't> Versions<'a, 't> {
             return;
         };
         if let Some(cut_off) = self.cut_off
-            && let Some(at) = kept_time(self.target, &link).or_else(|| uploaded(&link))
+            && let Some(at) = locked_time(self.target, &link).or_else(|| uploaded(&link))
             && at >= cut_off
         {
             version.too_new = Some(at);
@@ -120,13 +120,13 @@ impl<'a, 't> Versions<'a, 't> {
             self.withdrawn.push(link.file.to_string());
         }
         let fit = Fit { rank, link, requires_python };
-        // Of equals the first stays: indexes list the preferred host first.
+        // Among equals the first wins: indexes list the preferred host first.
         if version.best.as_ref().is_none_or(|best| fit.order() > best.order()) {
             version.best = Some(fit);
         }
     }
 
-    /// The wheels of a version mostly stand together.
+    /// The index of a version among them; the wheels of one are mostly adjacent.
     fn place(&mut self, version: &str) -> usize {
         match self.versions.last() {
             Some((last, _)) if last == version => return self.versions.len() - 1,
@@ -150,7 +150,7 @@ impl<'a, 't> Versions<'a, 't> {
         read
     }
 
-    /// What can be chosen; `base` is what the links are relative to.
+    /// The candidates; links are relative to `base`.
     pub(super) fn finish(self, base: &Url) -> Project {
         let Self { name, source, target, versions, sdists, withdrawn, .. } = self;
         let (mut candidates, mut skipped) = (Vec::new(), Vec::new());
@@ -178,7 +178,7 @@ impl<'a, 't> Versions<'a, 't> {
                 }
             }
         }
-        // The same version in two spellings, `1.0` and `1.0.0`, must not be a matter of luck.
+        // Of one version in two spellings, `1.0` and `1.0.0`, always the same is taken.
         candidates.sort_by(|a, b| b.version.cmp(&a.version).then_with(|| a.file.cmp(&b.file)));
         candidates.dedup_by(|later, first| later.version == first.version);
         let mut known: BTreeSet<Version> = candidates.iter().map(|c| c.version.clone()).collect();
@@ -197,14 +197,14 @@ impl<'a, 't> Versions<'a, 't> {
 }
 
 /// When a locked file with the same bytes was uploaded, as the lock has it.
-fn kept_time(target: &Target, link: &Link) -> Option<Timestamp> {
+fn locked_time(target: &Target, link: &Link) -> Option<Timestamp> {
     let hex = link.sha256.as_deref().filter(|_| !target.times.is_empty())?;
     target.times.get(&hex.parse().ok()?).map(|upload| upload.at)
 }
 
 fn uploaded(link: &Link) -> Option<Timestamp> {
     let text = link.uploaded.as_deref()?;
-    // A time without a zone is one in UTC.
+    // A time without a zone is in UTC.
     let plain = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
     text.parse().ok().or_else(|| plain().map(|zoned| zoned.timestamp()))
 }
@@ -236,7 +236,7 @@ fn candidate(
     Ok(Candidate::new(name.clone(), version.clone(), yanked, uploaded, wheel))
 }
 
-/// Why a build for something else is not taken.
+/// Why a build for another accelerator is skipped.
 fn foreign_build(name: &PackageName, built: Accelerator) -> Skip {
     match built {
         Accelerator::Unclear(text) => Skip::Unreadable(format!(
@@ -246,7 +246,7 @@ fn foreign_build(name: &PackageName, built: Accelerator) -> Skip {
     }
 }
 
-/// What wheels there are instead: the Pythons that have one for this platform, or else the platforms.
+/// Which wheels there are instead: the Pythons that have one for this platform, or else the platforms.
 fn foreign(files: &[Cow<str>], target: &Target) -> Vec<String> {
     let wheels: Vec<_> = files.iter().filter_map(|f| WheelName::parse(f).ok()).collect();
     let here: BTreeSet<&str> = wheels

@@ -1,4 +1,4 @@
-//! A part of a cache entry that is read when somebody asks for it: of hundreds of wheels on a page few are looked at.
+//! A part of a cache entry that is parsed when it is first used: of the hundreds of wheels on a page few are.
 
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -7,20 +7,20 @@ use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// A `T`, or its JSON, from an entry whose checksum was right.
+/// A `T`, or its JSON from an entry whose checksum was right.
 #[derive(Debug, Clone)]
-pub struct Lazily<T> {
+pub struct LazyJson<T> {
     text: Option<Box<RawValue>>,
     value: OnceLock<T>,
 }
 
-impl<T> From<T> for Lazily<T> {
+impl<T> From<T> for LazyJson<T> {
     fn from(value: T) -> Self {
-        Lazily { text: None, value: value.into() }
+        LazyJson { text: None, value: value.into() }
     }
 }
 
-impl<T: DeserializeOwned> Deref for Lazily<T> {
+impl<T: DeserializeOwned> Deref for LazyJson<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -31,13 +31,13 @@ impl<T: DeserializeOwned> Deref for Lazily<T> {
     }
 }
 
-impl<T: DeserializeOwned + PartialEq> PartialEq for Lazily<T> {
+impl<T: DeserializeOwned + PartialEq> PartialEq for LazyJson<T> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
 }
 
-impl<T: DeserializeOwned + Serialize> Serialize for Lazily<T> {
+impl<T: DeserializeOwned + Serialize> Serialize for LazyJson<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.text {
             Some(text) => text.serialize(serializer),
@@ -46,9 +46,9 @@ impl<T: DeserializeOwned + Serialize> Serialize for Lazily<T> {
     }
 }
 
-impl<'de, T> Deserialize<'de> for Lazily<T> {
+impl<'de, T> Deserialize<'de> for LazyJson<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Some(Box::<RawValue>::deserialize(deserializer)?);
-        Ok(Lazily { text, value: OnceLock::new() })
+        Ok(LazyJson { text, value: OnceLock::new() })
     }
 }
