@@ -19,7 +19,7 @@ pub struct BuiltFor {
     pub torch: Option<(u64, u64)>,
 }
 
-/// What code in a wheel runs on.
+/// The hardware that code in a wheel runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Accelerator {
     /// Any processor.
@@ -30,12 +30,12 @@ pub enum Accelerator {
     CudaMajor(u16),
     /// `rocm6.4`, `xpu`, `cu118.with.pypi.cudnn`: another build than any of a CUDA tag.
     Other(String),
-    /// It begins with `cu` and is none of these: nobody should guess.
+    /// It begins with `cu` and is none of these: ambiguous.
     Unclear(String),
 }
 
 impl Accelerator {
-    /// Whether it runs where everything is for `target`.
+    /// Whether it runs on `target`.
     pub fn fits(&self, target: CudaTag) -> bool {
         match (self, target) {
             (Accelerator::Cpu, CudaTag::Cpu) => true,
@@ -45,7 +45,7 @@ impl Accelerator {
         }
     }
 
-    /// The tag of a wheel index that is meant, if one is.
+    /// The CUDA tag of a wheel index, where it is one.
     pub fn tag(&self) -> Option<CudaTag> {
         match self {
             Accelerator::Cpu => Some(CudaTag::Cpu),

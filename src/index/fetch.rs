@@ -92,7 +92,7 @@ impl Fetcher {
     ) -> Result<(Sha256, u64), Error> {
         let _slot = self.concurrency.slot(url).await;
         let kept = store.fetch_and_hash(&self.client, url, None, &Bar::hidden()).await?;
-        store.hold_to(&kept, url, stated).await?;
+        store.check_stated(&kept, url, stated).await?;
         Ok((kept.sha256(), kept.size()))
     }
 

@@ -1,4 +1,4 @@
-//! Asks a catalog what there is, and holds it against what the solver takes.
+//! Queries a catalog for what there is, and compares it with what the solver takes.
 
 use std::sync::Arc;
 
@@ -33,8 +33,7 @@ const ROWS: usize = 10;
 /// Versions of a bound column that are looked into.
 const LOOKED_INTO: usize = 16;
 
-/// The spec with every column asked for and torch unbound, so that a catalog made for it knows
-/// where each of them is.
+/// The spec with a requirement for every column and any torch, so that a catalog made for it has the sources of each.
 pub fn surveyed(spec: &Spec) -> Spec {
     let mut spec = spec.clone();
     let sources_of = |spec: &Spec, name: &str| -> Vec<SourceName> {

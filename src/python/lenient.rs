@@ -1,5 +1,5 @@
-//! Requirements as old packages wrote them. Strict parsing comes first; only what it refuses is
-//! mended, so that a valid requirement never changes its meaning.
+//! Requirements in the forms that old packages have. Only what the strict parser refuses is corrected, so that a valid
+//! requirement never changes its meaning.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -8,7 +8,10 @@ use pep440_rs::VersionSpecifiers;
 use pep508_rs::{Requirement, VerbatimUrl};
 use regex::{Captures, Regex};
 
-/// A requirement, mended if need be. Errors: what the strict parser says about the text as given.
+/// A requirement, corrected where necessary.
+///
+/// # Errors
+/// That of the strict parser for the text as given.
 pub fn requirement(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
     let text = plain_markers(text);
     strict(&text).or_else(|error| {
@@ -21,20 +24,23 @@ pub fn requirement(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
     })
 }
 
-/// A requirement by the letter of PEP 508. Errors: what is wrong with it; where the parser would not return, too.
+/// A requirement exactly as in PEP 508.
+///
+/// # Errors
+/// The text is none, or one that the parser panics at.
 pub fn strict(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
-    // It counts characters where it should count bytes.
+    // The parser counts characters where it should count bytes.
     if let Some(odd) = text.chars().find(|c| !c.is_ascii()) {
         return Err(format!("`{}` does not belong into a requirement", odd.escape_default()));
     }
-    // It does not expect this, unless nothing comes behind it.
+    // The parser panics at this, unless it is at the end.
     if let Some(name) = names(text).find(|name| name.ends_with(['.', '-', '_'])) {
         return Err(format!("`{name}` is no name: the last sign of one is a letter or a digit"));
     }
     text.parse().map_err(|error: pep508_rs::Pep508Error| error.message.to_string())
 }
 
-/// What stands where a requirement has its name and its extras.
+/// The part of a requirement that should be name and extras.
 fn names(text: &str) -> impl Iterator<Item = &str> {
     let text = text.trim_start();
     let end = text.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_'));
@@ -45,7 +51,7 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A requirement whose marker has `python_version in "3.8, 3.9"` or `extra in "a b"` as comparisons with each of them, and
-/// `"a" in extra` as one: the parser knows lists of versions with blanks only, and would ignore the rest.
+/// `"a" in extra` as one: the parser supports only lists of versions separated by blanks, and ignores the others.
 pub fn plain_markers(text: &str) -> Cow<'_, str> {
     static ATOM: LazyLock<Regex> = LazyLock::new(|| {
         let variable = "python_version|python_full_version|implementation_version|extra";
@@ -74,7 +80,7 @@ pub fn plain_markers(text: &str) -> Cow<'_, str> {
 }
 
 /// `python_version < '3.9.*'` is `< '3.9'`, and `'3.9.*' == python_version` is the same the other way round: the parser
-/// would ignore both, and what it ignores holds.
+/// ignores both, and a marker that it ignores is true.
 fn starless(text: &str) -> Cow<'_, str> {
     static BEFORE: LazyLock<Regex> = LazyLock::new(|| {
         let pattern = r#"(['"]\d[\d.]*\.\*['"])\s*(===?|!=|<=|>=|<|>|~=)\s*(\w*version)\b"#;
@@ -129,7 +135,10 @@ fn constant(value: bool) -> String {
     format!("python_version {} '0'", if value { ">=" } else { "<" })
 }
 
-/// Version specifiers, mended if need be. Errors: what the strict parser says.
+/// Version specifiers, corrected where necessary.
+///
+/// # Errors
+/// That of the strict parser for the text as given.
 pub fn specifiers(text: &str) -> Result<VersionSpecifiers, String> {
     text.parse().or_else(|error: pep440_rs::VersionSpecifiersParseError| {
         mended(text).parse().map_err(|_| error.to_string())
@@ -175,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_name_that_ends_in_a_sign_is_an_error_and_no_crash() {
-        // Found by fuzzing: the parser expects of its own names what it does not look at.
+        // Found by fuzzing: the parser unwraps names that it did not check.
         for text in [
             "nvi1. (>=13.1)",
             "3. == 1",

@@ -1,4 +1,4 @@
-//! The target as environment markers see it.
+//! The values of environment markers on the target.
 
 use pep440_rs::Version;
 use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder};

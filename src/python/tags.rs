@@ -1,4 +1,4 @@
-//! Which wheels run on the target, and which of them fits best.
+//! Which wheels run on the target, and which of them is preferred.
 
 use super::GlibcVersion;
 use super::WheelName;
@@ -13,7 +13,7 @@ pub struct TargetTags {
     glibc: GlibcVersion,
 }
 
-/// How well a wheel fits; greater is more specific. The order is that of pip's and uv's tag lists.
+/// The preference of a wheel; greater is more specific. The order is that of the tag lists of pip and uv.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
     form: Form,
@@ -72,7 +72,7 @@ impl TargetTags {
             "none" if own => Form::Pure,
             "abi3" if own && native => Form::StableAbi,
             "abi3" if native && (2..self.minor).contains(&minor) => Form::StableAbiOlder,
-            // The abi must be this interpreter's to the letter: `cp314t` is another one.
+            // The ABI must be exactly this interpreter's: `cp314t` is another one.
             _ if own && native && abi == python => Form::OwnAbi,
             _ => return None,
         };
@@ -97,7 +97,7 @@ impl TargetTags {
         minor.bytes().all(|b| b.is_ascii_digit()).then(|| minor.parse().ok())?
     }
 
-    /// 0 for `any`, more for newer platforms; `None` for foreign ones.
+    /// 0 for `any`, greater for a newer glibc; `None` for other platforms.
     fn platform(&self, tag: &str) -> Option<u32> {
         if tag == "any" {
             return Some(0);

@@ -1,12 +1,11 @@
-//! `version.py` inside a wheel of the torch family: the only place a wheel without a local version
-//! says which CUDA it was built for.
+//! `version.py` in a wheel of the torch family: the only statement of the CUDA build in a wheel without a local version.
 
 use pep440_rs::Version;
 
 use crate::cuda::{CudaLine, CudaTag};
 
-/// The CUDA build a `version.py` states: the local part of `__version__ = '2.14.1+cu130'`, or else
-/// `cuda = '13.0'`. `None`: it does not say.
+/// The CUDA build in a `version.py`: the local part of `__version__ = '2.14.1+cu130'`, or else `cuda = '13.0'`. `None`:
+/// it does not say.
 pub fn cuda_build(version_py: &str) -> Option<CudaTag> {
     let of_version = || {
         let version: Version = assigned(version_py, "__version__")?.parse().ok()?;

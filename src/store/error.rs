@@ -1,4 +1,4 @@
-//! What can go wrong with files, on the way here or in the store.
+//! What can fail with files, while they are downloaded or in the store.
 
 use camino::Utf8PathBuf;
 use indicatif::DecimalBytes;
@@ -10,14 +10,14 @@ use crate::digest::{Mismatch, Sha256};
 use crate::exit::{Classified, Exit};
 use crate::{net, room};
 
-/// A file that could not be had, or is not what it should be.
+/// A file that could not be fetched, or has other bytes than it should.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
     /// The download failed after all retries.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Net(#[from] net::Error),
-    /// The bytes are not the promised ones.
+    /// The sha256 is another than expected.
     #[error("{url} has sha256 {got}, expected {expected}")]
     #[diagnostic(help(
         "the bytes were thrown away. If the index replaced the file on purpose, run `envlock resolve` \
@@ -31,7 +31,7 @@ pub enum Error {
         /// What they are.
         got: Sha256,
     },
-    /// The bytes are not what is stated of them in another algorithm.
+    /// A hash by another algorithm is another than stated.
     #[error("{url} has {mismatch} by its index")]
     #[diagnostic(help(
         "the file or the statement was changed; do not use it before you know which"
@@ -42,7 +42,7 @@ pub enum Error {
         /// What is wrong.
         mismatch: Box<Mismatch>,
     },
-    /// Already the length is wrong.
+    /// The length is wrong.
     #[error("{url} has {got} bytes, expected {expected}")]
     #[diagnostic(help(
         "the bytes were thrown away. If the index replaced the file on purpose, run `envlock resolve` \
@@ -69,24 +69,24 @@ pub enum Error {
         /// Where it is now, to be looked at.
         moved: Utf8PathBuf,
     },
-    /// Asked for by hash, and not there.
+    /// No file with this hash.
     #[error("the store has no file with sha256 {0}")]
     Missing(Sha256),
-    /// A file of this machine that is not there any more.
+    /// A file on this machine that cannot be read.
     #[error("{url} cannot be read: {source}")]
     #[diagnostic(help("put it back, or run `envlock resolve` to lock another one"))]
     Local {
         /// Where it should be.
         url: Box<Url>,
-        /// The operating system's words.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// Nothing says where the file could be fetched.
+    /// There is no URL for the file.
     #[error("no address is known for {0}")]
     #[diagnostic(help("its source is not in the spec any more; run `envlock resolve`"))]
     NoAddress(String),
-    /// No place for the store.
+    /// There is no folder for the store.
     #[error("there is no home folder to keep the store in")]
     #[diagnostic(help("set ENVLOCK_STORE to a folder"))]
     NoHome,
@@ -103,7 +103,7 @@ pub enum Error {
         path: Utf8PathBuf,
         /// Bytes of it that are not on the disk.
         missing: u64,
-        /// What the disk says.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
@@ -128,7 +128,7 @@ impl From<http_retry::Error> for Error {
 }
 
 impl Error {
-    /// The shape `map_err` wants.
+    /// For `map_err`: an [`Error::Io`] about this path.
     pub(super) fn io(
         what: &'static str,
         path: impl Into<Utf8PathBuf>,
@@ -137,7 +137,7 @@ impl Error {
         move |source| Error::Io { what, path, source }
     }
 
-    /// Of a download of so many bytes in all: a full disk is told with those that it did not take.
+    /// The same, of a download of `total` bytes: a full disk becomes [`Error::Full`], with the bytes that are missing.
     pub(super) fn of(self, total: Option<u64>) -> Self {
         match (self, total) {
             (Error::Io { path, source, .. }, Some(total)) if room::is_used_up(&source) => {
@@ -148,7 +148,7 @@ impl Error {
         }
     }
 
-    /// Whether another address may still have the file: it could not be fetched from this one.
+    /// Whether the file may still be fetched from another URL.
     pub fn is_about_this_address(&self) -> bool {
         matches!(self, Error::Net(_) | Error::Local { .. })
     }

@@ -1,4 +1,4 @@
-//! Small things that were learned once and stay true: facts about what a digest names.
+//! Facts about the bytes that a digest names, computed once.
 
 use camino::Utf8PathBuf;
 use serde::Serialize;
@@ -9,15 +9,17 @@ use super::{Error, Store};
 use crate::digest::Sha256;
 
 impl Store {
-    /// What was remembered of `key`. A fact that cannot be read is a fact not known: it is learned
-    /// again.
+    /// The fact of this kind about `key`. `None`: there is none that can be read, and it has to be computed again.
     pub fn recall<T: DeserializeOwned>(&self, kind: &str, key: &Sha256) -> Option<T> {
         let bytes = fs_err::read(self.fact(kind, key)).ok()?;
         serde_json::from_slice(&bytes).ok()
     }
 
-    /// Remembers something that is true for ever of the bytes with this hash. `kind` names the
-    /// question and the version of its answer, such as `base-1`.
+    /// Keeps a fact that will always hold for the bytes with this hash. `kind` names the fact and the version of its form,
+    /// such as `base-1`.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
     pub fn remember<T: Serialize>(&self, kind: &str, key: &Sha256, fact: &T) -> Result<(), Error> {
         let path = self.fact(kind, key);
         make_folder(&self.root().join("facts").join(kind))?;

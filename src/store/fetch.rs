@@ -1,5 +1,4 @@
-//! Downloads into the store: resumed where they broke off, hashed on the way, kept only when the
-//! hash is right.
+//! Downloads into the store: resumed where they broke off, hashed while they are written, kept only with the right hash.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -12,29 +11,28 @@ use crate::digest::{Sha256, Stated, check};
 use crate::net::{Client, redacted};
 use crate::ui::Bar;
 
-/// A connection that moved this many bytes before it broke was worth having: its failure does not
-/// count against the retries.
+/// A connection that delivered this many bytes before it broke does not count against the retries.
 const PROGRESS: u64 = 256 * 1024;
 
 /// A file that the store should have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// What to call it in messages.
+    /// Its name in messages.
     pub name: String,
-    /// Its identity.
+    /// Of its bytes.
     pub sha256: Sha256,
     /// Bytes, when known.
     pub size: Option<u64>,
-    /// Where it may be, best first.
+    /// Where it may be, preferred first.
     pub urls: Vec<Address>,
 }
 
-/// Where a file may be, and what is said of it there.
+/// A URL of a file, and the hashes stated there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// The file.
     pub url: Url,
-    /// What is stated of its bytes, beside their sha256.
+    /// The stated hashes by other algorithms than sha256.
     pub stated: Vec<Stated>,
 }
 
@@ -46,10 +44,11 @@ impl From<Url> for Address {
 
 impl Store {
     /// The file with this hash: from the store, hashed again, or downloaded. An interrupted
-    /// download goes on where it stopped, in this run and the next. `bar` counts its bytes.
+    /// download is resumed, in this run and the next. `bar` counts its bytes.
     ///
-    /// Errors: [`Error::Hash`] and [`Error::Size`] when the bytes are not the promised ones,
-    /// [`Error::Changed`] when the stored file changed, [`Error::Net`].
+    /// # Errors
+    /// [`Error::Hash`] and [`Error::Size`] when the bytes are not the expected ones, [`Error::Changed`] when the stored file
+    /// changed, [`Error::Net`].
     pub async fn fetch(
         &self,
         client: &Client,
@@ -74,7 +73,7 @@ impl Store {
             }
             bar.inc(sink.length);
             if size != Some(sink.length) {
-                sink = receive(client, url, sink, size, Trust::Hash, bar).await?;
+                sink = receive(client, url, sink, size, ResumedBy::Hash, bar).await?;
             }
             let got = sink.hash();
             if got == sha256 {
@@ -84,13 +83,16 @@ impl Store {
                 sink.discard()?;
                 return Err(Error::Hash { url: redacted(url).into(), expected: sha256, got });
             }
-            // What an earlier run left may have come from elsewhere: once more, from the start.
+            // The bytes of an earlier run may be of another file: once more, from the start.
             left_over = false;
             sink.restart()?;
         }
     }
 
-    /// A file whose hash nobody states: downloaded, hashed, stored under the hash it has.
+    /// A file without a stated hash: downloaded, hashed, stored under its hash.
+    ///
+    /// # Errors
+    /// [`Error::Size`], [`Error::Net`].
     pub async fn fetch_and_hash(
         &self,
         client: &Client,
@@ -99,14 +101,16 @@ impl Store {
         bar: &Bar,
     ) -> Result<Verified, Error> {
         let mut sink = Sink::open(self, &Sha256::of(url.as_str())).await?;
-        // Without a hash nothing proves that an earlier run's bytes belong to today's file.
+        // Without a hash, the bytes of an earlier run may be of another file.
         sink.restart()?;
-        let sink = receive(client, url, sink, size, Trust::Validator, bar).await?;
+        let sink = receive(client, url, sink, size, ResumedBy::Validator, bar).await?;
         sink.keep(self).await
     }
 
-    /// As [`Store::fetch`], from the first address that answers. Wrong bytes are not an answer to
-    /// pass over: they end it.
+    /// As [`Store::fetch`], from the first URL that can be read.
+    ///
+    /// # Errors
+    /// As [`Store::fetch`]; wrong bytes are one, also where another URL is left. [`Error::Stated`], [`Error::NoAddress`].
     pub async fn fetch_any(
         &self,
         client: &Client,
@@ -119,9 +123,9 @@ impl Store {
         }
         for Address { url, stated } in &wanted.urls {
             match self.fetch(client, url, wanted.sha256, wanted.size, bar).await {
-                Ok(file) => return self.hold_to(&file, url, stated).await.map(|()| file),
+                Ok(file) => return self.check_stated(&file, url, stated).await.map(|()| file),
                 Err(error) if error.is_about_this_address() => {
-                    tracing::debug!(%error, name = wanted.name, "trying the next address");
+                    tracing::debug!(%error, name = wanted.name, "trying the next URL");
                     last = error;
                 }
                 result => return result,
@@ -130,8 +134,10 @@ impl Store {
         Err(last)
     }
 
-    /// Every file, `concurrency` at a time, in the order they were asked for. The first error ends
-    /// it; what arrived stays in the store.
+    /// All these files in their order, `concurrency` at a time.
+    ///
+    /// # Errors
+    /// The first of [`Store::fetch_any`]; files that are complete stay in the store.
     pub async fn fetch_all(
         &self,
         client: &Client,
@@ -149,8 +155,11 @@ impl Store {
             .await
     }
 
-    /// Holds a stored file to what is stated of it at `url`. Errors: [`Error::Stated`], and the file is not kept.
-    pub async fn hold_to(
+    /// Checks a stored file against the hashes stated at `url`.
+    ///
+    /// # Errors
+    /// [`Error::Stated`], and the file is removed.
+    pub async fn check_stated(
         &self,
         file: &Verified,
         url: &Url,
@@ -184,22 +193,22 @@ impl Store {
     }
 }
 
-/// What proves, in the end, that a resumed download is one file.
+/// What proves that the parts of a resumed download are of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trust {
-    /// The hash that is known before.
+enum ResumedBy {
+    /// The hash of the whole, which is known.
     Hash,
-    /// Only the server's strong validator; without one a cut download starts again.
+    /// A strong validator of the server; without one the download starts again.
     Validator,
 }
 
-/// Everything from where `sink` stands to the end of the file.
+/// The rest of the file, from the length of `sink` on.
 async fn receive(
     client: &Client,
     url: &Url,
     mut sink: Sink,
     size: Option<u64>,
-    trust: Trust,
+    resumed: ResumedBy,
     bar: &Bar,
 ) -> Result<Sink, Error> {
     if url.scheme() == "file" {
@@ -207,10 +216,10 @@ async fn receive(
     }
     let mut budget = client.retry().budget();
     let mut validator: Option<HeaderValue> = None;
-    // A server without ranges sends the same bytes again and again: only new ones are progress.
+    // A server without ranges sends the same bytes again: only new ones are progress.
     let mut furthest = sink.length;
     loop {
-        if trust == Trust::Validator && validator.is_none() && sink.length > 0 {
+        if resumed == ResumedBy::Validator && validator.is_none() && sink.length > 0 {
             sink.restart()?;
         }
         let headers = HeaderMap::new();

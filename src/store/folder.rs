@@ -15,11 +15,11 @@ use crate::digest::{Hasher, Sha256};
 /// The variable that moves the store.
 const VARIABLE: &str = "ENVLOCK_STORE";
 
-/// The folder of what the indexes said.
+/// The folder of the index cache.
 pub(super) const INDEX: &str = "index";
 
-/// Files that are copied into an image must not carry the time of their download. 1980 is the
-/// oldest time a zip can hold.
+/// The modification time of stored files, since those copied into an image must not have the time of their download:
+/// 1980, the earliest in a zip.
 const MODIFIED: Duration = Duration::from_secs(315_532_800);
 
 /// The folder of verified files. Cheap to clone; any number of processes may share one.
@@ -30,6 +30,9 @@ pub struct Store {
 
 impl Store {
     /// The store of this user: `ENVLOCK_STORE`, else `envlock` in the cache folder (XDG).
+    ///
+    /// # Errors
+    /// As [`Store::at`]; [`Error::NoHome`].
     pub fn open() -> Result<Self, Error> {
         let root = match std::env::var_os(VARIABLE).filter(|v| !v.is_empty()) {
             Some(path) => path.into(),
@@ -43,6 +46,9 @@ impl Store {
     }
 
     /// A store in this folder, which is made when it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
     pub fn at(root: impl Into<Utf8PathBuf>) -> Result<Self, Error> {
         let root: Utf8PathBuf = root.into();
         // Hard links and build contexts outlive a change of the working folder.
@@ -59,19 +65,21 @@ impl Store {
         &self.root
     }
 
-    /// Where what the indexes said is kept.
+    /// The folder of the index cache.
     pub fn index(&self) -> Utf8PathBuf {
         self.root.join(INDEX)
     }
 
-    /// The stored file with this hash, when there is one. It was verified when it came; before it
-    /// is used, [`Store::verify`] looks again.
+    /// The stored file with this hash, where there is one. It was hashed when it was stored; [`Store::verify`] does it again
+    /// before use.
     pub fn get(&self, sha256: &Sha256) -> Option<Utf8PathBuf> {
         Some(self.place(sha256)).filter(|path| path.is_file())
     }
 
-    /// Hashes a stored file again. A file that changed is moved away, so that the next run
-    /// downloads it: [`Error::Changed`]. Reads the whole file: not on an async thread.
+    /// Hashes a stored file again. Reads the whole file: not on an async thread.
+    ///
+    /// # Errors
+    /// [`Error::Missing`]; [`Error::Changed`], and the file is moved away, so that the next run downloads it; [`Error::Io`].
     pub fn verify(&self, sha256: &Sha256) -> Result<Verified, Error> {
         let path = self.get(sha256).ok_or(Error::Missing(*sha256))?;
         let (got, size) = hash_file(&path)?;
@@ -85,7 +93,10 @@ impl Store {
         Err(Error::Changed { path, got, moved })
     }
 
-    /// Stores these bytes. Meant for small files; downloads go through [`Store::fetch`].
+    /// Stores these bytes of a small file; downloads go through [`Store::fetch`].
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Changed`].
     pub fn put(&self, bytes: &[u8]) -> Result<Verified, Error> {
         let sha256 = Sha256::of(bytes);
         let path = self.place(&sha256);
@@ -98,7 +109,10 @@ impl Store {
         Ok(Verified::new(path, sha256, bytes.len() as u64))
     }
 
-    /// A place for what can be made again from stored files; it goes with `cache prune`.
+    /// A path for a file that can be made again from stored files; `cache prune` removes it.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
     pub fn scratch(&self, name: &str) -> Result<Utf8PathBuf, Error> {
         let folder = self.root.join("scratch");
         make_folder(&folder)?;
@@ -109,7 +123,7 @@ impl Store {
         self.root.join("part").join(key.to_string())
     }
 
-    /// Moves a file that was hashed while it was written, and synced, to its place.
+    /// Moves a file to its place, after it was hashed while it was written, and synced.
     pub(super) fn keep(
         &self,
         part: &Utf8Path,
@@ -132,7 +146,7 @@ impl Store {
     }
 }
 
-/// Read-only, and without the time of its download.
+/// Makes the file read-only, without the time of its download.
 fn seal(path: &Utf8Path) -> Result<(), Error> {
     let sealed = File::options().append(true).open(path).and_then(|file| {
         file.set_modified(SystemTime::UNIX_EPOCH + MODIFIED)?;
@@ -165,7 +179,7 @@ fn hash_file(path: &Utf8Path) -> Result<(Sha256, u64), Error> {
     Ok((Sha256::finish(&mut hasher), size))
 }
 
-/// Feeds all of `reader` to `hasher`; the number of bytes.
+/// Hashes all of `reader`; the number of bytes.
 pub(crate) fn feed(
     mut reader: impl Read,
     hasher: &mut impl sha2::digest::Update,

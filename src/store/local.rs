@@ -1,4 +1,4 @@
-//! Files of this machine, into the store: read and hashed like downloads.
+//! Files on this machine, copied into the store: hashed like downloads.
 
 use bytes::Bytes;
 use tokio::io::AsyncReadExt;
@@ -11,7 +11,7 @@ use crate::ui::Bar;
 /// Bytes read at once.
 const PIECE: usize = 1 << 18;
 
-/// The file at a `file:` address, from its start, whatever an earlier run left.
+/// The file at a `file:` URL, from its start.
 pub(super) async fn receive(
     url: &Url,
     mut sink: Sink,
@@ -30,7 +30,7 @@ pub(super) async fn receive(
             Ok(read) => {
                 piece.truncate(read);
                 bar.inc(read as u64);
-                // A closed channel is a full disk: `done` says so.
+                // The channel closes when writing fails: `done` returns that error.
                 if sender.send(Bytes::from(piece)).await.is_err() {
                     break Ok(());
                 }

@@ -1,5 +1,4 @@
-//! envlock's content-addressed cache: files that were hashed on the way in and are hashed again
-//! before use.
+//! The content-addressed cache: files that were hashed when they were stored, and are hashed again before use.
 mod error;
 mod facts;
 mod fetch;

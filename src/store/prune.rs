@@ -1,4 +1,4 @@
-//! Taking out of the store what nobody used for a while.
+//! Removal of files that were not used for a while.
 
 use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
@@ -23,8 +23,11 @@ pub struct Pruned {
 }
 
 impl Store {
-    /// Removes files that were neither read nor written for `unused`, but none in `keep`. A download
-    /// that another process has in hand stays. `dry_run`: only counts. Errors: the disk.
+    /// Removes files that were neither read nor written for `unused`, except those in `keep` and downloads of other processes.
+    /// `dry_run`: only counts.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
     pub fn prune(
         &self,
         unused: Duration,
@@ -77,7 +80,7 @@ impl Store {
         Ok(())
     }
 
-    /// The hash a stored file has by its place.
+    /// The hash of a stored file, by its path.
     fn names(&self, path: &Utf8Path) -> Option<Sha256> {
         let place = path.strip_prefix(self.root().join("sha256")).ok()?;
         place.as_str().replace('/', "").parse().ok()
@@ -93,7 +96,7 @@ fn used(about: &Metadata) -> Duration {
         (about.ctime(), about.ctime_nsec()),
     ];
     let (seconds, nanoseconds) = times.into_iter().max().unwrap_or_default();
-    // Before 1970 is as long ago as can be.
+    // A time before 1970 counts as 1970.
     let Ok(seconds) = u64::try_from(seconds) else { return Duration::ZERO };
     Duration::new(seconds, nanoseconds.try_into().unwrap_or(0))
 }

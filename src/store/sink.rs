@@ -1,4 +1,4 @@
-//! A file that is hashed while it is written, on a thread where blocking is allowed.
+//! A file that is hashed while it is written, on a blocking thread.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -17,7 +17,7 @@ use crate::digest::{Hasher, Sha256};
 /// Chunks that may wait for the disk: bounds memory to about this many network reads.
 const WAITING: usize = 32;
 
-/// A file on its way into the store. While one lives, no other process writes the same file.
+/// A file that is downloaded into the store, locked against other processes.
 #[derive(Debug)]
 pub(super) struct Sink {
     path: Utf8PathBuf,
@@ -28,8 +28,7 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    /// Takes the part file of `key` for itself, waiting while another process has it, and hashes
-    /// what an earlier run left in it.
+    /// Opens and locks the part file of `key`, waiting for other processes, and hashes the bytes of an earlier run in it.
     pub(super) async fn open(store: &Store, key: &Sha256) -> Result<Sink, Error> {
         let path = store.part(key);
         blocking(move || {
@@ -42,7 +41,7 @@ impl Sink {
                     .open(&path)
                     .map_err(Error::io("opening", &path))?;
                 file.lock().map_err(Error::io("locking", &path))?;
-                // Whoever had the lock may have moved the file to its place or removed it.
+                // The process that had the lock may have moved or removed the file.
                 let mine = file.metadata().map_err(Error::io("reading", &path))?.ino();
                 if std::fs::metadata(&path).is_ok_and(|there| there.ino() == mine) {
                     break file;
@@ -55,7 +54,7 @@ impl Sink {
         .await
     }
 
-    /// Forgets everything written so far.
+    /// Discards everything written so far.
     pub(super) fn restart(&mut self) -> Result<(), Error> {
         let emptied = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
         emptied.map_err(Error::io("emptying", &self.path))?;
@@ -64,8 +63,8 @@ impl Sink {
         Ok(())
     }
 
-    /// Writes and hashes what comes through the channel until its sender is gone. The sink comes
-    /// back even when the download breaks off, with every byte that arrived.
+    /// Writes and hashes what comes through the channel until the sender is dropped. [`Draining::done`] returns the sink
+    /// with every byte that arrived, also when the download broke off.
     pub(super) fn drain(self) -> (mpsc::Sender<Bytes>, Draining) {
         let (sender, mut chunks) = mpsc::channel::<Bytes>(WAITING);
         let mut sink = self;
@@ -95,13 +94,13 @@ impl Sink {
         .await
     }
 
-    /// Throws the file away.
+    /// Removes the file.
     pub(super) fn discard(self) -> Result<(), Error> {
         fs_err::remove_file(&self.path).map_err(Error::io("removing", &self.path))
     }
 }
 
-/// A sink that is busy on another thread.
+/// A sink that another thread writes.
 #[derive(Debug)]
 pub(super) struct Draining(tokio::task::JoinHandle<Result<Sink, Error>>);
 

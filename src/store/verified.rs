@@ -1,11 +1,10 @@
-//! The proof that a file was hashed.
+//! Proof that a file was hashed.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest::Sha256;
 
-/// A file of the store whose bytes were hashed in this run, and had this hash. Only the store can
-/// make one, and only by hashing.
+/// A file of the store whose bytes were hashed in this run. Only the store can make one, and only by hashing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     path: Utf8PathBuf,
@@ -17,7 +16,7 @@ impl Verified {
     pub(super) fn new(path: Utf8PathBuf, sha256: Sha256, size: u64) -> Self {
         Verified { path, sha256, size }
     }
-    /// Where it is; read-only.
+    /// A read-only file.
     pub fn path(&self) -> &Utf8Path {
         &self.path
     }
