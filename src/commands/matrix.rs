@@ -6,7 +6,7 @@ use std::io::Write;
 use camino::Utf8Path;
 use pep440_rs::Version;
 
-use super::{Context, live, resolve};
+use super::{Context, query_index, resolve};
 use crate::cli;
 use crate::cuda::CudaTag;
 use crate::exit::{CommandResult, Exit, Failure};
@@ -74,7 +74,7 @@ async fn table(
         matrix::survey(&asked, shown, environment, catalog, &outcome)
     };
     // The table says which index could not be asked.
-    let (table, _) = live::ask(
+    let (table, _) = query_index::query(
         &matrix::surveyed(spec),
         &full,
         glibc,

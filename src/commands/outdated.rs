@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, live};
+use super::{Context, query_index};
 use crate::cli::Outdated;
 use crate::exit::{CommandResult, Exit};
 use crate::index::CachePolicy;
@@ -35,7 +35,7 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
         behind(&asked, environment, catalog, &locked)
     };
     // The question is what is new: the cache is not asked.
-    let (answer, error) = live::ask(
+    let (answer, error) = query_index::query(
         &spec,
         &lock.python.version,
         lock.target.glibc,

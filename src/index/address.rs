@@ -13,32 +13,35 @@ use crate::login::{self, Login};
 use crate::net::Logins;
 use crate::spec::{KeyringProvider, SourceName};
 
-/// An address and the place that said so.
+/// An index URL and where it is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// Ends with `/`.
     pub url: Url,
-    /// What stood in it.
+    /// The login that it contained.
     pub login: Option<Login>,
-    /// A variable, a file, …
+    /// A variable, a file, ….
     pub from: String,
-    /// What stands beside it and is not used, a sentence each.
+    /// Settings beside it that are not used, a sentence each.
     pub unused: Vec<String>,
 }
 
-/// Variables that say where PyPI is, in the order in which they count.
+/// Variables with the URL of PyPI, in their order of precedence.
 const VARIABLES: [&str; 2] = ["UV_DEFAULT_INDEX", "UV_INDEX_URL"];
-/// uv's variables for what is asked besides.
+/// uv's variables for further indexes.
 const BESIDES: [&str; 4] = ["UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"];
 const ASK_PIP: &str = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)";
 
 impl Surroundings {
-    /// The address of `pypi`. Order: uv's and pip's variables, uv's files, pip's files, the address this program was
-    /// built with, the default of the installed pip. Errors: none of them has one, or one cannot be read.
+    /// The URL of `pypi`. Order: uv's and pip's variables, uv's files, pip's files, the URL that this program was built with,
+    /// the default of the installed pip.
+    ///
+    /// # Errors
+    /// None of them has one, or one cannot be read.
     pub async fn pypi(&self) -> Result<Address, Error> {
         for name in VARIABLES {
             if let Some(value) = self.variable(name) {
-                // Files of the same program tell what else it would ask; one that cannot be read is not needed.
+                // uv's files have the other settings to warn of; one that cannot be read is not needed.
                 let files = self.uv_settings().unwrap_or_default();
                 return address(value, name, self.besides_uv(&files));
             }
@@ -74,7 +77,7 @@ impl Surroundings {
         Err(Error::NoAddress { looked_at: looked_at.to_owned() })
     }
 
-    /// What uv would ask besides, a sentence each.
+    /// Further indexes that uv would use, a sentence each.
     fn besides_uv(&self, files: &uv_toml::Settings) -> Vec<String> {
         let variables = BESIDES.iter().filter_map(|name| Some((*name, self.variable(name)?)));
         let variables = variables.filter(|(name, value)| *name != "UV_NO_INDEX" || is_true(value));
@@ -84,7 +87,10 @@ impl Surroundings {
         unused
     }
 
-    /// The logins in the file that NETRC names, or `~/.netrc`. Errors: it exists and cannot be read.
+    /// The logins in the file that NETRC names, or `~/.netrc`.
+    ///
+    /// # Errors
+    /// It exists and cannot be read.
     pub fn netrc(&self) -> Result<Logins, Error> {
         let path = match (self.variable("NETRC"), self.variable("HOME")) {
             (Some(file), _) => Utf8PathBuf::from(file),
@@ -98,7 +104,7 @@ impl Surroundings {
         }
     }
 
-    /// What UV_KEYRING_PROVIDER says.
+    /// The value of UV_KEYRING_PROVIDER.
     pub fn keyring(&self) -> KeyringProvider {
         match self.variable("UV_KEYRING_PROVIDER") {
             Some("subprocess") => KeyringProvider::Subprocess,
@@ -106,8 +112,7 @@ impl Surroundings {
         }
     }
 
-    /// The login that uv's UV_INDEX_NAME_USERNAME and UV_INDEX_NAME_PASSWORD give to a source; one in its address comes
-    /// before that.
+    /// The login for a source in uv's UV_INDEX_NAME_USERNAME and UV_INDEX_NAME_PASSWORD; one in its URL takes precedence.
     pub fn login(&self, source: &SourceName) -> Option<Login> {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
         let name: String = source.as_str().chars().map(plain).collect();
@@ -126,7 +131,7 @@ impl Surroundings {
     }
 }
 
-/// What pip would ask besides, a sentence each.
+/// Further indexes that pip would use, a sentence each.
 fn besides_pip(pip: &pip_conf::Settings) -> Vec<String> {
     let lists = ["extra-index-url", "find-links"].into_iter().filter_map(|key| {
         let (value, place) = pip.get(key)?;

@@ -1,4 +1,4 @@
-//! The catalog of the real world: blocks the solver until the indexes have answered.
+//! The catalog over indexes: blocks the solver until they have responded.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,9 +12,9 @@ use tokio::task::AbortHandle;
 
 use super::closure::Hint;
 use super::index_client::IndexClient;
+use super::known_wheels::Locked;
 use super::prefetch::{expect, prefetch};
 use super::upload_time::UploadTimes;
-use super::wheels::Locked;
 use super::{Error, Fetcher, Sources, closure};
 use crate::blocking::blocking;
 use crate::catalog::{Candidate, Catalog, Chosen, Problem, Project, Target, WheelFacts};
@@ -28,11 +28,10 @@ use crate::ui::Bar;
 /// Wheels whose facts are collected at the same time.
 const FACTS_AT_ONCE: usize = 50;
 
-/// Versions asked for in advance, times those that did not fit.
+/// Versions to request in advance, in multiples of those that the solver rejected.
 const FURTHER: usize = 8;
 
-/// A [`Catalog`] over HTTP. It starts to fetch the likely closure when it is made and stops when it
-/// is dropped.
+/// A [`Catalog`] over HTTP. It starts to request the likely closure when it is made and stops when it is dropped.
 pub struct LiveCatalog {
     client: Arc<IndexClient>,
     runtime: Handle,
@@ -40,13 +39,13 @@ pub struct LiveCatalog {
     wishes: Vec<Wish>,
     times: UploadTimes,
     error: Mutex<Option<Error>>,
-    /// The versions of each distribution that the solver has looked into.
-    looked: Mutex<HashMap<PackageName, BTreeSet<Version>>>,
+    /// The versions of each distribution that the solver has tried.
+    tried: Mutex<HashMap<PackageName, BTreeSet<Version>>>,
 }
 
 impl LiveCatalog {
     /// Starts. Must be called inside a tokio runtime; the [`Catalog`] methods must be called outside
-    /// its workers (`spawn_blocking`). `bar` counts wheels looked into. `locked` is what an earlier
+    /// its workers (`spawn_blocking`). `bar` counts wheels tried into. `locked` is what an earlier
     /// lock knows, by the hash of the bytes it is true of.
     pub fn start(
         spec: &Spec,
@@ -64,16 +63,16 @@ impl LiveCatalog {
         let prefetch = prefetch(Arc::clone(&client), requirements, spec.rules.clone());
         let prefetch = runtime.spawn(prefetch).abort_handle();
         let ahead = Mutex::new(vec![prefetch]);
-        let (error, looked) = (Mutex::default(), Mutex::default());
-        Self { client, runtime, ahead, wishes, times, error, looked }
+        let (error, tried) = (Mutex::default(), Mutex::default());
+        Self { client, runtime, ahead, wishes, times, error, tried }
     }
 
-    /// Asks ahead, all at once, for what such wishes are likely to lead to.
+    /// Requests in advance, all at once, what the wishes are likely to need.
     pub fn expect_likely(&self) {
         self.expect(closure::likely(self.client.fetcher.cache(), &self.wishes));
     }
 
-    /// The same, for what an earlier lock had.
+    /// The same for what an earlier lock had.
     pub fn expect(&self, hints: BTreeMap<PackageName, Hint>) {
         self.go_ahead(expect(Arc::clone(&self.client), hints));
     }
@@ -83,12 +82,12 @@ impl LiveCatalog {
         self.ahead.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
-    /// The solver goes back through the versions of a distribution: the more often, the more of the
-    /// next ones are asked for before it comes to them.
+    /// Requests metadata of older versions before the solver gets to them: the more, the more versions of the distribution it
+    /// has tried.
     fn ask_further(&self, candidate: &Candidate) {
-        let looked = {
-            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-            let versions = looked.entry(candidate.name.clone()).or_default();
+        let tried = {
+            let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+            let versions = tried.entry(candidate.name.clone()).or_default();
             if !versions.insert(candidate.version.clone()) || versions.len() < 2 {
                 return;
             }
@@ -98,28 +97,28 @@ impl LiveCatalog {
         self.go_ahead(async move {
             let Ok(project) = client.project(&candidate.name).await else { return };
             let older = project.candidates.iter().filter(|c| c.version < candidate.version);
-            let next = older.take((looked * FURTHER).min(FACTS_AT_ONCE));
+            let next = older.take((tried * FURTHER).min(FACTS_AT_ONCE));
             let all = next.map(|candidate| client.metadata(candidate));
             // The solver gets a failure again if it comes so far.
             drop(futures_util::future::join_all(all).await);
         });
     }
 
-    /// Keeps what the wishes led to, for [`LiveCatalog::expect`] of another run.
+    /// Keeps what the wishes needed, for [`LiveCatalog::expect_likely`] of another run.
     pub fn learn(&self, chosen: &[Chosen]) {
         if let Some(cache) = self.client.fetcher.cache() {
             closure::learn(cache, &self.wishes, chosen);
         }
     }
 
-    /// Waits until the cache is on its way to the disk.
+    /// Waits until the cache is written.
     pub async fn remember(&self) {
         if let Some(cache) = self.client.fetcher.cache().cloned() {
             blocking(move || cache.flush()).await;
         }
     }
 
-    /// What the indexes said and was not believed, a sentence each.
+    /// Statements of indexes that were ignored, a sentence each.
     pub fn warnings(&self) -> Vec<String> {
         self.client.about_metadata().into_iter().collect()
     }
@@ -129,8 +128,10 @@ impl LiveCatalog {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Size, unpacked size and sha256 of these wheels, in their order. Errors: what the server has
-    /// differs from what the index says, or cannot be read.
+    /// Size, unpacked size and sha256 of these wheels, in their order.
+    ///
+    /// # Errors
+    /// A wheel differs from what its index says, or cannot be read.
     pub async fn wheel_facts(&self, chosen: &[Candidate]) -> Result<Vec<WheelFacts>, Error> {
         self.client.bar.inc_length(chosen.len() as u64);
         let facts = chosen.iter().map(|candidate| async {
@@ -141,14 +142,17 @@ impl LiveCatalog {
         futures_util::stream::iter(facts).buffered(FACTS_AT_ONCE).try_collect().await
     }
 
-    /// Which GPUs a torch wheel has code for; `None`: it does not say.
+    /// The GPUs that a torch wheel has code for; `None`: it does not say.
+    ///
+    /// # Errors
+    /// The wheel cannot be read.
     pub async fn arch_list(&self, torch: &Candidate) -> Result<Option<Vec<Arch>>, Error> {
         self.client.arch_list(torch).await
     }
 
     async fn facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {
         let uploaded = self.times.of(&self.client.fetcher, candidate).await?;
-        // The solver has read it already.
+        // Read by the solver already.
         let stated = &self.client.metadata(candidate).await?.version;
         let bare_metadata = candidate.version.is_local() && !stated.is_local();
         Ok(WheelFacts { uploaded, bare_metadata, ..self.client.facts(candidate).await? })

@@ -1,5 +1,5 @@
-//! What wishes are likely to lead to, before anybody was asked: the distributions that the same wishes led to the last
-//! time, or that well-known packages ask for. Only a hint; a wrong name costs a request, never a choice.
+//! What wishes are likely to need, before any request: the distributions that the same wishes needed the last time, or
+//! that well-known packages require. A wrong guess costs a request and never changes the choice.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -11,17 +11,17 @@ use crate::catalog::Chosen;
 use crate::digest::Sha256;
 use crate::spec::Wish;
 
-/// `NAME[EXTRA]: NAME[EXTRA,…]= …`, a line for each who asks, with `=` where one version is asked for; `ci/likely.py`
+/// `NAME[EXTRA]: NAME[EXTRA,…]= …`, a line for each package, with `=` where it pins the version; `ci/likely.py`
 /// writes it.
 const KNOWN: &str = include_str!("likely.txt");
 
 /// The kind of entry in the cache that a wish's closure is.
 const KIND: &str = "closures";
 
-/// What is to be asked for of a distribution that is likely to be needed.
+/// What to request of a distribution that is likely to be needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hint {
-    /// Its page: which version it will be cannot be told.
+    /// Its page: the version cannot be guessed.
     Page,
     /// Its newest version.
     Newest,
@@ -29,7 +29,7 @@ pub enum Hint {
     Version(Version),
 }
 
-/// What these wishes are likely to lead to, less themselves.
+/// What these wishes are likely to need, without themselves.
 pub(super) fn likely(cache: Option<&Cache>, wishes: &[Wish]) -> BTreeMap<PackageName, Hint> {
     let mut hints = BTreeMap::new();
     let mut known = None;
@@ -50,7 +50,7 @@ pub(super) fn likely(cache: Option<&Cache>, wishes: &[Wish]) -> BTreeMap<Package
 
 type Closure = Vec<(PackageName, Version)>;
 
-/// Keeps what each wish led to, for the next run.
+/// Keeps what each wish needed, for the next run.
 pub(super) fn learn(cache: &Cache, wishes: &[Wish], chosen: &[Chosen]) {
     let mut asked: BTreeMap<&PackageName, Vec<&Chosen>> = BTreeMap::new();
     for one in chosen {
@@ -72,7 +72,7 @@ pub(super) fn learn(cache: &Cache, wishes: &[Wish], chosen: &[Chosen]) {
     }
 }
 
-/// `NAME[EXTRA,…]`, whatever versions are asked for.
+/// `NAME[EXTRA,…]`, without version specifiers.
 fn spelled(wish: &Wish) -> String {
     let extras: BTreeSet<_> = wish.requirement.extras.iter().map(ToString::to_string).collect();
     let extras: Vec<_> = extras.into_iter().collect();
@@ -83,7 +83,7 @@ fn key(wish: &Wish) -> Sha256 {
     Sha256::of(spelled(wish))
 }
 
-/// Who asks for whom: `NAME` or `NAME[EXTRA]` to what it asks for.
+/// Requirements by `NAME` or `NAME[EXTRA]`.
 fn parsed(text: &str) -> BTreeMap<&str, &str> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| line.split_once(": ")).collect()

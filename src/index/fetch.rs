@@ -1,4 +1,4 @@
-//! Pages and files over HTTP, with a bound on what is under way at one host.
+//! Pages and files over HTTP, with a bound on the requests in flight at one host.
 
 use std::io;
 
@@ -31,7 +31,7 @@ use crate::ui::Bar;
 const PAGE_FORMATS: &str = "application/vnd.pypi.simple.v1+json, \
     application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1, */*;q=0.01";
 
-/// A client with manners. Cheap to clone.
+/// A client with a cache and a limit on concurrent requests. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     client: Client,
@@ -40,12 +40,12 @@ pub struct Fetcher {
     cache: Option<Cache>,
 }
 
-/// What came of asking for a page.
+/// The response to a request for a page.
 #[derive(Debug)]
 pub enum Asked {
-    /// It is as it was.
+    /// It did not change.
     Unchanged(Validity),
-    /// The page, or that there is none.
+    /// The page; `None`: there is none.
     Page(Option<Page>, Validity),
 }
 
@@ -55,7 +55,7 @@ impl Fetcher {
         Self { client, store: None, concurrency: Concurrency::default(), cache: None }
     }
 
-    /// The same, remembering in this store the hashes of files whose index states none.
+    /// The same, keeping in this store the hashes of files whose index states none.
     pub fn remembering(self, store: Store) -> Self {
         Self { store: Some(store), ..self }
     }
@@ -64,7 +64,10 @@ impl Fetcher {
         self.store.as_ref()
     }
 
-    /// What the server says of a file without sending it. `None`: it does not answer such questions.
+    /// The headers of a file. `None`: the server does not respond to HEAD.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
     pub async fn head(&self, url: &Url) -> Result<Option<Head>, Error> {
         if let Some(path) = local::path(url)? {
             let (state, length) = local::state(url, &path)?;
@@ -96,17 +99,20 @@ impl Fetcher {
         Ok((kept.sha256(), kept.size()))
     }
 
-    /// The same, with a memory: [`super::LiveCatalog`] asks it first.
+    /// The same, with a cache for [`super::LiveCatalog`].
     pub fn with_cache(self, cache: Cache) -> Self {
         Self { cache: Some(cache), ..self }
     }
 
-    /// The memory, if it has one.
+    /// The cache, if it has one.
     pub fn cache(&self) -> Option<&Cache> {
         self.cache.as_ref()
     }
 
-    /// A page of links. `None`: it is not there, which the index says by one of these statuses.
+    /// A page of links. `None`: there is none, as one of these statuses means.
+    ///
+    /// # Errors
+    /// The request failed, or the response is no such page.
     pub async fn page(&self, url: &Url, absent: &[StatusCode]) -> Result<Option<Page>, Error> {
         match self.page_unless(url, absent, None).await? {
             Asked::Page(page, _) => Ok(page),
@@ -114,7 +120,10 @@ impl Fetcher {
         }
     }
 
-    /// The same, unless it is still what it was when it had this validity.
+    /// The same, on the condition that it changed since it had this validity.
+    ///
+    /// # Errors
+    /// As [`Fetcher::page`].
     pub async fn page_unless(
         &self,
         url: &Url,
@@ -163,7 +172,10 @@ impl Fetcher {
         }
     }
 
-    /// A small file, whole, that something else stands in for: `None` where the server does not give it.
+    /// A small optional file; `None` where the server does not send it.
+    ///
+    /// # Errors
+    /// The request failed.
     pub async fn small(&self, url: &Url) -> Result<Option<Bytes>, Error> {
         if let Some(path) = local::path(url)? {
             return local::small(url, &path);
@@ -175,8 +187,11 @@ impl Fetcher {
         }
     }
 
-    /// A part of a file: `bytes=-65536` is its tail, `bytes=10-19` ten bytes. An answer that is not such a part is no
-    /// error: what the server has against ranges, it may not have against the whole file.
+    /// A part of a file: `bytes=-65536` is its tail, `bytes=10-19` ten bytes. A response that is not such a part is
+    /// [`Part::NoRanges`]: the whole file may still be available.
+    ///
+    /// # Errors
+    /// The request failed.
     pub async fn range(&self, url: &Url, range: &str) -> Result<Part, Error> {
         if let Some(path) = local::path(url)? {
             return local::range(url, &path, range);
@@ -202,9 +217,11 @@ impl Fetcher {
         }
     }
 
-    /// The whole file, piece by piece. A connection that breaks is taken up where it broke if the
-    /// server can prove that the file is the same; else `take` is told [`Piece::Restart`]. Returns
-    /// the number of bytes.
+    /// Streams the whole file into `take`. After a broken connection the download resumes if the server proves by its
+    /// validator that the file is the same; else `take` gets [`Piece::Restart`]. Returns the number of bytes.
+    ///
+    /// # Errors
+    /// The request failed, or `take` did.
     pub async fn stream(
         &self,
         url: &Url,
@@ -239,7 +256,7 @@ impl Fetcher {
                     None => return Err(Error::answer(url, "fewer bytes than it announced")),
                 }
             };
-            // A file that is taken up again and moves on may break off as often as it likes.
+            // A download that makes progress may break off any number of times.
             if before > 0 && got > before {
                 budget = client.retry().budget();
             }
@@ -247,7 +264,7 @@ impl Fetcher {
         }
     }
 
-    /// A body in one piece. It comes packed where the server can do that, and is unpacked when all of it is there.
+    /// A whole body, compressed where the server can do that.
     async fn body(&self, url: &Url, mut headers: HeaderMap) -> Result<(Answer, Bytes), Error> {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let slot = self.concurrency.slot(url).await;
@@ -272,13 +289,13 @@ impl Fetcher {
             };
             let body = match encoding.as_deref() {
                 None | Some("" | "identity") => body,
-                // Some servers say it of answers without a body, too.
+                // Some servers also say so of responses without a body.
                 Some("gzip" | "x-gzip") if body.is_empty() => body,
                 Some("gzip" | "x-gzip") => net::gunzip(&body)
                     .map_err(|error| Error::answer(url, format!("its gzip is damaged: {error}")))?
                     .into(),
                 Some(other) => {
-                    let why = format!("it is encoded as `{other}`, which nobody asked for");
+                    let why = format!("it is encoded as `{other}`, which was not requested");
                     return Err(Error::answer(url, why));
                 }
             };
@@ -287,7 +304,7 @@ impl Fetcher {
     }
 }
 
-/// What a server says of a file.
+/// The headers of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     etag: Option<String>,
@@ -296,7 +313,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// When the file was changed last.
+    /// Last-Modified.
     pub fn modified(&self) -> Option<Timestamp> {
         rfc2822::DateTimeParser::new()
             .relaxed_weekday(true)
@@ -304,7 +321,7 @@ impl Head {
             .ok()
     }
 
-    /// Whether an equal answer, later, means the same bytes.
+    /// Whether an equal value, later, means the same bytes.
     pub fn is_proof(&self) -> bool {
         self.length.is_some() && (self.etag.is_some() || self.last_modified.is_some())
     }

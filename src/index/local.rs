@@ -13,11 +13,14 @@ use super::Error;
 use super::body::{Part, Piece};
 use super::pages::page::{Format, Page};
 
-/// What a file name keeps in a link.
+/// The characters of a file name that are not encoded in a link.
 const PLAIN: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'+').remove(b'~').remove(b'!');
 
-/// The file or folder that an address means; `None`: it is on a server.
+/// The file or folder of a `file:` URL; `None`: it has another scheme.
+///
+/// # Errors
+/// It is no path on this machine.
 pub(super) fn path(url: &Url) -> Result<Option<Utf8PathBuf>, Error> {
     if url.scheme() != "file" {
         return Ok(None);
@@ -26,8 +29,11 @@ pub(super) fn path(url: &Url) -> Result<Option<Utf8PathBuf>, Error> {
     path.map(Some).ok_or_else(|| Error::local(url, "it is no path on this machine"))
 }
 
-/// The page at a path: a file's text, a folder's index.html, or the list of what is in the folder. `None`: it is not
-/// there, and what it stands in is. Errors: it cannot be read, or the folder of the source is away, too.
+/// The page at a path: a file's text, a folder's index.html, or the list of the files in the folder. `None`: there is none,
+/// but there is its parent.
+///
+/// # Errors
+/// It cannot be read, or its parent is missing, too.
 pub(super) fn page(url: &Url, path: &Utf8Path) -> Result<Option<Page>, Error> {
     let missing = |error: &std::io::Error| {
         matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
@@ -54,11 +60,11 @@ pub(super) fn page(url: &Url, path: &Utf8Path) -> Result<Option<Page>, Error> {
     Ok(Some(Page { url, format: if is_json { Format::Json } else { Format::Html }, text }))
 }
 
-/// The files of a folder as a page of links, by name.
+/// The files of a folder as a page of links, sorted by name.
 fn list(folder: &Utf8Path) -> std::io::Result<Vec<u8>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder)? {
-        // No distribution has a name that is not text.
+        // No distribution has a file name that is not UTF-8.
         names.extend(entry?.file_name().into_string().ok());
     }
     names.sort();
@@ -100,7 +106,7 @@ fn bounds(range: &str, total: u64) -> Option<(u64, u64)> {
     (bounds.0 < bounds.1).then_some(bounds)
 }
 
-/// A whole file, piece by piece; the number of its bytes.
+/// Streams a whole file; the number of its bytes.
 pub(super) fn stream(
     url: &Url,
     path: &Utf8Path,
@@ -119,7 +125,7 @@ pub(super) fn stream(
     }
 }
 
-/// What changes whenever the file does, and its bytes.
+/// A validator that changes whenever the file does, and its bytes.
 pub(super) fn state(url: &Url, path: &Utf8Path) -> Result<(String, u64), Error> {
     let found = std::fs::metadata(path).map_err(|error| Error::local(url, error))?;
     let (inode, seconds, nanos) = (found.ino(), found.ctime(), found.ctime_nsec());
@@ -142,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_a_page_of_its_files_and_what_is_not_there_is_told_from_a_source_that_is_away() {
+    fn a_folder_is_a_page_of_its_files_and_a_missing_file_differs_from_a_missing_source() {
         let folder = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(folder.path()).unwrap();
         std::fs::write(root.join("a-1+x&y\"-py3-none-any.whl"), "").unwrap();

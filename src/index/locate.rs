@@ -1,4 +1,4 @@
-//! Where a locked wheel is now: its source's page is asked, so that a mirror with other paths works.
+//! Where a locked wheel is now, by the page of its source, so that a mirror with other paths works.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::net::redacted;
 use crate::spec::{SourceKind, SourceName};
 use crate::store::Address;
 
-/// Finds the addresses of locked wheels. Each page is fetched once.
+/// Finds the URLs of locked wheels. Each page is requested once.
 pub struct Locator {
     sources: Sources,
     fetcher: Fetcher,
@@ -23,17 +23,17 @@ pub struct Locator {
 }
 
 impl Locator {
-    /// Looks in these sources.
+    /// Over these sources.
     pub fn new(sources: Sources, fetcher: Fetcher) -> Self {
         Self { sources, fetcher, pages: OnceMap::default() }
     }
 
-    /// Where the wheel is now, best first: on the pages of the lock's locations, then of the sources
-    /// its wish has today. The bytes are still to be checked. A source that cannot be asked, or does
-    /// not have the file, is passed over while another has it.
+    /// Where the wheel is now, preferred first: from the pages of the lock's locations, then of the sources that its wish has
+    /// today. The bytes are not verified. A source that fails or does not have the file is skipped while another has it.
     ///
-    /// Errors: the page of a locked location states another sha256 than the lock; or no page has the
-    /// file, and then what the first of them had to say.
+    /// # Errors
+    /// The page of a locked location states another sha256 than the lock. No page has the file: the first failure, or
+    /// [`Error::Gone`].
     pub async fn addresses(&self, package: &Package) -> Result<Vec<Address>, Error> {
         let (mut found, mut asked, mut problem) = (Vec::new(), Vec::new(), None);
         for (source, location) in self.places(package) {
@@ -52,7 +52,7 @@ impl Locator {
                     Ok(None) => continue,
                     Err(error @ Error::Hash { .. }) if location.is_some() => return Err(error),
                     Err(error) => {
-                        tracing::debug!(%error, file = package.file, "passing over {source}");
+                        tracing::debug!(%error, file = package.file, "skipping {source}");
                         problem.get_or_insert(error);
                     }
                 }
@@ -104,7 +104,7 @@ pub fn pages(place: &Place, package: &Package, location: Option<&Location>) -> V
     match place.kind {
         SourceKind::Simple | SourceKind::FindLinks => vec![place.page(&package.name)],
         SourceKind::Pyg => {
-            // `…/torch-2.12.0%2Bcu130/FILE` stands on the page `torch-2.12.0+cu130.html`.
+            // `…/torch-2.12.0%2Bcu130/FILE` is on the page `torch-2.12.0+cu130.html`.
             let folder = location.and_then(|l| l.path.rsplit('/').nth(1)).unwrap_or_default();
             let folder = folder.replace("%2B", "+");
             let release = folder.strip_prefix("torch-").and_then(|f| f.split_once('+'));
@@ -112,7 +112,7 @@ pub fn pages(place: &Place, package: &Package, location: Option<&Location>) -> V
                 let parts: Vec<u64> = version.split('.').filter_map(|p| p.parse().ok()).collect();
                 return place.pyg_pages(&parts, cuda);
             }
-            // Elsewhere the version itself says it: `0.9.0+pt214cu130`.
+            // Elsewhere the version has it: `0.9.0+pt214cu130`.
             let built = BuiltFor::of(&package.version);
             let cuda = built.accelerator.and_then(|accelerator| accelerator.tag());
             built.torch.zip(cuda).map_or_else(Vec::new, |((major, minor), cuda)| {

@@ -1,5 +1,5 @@
-//! A wheel read from afar: its tail, its directory and single members, without the rest. Where a server does not give
-//! parts, or not the ones that it was asked for, the whole file is read by one plain GET, and only its failure counts.
+//! A wheel read by range requests: its tail, its directory and single members, without the rest. Where a server does not
+//! send ranges, or not those requested, the whole file is read by one plain GET, and only its failure is an error.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -21,28 +21,28 @@ use crate::net::redacted;
 use crate::python::same_project;
 use pep508_rs::PackageName;
 
-/// Bytes of the first request: METADATA and the directory of most wheels are within.
+/// Bytes of the first request, which include METADATA and the directory of most wheels.
 const TAIL: u64 = 32 * 1024;
 /// No METADATA or version.py is larger.
 pub const TEXT_LIMIT: u64 = 32 << 20;
 
-/// A wheel whose directory is known.
+/// A wheel whose directory was read.
 #[derive(Debug)]
 pub struct RemoteWheel {
     url: Url,
     /// Bytes of the whole file, as the server says.
     pub size: u64,
-    /// Of the whole file; only where the server does not do ranges and all of it was read.
+    /// Of the whole file; only where the server does not send ranges and all of it was read.
     pub sha256: Option<Sha256>,
     directory: Directory,
     body: Body,
-    /// The whole file, where parts of it could be had at first and then not any more.
+    /// The whole file, where the server stopped sending ranges.
     whole: OnceCell<Box<RemoteWheel>>,
 }
 
 #[derive(Debug)]
 enum Body {
-    /// The last bytes of the file; the rest is asked for.
+    /// The last bytes of the file; others are requested.
     Tail(Bytes),
     /// The whole file, in a temporary file without a name.
     Whole(Mutex<File>),
@@ -50,6 +50,9 @@ enum Body {
 
 impl RemoteWheel {
     /// Reads the tail and the directory of the wheel at `url`.
+    ///
+    /// # Errors
+    /// A request failed, or the file is no zip.
     pub async fn open(fetcher: &Fetcher, url: &Url) -> Result<Self, Error> {
         let (mut tail, total) = match fetcher.range(url, &format!("bytes=-{TAIL}")).await? {
             Part::Range { start, total, bytes } if start + bytes.len() as u64 == total => {
@@ -81,7 +84,7 @@ impl RemoteWheel {
         Ok(Self { url, size: total, sha256: None, directory, body: Body::Tail(tail), whole })
     }
 
-    /// For servers without ranges: everything goes to a temporary file, and is hashed on the way.
+    /// For servers without ranges: downloads the file into a temporary one and hashes it.
     async fn download(fetcher: &Fetcher, url: &Url) -> Result<Self, Error> {
         let disk = |error: std::io::Error| Error::disk(url, &error);
         let mut file = tempfile::tempfile().map_err(disk)?;
@@ -116,7 +119,10 @@ impl RemoteWheel {
         Ok(Self { url, size, sha256, directory, body: Body::Whole(file.into()), whole })
     }
 
-    /// Holds all bytes to what its page states, where all of them were read. Errors: [`Error::Stated`].
+    /// Checks the bytes against the hashes that the page states, where all of them were read.
+    ///
+    /// # Errors
+    /// [`Error::Stated`].
     pub fn check_stated(&self, stated: &[Stated]) -> Result<(), Error> {
         let Body::Whole(file) = &self.body else { return Ok(()) };
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,8 +136,11 @@ impl RemoteWheel {
         self.directory.unpacked_size()
     }
 
-    /// What will be refused when this wheel, of the name `file`, is installed, as far as its directory tells it, and its
-    /// RECORD where that has come with it.
+    /// Checks what installing this wheel, of the name `file`, would refuse, by its directory and, where it was read with the
+    /// tail, its RECORD.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
     pub fn check(&self, file: &str) -> Result<(), Error> {
         let refused = |(member, flaw): (String, Flaw)| {
             let why = format!("`{}` in it {flaw}", member.escape_debug());
@@ -159,7 +168,7 @@ impl RemoteWheel {
         rows.check(&info, files).map(drop).map_err(refused)
     }
 
-    /// A text in it, where no request is needed to read it.
+    /// A text in it, where that needs no request.
     fn at_hand(&self, path: &str) -> Option<String> {
         let Body::Tail(tail) = &self.body else { return None };
         let member = self.directory.member(path)?;
@@ -171,6 +180,9 @@ impl RemoteWheel {
     }
 
     /// The METADATA of the wheel of `name`.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
     pub async fn metadata(&self, fetcher: &Fetcher, name: &PackageName) -> Result<Vec<u8>, Error> {
         let is_metadata = |member: &Member| {
             let folder = member.name.strip_suffix(".dist-info/METADATA");
@@ -183,7 +195,10 @@ impl RemoteWheel {
         self.read(fetcher, &member, TEXT_LIMIT).await
     }
 
-    /// A file in the wheel of `limit` bytes at most; `None`: there is no such file.
+    /// A file in the wheel, of `limit` bytes at most; `None`: there is no such file.
+    ///
+    /// # Errors
+    /// It is larger, or cannot be read.
     pub async fn file(
         &self,
         fetcher: &Fetcher,
@@ -207,7 +222,7 @@ impl RemoteWheel {
         whole.unpacked(fetcher, &member, limit).await?.ok_or_else(missing)
     }
 
-    /// `None`: the server did not give that part.
+    /// `None`: the server did not send that range.
     async fn unpacked(
         &self,
         fetcher: &Fetcher,
@@ -218,7 +233,7 @@ impl RemoteWheel {
         if member.packed > limit {
             return Err(bad(BadZip::Member(member.name.clone(), "too large")));
         }
-        // The local header's extra field may differ from the directory's: ask for a little more.
+        // The extra field of the local header may differ from the directory's: a little more is requested.
         let guess = LOCAL_HEADER + member.name.len() as u64 + 64 + member.packed;
         let Some(local) = self.bytes(fetcher, member.offset, guess).await? else { return Ok(None) };
         let data = member.data_offset(&local).map_err(bad)?;
@@ -235,7 +250,7 @@ impl RemoteWheel {
         member.unpack(&packed, limit).map(Some).map_err(bad)
     }
 
-    /// Bytes from `start`, `length` of them or up to the directory.
+    /// `length` bytes from `start`, but none of the directory.
     async fn bytes(
         &self,
         fetcher: &Fetcher,
@@ -262,8 +277,10 @@ impl RemoteWheel {
     }
 }
 
-/// The `.metadata` file beside a wheel, if there is one. Its hash is checked when the page has it: one with another is
-/// [`Beside::Wrong`].
+/// The `.metadata` file beside a wheel. Where the page states its hash and the file has another, it is [`Beside::Wrong`].
+///
+/// # Errors
+/// The request failed.
 pub async fn sidecar(fetcher: &Fetcher, wheel: &Url, sidecar: Sidecar) -> Result<Beside, Error> {
     let expected = match sidecar {
         Sidecar::None => return Ok(Beside::None),
@@ -279,18 +296,18 @@ pub async fn sidecar(fetcher: &Fetcher, wheel: &Url, sidecar: Sidecar) -> Result
     }
 }
 
-/// What stands beside a wheel.
+/// The `.metadata` file beside a wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Beside {
-    /// Nothing that the server gives.
+    /// There is none.
     None,
-    /// A file with the bytes that the page promises.
+    /// It has the hash on the page, if there is one.
     Bytes(Bytes),
-    /// A file with others.
+    /// It has another hash.
     Wrong,
 }
 
-/// The tail, reaching back to `from`.
+/// The tail extended back to `from`.
 async fn extended(
     fetcher: &Fetcher,
     url: &Url,
@@ -303,7 +320,7 @@ async fn extended(
     Ok(more.map(|more| [more.as_ref(), tail].concat().into()))
 }
 
-/// Bytes `start..end` of a file that must still have `total`. `None`: the server does not give them (any more).
+/// Bytes `start..end` of a file that must still have `total`. `None`: the server does not send them (any more).
 async fn part(
     fetcher: &Fetcher,
     url: &Url,

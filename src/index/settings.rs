@@ -1,4 +1,4 @@
-//! The files in which uv's and pip's users keep their settings: where they are, and what all of them say together.
+//! The settings files of uv and pip: where they are, and their settings merged.
 
 use std::io::ErrorKind;
 
@@ -8,7 +8,7 @@ use super::Error;
 use super::surroundings::{Surroundings, is_absent};
 use super::tools::{pip_conf, uv_toml};
 
-/// pip's way to say: no settings at all.
+/// PIP_CONFIG_FILE with this value means no settings at all.
 const NONE: &str = "/dev/null";
 
 /// pip's variables that are about indexes.
@@ -17,7 +17,10 @@ const PIP: [&str; 5] =
 
 impl Surroundings {
     /// uv's settings: those of the project or of a folder above it, of the user, of the system. UV_CONFIG_FILE stands
-    /// in the place of all of them, UV_NO_CONFIG for none. Errors: a file that is there and cannot be read.
+    /// for all of them, UV_NO_CONFIG for none.
+    ///
+    /// # Errors
+    /// A file exists and cannot be read.
     pub(super) fn uv_settings(&self) -> Result<uv_toml::Settings, Error> {
         if self.variable("UV_NO_CONFIG").is_some_and(is_true) {
             return Ok(uv_toml::Settings::default());
@@ -51,8 +54,8 @@ impl Surroundings {
             match uv_toml::read_pyproject(&text, file.as_str()) {
                 Ok(Some(settings)) => return Ok(Some(settings)),
                 Ok(None) => {}
-                // Other programs' file: uv goes on, too.
-                Err(why) => tracing::warn!("{file} is passed over: {why}"),
+                // A file of other programs: uv goes on as well.
+                Err(why) => tracing::warn!("{file} is ignored: {why}"),
             }
         }
         Ok(None)
@@ -65,8 +68,10 @@ impl Surroundings {
         file.or_else(|| Some("/etc/uv/uv.toml".into()).filter(|file: &Utf8PathBuf| file.is_file()))
     }
 
-    /// pip's settings: its files, the later over the earlier, and its variables. Errors: a file that is there and
-    /// cannot be read, or that pip would not take.
+    /// pip's settings: its files, later ones over earlier ones, and its variables.
+    ///
+    /// # Errors
+    /// A file exists and cannot be read, or pip would refuse it.
     pub(super) fn pip_settings(&self) -> Result<pip_conf::Settings, Error> {
         let mut all = pip_conf::Settings::default();
         for file in self.pip_files() {

@@ -1,4 +1,4 @@
-//! Which source has which project, and where the sources are.
+//! Which source has which project, and the URLs of the sources.
 
 use std::collections::BTreeMap;
 
@@ -19,9 +19,9 @@ pub struct Sources {
     routes: BTreeMap<PackageName, Vec<SourceName>>,
     default: Vec<SourceName>,
     direct: BTreeMap<PackageName, DirectWheel>,
-    /// Each with the address that it is for.
+    /// Each with the URL that it is for.
     logins: Vec<(Url, Login)>,
-    /// What the user's settings have and envlock does not use, a sentence each.
+    /// Settings of the user that are not used, a sentence each.
     pub notes: Vec<String>,
 }
 
@@ -30,14 +30,17 @@ pub struct Sources {
 pub struct Place {
     /// How it is laid out.
     pub kind: SourceKind,
-    /// Its address; a folder's ends with `/`.
+    /// Its URL; that of a folder ends with `/`.
     pub url: Url,
-    /// By which statuses, beside 404, it says that it does not have a project.
+    /// The statuses beside 404 that mean that it does not have a project.
     pub ignored: Vec<StatusCode>,
 }
 
 impl Sources {
-    /// Takes addresses from the spec, and pypi's from the surroundings when the spec has none.
+    /// With URLs from the spec, and that of `pypi` from the surroundings where the spec has none.
+    ///
+    /// # Errors
+    /// As [`Surroundings::pypi`].
     pub async fn find(spec: &Spec, surroundings: &Surroundings) -> Result<Self, Error> {
         let (mut places, mut logins) = (BTreeMap::new(), spec.logins.clone());
         let mut notes = Vec::new();
@@ -77,17 +80,20 @@ impl Sources {
         Ok(Self { places, routes, default, direct, logins, notes })
     }
 
-    /// Where a project is looked for, in order: as its wish says, else as `[packages]` says, else `pypi`.
+    /// The sources of a project, in order: those of its wish, else of `[packages]`, else `pypi`.
     pub fn of(&self, name: &PackageName) -> &[SourceName] {
         self.routes.get(name).unwrap_or(&self.default)
     }
 
-    /// The wheel that the spec names by its address.
+    /// The wheel that the spec names by its URL.
     pub fn direct(&self, name: &PackageName) -> Option<&DirectWheel> {
         self.direct.get(name)
     }
 
-    /// The logins for these sources: those of their addresses, and where more of them are.
+    /// The logins for these sources: from their URLs, netrc and the keyring.
+    ///
+    /// # Errors
+    /// As [`Surroundings::netrc`].
     pub fn logins(&self, spec: &Spec, surroundings: &Surroundings) -> Result<Logins, Error> {
         let logins = surroundings.netrc()?.with_own(self.logins.iter().cloned());
         let asked = spec.keyring.unwrap_or_else(|| surroundings.keyring());

@@ -1,5 +1,5 @@
-//! Pins CPython from python-build-standalone's releases, or a mirror of them. The edge; what its
-//! files say is read by `standalone_release`.
+//! Pins CPython from python-build-standalone's releases, or a mirror of them, over HTTP; `standalone_release` parses their
+//! files.
 
 use miette::Diagnostic;
 use pep440_rs::Version;
@@ -14,7 +14,7 @@ use crate::platform::Platform;
 use crate::spec::PythonRequest;
 use crate::{login, net};
 
-/// Where the project publishes which release is the newest, without GitHub's rate-limited API.
+/// Where the project publishes its newest release, without the rate limit of GitHub's API.
 const LATEST: &str =
     "https://raw.githubusercontent.com/astral-sh/python-build-standalone/latest-release/";
 
@@ -34,7 +34,7 @@ pub enum Error {
          python-build-standalone.ndjson and TAG/SHA256SUMS below it), or take the base image's own: [python] source = \"base\""
     ))]
     Net(#[source] net::Error),
-    /// A file there is not what it should be.
+    /// A file there cannot be parsed.
     #[error("{url} cannot be read: {cause}")]
     #[diagnostic(help(
         "if this is a mirror, copy the file again; the project's layout is expected"
@@ -90,8 +90,11 @@ impl Classified for Error {
 }
 
 /// The newest patch release of `X.Y`, or exactly `X.Y.Z`: its full version and its archive with the sha256 that the
-/// project states. The newest release is asked first, and where it lacks that (it has one patch of each `X.Y`, which may be
+/// project states. The newest release is read first, and where it lacks that (it has one patch of each `X.Y`, which may be
 /// a release candidate), the list of all. A pre-release is taken where no release has a final version.
+///
+/// # Errors
+/// [`Error::Net`], [`Error::Malformed`], [`Error::NoSuchPython`].
 pub async fn pin(
     client: &net::Client,
     wanted: &PythonRequest,
@@ -146,7 +149,7 @@ async fn all_releases(
     archives_of_all(&list, platform).map_err(|cause| Error::Malformed { url: url.into(), cause })
 }
 
-/// Where a pinned archive is.
+/// The URL of a pinned archive.
 pub fn url(archive: &PythonArchive, mirror: Option<&Url>) -> Url {
     let mut url = below(mirror, RELEASES, &archive.release);
     if let Ok(mut path) = url.path_segments_mut() {

@@ -1,4 +1,4 @@
-//! The files of a python-build-standalone release, read. Pure.
+//! The files of a python-build-standalone release, parsed.
 
 use pep440_rs::Version;
 use percent_encoding::percent_decode_str;
@@ -17,7 +17,7 @@ pub(super) struct Latest {
     pub(super) tag: String,
 }
 
-/// The tag becomes part of addresses and of the lock: it must be one plain word.
+/// The tag becomes part of URLs and of the lock: letters and digits only.
 fn plain_tag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let tag = String::deserialize(deserializer)?;
     let is_plain = plain(&tag).is_some();
@@ -29,7 +29,7 @@ fn plain(tag: &str) -> Option<&str> {
     is_plain.then_some(tag)
 }
 
-/// An interpreter that can be had.
+/// An interpreter of a release.
 pub(super) type Archive = (Version, PythonArchive);
 
 /// The interpreters for `platform` in a release's SHA256SUMS, oldest first.
@@ -44,7 +44,10 @@ pub(super) fn archives(sums: &str, tag: &str, platform: Platform) -> Vec<Archive
 }
 
 /// The interpreters for `platform` in the list of all releases (a JSON object a line, for each version of each
-/// release), oldest first. Errors: a line that is none, counted from 1, and why.
+/// release), oldest first.
+///
+/// # Errors
+/// The number of a line that is none, from 1, and why.
 pub(super) fn archives_of_all(list: &str, platform: Platform) -> Result<Vec<Archive>, String> {
     let mut found = Vec::new();
     for (at, line) in list.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -87,7 +90,7 @@ fn sorted(mut archives: Vec<Archive>) -> Vec<Archive> {
     archives
 }
 
-/// The newest final version that was asked for.
+/// The newest final version that matches.
 pub(super) fn newest_final<'a>(
     archives: &'a [Archive],
     wanted: &PythonRequest,
@@ -95,7 +98,7 @@ pub(super) fn newest_final<'a>(
     newest(archives, wanted).filter(|(version, _)| !version.any_prerelease())
 }
 
-/// The newest that was asked for. A pre-release only where there is no final one.
+/// The newest that matches. A pre-release only where there is no final one.
 pub(super) fn newest<'a>(archives: &'a [Archive], wanted: &PythonRequest) -> Option<&'a Archive> {
     let fits = |version: &Version| match version.release() {
         [major, minor, rest @ ..] => {

@@ -9,10 +9,10 @@ use super::{gpus, imports, target};
 use crate::blocking::blocking;
 use crate::catalog::Target;
 use crate::cli::Resolve;
-use crate::commands::{Context, embedded, live};
+use crate::commands::{Context, embedded, query_index};
 use crate::exit::Failure;
 use crate::image;
-use crate::index::{Cache, Fetcher, LiveCatalog, Sources, Surroundings, Trust};
+use crate::index::{Cache, CachePolicy, Fetcher, LiveCatalog, Sources, Surroundings};
 use crate::lock::Lock;
 use crate::python::marker_environment;
 use crate::solve::{self, Solution, solve};
@@ -33,12 +33,12 @@ fn moves_python(args: &Resolve) -> bool {
     names.is_some_and(|n| n.is_empty() || n.iter().any(|name| name.as_ref() == "python"))
 }
 
-fn trust(args: &Resolve) -> Trust {
+fn cache_policy(args: &Resolve) -> CachePolicy {
     // `--upgrade` asks for the newest: what was the newest ten minutes ago may not be.
     match (args.offline, args.refresh || args.upgrade.is_some()) {
-        (true, _) => Trust::Offline,
-        (_, true) => Trust::Refresh,
-        _ => Trust::Fresh,
+        (true, _) => CachePolicy::Offline,
+        (_, true) => CachePolicy::Refresh,
+        _ => CachePolicy::Fresh,
     }
 }
 
@@ -54,10 +54,10 @@ pub(super) async fn choose(
     context: &Context,
 ) -> Result<(Lock, Remarks), Failure> {
     let bar = context.ui.bar("resolving", None, Unit::Items);
-    let client = live::watched(context.client(&spec.network)?, &bar);
+    let client = query_index::watched(context.client(&spec.network)?, &bar);
     let client = if args.offline { client.offline() } else { client };
     let store = store::Store::open()?;
-    let cache = Cache::at(store.index(), trust(args));
+    let cache = Cache::at(store.index(), cache_policy(args));
     let surroundings = Surroundings::of_process(&context.folder);
     let sources = Sources::find(spec, &surroundings).await?;
     sources.notes.iter().for_each(|note| context.ui.warn(note));
@@ -84,11 +84,16 @@ pub(super) async fn choose(
     let servers =
         target::Servers { client: &client, store: &store, cache: &cache, ui: &context.ui };
     let pins = target::pins(&servers, spec, old, moves_python(args)).await?;
-    let environment = marker_environment(&pins.python.version);
-    let target = Target::new(pins.python.version.clone(), pins.glibc, spec.target.cuda)
-        .before(spec)
-        .keeping(old)
-        .allowing(&spec.cuda_allow);
+    let environment = marker_environment(spec.target.platform, &pins.python.version);
+    let target = Target::new(
+        spec.target.platform,
+        pins.python.version.clone(),
+        pins.glibc,
+        spec.target.cuda,
+    )
+    .before(spec)
+    .keeping(old)
+    .allowing(&spec.cuda_allow);
     let catalog = Arc::new(match ahead {
         Some((foreseen, catalog)) if foreseen == target => catalog,
         _ => start(target),
@@ -103,8 +108,8 @@ pub(super) async fn choose(
             if !args.offline {
                 bar.finish();
                 let python = &pins.python.version;
-                let trust = trust(args);
-                try_elsewhere(&mut conflict, spec, python, pins.glibc, trust, context).await;
+                let policy = cache_policy(args);
+                try_elsewhere(&mut conflict, spec, python, pins.glibc, policy, context).await;
             }
             return Err(solve::Error::Unsatisfiable(conflict).into());
         }

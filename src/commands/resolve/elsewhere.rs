@@ -3,7 +3,7 @@
 use jiff::ToSpan;
 use pep440_rs::Version;
 
-use crate::commands::{Context, live};
+use crate::commands::{Context, query_index};
 use crate::index::CachePolicy;
 use crate::python::GlibcVersion;
 use crate::solve::{Conflict, TargetChange, possible};
@@ -40,7 +40,8 @@ pub async fn try_elsewhere(
         let question = move |catalog: &dyn crate::catalog::Catalog, environment: &_| {
             possible(&asked, environment, catalog)
         };
-        let answer = live::ask(&spec, &python, glibc, &[], policy, context, question).await;
+        let answer =
+            query_index::query(&spec, &python, glibc, &[], policy, context, question).await;
         if let Ok((true, None)) = answer {
             conflict.advise(elsewhere.sentence);
         }

@@ -26,7 +26,10 @@ pub struct BadConf {
     pub what: String,
 }
 
-/// Reads a file's text. Errors: what `configparser` refuses.
+/// Reads a file's text.
+///
+/// # Errors
+/// What `configparser` refuses.
 pub fn parse(text: &str) -> Result<Conf, BadConf> {
     let mut reader = Reader::default();
     for (number, line) in lines(text).enumerate() {

@@ -56,7 +56,10 @@ struct IndexTable {
     explicit: bool,
 }
 
-/// Reads the text of a `uv.toml`. Errors: it is none, in words.
+/// Reads the text of a `uv.toml`.
+///
+/// # Errors
+/// Why it is none.
 pub fn read(text: &str, place: &str) -> Result<Settings, String> {
     let table: Table = toml::from_str(text).map_err(|e| e.message().to_owned())?;
     Ok(Settings::new(table, place))

@@ -1,4 +1,4 @@
-//! A question to the indexes outside of a resolve: the live catalog for one target, asked on a thread of its own.
+//! A query of the indexes outside of a resolve: a catalog for one target, used on a thread of its own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,9 +17,12 @@ use crate::spec::Spec;
 use crate::store::Store;
 use crate::ui::{Bar, Unit};
 
-/// Asks `question` of a catalog for `spec`'s sources and this Python; the `expected` are fetched ahead of it. Beside the answer, the error of an
-/// index that could not be asked, if there was one.
-pub async fn ask<T: Send + 'static>(
+/// Runs `question` on a catalog for `spec`'s sources and this Python, after requesting the `expected`. Beside the result, the
+/// error of an index that could not be reached, if there was one.
+///
+/// # Errors
+/// The store, the settings of the user or the HTTP client cannot be used.
+pub async fn query<T: Send + 'static>(
     spec: &Spec,
     python: &Version,
     glibc: GlibcVersion,
