@@ -7,13 +7,14 @@
 
 use std::io::{BufRead, Write};
 
+use envlock::platform::Platform;
 use envlock::python::{marker_environment, requirement, specifiers};
 use envlock::solve::{licenses_prereleases, range};
 use pep440_rs::Version;
 use pep508_rs::ExtraName;
 
 fn main() -> std::io::Result<()> {
-    let environment = marker_environment(&Version::new([3, 14, 2]));
+    let environment = marker_environment(Platform::LINUX_AMD64, &Version::new([3, 14, 2]));
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for line in std::io::stdin().lock().lines() {
         let line = line?;

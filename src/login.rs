@@ -1,3 +1,3 @@
 //! Logins in addresses: [`http_retry::login`], under the program's own name.
 
-pub use http_retry::login::{Login, has_one, join, masked, parse, take, without};
+pub use http_retry::login::{Login, join, masked, parse, take, without};

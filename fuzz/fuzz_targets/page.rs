@@ -9,7 +9,12 @@ pub fn read(data: &[u8], format: Format) {
     let url = "https://index.example/simple/torch/".parse().unwrap();
     let page = Page { url, format, text };
     let glibc = "2.39".to_owned().try_into().unwrap();
-    let target = Target::new(Platform::LINUX_AMD64, "3.14.2".parse().unwrap(), glibc, "cu130".parse().unwrap());
+    let target = Target::new(
+        Platform::LINUX_AMD64,
+        "3.14.2".parse().unwrap(),
+        glibc,
+        "cu130".parse().unwrap(),
+    );
     let (name, source) = ("torch".parse().unwrap(), "pypi".parse().unwrap());
     let Ok(project) = page.project(&name, &source, &target) else { return };
     for candidate in project.candidates {

@@ -9,7 +9,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);
     let (first, second) = text.split_once('\n').unwrap_or((&text, "3.14.2"));
     if let Ok(read) = requirement(first) {
-        read.evaluate_markers(&marker_environment(Platform::LINUX_AMD64, &"3.14.2".parse().unwrap()), &[]);
+        read.evaluate_markers(
+            &marker_environment(Platform::LINUX_AMD64, &"3.14.2".parse().unwrap()),
+            &[],
+        );
         // Not read again: quotes within strings are printed without regard to them.
         let _ = read.to_string();
     }

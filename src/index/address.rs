@@ -1,7 +1,5 @@
 //! The URL of the index called `pypi`, from the places where Python users keep it.
 
-use std::collections::BTreeMap;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use url::Url;
 
@@ -182,6 +180,8 @@ fn address(text: &str, from: &str, unused: Vec<String>) -> Result<Address, Error
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn surroundings(folder: &tempfile::TempDir, variables: &[(&str, &str)]) -> Surroundings {

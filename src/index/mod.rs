@@ -1,12 +1,12 @@
 //! Indexes → candidates: requested, cached, and read by the pure parsers in `pages`.
 mod address;
 mod body;
-pub mod cache;
+pub(crate) mod cache;
 mod catalog;
 mod closure;
 mod concurrency;
-pub mod error;
-pub mod fetch;
+mod error;
+mod fetch;
 mod hash_cache;
 mod index_client;
 mod known_wheels;
