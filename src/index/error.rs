@@ -16,26 +16,26 @@ use crate::exit::{Classified, Exit};
 use crate::spec::SourceName;
 use crate::{net, store};
 
-/// An index, a wheel or a setting that cannot be used. Cloned where many ask for the same thing.
+/// An index, a wheel or a setting that cannot be used. Cloned where several wait for the same result.
 #[derive(Debug, Clone, Error, Diagnostic)]
 pub enum Error {
     /// A request failed after all retries.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Net(#[from] net::Error),
-    /// An answer that is not a page of links.
+    /// A response that is not a page of links.
     #[error("{url} is not an index page: {why}")]
     #[diagnostic(help("check the index address; a project page is INDEX/PROJECT/"))]
     NotAPage {
-        /// What was asked.
+        /// The URL of the request.
         url: Url,
         /// What is wrong with it.
         why: String,
     },
-    /// A server's answer that HTTP does not allow.
+    /// A response that HTTP does not allow.
     #[error("{url} gave an answer that cannot be used: {why}")]
     Answer {
-        /// What was asked.
+        /// The URL of the request.
         url: Url,
         /// What is wrong with it.
         why: String,
@@ -49,7 +49,7 @@ pub enum Error {
     NotFound {
         /// The project.
         name: String,
-        /// The pages that were asked for.
+        /// The pages that were requested.
         asked: String,
     },
     /// A source that did not say whether it has the project.
@@ -59,13 +59,13 @@ pub enum Error {
         source_name: SourceName,
         /// The project.
         name: String,
-        /// What it said instead.
+        /// Its error.
         error: Box<Error>,
         /// What may help.
         #[help]
         advice: String,
     },
-    /// Its index keeps all files back (PEP 792).
+    /// Its index quarantined it (PEP 792).
     #[error("{name} is quarantined by {source_name}: its files are kept back{}{why}", if why.is_empty() { "" } else { ": " })]
     #[diagnostic(help("it may do harm; see the page of the project for what is known of it"))]
     Quarantined {
@@ -73,16 +73,16 @@ pub enum Error {
         name: String,
         /// The source.
         source_name: SourceName,
-        /// In its index's words.
+        /// The reason that its index gives.
         why: String,
     },
-    /// A file that the lock names is on none of its sources' pages any more.
+    /// A locked file that is not on any page of its sources.
     #[error("{file} is not there any more; looked at {asked}")]
     #[diagnostic(help("run `envlock resolve`, or name a mirror that has it: --index NAME=URL"))]
     Gone {
         /// The wheel.
         file: String,
-        /// The pages that were asked for.
+        /// The pages that were requested.
         asked: String,
     },
     /// A wheel that cannot be read.
@@ -93,7 +93,7 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
-    /// A wheel that could be chosen, and not be installed.
+    /// A wheel that cannot be installed.
     #[error("{url} would be refused by a build: {why}")]
     #[diagnostic(help("it was published like that; pin another version"))]
     Refused {
@@ -102,7 +102,7 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
-    /// Bytes that are not what the index or the lock promised.
+    /// A sha256 that differs from the one in the index or the lock.
     #[error("{url} has sha256 {found}, but {promised_by} says {expected}")]
     #[diagnostic(help(
         "the file or the statement was changed; do not use it before you know which"
@@ -110,14 +110,14 @@ pub enum Error {
     Hash {
         /// The file.
         url: Box<Url>,
-        /// Who promised.
+        /// What states the expected one.
         promised_by: &'static str,
-        /// What was promised.
+        /// The expected one.
         expected: Sha256,
-        /// What the bytes, or the other statement, have.
+        /// That of the bytes, or of the other statement.
         found: Sha256,
     },
-    /// Bytes that are not what the index says of them in another algorithm.
+    /// A hash by another algorithm that differs from the one in the index.
     #[error("{url} has {mismatch} by the index page")]
     #[diagnostic(help(
         "the file or the statement was changed; do not use it before you know which"
@@ -133,12 +133,12 @@ pub enum Error {
     Size {
         /// The file.
         url: Url,
-        /// What the index says.
+        /// As the index states.
         expected: u64,
-        /// What the server has.
+        /// Of the file on the server.
         found: u64,
     },
-    /// A cut-off that cannot be applied.
+    /// A file without an upload time, where there is a cut-off.
     #[error(
         "nobody says when {url} was uploaded, so nobody knows whether it is from before {cut_off}"
     )]
@@ -152,14 +152,14 @@ pub enum Error {
         /// The cut-off.
         cut_off: Timestamp,
     },
-    /// A file from the cut-off or later.
+    /// A file that was uploaded at the cut-off or later.
     #[error("{name} {version} was uploaded {at}, after the cut-off {cut_off}")]
     TooNew {
         /// The project.
         name: String,
         /// Its version.
         version: String,
-        /// When.
+        /// When it was uploaded.
         at: Timestamp,
         /// The cut-off.
         cut_off: Timestamp,
@@ -168,7 +168,7 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Store(Stored),
-    /// PyPI's address is nowhere to be found.
+    /// The URL of PyPI is not configured.
     #[error("the address of the package index `pypi` is not set; looked at {looked_at}")]
     #[diagnostic(help(
         "pip's own is taken: install it (Debian, Ubuntu: `apt-get install python3-pip`; Fedora: `dnf install python3-pip`; \
@@ -195,7 +195,7 @@ pub enum Error {
     Local {
         /// The file or folder.
         url: Url,
-        /// The operating system's words.
+        /// The error of the operating system.
         why: String,
     },
     /// The disk failed.
@@ -203,12 +203,12 @@ pub enum Error {
     Disk {
         /// What was being read.
         url: Url,
-        /// The operating system's words.
+        /// The error of the operating system.
         why: String,
     },
 }
 
-/// The store's error, shared by all who wait for the same file.
+/// The store's error, shared by those who wait for the same file.
 #[derive(Debug, Clone, Error, Diagnostic)]
 #[error("{0}")]
 #[diagnostic(forward(0))]
@@ -230,7 +230,7 @@ impl From<store::Error> for Error {
 }
 
 impl Error {
-    /// What is wrong with `source` when it is asked for `name`, where `next` would be asked then.
+    /// This error of a request for `name` to `source`; `next` is the source after it.
     pub(super) fn of(
         self,
         name: &PackageName,

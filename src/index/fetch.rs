@@ -18,8 +18,8 @@ use url::Url;
 use super::body::{Part, Piece};
 use super::cache::{Cache, Validity};
 use super::concurrency::Concurrency;
+use super::pages::not_an_index;
 use super::pages::page::{Format, Page};
-use super::pages::pretender;
 use super::{Error, local};
 use crate::digest::{Sha256, Stated};
 use crate::login;
@@ -166,7 +166,7 @@ impl Fetcher {
             return Err(Error::NotAPage { url: net::redacted(url), why });
         };
         let page = Page { url: answer.url, format, text };
-        match pretender::why_not(url, &page) {
+        match not_an_index::why_not(url, &page) {
             Some(why) => Err(Error::NotAPage { url: net::redacted(url), why }),
             None => Ok(Asked::Page(Some(page), answer.validity)),
         }

@@ -9,8 +9,8 @@ use super::link::{Beside, Link};
 use crate::catalog::file_of;
 use crate::digest::HashAlgorithm;
 
-/// Calls `each` for every anchor that has an href; returns the page's `<base href>`. Nothing in a
-/// page is an error: what is not an anchor is text.
+/// Calls `each` for every anchor with an href; returns the page's `<base href>`. There are no errors: what is not an anchor
+/// is text.
 pub fn scan<'a>(page: &'a str, mut each: impl FnMut(Link<'a>)) -> Option<Cow<'a, str>> {
     scan_until(page, |link| {
         each(link);
@@ -18,7 +18,7 @@ pub fn scan<'a>(page: &'a str, mut each: impl FnMut(Link<'a>)) -> Option<Cow<'a,
     })
 }
 
-/// The same, as far as `each` goes on.
+/// The same, until `each` breaks.
 pub fn scan_until<'a>(
     page: &'a str,
     mut each: impl FnMut(Link<'a>) -> ControlFlow<()>,
@@ -47,7 +47,7 @@ pub fn scan_until<'a>(
     base
 }
 
-/// What the page says of the project as a whole, and why (PEP 792).
+/// The status of the project and its reason (PEP 792).
 pub fn status(page: &str) -> Option<(String, Option<String>)> {
     let meta = |wanted: &str| {
         let mut rest = page;
@@ -71,7 +71,7 @@ pub fn status(page: &str) -> Option<(String, Option<String>)> {
     Some((meta("pypi:project-status")?, meta("pypi:project-status-reason")))
 }
 
-/// What follows the tag's name, if the text starts with that tag.
+/// The text after the tag's name, where it starts with that tag.
 fn tag<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (start, inside) = text.split_at_checked(name.len())?;
     let delimited = inside.starts_with(|c: char| c.is_ascii_whitespace() || c == '/' || c == '>');
@@ -124,7 +124,7 @@ fn anchor(inside: &str) -> (Option<Link<'_>>, &str) {
 /// Hex digits by their algorithm.
 type Others<'a> = Vec<(HashAlgorithm, Cow<'a, str>)>;
 
-/// What a fragment states: the first sha256, and all others.
+/// The hashes in a fragment: the first sha256, and all others.
 fn hashes<'t, 'a>(
     fragment: &'t str,
     own: impl Fn(&'t str) -> Cow<'a, str>,
@@ -140,7 +140,7 @@ fn hashes<'t, 'a>(
     (sha256, others)
 }
 
-/// What stands before the `#`, and what behind it.
+/// The text before the `#`, and that after it.
 fn split_fragment(href: Cow<'_, str>) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
     let Some(at) = href.find('#') else { return (href, None) };
     match href {
@@ -151,7 +151,7 @@ fn split_fragment(href: Cow<'_, str>) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
     }
 }
 
-/// The attributes of a tag; afterwards, the text behind its `>`.
+/// The attributes of a tag, and then the text after its `>`.
 struct Attributes<'a>(&'a str);
 
 impl<'a> Attributes<'a> {
@@ -159,7 +159,7 @@ impl<'a> Attributes<'a> {
     fn next(&mut self) -> Option<(&'a str, &'a str)> {
         let text = self.0.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
         let ends = |c: char| c.is_ascii_whitespace() || matches!(c, '=' | '>' | '/');
-        // A stray `=` at the start belongs to a name, or the loop would not move on.
+        // A stray `=` at the start is part of a name, or the loop would not advance.
         let length =
             text.char_indices().skip(1).find(|(_, c)| ends(*c)).map_or(text.len(), |x| x.0);
         if text.is_empty() || text.starts_with('>') {

@@ -2,7 +2,7 @@
 pub mod html;
 pub mod json;
 pub mod link;
+pub(super) mod not_an_index;
 pub mod page;
 mod place;
-pub(super) mod pretender;
 mod versions;

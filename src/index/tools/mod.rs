@@ -1,3 +1,3 @@
-//! How pip and uv write where packages are. Pure.
+//! The settings files of pip and uv, as far as they are about indexes.
 pub mod pip_conf;
 pub mod uv_toml;

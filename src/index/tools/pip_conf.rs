@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-/// What one file says: section → options, in the order they were written.
+/// One file: section → options, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conf {
     defaults: Options,
@@ -13,14 +13,14 @@ pub struct Conf {
 /// Option → value; lines of a value are joined with line feeds, as in `configparser`.
 pub type Options = Vec<(String, String)>;
 
-/// The section whose options count in every other one.
+/// The section whose options apply to every other one.
 const DEFAULT: &str = "DEFAULT";
 
-/// What is no settings file, with its line, from 1.
+/// Text that is no settings file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]
 pub struct BadConf {
-    /// Where.
+    /// The line, from 1.
     pub line: usize,
     /// What is wrong there.
     pub what: String,
@@ -52,14 +52,14 @@ impl Conf {
 /// Option → its value, line for line.
 type Lines = Vec<(String, Vec<String>)>;
 
-/// Where `configparser` is while it goes through the lines.
+/// The state of `configparser` between two lines.
 #[derive(Default)]
 struct Reader {
     sections: Vec<(String, Lines)>,
     defaults: Lines,
     /// The section that is being read; `None`: none has begun.
     section: Option<Place>,
-    /// Whether the last option may go on in an indented line.
+    /// Whether the last option may continue in an indented line.
     option: bool,
     indent: usize,
     /// The names of the sections so far.
@@ -155,7 +155,7 @@ impl Reader {
     }
 }
 
-/// `[name]`, whatever comes behind it.
+/// `[name]`, with anything after it.
 fn header(value: &str) -> Option<&str> {
     let inside = value.strip_prefix('[')?;
     let end = inside.rfind(']').filter(|end| *end > 0)?;
@@ -168,7 +168,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     unix.flat_map(|line| line.split('\r'))
 }
 
-/// What Python takes for space: its separators of files, groups, records and units, too.
+/// Python's `str.isspace`, which includes the separators of files, groups, records and units.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
@@ -180,21 +180,21 @@ fn set<T>(options: &mut Vec<(String, T)>, key: &str, value: T) {
     }
 }
 
-/// What `pip install` makes of its settings: the files in pip's order, the later over the earlier; `[install]` over
+/// The settings of `pip install`: the files in pip's order, later over earlier ones; `[install]` over
 /// `[global]`, and the PIP_ variables over both.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Those of the sections, and of the variables: option → value and who says so.
+    /// Of the sections, and of the variables: option → value and its place.
     groups: [Vec<(String, Said)>; 3],
 }
 
-/// A value, and the file or variable it stands in.
+/// A value, and its file or variable.
 type Said = (String, String);
 
 const SECTIONS: [&str; 2] = ["global", "install"];
 
 impl Settings {
-    /// Puts a file over what is there.
+    /// Adds a file, which takes precedence over those before.
     pub fn add(&mut self, file: &str, conf: &Conf) {
         for (section, options) in conf.sections() {
             let Some(at) = SECTIONS.iter().position(|known| *known == section) else { continue };
@@ -204,14 +204,14 @@ impl Settings {
         }
     }
 
-    /// A variable, `PIP_INDEX_URL`.
+    /// Adds a variable, `PIP_INDEX_URL`.
     pub fn variable(&mut self, name: &str, value: &str) {
         if let Some(option) = name.strip_prefix("PIP_") {
             set(&mut self.groups[2], &normalized(option), (value.to_owned(), name.to_owned()));
         }
     }
 
-    /// The value of an option and who says so. An empty one counts as none.
+    /// The value of an option and its place. An empty value is none.
     pub fn get(&self, option: &str) -> Option<(&str, &str)> {
         self.groups.iter().rev().find_map(|group| {
             let found = group.iter().find(|(name, _)| name == option);

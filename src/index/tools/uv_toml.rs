@@ -1,8 +1,8 @@
-//! What uv's settings say of indexes: `uv.toml`, `[tool.uv]` of pyproject.toml, one file over the other as uv does it.
+//! uv's settings for indexes: `uv.toml`, `[tool.uv]` of pyproject.toml, merged as uv does it.
 
 use serde::Deserialize;
 
-/// What one file says, or several over each other.
+/// One file, or several merged.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     indexes: Vec<Index>,
@@ -10,11 +10,11 @@ pub struct Settings {
     extra: Vec<Said>,
     links: Vec<Said>,
     no_index: Option<Said>,
-    /// The table `[pip]`, which counts where nothing else is said.
+    /// The table `[pip]`, which applies where nothing else is set.
     pip: Option<Box<Settings>>,
 }
 
-/// A value and the file it stands in.
+/// A value and its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     /// As it is written.
@@ -99,7 +99,7 @@ impl Settings {
         }
     }
 
-    /// This file over another one: single values are this one's, lists begin with this one's.
+    /// This file merged over another: single values are of this one, lists begin with those of this one.
     pub fn over(mut self, other: Settings) -> Settings {
         self.indexes.extend(other.indexes);
         self.extra.extend(other.extra);
@@ -115,8 +115,8 @@ impl Settings {
         }
     }
 
-    /// The index that stands in PyPI's place. Of several with the same name the first counts, and one that is called
-    /// the default comes before `index-url`.
+    /// The index that replaces PyPI. Of several with the same name the first applies, and one with `default` takes precedence
+    /// over `index-url`.
     pub fn default_index(&self) -> Option<&Said> {
         let default = self.named().find(|index| index.default).map(|index| &index.url);
         let of_pip = || self.pip.as_ref()?.default_index();
@@ -130,8 +130,8 @@ impl Settings {
         self.indexes.iter().filter(is_first)
     }
 
-    /// What uv would ask besides, each with its key: other indexes, lists of files. What is only for packages that
-    /// name it (`explicit`) is not meant for all.
+    /// Further indexes and lists of files that uv would use, each with its key; without those that are only for packages
+    /// that name them (`explicit`).
     pub fn others(&self) -> Vec<(&'static str, &Said)> {
         let indexes = self.named().filter(|index| !index.default && !index.explicit);
         let mut others: Vec<_> = indexes.map(|index| ("index", &index.url)).collect();
@@ -161,7 +161,7 @@ mod tests {
         let others: Vec<_> =
             both.others().iter().map(|(k, s)| format!("{k} {}", s.value)).collect();
         assert_eq!(others, ["index https://x.example", "find-links l"]);
-        // The project takes the name of the user's default for something else.
+        // The project uses the name of the user's default for another index.
         let hides = read("[[index]]\nname = 'd'\nurl = 'https://other.example'\n", "p").unwrap();
         let hidden = hides.over(read(user, "u").unwrap());
         assert_eq!(hidden.default_index(), None);

@@ -1,5 +1,5 @@
-//! Pages that answer 200 and are no index pages: the login of a proxy, an empty body, the place where a redirect ended.
-//! A source that answers so has not said whether it has a project, and the next one must not be asked instead.
+//! Responses with 200 that are no index pages: the login page of a proxy, an empty body, the end of a redirect. They do not
+//! say whether the source has a project, so the next source must not be used instead.
 
 use std::ops::ControlFlow;
 
@@ -8,11 +8,11 @@ use url::Url;
 use super::html;
 use super::page::{Format, Page};
 
-/// How the files end that an index may list, wheels and what is never taken.
+/// The endings of files that an index may list: wheels, and what is never taken.
 const FILES: [&str; 10] =
     [".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".egg", ".exe", ".rpm"];
 
-/// What pages for people are made of, and index pages are not.
+/// Elements of pages for people that index pages do not have.
 const FOR_PEOPLE: [(&str, &str); 5] = [
     ("<form", "a form"),
     ("<input", "a form"),
@@ -21,8 +21,8 @@ const FOR_PEOPLE: [(&str, &str); 5] = [
     ("http-equiv=\"refresh\"", "a jump to another page"),
 ];
 
-/// Why this answer to a question for `asked` is no index page; `None`: nothing contradicts it. A page without any
-/// file is one, if it has nothing else either: PEP 503 knows projects without files.
+/// Why this response to a request for `asked` is no index page; `None`: it may be one. A page without files is one where it
+/// has nothing else either: PEP 503 allows projects without files.
 pub fn why_not(asked: &Url, page: &Page) -> Option<String> {
     if page.format == Format::Json || has_file(&page.text) {
         return None;
@@ -54,7 +54,7 @@ fn has_file(page: &str) -> bool {
     found
 }
 
-/// The last part of its path: a redirect may change everything before it.
+/// The last segment of its path: a redirect may change everything before it.
 fn last(url: &Url) -> String {
     let part = url.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     part.replace(['_', '.'], "-").to_ascii_lowercase()
