@@ -34,7 +34,6 @@ mod own_registry;
 mod page_judge;
 mod personalities;
 mod pip_conf;
-mod platforms;
 mod progress;
 mod push;
 mod push_access;

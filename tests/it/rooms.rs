@@ -13,6 +13,8 @@ use regex::Regex;
 // By their paths, so that this file can be compiled alone.
 #[path = "rooms/circles.rs"]
 mod circles;
+#[path = "rooms/platforms.rs"]
+mod platforms;
 #[path = "rooms/source.rs"]
 mod source;
 

@@ -11,12 +11,29 @@ pub(super) fn shipped_code(source: &str) -> String {
     without_tests(&without_comments_and_strings(source))
 }
 
+/// The literals in the code that ships, as written.
+pub(super) fn shipped_literals(source: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    let numbered = replaced_tokens(source, |literal| {
+        texts.push(literal.to_owned());
+        format!("\"{}\"", texts.len() - 1)
+    });
+    let number = Regex::new(r#""(\d+)""#).unwrap();
+    let shipped = without_tests(&numbered);
+    number.captures_iter(&shipped).map(|m| texts[m[1].parse::<usize>().unwrap()].clone()).collect()
+}
+
 /// Comments become nothing, literals become `""`; line breaks stay.
 fn without_comments_and_strings(source: &str) -> String {
+    replaced_tokens(source, |_| "\"\"".to_owned())
+}
+
+/// Comments become nothing, literals what `literal` makes of them; line breaks stay.
+fn replaced_tokens(source: &str, mut literal: impl FnMut(&str) -> String) -> String {
     let kept = |found: &regex::Captures<'_>| {
         let text = &found[0];
         let breaks = "\n".repeat(text.matches('\n').count());
-        if text.starts_with('/') { breaks } else { format!("\"\"{breaks}") }
+        if text.starts_with('/') { breaks } else { literal(text) + &breaks }
     };
     // `r#use` is a name, not an import.
     TOKEN.replace_all(source, kept).replace("r#", "raw_")

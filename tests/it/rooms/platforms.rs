@@ -1,9 +1,9 @@
 //! Words for a platform are written in one table.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use regex::Regex;
 
-use crate::rooms::{read, root, shipped_literals, sources};
+use super::source::{is_of_tests, read, root, shipped_literals, sources};
 
 /// The table.
 const TABLE: &str = "src/platform.rs";
@@ -31,12 +31,11 @@ fn shipped(path: &Utf8Path) -> Vec<String> {
 }
 
 /// Files of src/ that are compiled in, Rust or not; those of tests alone are not.
-fn files(folder: &Utf8Path) -> Vec<camino::Utf8PathBuf> {
+fn files(folder: &Utf8Path) -> Vec<Utf8PathBuf> {
     let mut found = Vec::new();
     for entry in root().join(folder).read_dir_utf8().unwrap() {
         let path = entry.unwrap().path().strip_prefix(root()).unwrap().to_owned();
-        let name = path.file_name().unwrap_or_default();
-        if name == "snapshots" || name.ends_with("tests.rs") || name == "fixture.rs" {
+        if path.file_name() == Some("snapshots") || is_of_tests(&path) {
             continue;
         }
         if root().join(&path).is_dir() { found.extend(files(&path)) } else { found.push(path) }
