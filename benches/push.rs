@@ -13,9 +13,8 @@ use std::sync::Arc;
 use envlock::digest::Digest;
 use envlock::image::Repository;
 use envlock::net::{self, Retry};
-use envlock::registry::{Blob, Client, Manifest, Push, Source};
+use envlock::registry::{self, Blob, Manifest, Push, Source};
 use envlock::spec::RegistrySpec;
-use envlock::ui::Bar;
 
 /// A blob of a layout.
 struct Kept {
@@ -70,7 +69,7 @@ async fn main() {
         tags: std::slice::from_ref(tag),
     };
     let net = net::Client::new(Retry::default()).unwrap();
-    let client = Client::new(net, &RegistrySpec::default(), false);
-    let pushed = client.push(&push, &Bar::hidden()).await.unwrap();
+    let client = registry::client(net, &RegistrySpec::default(), false);
+    let pushed = client.push(&push, &[]).await.unwrap();
     println!("{} {}", pushed.image.reference, pushed.sent());
 }

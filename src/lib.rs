@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md` is the map; `tests/it/rooms.rs` says which module may use which, and which are pure.
 
 pub mod attestation;
+pub mod base_image;
 mod blocking;
 pub(crate) mod built_for;
 pub mod catalog;

@@ -39,7 +39,8 @@ pub async fn attach(
         .into_iter()
         .map(|(kind, name, text)| artifact(&subject, &lock_sha256, kind, name, text))
         .collect();
-    let is_there = |artifact: &Artifact| there.iter().any(|found| artifact.is(found.digest));
+    let is_there =
+        |artifact: &Artifact| there.iter().any(|found| client.is(artifact, found.digest));
     let missing: Vec<_> = artifacts.iter().filter(|artifact| !is_there(artifact)).collect();
     for artifact in &missing {
         client.attach(&Repository::of(made.image), artifact).await?;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 
 use super::{Error, Evidence, Finding, Verdict};
-use crate::exit::{Classified, Exit};
-use crate::registry::Client;
+use crate::exit::Exit;
+use crate::registry::{self, Client, Endpoint};
 use crate::ui::{Bar, Stage};
 
 /// Layers at the same time: each takes a connection and a few MB of memory.
@@ -24,10 +24,11 @@ pub async fn deep(client: &Client, evidence: &Evidence, bar: &Bar) -> Result<Fin
     let bytes: u64 = layers.values().map(|layer| layer.size).sum();
     let bars = layers.values().map(|layer| bar.part(layer.digest.to_string(), layer.size, HASHING));
     let bars: Vec<Bar> = bars.collect();
+    let endpoint = Endpoint::pinned(&evidence.image);
     let asked = layers.values().zip(&bars).map(async |(layer, bar)| {
         bar.begin(Stage::Hash, Some(layer.size));
         // All of a layer is hashed on its way to a reader; nobody needs to read it.
-        let read = client.read_layer(&evidence.image, layer, bar, |_| Ok(())).await;
+        let read = client.read_layer(&endpoint, layer, bar, |_| Ok(())).await;
         bar.done(if read.is_ok() { "hashed" } else { "not what it should be" });
         read
     });
@@ -39,7 +40,7 @@ pub async fn deep(client: &Client, evidence: &Evidence, bar: &Bar) -> Result<Fin
         match answer {
             Ok(()) => {}
             Err(error) if error.is_unreachable() => return Err(error.into()),
-            Err(error) if error.exit() == Exit::Integrity => {
+            Err(error) if registry::exit(&error) == Exit::Integrity => {
                 wrong.push((Verdict::Mismatch, error.to_string()));
             }
             Err(error) => wrong.push((Verdict::Missing, error.to_string())),

@@ -12,7 +12,7 @@ pub enum Error {
     /// The registry did not do what was asked.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Registry(#[from] registry::Error),
+    Registry(#[from] registry::Advised),
     /// No cosign.
     #[error("[sign] is set, and the program cosign is not on PATH")]
     #[diagnostic(help(
@@ -73,6 +73,12 @@ pub enum Error {
         /// What was found.
         found: String,
     },
+}
+
+impl From<registry::Error> for Error {
+    fn from(error: registry::Error) -> Self {
+        Error::Registry(error.into())
+    }
 }
 
 impl Classified for Error {

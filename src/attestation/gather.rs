@@ -8,12 +8,13 @@ use serde_json::Value;
 use super::cosign::is_nothing;
 use super::kinds::{BUNDLE, SBOM, STATEMENT};
 use super::{Attested, Cosign, Error};
+use crate::base_image;
 use crate::digest::{Digest, Sha256};
 use crate::export::PROVENANCE;
 use crate::image::Repository;
 use crate::lock::{self, BaseDigests, Lock};
 use crate::reference::PinnedReference;
-use crate::registry::{self, Client, Found, Manifest, Referrer};
+use crate::registry::{Client, Found, Manifest, Referrer};
 use crate::release::{self, History};
 use crate::retention::{LOCK, RELEASE};
 
@@ -198,9 +199,9 @@ fn json(text: Option<String>) -> Value {
 async fn base_layers(client: &Client, base: &PinnedReference) -> Result<Vec<Digest>, String> {
     let digest = base.digest();
     let digests = BaseDigests { index_digest: digest, platform_digest: digest };
-    let found: Result<_, registry::Error> = client.base_image(&base.to_string(), digests).await;
+    let found = base_image::read(client, &base.to_string(), digests).await;
     let layers =
-        |image: registry::BaseImage| image.manifest.layers.iter().map(|l| l.digest).collect();
+        |image: base_image::BaseImage| image.manifest.layers.iter().map(|l| l.digest).collect();
     found.map(layers).map_err(|error| error.to_string())
 }
 

@@ -87,7 +87,7 @@ impl Context {
 
     /// A client for the registries of the spec; `insecure` also allows plain http beyond loopback.
     pub fn registry(&self, spec: &Spec, insecure: bool) -> Result<registry::Client, Failure> {
-        Ok(registry::Client::new(self.client(&spec.network)?, &spec.registry, insecure))
+        Ok(registry::client(self.client(&spec.network)?, &spec.registry, insecure))
     }
 
     /// Keeps other envlocks from writing to the project, and finishes or undoes what an

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::exit::{Exit, Failure};
 use crate::image::{Destination, Repository};
 use crate::reference::PinnedReference;
-use crate::registry::{self, Client};
+use crate::registry::Client;
 use crate::release::{self, FileChange, History, ProjectLock};
 use crate::retention::{self, Restored};
 use crate::spec::{ImageName, Spec};
@@ -178,7 +178,7 @@ pub async fn find_image(
         );
         return Err(Failure::message(Exit::Usage, message));
     }
-    let tagged = crate::reference::parse(word).map_err(registry::Error::from)?;
+    let tagged = crate::reference::parse(word).map_err(crate::reference::Unreadable)?;
     let place =
         Repository { registry: tagged.registry().to_owned(), name: tagged.repository().to_owned() };
     let _serving = embedded::hold_for(context, [tagged.registry()]).await?;

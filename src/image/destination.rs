@@ -1,14 +1,9 @@
 //! Where images go: `HOST[:PORT][/PREFIX]`, and each image's repository below it.
 
-use std::fmt;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
-use serde::Serialize;
-
 use super::Error;
-use crate::digest::Digest;
-use crate::reference::{self, PinnedReference};
+use crate::reference::{self, Repository};
 use crate::spec::ImageName;
 
 /// `HOST[:PORT][/PREFIX]`.
@@ -16,15 +11,6 @@ use crate::spec::ImageName;
 pub struct Destination {
     registry: String,
     prefix: Option<String>,
-}
-
-/// `HOST[:PORT]/NAME`: where one image goes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-pub struct Repository {
-    /// `HOST[:PORT]`
-    pub registry: String,
-    /// The name below the host.
-    pub name: String,
 }
 
 impl Destination {
@@ -66,24 +52,6 @@ impl FromStr for Destination {
             return Err(bad("it has a tag or digest"));
         }
         Ok(Self { registry: registry.to_owned(), prefix: prefix.map(str::to_owned) })
-    }
-}
-
-impl Repository {
-    /// Where an image is.
-    pub fn of(image: &PinnedReference) -> Self {
-        Repository { registry: image.registry().to_owned(), name: image.repository().to_owned() }
-    }
-
-    /// The image of this digest there.
-    pub fn pinned(&self, digest: Digest) -> PinnedReference {
-        PinnedReference::new(&self.registry, &self.name, digest)
-    }
-}
-
-impl fmt::Display for Repository {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.registry, self.name)
     }
 }
 

@@ -17,11 +17,12 @@ mod settings;
 mod show;
 mod stages;
 
+pub use crate::reference::Repository;
 pub use arguments::{arguments, base_image};
 pub use bake::{Places, Use, bake, build_args, command_line};
 pub use budget::{Below, budget};
 pub use config::{AddedLayer, BaseDocuments, Documents, documents};
-pub use destination::{Destination, Repository};
+pub use destination::Destination;
 pub use devel::is_devel;
 pub use error::Error;
 pub use fit::{dockerfile_fits, stages_fit};

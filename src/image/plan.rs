@@ -6,11 +6,11 @@ use pep508_rs::PackageName;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::destination::Repository;
 use super::devel::names_devel;
 use crate::digest::Sha256;
 use crate::platform::Platform;
 use crate::reference::PinnedReference;
+use crate::reference::Repository;
 use crate::spec::{GroupName, ImageName};
 
 /// What `build` makes of a lock.

@@ -1,9 +1,100 @@
-//! What to do about a registry's refusal.
+//! What the registry client's errors mean for the user: an exit code, and what to do.
 
+use std::fmt::Display;
+use std::ops::Deref;
+
+use miette::Diagnostic;
+use oci_registry::Error;
 use reqwest::StatusCode;
 
+use crate::exit::{Classified, Exit, Failure};
+
+/// A registry that did not do what was asked, with advice.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Advised(#[from] pub Error);
+
+impl Deref for Advised {
+    type Target = Error;
+    fn deref(&self) -> &Error {
+        &self.0
+    }
+}
+
+impl Diagnostic for Advised {
+    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new(advice(&self.0)))
+    }
+}
+
+impl Classified for Advised {
+    fn exit(&self) -> Exit {
+        exit(&self.0)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Advised(error).into()
+    }
+}
+
+/// The exit code of a command that ends with this error.
+pub fn exit(error: &Error) -> Exit {
+    match error {
+        Error::Unreachable { .. } => Exit::Network,
+        Error::Integrity { .. } | Error::Changed { .. } => Exit::Integrity,
+        Error::Blob { .. } => Exit::Failed,
+        _ => Exit::Registry,
+    }
+}
+
+fn advice(error: &Error) -> String {
+    let fixed = match error {
+        Error::Unreachable { host, .. } => {
+            return format!(
+                "check the network, the proxy settings (HTTPS_PROXY) and the certificates (SSL_CERT_FILE); a mirror can be \
+                 named in envlock.toml: [registry] mirrors = {{ \"{host}\" = \"HOST\" }}"
+            );
+        }
+        Error::Unauthorized { host, .. } => {
+            return format!(
+                "run `docker login {host}`, and check that the repository exists and this account may use it"
+            );
+        }
+        Error::Credentials { host, .. } => {
+            return format!("run `docker login {host}` again, or repair config.json in ~/.docker");
+        }
+        Error::NoRepository { host, repository, .. } => {
+            let creation = creation(host, repository);
+            return format!("create it first, and run the same command again: {creation}");
+        }
+        Error::Busy { .. } => {
+            "run the same command again after that time, blobs that arrived are not sent again; `[network] patience` in \
+             envlock.toml says how long a run waits in all"
+        }
+        Error::NotFound { .. } => "check the name and the tag; a retention job may have deleted it",
+        Error::MissingBlob { .. } => "the image cannot be pulled any more; push it again",
+        Error::Status { status, .. } => of(*status),
+        Error::Integrity { .. } => {
+            "do not use this image; push it again, or ask who runs the registry or mirror"
+        }
+        Error::Malformed { .. } => "only OCI and Docker schema 2 images are understood",
+        Error::NotKept { .. } => {
+            "records = \"auto\" under [release] in envlock.toml makes releases without what the registry does not keep"
+        }
+        Error::SessionLost { .. } => {
+            "run the same command again: blobs that arrived are not sent again. Where several registries stand behind \
+             one address, each client must stay with one of them"
+        }
+        Error::Blob { .. } => "a file it is made of is gone or cut; build again",
+        Error::Changed { .. } => "nothing of it was published; run the same command again",
+    };
+    fixed.to_owned()
+}
+
 /// What to do about an answer: waiting helps only where the registry itself is what is wrong.
-pub(super) fn of(status: StatusCode) -> &'static str {
+fn of(status: StatusCode) -> &'static str {
     match status.as_u16() {
         404 => "check the name, and that the repository exists and this account may use it",
         405 | 501 => "this registry, or a proxy before it, does not do that: ask who runs it",
@@ -28,7 +119,7 @@ pub(super) fn of(status: StatusCode) -> &'static str {
 }
 
 /// How a repository is made at a registry, in a sentence.
-pub(super) fn creation(host: &str, repository: &str) -> String {
+fn creation(host: &str, repository: &str) -> String {
     let (project, _) = repository.split_once('/').unwrap_or((repository, ""));
     let labels: Vec<_> = host.split('.').collect();
     match *labels.as_slice() {

@@ -1,60 +1,29 @@
-//! The client side of an image registry: pins tags, reads facts out of base images, pushes images,
-//! proves that what was pushed is there. Identity is always a digest of bytes that were hashed here.
-mod abandoned;
-mod abilities;
-mod access;
-mod address;
-mod admission;
+//! Registries as this program uses them: [`oci_registry`] with its settings from envlock.toml, its errors with advice
+//! and exit codes, its progress as bars.
 mod advice;
-mod artifact;
-mod authorize;
-mod beside;
-mod blob;
-mod client;
-mod contents;
-mod copy;
-mod credentials;
-mod dpkg;
 pub mod embedded;
-mod error;
-mod facts;
-mod fallback;
-mod feed;
-mod kept;
-mod layer;
-mod listing;
-mod locate;
-mod model;
-mod part;
-mod patience;
-mod pin;
-mod plain;
-mod push;
-mod read;
-mod read_back;
-mod referrers;
-mod said;
-mod session;
-mod start;
-pub(crate) mod system;
-mod tags;
-mod upload;
-mod uploads;
-mod verdict;
-mod way;
+mod progress;
+mod warnings;
 
-pub use address::is_loopback;
-pub use artifact::{Artifact, Found, Part, Subject};
-pub use blob::{Blob, Held, Source};
-pub use client::Client;
-pub use credentials::{Credentials, credentials_for};
-pub use error::Error;
-pub use facts::{Ask, BaseFacts, Unknown};
-pub use kept::{Entry, EntryKind};
-pub use model::{Descriptor, ImageConfig, Manifest};
-pub use pin::BaseImage;
-pub use push::{COPYING, Placed, Push, Pushed, SENDING};
-pub use read_back::Image;
-pub use referrers::Referrer;
-pub use system::BaseSystem;
-pub use tags::Deleted;
+pub use advice::{Advised, exit};
+pub use oci_registry::{
+    Artifact, Blob, Client, Credentials, Deleted, Descriptor, Document, Endpoint, Error, Found,
+    Image, ImageConfig, InMemory, Manifest, Part, Placed, Platform, Push, Pushed, Referrer,
+    Settings, Source, Subject, is_loopback, unseen,
+};
+pub use progress::progress;
+pub use warnings::warnings;
+
+use crate::net;
+use crate::spec::RegistrySpec;
+
+/// A client for all registries of a run. `insecure`, here or in the spec: plain http for hosts that speak no https.
+pub fn client(net: net::Client, spec: &RegistrySpec, insecure: bool) -> Client {
+    let settings = Settings {
+        insecure: insecure || spec.insecure,
+        mirrors: spec.mirrors.clone(),
+        parallel: spec.parallel,
+        ..Settings::of("envlock")
+    };
+    Client::new(net, settings)
+}

@@ -9,7 +9,6 @@ use crate::gpu::Arch;
 use crate::lock::Location;
 use crate::platform::Platform;
 use crate::python::GlibcVersion;
-use crate::reference::PinnedReference;
 use crate::spec::{GroupName, ImageName, ProfileName, SourceName};
 
 /// Types with a pattern, which schemas refer to.
@@ -47,7 +46,6 @@ macro_rules! words {
 }
 
 patterns! {
-    PinnedReference: "^[^@]+@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$", "An image by digest: HOST/NAME@sha256:…";
     CudaTag: "^(cpu|cu[0-9]+)$", "A CUDA build of PyTorch: cu130, or cpu.";
     GlibcVersion: "^[0-9]+\\.[0-9]+$", "A version of the GNU C library: 2.39.";
     Location: "^[^:]+:/", "SOURCE:/PATH: the name of a source and the URL path of the file there, never a host.";

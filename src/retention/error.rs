@@ -12,7 +12,7 @@ pub enum Error {
     /// The registry did not do what was asked.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Registry(#[from] registry::Error),
+    Registry(#[from] registry::Advised),
     /// The history does not allow it.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -74,6 +74,12 @@ fn by_other_means(host: &str) -> &'static str {
             "delete there by other means, or allow it (docker-registry: REGISTRY_STORAGE_DELETE_ENABLED=true; elsewhere \
              the login needs the right to delete, and tags that may not change must be allowed to)"
         }
+    }
+}
+
+impl From<registry::Error> for Error {
+    fn from(error: registry::Error) -> Self {
+        Error::Registry(error.into())
     }
 }
 

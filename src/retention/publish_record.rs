@@ -40,7 +40,7 @@ pub async fn prepare(
     let images = record.images.iter().filter(|(name, _)| fresh.contains(name));
     let places: Vec<_> = images.map(|(_, image)| image).collect();
     let sent = places.iter().map(async |image| {
-        Ok::<_, Error>(client.bring_parts(&Repository::of(image), &parts).await?)
+        Ok::<_, Error>(client.upload_parts(&Repository::of(image), &parts).await?)
     });
     let asked = places.first().map(|image| client.ask_for_lists(image));
     join(try_join_all(sent), OptionFuture::from(asked)).await.0.map(|_| ())

@@ -93,8 +93,8 @@ pub(super) async fn put(
             match seen {
                 Some(seen) => Ok((seen.record, seen.image)),
                 None => {
-                    let looked = client.looked_up(&place, &tags.0);
-                    try_join(looked, client.looked_up(&place, &tags.1)).await
+                    let looked = client.tagged_if_readable(&place, &tags.0);
+                    try_join(looked, client.tagged_if_readable(&place, &tags.1)).await
                 }
             }
         };
@@ -107,7 +107,8 @@ pub(super) async fn put(
             return Ok(Some(put));
         }
     };
-    if now.0.is_some_and(|now| !artifact.is(now)) || now.1.is_some_and(|now| now != image.digest())
+    if now.0.is_some_and(|now| !client.is(&artifact, now))
+        || now.1.is_some_and(|now| now != image.digest())
     {
         return Ok(None);
     }
@@ -121,7 +122,7 @@ pub(super) async fn put(
     let named = async {
         let named = match now.1 {
             Some(_) => Ok(true),
-            None => client.name_free(&place, image.digest(), &tags.1).await,
+            None => client.tag_if_free(&place, image.digest(), &tags.1).await,
         };
         let own = matches!(named, Ok(true)).then(|| image.digest());
         let written = [(told.await.unwrap_or_default(), &tags.0), (own, &tags.1)];

@@ -53,7 +53,7 @@ pub async fn look(
 
 async fn state(client: &Client, number: u64, image: &PinnedReference) -> Result<Alive, Error> {
     // Some registries say of a tag that is not there that it may not be read.
-    let tagged = client.looked_up(&Repository::of(image), &tag(number)).await?;
+    let tagged = client.tagged_if_readable(&Repository::of(image), &tag(number)).await?;
     if tagged == Some(image.digest()) {
         return Ok(Alive::Kept);
     }

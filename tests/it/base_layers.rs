@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use envlock::base_image::{self, Ask, BaseSystem};
 use envlock::engine::layers::{python, standalone, system};
 use envlock::lock::{self, Lock};
 use envlock::net::{self, Retry};
 use envlock::platform::Platform;
-use envlock::registry::{Ask, BaseSystem, Client};
+use envlock::registry;
 use envlock::spec::RegistrySpec;
 use envlock::store::Store;
 use envlock::ui::Bar;
@@ -120,12 +121,13 @@ fn a_lock(version: &str) -> Lock {
 
 async fn read(image: &str) -> BaseSystem {
     let net = net::Client::new(Retry::default()).unwrap();
-    let client = Client::new(net, &RegistrySpec::default(), false);
+    let client = registry::client(net, &RegistrySpec::default(), false);
     let folder = tempfile::tempdir().unwrap();
     let store = Store::at(Utf8Path::from_path(folder.path()).unwrap()).unwrap();
-    let digests = client.pin(image, Platform::LINUX_AMD64).await.unwrap();
+    let digests = base_image::pin(&client, image, Platform::LINUX_AMD64).await.unwrap();
     let ask = Ask { system: true, ..Ask::on(Platform::LINUX_AMD64) };
-    let facts = client.base_facts(&store, image, digests, &ask, &Bar::hidden()).await.unwrap();
+    let facts =
+        base_image::inspect(&client, &store, image, digests, &ask, &Bar::hidden()).await.unwrap();
     facts.system.unwrap()
 }
 

@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use bytes::Bytes;
 use envlock::digest::Digest;
-use envlock::exit::{Classified, Exit};
+use envlock::exit::Exit;
 use envlock::image::Repository;
 use envlock::net::{self, Retry};
 use envlock::reference::PinnedReference;
-use envlock::registry::{Blob, Client, Error, Held, Placed, Push, Source};
+use envlock::registry::{self, Blob, Client, Error, InMemory, Placed, Push, Source, unseen};
 use envlock::spec::RegistrySpec;
-use envlock::ui::Bar;
 use serde_json::json;
 
 use crate::support::{Faulty, Harm, Registry, Sessions, workshop};
@@ -24,7 +23,7 @@ pub fn client(part: u64) -> Client {
     // Longer than a registry takes on a machine that has much else to do.
     let silence = std::time::Duration::from_secs(5);
     let net = net::Client::with_silence(Retry { first, ..Retry::default() }, silence).unwrap();
-    Client::new(net, &RegistrySpec::default(), false).with_uploads(None, Some(part))
+    registry::client(net, &RegistrySpec::default(), false).with_uploads(None, Some(part))
 }
 
 pub fn noise(seed: u64, length: usize) -> Bytes {
@@ -32,7 +31,7 @@ pub fn noise(seed: u64, length: usize) -> Bytes {
 }
 
 pub fn ours(bytes: Bytes) -> Source {
-    Source::Ours(Arc::new(Held::new(bytes)))
+    Source::Ours(Arc::new(InMemory::new(bytes)))
 }
 
 /// An image of these layers, on its way to a repository.
@@ -107,7 +106,7 @@ async fn an_image_arrives_whole_and_a_second_push_sends_nothing() {
     let layers = [700_000, 100_000, 65_536, 1, 0].map(|n| ours(noise(n as u64, n)));
     let image = Image::new(registry.host(), "team/ray", layers.to_vec());
     let client = client(100_000);
-    let pushed = client.push(&image.push(), &Bar::hidden()).await.unwrap();
+    let pushed = client.push(&image.push(), &[]).await.unwrap();
     assert_eq!(pushed.sent(), image.bytes());
     assert_eq!(pushed.blobs.len(), 6);
     assert_eq!(pushed.image.reference, image.at(registry.host()));
@@ -123,14 +122,14 @@ async fn an_image_arrives_whole_and_a_second_push_sends_nothing() {
     });
     let through = Repository { registry: proxy.host(), ..image.to.clone() };
     let same = Push { to: &through, ..image.push() };
-    self::client(100_000).push(&same, &Bar::hidden()).await.unwrap();
+    self::client(100_000).push(&same, &[]).await.unwrap();
     assert_eq!(proxy.harms(), 1);
 
-    let again = self::client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+    let again = self::client(100_000).push(&image.push(), &[]).await.unwrap();
     assert_eq!((again.sent(), again.blobs.len()), (0, 0));
     // Only the manifest differs: nothing else is sent.
     let other = Image { manifest: Bytes::from([&image.manifest[..], b"\n"].concat()), ..image };
-    let pushed = self::client(100_000).push(&other.push(), &Bar::hidden()).await.unwrap();
+    let pushed = self::client(100_000).push(&other.push(), &[]).await.unwrap();
     assert!(pushed.blobs.iter().all(|(_, placed)| *placed == Placed::Present), "{pushed:?}");
     assert_whole(&registry, &other).await;
 }
@@ -140,7 +139,7 @@ async fn the_manifest_comes_after_its_blobs_and_before_its_tags() {
     let registry = Registry::start();
     let proxy = Faulty::before(registry.host(), Sessions::Kept);
     let image = Image::new(&proxy.host(), "team/ray", vec![ours(noise(1, 250_000))]);
-    client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+    client(100_000).push(&image.push(), &[]).await.unwrap();
     let asked = proxy.asked();
     let lines: Vec<_> = asked
         .iter()
@@ -167,7 +166,7 @@ async fn the_largest_layers_go_first() {
     let layers = sizes.iter().zip(1..).map(|(size, seed)| ours(noise(seed, *size))).collect();
     let image = Image::new(&proxy.host(), "team/ray", layers);
     let client = client(20_000).with_uploads(NonZeroUsize::new(1), None);
-    let pushed = client.push(&image.push(), &Bar::hidden()).await.unwrap();
+    let pushed = client.push(&image.push(), &[]).await.unwrap();
     let told: Vec<_> = pushed.blobs.iter().map(|b| b.0).take(4).collect();
     let given: Vec<_> = image.layers.iter().map(Source::digest).collect();
     assert_eq!(told, given);
@@ -184,12 +183,12 @@ async fn two_images_share_their_layers_in_one_run() {
     let ray = Image::new(registry.host(), "team/ray", vec![shared.clone(), ours(noise(2, 1000))]);
     let marimo = Image::new(registry.host(), "team/marimo", vec![shared.clone()]);
     let client = client(100_000);
-    let bar = Bar::hidden();
     let (one, two) = (ray.push(), marimo.push());
+    let unseen = unseen();
     let (first, second, early) = tokio::join!(
-        client.push(&one, &bar),
-        client.push(&two, &bar),
-        client.place(&ray.to, &shared, &bar)
+        client.push(&one, &[]),
+        client.push(&two, &[]),
+        client.place(&ray.to, &shared, &unseen)
     );
     let (first, second) = (first.unwrap(), second.unwrap());
     let placed = [first.blobs[0].1, second.blobs[0].1, early.unwrap()];
@@ -216,14 +215,14 @@ async fn layers_of_a_base_are_mounted_or_copied_from_where_they_are() {
         size: layer.len() as u64,
     };
     let (near, image) = base(&registry);
-    client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+    client(100_000).push(&image.push(), &[]).await.unwrap();
     let mounted = Image::new(registry.host(), "team/near", vec![source(&near)]);
-    let pushed = client(100_000).push(&mounted.push(), &Bar::hidden()).await.unwrap();
+    let pushed = client(100_000).push(&mounted.push(), &[]).await.unwrap();
     assert_eq!(pushed.blobs[0].1, Placed::Mounted);
     assert_whole(&registry, &mounted).await;
 
     let (_, image) = base(&elsewhere);
-    client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+    client(100_000).push(&image.push(), &[]).await.unwrap();
     let proxy = Faulty::before(elsewhere.host(), Sessions::Passed);
     let cuts = AtomicUsize::new(0);
     proxy.harm(move |asked| {
@@ -233,7 +232,7 @@ async fn layers_of_a_base_are_mounted_or_copied_from_where_they_are() {
     let far = image.at(&proxy.host());
     let registry = Registry::start();
     let copied = Image::new(registry.host(), "team/far", vec![source(&far)]);
-    let pushed = client(200_000).push(&copied.push(), &Bar::hidden()).await.unwrap();
+    let pushed = client(200_000).push(&copied.push(), &[]).await.unwrap();
     assert_eq!(pushed.blobs[0].1, Placed::Sent(500_000));
     assert!(proxy.harms() >= 3);
     assert_whole(&registry, &copied).await;
@@ -244,7 +243,7 @@ async fn a_base_layer_with_other_bytes_is_never_published() {
     let elsewhere = Registry::start();
     let layer = noise(1, 300_000);
     let image = Image::new(elsewhere.host(), "base/cuda", vec![ours(layer.clone())]);
-    client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+    client(100_000).push(&image.push(), &[]).await.unwrap();
     let proxy = Faulty::before(elsewhere.host(), Sessions::Passed);
     proxy.harm(|asked| (asked.method == "GET").then_some(Harm::Spoil));
     let registry = Registry::start();
@@ -254,8 +253,8 @@ async fn a_base_layer_with_other_bytes_is_never_published() {
         size: layer.len() as u64,
     };
     let to = Image::new(registry.host(), "team/ray", vec![source]);
-    let error = client(100_000).push(&to.push(), &Bar::hidden()).await.unwrap_err();
-    assert_eq!(error.exit(), Exit::Integrity, "{error}");
+    let error = client(100_000).push(&to.push(), &[]).await.unwrap_err();
+    assert_eq!(registry::exit(&error), Exit::Integrity, "{error}");
     assert!(error.to_string().contains(&proxy.host()), "{error}");
     let gone = to.at(registry.host());
     assert!(!client(1).exists(&gone).await.unwrap());
@@ -276,7 +275,7 @@ impl Blob for Unsteady {
         self.size
     }
     fn open(&self, offset: u64) -> std::io::Result<Box<dyn Read + Send>> {
-        Held::new(self.bytes.clone()).open(offset)
+        InMemory::new(self.bytes.clone()).open(offset)
     }
 }
 
@@ -288,11 +287,11 @@ async fn a_blob_that_changed_or_shrank_since_it_was_hashed_is_named() {
     let push = |size: u64| {
         let blob = Unsteady { promised, bytes: bytes.clone(), size };
         let image = Image::new(registry.host(), "team/ray", vec![Source::Ours(Arc::new(blob))]);
-        async move { client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap_err() }
+        async move { client(100_000).push(&image.push(), &[]).await.unwrap_err() }
     };
     let changed = push(300_000).await;
     assert!(matches!(changed, Error::Changed { .. }), "{changed:?}");
-    assert_eq!(changed.exit(), Exit::Integrity);
+    assert_eq!(registry::exit(&changed), Exit::Integrity);
     let shrunk = push(300_001).await;
     assert!(matches!(shrunk, Error::Blob { .. }), "{shrunk:?}");
     assert!(shrunk.to_string().contains(&promised.to_string()), "{shrunk}");
@@ -302,7 +301,7 @@ async fn a_blob_that_changed_or_shrank_since_it_was_hashed_is_named() {
 async fn a_token_is_asked_for_with_the_right_scope_and_renewed_in_the_middle_of_a_blob() {
     let registry = Registry::start();
     let base = Image::new(registry.host(), "base/cuda", vec![ours(noise(1, 1000))]);
-    client(100_000).push(&base.push(), &Bar::hidden()).await.unwrap();
+    client(100_000).push(&base.push(), &[]).await.unwrap();
     let proxy = Faulty::with_tokens(registry.host(), 7);
     let mount = Source::Base {
         from: base.at(&proxy.host()),
@@ -313,7 +312,7 @@ async fn a_token_is_asked_for_with_the_right_scope_and_renewed_in_the_middle_of_
     let image = Image::new(&proxy.host(), "team/ray", layers);
     // It only arrives in parts.
     proxy.harm(|a| (a.is_part() && a.length == 2_000_000).then_some(Harm::CutRequest(1000)));
-    let pushed = client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+    let pushed = client(100_000).push(&image.push(), &[]).await.unwrap();
     assert_eq!(pushed.blobs[0].1, Placed::Mounted);
     assert_whole(&registry, &image).await;
     let asked = proxy.asked();
@@ -340,7 +339,7 @@ async fn a_token_that_ran_out_while_a_request_waited_is_fetched_again_and_a_four
             refused.then_some(Harm::Status { status: 401, headers, body: "", early: false })
         });
         let image = Image::new(&proxy.host(), "team/ray", vec![]);
-        let pushed = client(100_000).push(&image.push(), &Bar::hidden()).await;
+        let pushed = client(100_000).push(&image.push(), &[]).await;
         match pushed {
             Ok(_) => assert!(goes),
             Err(error) => assert!(!goes && matches!(error, Error::Unauthorized { .. }), "{error}"),
@@ -356,7 +355,10 @@ async fn what_a_registry_warns_of_is_kept_once() {
     proxy.harm(move |_| Some(Harm::Headers(vec![warning.clone()])));
     let image = Image::new(&proxy.host(), "team/ray", vec![ours(noise(1, 1000))]);
     let client = client(100_000);
-    client.push(&image.push(), &Bar::hidden()).await.unwrap();
-    assert_eq!(client.warnings(), [format!("{}: your \"token\" ends soon", proxy.host())]);
-    assert!(client.warnings().is_empty());
+    client.push(&image.push(), &[]).await.unwrap();
+    assert_eq!(
+        registry::warnings(&client),
+        [format!("{}: your \"token\" ends soon", proxy.host())]
+    );
+    assert!(registry::warnings(&client).is_empty());
 }

@@ -3,10 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use envlock::exit::{Classified, Exit};
+use envlock::exit::Exit;
 use envlock::reference::PinnedReference;
-use envlock::registry::{Error, Source};
-use envlock::ui::Bar;
+use envlock::registry::{self, Error, Source};
 use serde_json::{Value, json};
 
 use crate::push::{Image, assert_whole, client, noise, ours};
@@ -246,7 +245,7 @@ async fn a_storage_on_another_host_gets_the_parts_and_never_the_token() {
             &format!("team/{part}").to_lowercase(),
             vec![ours(noise(1, 250_000))],
         );
-        client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+        client(100_000).push(&image.push(), &[]).await.unwrap();
         assert!(door.harms() > 0 && introduced(&door.asked()), "{part}");
         assert_whole(&registry, &image).await;
     }
@@ -259,7 +258,7 @@ async fn a_storage_on_another_host_gets_the_parts_and_never_the_token() {
         (a.method == "GET" && a.path.contains("/blobs/")).then(|| Harm::Redirect(host.clone()))
     });
     let base = Image::new(registry.host(), "base/cuda", vec![ours(noise(2, 300_000))]);
-    client(100_000).push(&base.push(), &Bar::hidden()).await.unwrap();
+    client(100_000).push(&base.push(), &[]).await.unwrap();
     let source = Source::Base {
         from: base.at(&door.host()),
         digest: base.layers[0].digest(),
@@ -267,7 +266,7 @@ async fn a_storage_on_another_host_gets_the_parts_and_never_the_token() {
     };
     let elsewhere = Registry::start();
     let image = Image::new(elsewhere.host(), "team/ray", vec![source]);
-    client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap();
+    client(100_000).push(&image.push(), &[]).await.unwrap();
     assert!(door.harms() > 0 && introduced(&door.asked()) && !introduced(&storage.asked()));
     assert_whole(&elsewhere, &image).await;
 }
@@ -279,8 +278,8 @@ async fn a_registry_that_redirects_in_a_circle_is_left() {
     let own = door.host();
     door.harm(move |a| a.is_part().then(|| Harm::Redirect(own.clone())));
     let image = Image::new(&door.host(), "team/ray", vec![ours(noise(1, 1000))]);
-    let error = client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap_err();
-    assert_eq!(error.exit(), Exit::Registry);
+    let error = client(100_000).push(&image.push(), &[]).await.unwrap_err();
+    assert_eq!(registry::exit(&error), Exit::Registry);
     assert!(matches!(error, Error::Status { status, .. } if status == 307), "{error:?}");
     assert!(door.harms() < 20, "{}", door.harms());
 }
@@ -295,7 +294,7 @@ async fn four_parts_are_on_their_way_at_once_or_as_many_as_are_asked_for() {
         let image = Image::new(&proxy.host(), "team/ray", layers);
         let parallel = asked.map(|n| std::num::NonZeroUsize::new(n).unwrap());
         let client = client(1).with_uploads(parallel, Some(50_000));
-        client.push(&image.push(), &Bar::hidden()).await.unwrap();
+        client.push(&image.push(), &[]).await.unwrap();
         assert_eq!(proxy.most_parts(), most);
     }
 }
@@ -320,7 +319,7 @@ async fn a_push_that_is_given_up_ends_its_sessions() {
     let mut layers: Vec<_> = (1..4).map(|seed| ours(noise(seed, 500_000))).collect();
     layers.push(ours(noise(9, 1000)));
     let image = Image::new(&proxy.host(), "team/ray", layers);
-    let error = client(100_000).push(&image.push(), &Bar::hidden()).await.unwrap_err();
+    let error = client(100_000).push(&image.push(), &[]).await.unwrap_err();
     assert!(matches!(error, Error::Unauthorized { .. }), "{error:?}");
     let count = |method: &str, path: &str| {
         let asked = proxy.asked();

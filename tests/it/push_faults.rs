@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use envlock::digest::Digest;
-use envlock::exit::{Classified, Exit};
-use envlock::registry::{Error, Pushed, Source};
-use envlock::ui::Bar;
+use envlock::exit::Exit;
+use envlock::registry::{self, Error, Pushed, Source};
 
 use crate::push::{Image, assert_whole, client, noise, ours};
 use crate::support::{Asked, Embedded, Faulty, Harm, Registry, Sessions};
@@ -53,7 +52,7 @@ impl Case {
     }
 
     async fn push(&self) -> Result<Pushed, Error> {
-        client(PART).push(&self.image.push(), &Bar::hidden()).await
+        client(PART).push(&self.image.push(), &[]).await
     }
 
     /// The push ends right, after harm, with at most so many bytes of blobs sent twice.
@@ -156,7 +155,7 @@ async fn a_registry_with_a_rate_limit_is_asked_as_often_as_it_bears() {
     });
     let layers = (0..20).map(|seed| ours(noise(seed, 1000))).collect();
     let image = Image::new(&proxy.host(), "team/ray", layers);
-    client(PART).push(&image.push(), &Bar::hidden()).await.unwrap();
+    client(PART).push(&image.push(), &[]).await.unwrap();
     let (refused, asked) = (proxy.harms(), proxy.asked().len());
     assert!(refused > 0 && refused * 3 < asked, "{refused} of {asked} requests were refused");
 }
@@ -202,7 +201,7 @@ async fn the_embedded_registry_keeps_what_arrived_of_a_blob_that_was_cut() {
     });
     let image = Image::new(&proxy.host(), "team/ray", vec![ours(noise(7, 550_000))]);
     let client = client(PART);
-    client.push(&image.push(), &Bar::hidden()).await.unwrap();
+    client.push(&image.push(), &[]).await.unwrap();
     client.read_back(&image.at(registry.host())).await.unwrap();
     let asked = proxy.asked();
     let wholes = asked.iter().filter(|a| is_whole(a) && a.length == 550_000).count();
@@ -250,7 +249,7 @@ async fn a_registry_that_always_loses_the_upload_is_named() {
     let text = error.to_string();
     assert!(text.contains(&case.image.layers[0].digest().to_string()), "{text}");
     assert!(text.contains(&case.proxy.host()), "{text}");
-    assert_eq!(error.exit(), Exit::Registry);
+    assert_eq!(registry::exit(&error), Exit::Registry);
 }
 
 #[tokio::test]
@@ -310,7 +309,7 @@ async fn a_range_that_stands_still_and_a_session_that_tells_nothing_are_no_fault
     let layers = vec![ours(noise(7, 550_000)), ours(noise(8, 450_000))];
     let image = Image::new(&proxy.host(), "team/ray", layers);
     let one = NonZeroUsize::new(1);
-    client(PART).with_uploads(one, Some(PART)).push(&image.push(), &Bar::hidden()).await.unwrap();
+    client(PART).with_uploads(one, Some(PART)).push(&image.push(), &[]).await.unwrap();
     assert_whole(&registry, &image).await;
     let asked = proxy.asked();
     assert_eq!(asked.iter().filter(|a| asks(a)).count(), 1);
@@ -324,7 +323,7 @@ async fn a_mount_that_is_refused_becomes_an_upload() {
     for harm in refusals {
         let case = Case::new(Sessions::Passed);
         let base = Image::new(case.registry.host(), "base/cuda", case.image.layers.clone());
-        client(PART).push(&base.push(), &Bar::hidden()).await.unwrap();
+        client(PART).push(&base.push(), &[]).await.unwrap();
         let source = Source::Base {
             from: base.at(&case.proxy.host()),
             digest: base.layers[0].digest(),
@@ -345,7 +344,7 @@ async fn a_registry_that_knows_no_mounts_is_asked_for_one_once() {
         let client = client(PART);
         for name in ["team/ray", "team/marimo", "team/jupyter"] {
             let image = Image::new(&proxy.host(), name, vec![ours(noise(7, 100_000))]);
-            client.push(&image.push(), &Bar::hidden()).await.unwrap();
+            client.push(&image.push(), &[]).await.unwrap();
             assert_whole(&registry, &image).await;
         }
         let asked = proxy.asked();
@@ -359,7 +358,7 @@ async fn a_registry_that_knows_no_mounts_is_asked_for_one_once() {
 async fn a_registry_without_ranges_is_asked_for_one_once() {
     let (from, to) = (Registry::start(), Registry::start());
     let base = Image::new(from.host(), "base/cuda", vec![ours(noise(1, 500_000))]);
-    client(PART).push(&base.push(), &Bar::hidden()).await.unwrap();
+    client(PART).push(&base.push(), &[]).await.unwrap();
     let proxy = Faulty::before(from.host(), Sessions::Passed);
     let cuts = AtomicUsize::new(0);
     proxy.harm(move |a| match a.method == "GET" && a.path.contains("/blobs/") {
@@ -377,7 +376,7 @@ async fn a_registry_without_ranges_is_asked_for_one_once() {
         size: base.layers[0].size(),
     };
     let image = Image::new(to.host(), "team/ray", vec![source]);
-    client(PART).push(&image.push(), &Bar::hidden()).await.unwrap();
+    client(PART).push(&image.push(), &[]).await.unwrap();
     assert_whole(&to, &image).await;
     let asked = proxy.asked();
     assert_eq!(asked.iter().filter(|a| a.header("range").is_some()).count(), 1);
@@ -396,7 +395,7 @@ async fn a_registry_that_takes_no_parts_gets_blobs_whole_and_is_asked_for_parts_
         let layers = vec![ours(noise(7, 550_000)), ours(noise(8, 450_000))];
         let image = Image::new(&proxy.host(), "team/ray", layers);
         let client = client(PART).with_uploads(NonZeroUsize::new(1), Some(PART));
-        client.push(&image.push(), &Bar::hidden()).await.unwrap();
+        client.push(&image.push(), &[]).await.unwrap();
         assert_whole(&registry, &image).await;
         let asked = proxy.asked();
         let ranges = asked.iter().filter(|a| a.header("content-range").is_some()).count();
@@ -425,7 +424,7 @@ async fn lengths_of_large(
     let layers = vec![ours(noise(1, 12_000_000)), ours(noise(2, 11_000_000))];
     let image = Image::new(&proxy.host(), "team/ray", layers);
     let client = client(64 << 20).with_uploads(NonZeroUsize::new(1), None);
-    client.push(&image.push(), &Bar::hidden()).await.unwrap();
+    client.push(&image.push(), &[]).await.unwrap();
     assert_whole(&registry, &image).await;
     proxy.asked().iter().filter(|a| a.is_part() && a.length > 1000).map(|a| a.length).collect()
 }
@@ -466,7 +465,7 @@ async fn bytes_that_change_on_the_way_are_sent_again_and_never_believed() {
     let case = Case::new(Sessions::Passed);
     let case = case.harm(usize::MAX, |a| is_whole(a).then_some(Harm::SpoilRequest));
     let (_, error) = case.fails().await;
-    assert_eq!(error.exit(), Exit::Integrity, "{error:?}");
+    assert_eq!(registry::exit(&error), Exit::Integrity, "{error:?}");
 }
 
 #[tokio::test]
@@ -481,7 +480,7 @@ async fn a_registry_that_lies_is_caught_before_a_tag_means_the_image() {
     ];
     for (lie, exit) in lies {
         let (case, error) = Case::new(Sessions::Passed).harm(usize::MAX, lie).fails().await;
-        assert_eq!(error.exit(), exit, "{error:?}");
+        assert_eq!(registry::exit(&error), exit, "{error:?}");
         assert!(error.to_string().contains(&case.proxy.host()), "{error}");
         assert!(!case.proxy.asked().iter().any(|a| a.path.ends_with("/manifests/v1")));
     }
@@ -502,7 +501,7 @@ async fn a_blob_that_is_missing_after_success_is_named() {
     });
     let (_, error) = case.fails().await;
     assert!(matches!(error, Error::MissingBlob { .. }), "{error:?}");
-    assert_eq!(error.exit(), Exit::Registry);
+    assert_eq!(registry::exit(&error), Exit::Registry);
 }
 
 #[tokio::test]

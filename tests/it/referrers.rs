@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use envlock::digest::Digest;
-use envlock::exit::{Classified, Exit};
+use envlock::exit::Exit;
 use envlock::image::Repository;
 use envlock::reference::PinnedReference;
-use envlock::registry::{Artifact, Client, Deleted, Error, Part};
-use envlock::ui::Bar;
+use envlock::registry::{self, Artifact, Client, Deleted, Error, Part};
 
 use super::push::{Image, client, noise, ours};
 use crate::support::{Asked, Embedded, Faulty, Harm, Registry, Sessions};
 
 async fn image(client: &Client, host: &str) -> (Repository, PinnedReference) {
     let image = Image::new(host, "team/ray", vec![ours(noise(1, 1000))]);
-    client.push(&image.push(), &Bar::hidden()).await.unwrap();
+    client.push(&image.push(), &[]).await.unwrap();
     (image.to.clone(), image.at(host))
 }
 
@@ -71,7 +70,7 @@ async fn a_life_of_artifacts(host: &str) {
     assert_eq!(client.referrers(&image).await.unwrap().len(), 3);
     client.read_back(&image).await.unwrap();
 
-    client.name(&place, image.digest(), "kept").await.unwrap();
+    client.tag(&place, image.digest(), "kept").await.unwrap();
     assert_eq!(client.tagged(&place, "kept").await.unwrap(), Some(image.digest()));
     assert_eq!(client.tagged(&place, "nobody").await.unwrap(), None);
     assert!(client.tags(&place).await.unwrap().contains(&"kept".to_owned()));
@@ -114,10 +113,10 @@ async fn an_artifact_or_part_with_other_bytes_is_never_believed() {
     });
     let through = Repository { registry: proxy.host(), ..place.clone() };
     let error = client.artifact(&through, &digest.to_string()).await.unwrap_err();
-    assert_eq!(error.exit(), Exit::Integrity, "{error}");
+    assert_eq!(registry::exit(&error), Exit::Integrity, "{error}");
     let found = client.artifact(&place, &digest.to_string()).await.unwrap().unwrap();
     let error = client.part(&through.pinned(digest), &found.parts[0]).await.unwrap_err();
-    assert_eq!(error.exit(), Exit::Integrity, "{error}");
+    assert_eq!(registry::exit(&error), Exit::Integrity, "{error}");
     assert_eq!(client.artifact(&place, "nobody").await.unwrap(), None);
 }
 
@@ -219,7 +218,7 @@ async fn whatever_is_no_list_of_referrers_is_answered_once_a_run_and_the_tag_is_
             count(&proxy, "PUT", &format!("/manifests/{}", image.digest().referrers_tag())),
             1
         );
-        assert_eq!(client.warnings(), Vec::<String>::new());
+        assert_eq!(registry::warnings(&client), Vec::<String>::new());
         client.delete_image(&place, image.digest(), &[]).await.unwrap();
     }
 }
@@ -322,7 +321,7 @@ async fn what_takes_no_artifacts_or_lists_gets_images_that_are_found_and_removed
             client.attach(&place, &made).await.unwrap();
         }
         client.list_attached().await.unwrap();
-        let warnings = client.warnings();
+        let warnings = registry::warnings(&client);
         assert!(
             warnings.len() == 1 && warnings[0].contains("as plain images"),
             "{name}: {warnings:?}"
@@ -343,7 +342,7 @@ async fn what_takes_no_artifacts_or_lists_gets_images_that_are_found_and_removed
         let mut made = artifact(&again, &image, "one", "the text of one").await;
         made.artifact_type = "application/vnd.dev.envlock.one".to_owned();
         let there = again.referrers(&image).await.unwrap();
-        assert!(there.iter().any(|found| made.is(found.digest)), "{name}");
+        assert!(there.iter().any(|found| again.is(&made, found.digest)), "{name}");
         assert_eq!(count(&proxy, "PUT", "/manifests/"), before);
         assert_eq!(reader.delete_image(&place, image.digest(), &[]).await.unwrap(), Deleted::Done);
         let left = reader.tags(&place).await.unwrap();
@@ -362,11 +361,11 @@ async fn where_nothing_is_taken_that_is_said_once() {
         let made = artifact(&client, &image, kind, kind).await;
         let error = client.attach(&place, &made).await.unwrap_err();
         assert!(matches!(&error, Error::NotKept { said, .. } if said.contains("403")), "{error}");
-        assert_eq!(error.exit(), Exit::Registry);
+        assert_eq!(registry::exit(&error), Exit::Registry);
     }
     assert!(client.keeps_nothing(&place));
     assert_eq!(count(&proxy, "PUT", "/manifests/"), 2, "one as it is, one as an image");
-    let warnings = client.warnings();
+    let warnings = registry::warnings(&client);
     assert!(warnings.len() == 1 && warnings[0].contains("keeps nothing"), "{warnings:?}");
 }
 
@@ -387,10 +386,10 @@ async fn digests_are_of_the_bytes_where_heads_do_not_say_them_and_forbidden_is_u
     assert!(client.exists(&image).await.unwrap());
     assert!(client.exists(&image).await.unwrap());
     assert!(!client.exists(&place.pinned(Digest::of("nothing"))).await.unwrap());
-    client.name(&place, image.digest(), "kept").await.unwrap();
+    client.tag(&place, image.digest(), "kept").await.unwrap();
     assert_eq!(client.tagged(&place, "kept").await.unwrap(), Some(image.digest()));
     assert_eq!(count(&proxy, "HEAD", "/manifests/"), 1);
-    assert_eq!(client.tagged(&place, "absent").await.unwrap_err().exit(), Exit::Registry);
-    assert_eq!(client.looked_up(&place, "absent").await.unwrap(), None);
-    assert!(client.name_free(&place, image.digest(), "absent").await.unwrap());
+    assert_eq!(registry::exit(&client.tagged(&place, "absent").await.unwrap_err()), Exit::Registry);
+    assert_eq!(client.tagged_if_readable(&place, "absent").await.unwrap(), None);
+    assert!(client.tag_if_free(&place, image.digest(), "absent").await.unwrap());
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
+use envlock::base_image::{self, Ask, Error};
 use envlock::digest::Digest;
 use envlock::exit::{Classified, Exit};
 use envlock::net::{self, Retry};
 use envlock::platform::Platform;
 use envlock::reference::PinnedReference;
-use envlock::registry::{Ask, Client, Error};
+use envlock::registry::{self, Client};
 use envlock::spec::{PythonRequest, RegistrySpec};
 use envlock::store::Store;
 use envlock::ui::Bar;
@@ -27,7 +28,7 @@ fn with_mirrors(mirrors: &[(&str, &str)]) -> Client {
     let net = net::Client::new(Retry { first, ..Retry::default() }).unwrap();
     let mirrors = mirrors.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
     let spec = RegistrySpec { mirrors: mirrors.collect::<BTreeMap<_, _>>(), ..Default::default() };
-    Client::new(net, &spec, false)
+    registry::client(net, &spec, false)
 }
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -77,9 +78,10 @@ async fn a_tag_of_one_image_has_one_digest() {
     let registry = Registry::start();
     let digest = registry.push_image("base/one", "v1", &debian(), &config()).await;
     let text = format!("{}/base/one:v1", registry.host());
-    let pinned = client().pin(&text, PLATFORM).await.unwrap();
+    let pinned = base_image::pin(&client(), &text, PLATFORM).await.unwrap();
     assert_eq!((pinned.index_digest, pinned.platform_digest), (digest, digest));
-    let by_digest = client().pin(&format!("{text}@{digest}"), PLATFORM).await.unwrap();
+    let by_digest =
+        base_image::pin(&client(), &format!("{text}@{digest}"), PLATFORM).await.unwrap();
     assert_eq!(by_digest, pinned);
 }
 
@@ -97,13 +99,17 @@ async fn a_tag_of_an_index_has_the_digest_of_our_platform_too() {
         index(vec![entry("unknown", "unknown"), entry("linux", "arm64"), entry("linux", "amd64")]);
     let index_digest = registry.push_manifest("base/multi", "v1", INDEX, &both).await;
     let pinned =
-        client().pin(&format!("{}/base/multi:v1", registry.host()), PLATFORM).await.unwrap();
+        base_image::pin(&client(), &format!("{}/base/multi:v1", registry.host()), PLATFORM)
+            .await
+            .unwrap();
     assert_eq!((pinned.index_digest, pinned.platform_digest), (index_digest, digest));
 
     let arm = index(vec![entry("unknown", "unknown"), entry("linux", "arm64")]);
     registry.push_manifest("base/multi", "arm", INDEX, &arm).await;
     let error =
-        client().pin(&format!("{}/base/multi:arm", registry.host()), PLATFORM).await.unwrap_err();
+        base_image::pin(&client(), &format!("{}/base/multi:arm", registry.host()), PLATFORM)
+            .await
+            .unwrap_err();
     assert!(
         error.to_string().ends_with("no image for linux/amd64, only for linux/arm64"),
         "{error}"
@@ -120,8 +126,9 @@ async fn an_image_of_another_platform_is_refused_by_its_config() {
     let mut config = config();
     config["architecture"] = json!("arm64");
     registry.push_image("base/arm", "v1", &[], &config).await;
-    let error =
-        client().pin(&format!("{}/base/arm:v1", registry.host()), PLATFORM).await.unwrap_err();
+    let error = base_image::pin(&client(), &format!("{}/base/arm:v1", registry.host()), PLATFORM)
+        .await
+        .unwrap_err();
     assert!(
         matches!(&error, Error::NoPlatform { found, .. } if found == "linux/arm64"),
         "{error:?}"
@@ -132,17 +139,17 @@ async fn an_image_of_another_platform_is_refused_by_its_config() {
 async fn what_is_not_there_is_named() {
     let registry = Registry::start();
     let text = format!("{}/base/none:v1", registry.host());
-    let error = client().pin(&text, PLATFORM).await.unwrap_err();
+    let error = base_image::pin(&client(), &text, PLATFORM).await.unwrap_err();
     assert_eq!((error.exit(), error.is_unreachable()), (Exit::Registry, false));
     assert!(error.to_string().contains(&text), "{error}");
-    let error = client().pin("Not A Reference", PLATFORM).await.unwrap_err();
+    let error = base_image::pin(&client(), "Not A Reference", PLATFORM).await.unwrap_err();
     assert_eq!(error.exit(), Exit::Usage);
 }
 
 #[tokio::test]
 async fn a_registry_that_is_away_is_told_apart_from_one_that_refuses() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = client().pin(&format!("{free}/base:v1"), PLATFORM).await.unwrap_err();
+    let error = base_image::pin(&client(), &format!("{free}/base:v1"), PLATFORM).await.unwrap_err();
     assert_eq!((error.exit(), error.is_unreachable()), (Exit::Network, true));
     let text = error.to_string();
     assert!(text.contains(&format!("{free}/base:v1")), "{text}");
@@ -154,18 +161,22 @@ async fn the_facts_of_a_base_come_from_its_layers_and_are_read_once() {
     registry.push_image("base/debian", "v1", &debian(), &config()).await;
     let (text, (_folder, store)) = (format!("{}/base/debian:v1", registry.host()), store());
     let client = client();
-    let digests = client.pin(&text, PLATFORM).await.unwrap();
+    let digests = base_image::pin(&client, &text, PLATFORM).await.unwrap();
     let bar = Bar::hidden();
-    let facts = client.base_facts(&store, &text, digests, &python(), &bar).await.unwrap();
+    let facts =
+        base_image::inspect(&client, &store, &text, digests, &python(), &bar).await.unwrap();
     assert_eq!(facts.glibc.clone().unwrap().to_string(), "2.41");
     assert_eq!(facts.python.clone().unwrap().to_string(), "3.14.2");
     assert_eq!(facts.created.unwrap().to_string(), "2026-01-02T03:04:05Z");
     assert_eq!(facts.env["PATH"], "/bin");
     drop(registry);
-    assert_eq!(client.base_facts(&store, &text, digests, &python(), &bar).await.unwrap(), facts);
+    assert_eq!(
+        base_image::inspect(&client, &store, &text, digests, &python(), &bar).await.unwrap(),
+        facts
+    );
     let other =
         Ask { python: Some(PythonRequest { minor: 13, ..python().python.unwrap() }), ..python() };
-    let facts = client.base_facts(&store, &text, digests, &other, &bar).await.unwrap();
+    let facts = base_image::inspect(&client, &store, &text, digests, &other, &bar).await.unwrap();
     assert!(facts.python.unwrap_err().to_string().ends_with("it has Python 3.14.2"));
 }
 
@@ -178,19 +189,23 @@ async fn the_files_of_a_base_are_merged_over_its_layers_and_read_once() {
     registry.push_image("base/files", "v1", &layers, &config()).await;
     let (text, (_folder, store)) = (format!("{}/base/files:v1", registry.host()), store());
     let client = client();
-    let digests = client.pin(&text, PLATFORM).await.unwrap();
+    let digests = base_image::pin(&client, &text, PLATFORM).await.unwrap();
     let bar = Bar::hidden();
-    let facts = client.base_facts(&store, &text, digests, &python(), &bar).await.unwrap();
+    let facts =
+        base_image::inspect(&client, &store, &text, digests, &python(), &bar).await.unwrap();
     assert_eq!(facts.system, None, "nobody asked");
     let ask = Ask { system: true, ..python() };
-    let facts = client.base_facts(&store, &text, digests, &ask, &bar).await.unwrap();
+    let facts = base_image::inspect(&client, &store, &text, digests, &ask, &bar).await.unwrap();
     let system = facts.system.clone().unwrap();
     assert_eq!(system.layers, 5);
     // The PATH of its config is /bin alone.
     assert!(!system.has_compiler() && system.program("python3.14").is_none());
     assert!(system.entry("usr/bin/python3.14").is_some() && system.entry("usr/bin/gcc").is_none());
     drop(registry);
-    assert_eq!(client.base_facts(&store, &text, digests, &ask, &bar).await.unwrap(), facts);
+    assert_eq!(
+        base_image::inspect(&client, &store, &text, digests, &ask, &bar).await.unwrap(),
+        facts
+    );
 }
 
 #[tokio::test]
@@ -200,8 +215,8 @@ async fn the_documents_of_a_base_come_byte_by_byte_and_say_who_has_them() {
     let mirror = format!("{}/mirrored", registry.host());
     let client = with_mirrors(&[("registry.example", &mirror)]);
     let text = "registry.example/base/one:v1";
-    let digests = client.pin(text, PLATFORM).await.unwrap();
-    let image = client.base_image(text, digests).await.unwrap();
+    let digests = base_image::pin(&client, text, PLATFORM).await.unwrap();
+    let image = base_image::read(&client, text, digests).await.unwrap();
     assert_eq!(Digest::of(&image.manifest_bytes), digest);
     assert_eq!(Digest::of(&image.config_bytes), image.manifest.config.digest);
     assert_eq!((&*image.registry, &*image.repository), (registry.host(), "mirrored/base/one"));
@@ -214,8 +229,9 @@ async fn a_python_image_says_its_version_itself() {
     config["config"]["Env"] = json!(["PYTHON_VERSION=3.14.5"]);
     registry.push_image("base/python", "v1", &debian(), &config).await;
     let (text, (_folder, store)) = (format!("{}/base/python:v1", registry.host()), store());
-    let digests = client().pin(&text, PLATFORM).await.unwrap();
-    let facts = client().base_facts(&store, &text, digests, &python(), &Bar::hidden()).await;
+    let digests = base_image::pin(&client(), &text, PLATFORM).await.unwrap();
+    let facts =
+        base_image::inspect(&client(), &store, &text, digests, &python(), &Bar::hidden()).await;
     assert_eq!(facts.unwrap().python.unwrap().to_string(), "3.14.5");
 }
 
@@ -234,13 +250,13 @@ async fn a_pushed_image_is_read_back_whole_or_its_missing_blob_is_named() {
     let absent = PinnedReference::new(registry.host(), "team/ray", Digest::of("other"));
     assert!(!client().exists(&absent).await.unwrap());
     let error = client().read_back(&absent).await.unwrap_err();
-    assert!(matches!(error, Error::NotFound { .. }), "{error:?}");
+    assert!(matches!(error, registry::Error::NotFound { .. }), "{error:?}");
 
     let lost = Digest::of(&layers[1]).hex();
     fs_err::remove_dir_all(registry.data().join("blobs/sha256").join(&lost[..2]).join(&lost))
         .unwrap();
     let error = client().read_back(&pinned).await.unwrap_err();
-    assert_eq!(error.exit(), Exit::Registry);
+    assert_eq!(registry::exit(&error), Exit::Registry);
     assert!(error.to_string().contains(&format!("sha256:{lost}")), "{error}");
 }
 
@@ -296,7 +312,9 @@ async fn bytes_that_are_not_what_their_digest_says_are_never_believed() {
     for what in ["/manifests/", "/blobs/"] {
         let (digest, server) = spoiled(what);
         let error =
-            client().pin(&format!("{}/base@{digest}", server.host()), PLATFORM).await.unwrap_err();
+            base_image::pin(&client(), &format!("{}/base@{digest}", server.host()), PLATFORM)
+                .await
+                .unwrap_err();
         assert_eq!(error.exit(), Exit::Integrity, "{what}: {error}");
         assert!(error.to_string().contains("expected sha256:"), "{error}");
     }
@@ -313,9 +331,10 @@ async fn a_layer_is_hashed_before_its_facts_are_believed_and_resumed_when_it_is_
         if first { reply.cut(50) } else { reply }
     });
     let text = format!("{}/base@{digest}", server.host());
-    let digests = client().pin(&text, PLATFORM).await.unwrap();
+    let digests = base_image::pin(&client(), &text, PLATFORM).await.unwrap();
     let (_folder, store) = store();
-    let facts = client().base_facts(&store, &text, digests, &python(), &Bar::hidden()).await;
+    let facts =
+        base_image::inspect(&client(), &store, &text, digests, &python(), &Bar::hidden()).await;
     assert_eq!(facts.unwrap().python.unwrap().to_string(), "3.14.2");
     let resumed = server.requests().into_iter().filter(|r| r.header("range") == Some("bytes=50-"));
     assert_eq!(resumed.count(), 1);
@@ -331,7 +350,8 @@ async fn a_layer_is_hashed_before_its_facts_are_believed_and_resumed_when_it_is_
     });
     let text = format!("{}/base@{digest}", server.host());
     let (_folder, store) = self::store();
-    let error = client().base_facts(&store, &text, digests, &python(), &Bar::hidden()).await;
+    let error =
+        base_image::inspect(&client(), &store, &text, digests, &python(), &Bar::hidden()).await;
     assert_eq!(error.unwrap_err().exit(), Exit::Integrity);
 }
 
@@ -343,8 +363,8 @@ async fn a_registry_that_states_another_digest_is_caught_by_head_and_read_back()
     let server =
         Server::start(move |request| image.answer(request).header("Docker-Content-Digest", wrong));
     let pinned = PinnedReference::new(&server.host(), "team/ray", pinned);
-    assert_eq!(client().exists(&pinned).await.unwrap_err().exit(), Exit::Integrity);
-    assert_eq!(client().read_back(&pinned).await.unwrap_err().exit(), Exit::Integrity);
+    assert_eq!(registry::exit(&client().exists(&pinned).await.unwrap_err()), Exit::Integrity);
+    assert_eq!(registry::exit(&client().read_back(&pinned).await.unwrap_err()), Exit::Integrity);
 }
 
 #[tokio::test]
@@ -360,7 +380,7 @@ async fn a_blob_of_another_size_is_caught_by_read_back() {
     });
     let pinned = PinnedReference::new(&server.host(), "team/ray", digest);
     let error = client().read_back(&pinned).await.unwrap_err();
-    assert_eq!(error.exit(), Exit::Integrity);
+    assert_eq!(registry::exit(&error), Exit::Integrity);
 }
 
 #[tokio::test]
@@ -372,13 +392,13 @@ async fn a_mirror_is_asked_first_and_the_registry_when_it_has_not_got_it() {
     let image = Served::new();
     let real = Server::start(move |request| image.answer(request));
     let mirrored = with_mirrors(&[("docker.io", &mirror.host())]);
-    let pinned = mirrored.pin("ubuntu:24.04", PLATFORM).await.unwrap();
+    let pinned = base_image::pin(&mirrored, "ubuntu:24.04", PLATFORM).await.unwrap();
     assert_eq!(pinned.platform_digest, digest);
     assert_eq!(mirror.requests()[0].path, "/v2/library/ubuntu/manifests/24.04");
 
     let prefix = format!("{}/hub", empty.host());
     let mirrored = with_mirrors(&[(&real.host(), &prefix)]);
-    mirrored.pin(&format!("{}/base:v1", real.host()), PLATFORM).await.unwrap();
+    base_image::pin(&mirrored, &format!("{}/base:v1", real.host()), PLATFORM).await.unwrap();
     assert_eq!(empty.requests()[0].path, "/v2/hub/base/manifests/v1");
     // Whether a pushed image is there is never a mirror's to say.
     let pinned = PinnedReference::new(&real.host(), "base", digest);
@@ -403,7 +423,7 @@ async fn an_anonymous_token_is_fetched_once_and_used_for_everything() {
         Reply::status(401).header("WWW-Authenticate", challenge)
     });
     host.set(server.host()).unwrap();
-    client().pin(&format!("{}/team/base:v1", server.host()), PLATFORM).await.unwrap();
+    base_image::pin(&client(), &format!("{}/team/base:v1", server.host()), PLATFORM).await.unwrap();
     let tokens: Vec<_> =
         server.requests().into_iter().filter(|r| r.path.starts_with("/token")).collect();
     assert_eq!(tokens.len(), 1);
@@ -417,16 +437,18 @@ async fn plain_http_beyond_loopback_is_used_only_when_asked_for() {
     // A spelling of this machine that is not taken for loopback.
     let text = format!("{}/base:v1", server.host().replace("127.0.0.1", "127.1"));
     let net = net::Client::new(Retry { attempts: 1, ..Retry::default() }).unwrap();
-    let client = |insecure| Client::new(net.clone(), &RegistrySpec::default(), insecure);
-    let error = client(false).pin(&text, PLATFORM).await.unwrap_err();
+    let client = |insecure| registry::client(net.clone(), &RegistrySpec::default(), insecure);
+    let error = base_image::pin(&client(false), &text, PLATFORM).await.unwrap_err();
     assert!(error.is_unreachable(), "{error:?}");
-    client(true).pin(&text, PLATFORM).await.unwrap();
+    base_image::pin(&client(true), &text, PLATFORM).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_refusal_says_how_to_log_in() {
     let server = Server::start(|_| Reply::status(401).header("WWW-Authenticate", "Basic realm=x"));
-    let error = client().pin(&format!("{}/base:v1", server.host()), PLATFORM).await.unwrap_err();
+    let error = base_image::pin(&client(), &format!("{}/base:v1", server.host()), PLATFORM)
+        .await
+        .unwrap_err();
     assert_eq!(error.exit(), Exit::Registry);
     let report = format!("{:?}", miette::Report::new(error));
     assert!(report.contains(&format!("docker login {}", server.host())), "{report}");

@@ -99,7 +99,9 @@ async fn attach(
         }
         Err(error) if records == Records::Required => Err(error.into()),
         // What a registry takes in no way is reported by its client, once.
-        Err(attestation::Error::Registry(registry::Error::NotKept { .. })) => Ok(false),
+        Err(attestation::Error::Registry(registry::Advised(registry::Error::NotKept {
+            ..
+        }))) => Ok(false),
         Err(error) => {
             let documents = "lock, bill of materials and provenance";
             ui.warn(format!("{name}: {documents} are not beside it: {error}"));

@@ -26,7 +26,7 @@ impl Means {
     pub async fn find(prepared: &Prepared<'_>, net: net::Client) -> Result<Self, Failure> {
         let Prepared { args, spec, context, .. } = prepared;
         let insecure = prepared.is_insecure();
-        let registry = registry::Client::new(net.clone(), &spec.registry, insecure);
+        let registry = registry::client(net.clone(), &spec.registry, insecure);
         let cosign = match &spec.sign {
             Some(sign) if args.push => Some(Cosign::find(sign, &context.folder, insecure).await?),
             _ => None,
@@ -41,7 +41,7 @@ impl Means {
 
     /// What the registries warned of.
     pub fn report_warnings(&self, context: &Context) {
-        for warning in self.registry.warnings() {
+        for warning in registry::warnings(&self.registry) {
             context.ui.warn(warning);
         }
     }

@@ -1,10 +1,11 @@
 //! The registry that images go to, and the ones that bases come from.
 
 use super::check::{Check, Level};
+use crate::base_image;
 use crate::commands::{Context, embedded};
 use crate::net;
 use crate::reference;
-use crate::registry::{Client, Credentials};
+use crate::registry::{self, Client, Credentials};
 use crate::spec::{EngineChoice, Spec};
 
 /// A base image and the destination, asked at the same time.
@@ -17,7 +18,7 @@ pub(super) async fn checks(
     let host = spec.base.runtime.split_once('/').map(|(host, _)| host);
     // A base image may be in the project's own registry; where that cannot be served, the check says so.
     let _serving = embedded::hold_for(context, host).await;
-    let client = Client::new(net, &spec.registry, false);
+    let client = registry::client(net, &spec.registry, false);
     let destination = asked.or(spec.registry.destination.as_deref());
     let (base, destination) =
         tokio::join!(base(&client, spec), registry(context, &client, spec, destination));
@@ -26,7 +27,7 @@ pub(super) async fn checks(
 
 async fn base(client: &Client, spec: &Spec) -> Check {
     let name = "base image";
-    match client.pin(&spec.base.runtime, spec.target.platform).await {
+    match base_image::pin(client, &spec.base.runtime, spec.target.platform).await {
         Ok(_) => Check::ok(name, format!("{} is there", spec.base.runtime)),
         Err(error) if error.is_unreachable() => Check::error(name, Level::Warn, &error),
         Err(error) => Check::error(name, Level::Fail, &error),
@@ -67,6 +68,6 @@ async fn registry(
             Check::ok(name, format!("{destination} answers, no credentials are set for it"))
         }
         Ok(_) => Check::ok(name, format!("{destination} answers and takes our credentials")),
-        Err(error) => Check::error(name, Level::Fail, &error),
+        Err(error) => Check::error(name, Level::Fail, &registry::Advised(error)),
     }
 }

@@ -3,7 +3,7 @@
 use super::check::{Check, Level};
 use crate::commands::{Context, embedded, kept};
 use crate::net;
-use crate::registry::Client;
+use crate::registry;
 use crate::release;
 use crate::retention::{self, Alive, Retention};
 use crate::spec::{ImageName, Records, Spec};
@@ -25,7 +25,7 @@ pub(super) async fn check(net: net::Client, context: &Context, spec: &Spec) -> C
     let images = history.records.iter().flat_map(|record| record.images.values());
     let hosts: Vec<_> = images.map(|image| image.registry().to_owned()).collect();
     let _serving = embedded::hold_for(context, hosts.iter().map(String::as_str)).await;
-    let client = Client::new(net, &spec.registry, false);
+    let client = registry::client(net, &spec.registry, false);
     let found = retention::look(&client, &history, &retention).await;
     let of = |wanted: fn(&Alive) -> bool| -> Vec<String> {
         let list = found.iter().filter(|(.., alive)| wanted(alive));

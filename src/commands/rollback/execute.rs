@@ -57,7 +57,7 @@ pub(super) async fn go_back(
     });
     let (lock, images) = (lock.as_deref(), plan.target.images.keys().cloned().collect());
     // Without permission to write, the images can still be looked up.
-    let writing = registry.apart();
+    let writing = registry.with_own_logins();
     let ahead = async {
         match records {
             true => retention::prepare(&writing, &draft, lock, &images).await,
@@ -81,7 +81,7 @@ pub(super) async fn go_back(
             context.ui.warn(format!("the registry has no record of this rollback: {error}"))
         }
     }
-    report_warnings(writing.warnings(), context);
+    report_warnings(registry::warnings(&writing), context);
     Ok(draft.write(project)?)
 }
 

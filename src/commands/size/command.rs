@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::against::Against;
 use super::scales::Scales;
+use crate::base_image;
 use crate::cli::Size;
 use crate::commands::{Context, embedded, kept};
 use crate::digest::Digest;
@@ -135,7 +136,7 @@ async fn base(
     let digests = pin.digests.ok_or("the lock has no digest of it")?;
     let registry = pin.reference.split('/').next().unwrap_or_default();
     let _serving = embedded::hold_for(scales.context, [registry]).await.map_err(sentence)?;
-    let found = scales.client.base_image(&pin.reference, digests).await;
+    let found = base_image::read(scales.client, &pin.reference, digests).await;
     let found = found.map_err(|error| error.to_string())?;
     let place = PinnedReference::new(&found.registry, &found.repository, digests.platform_digest);
     let unpacked = scales.unpacked(&place, &found.manifest.layers, None, read).await;

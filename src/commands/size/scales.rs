@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::exit::Failure;
 use crate::lock::Lock;
 use crate::reference::PinnedReference;
-use crate::registry::{Client, Descriptor};
+use crate::registry::{Client, Descriptor, Endpoint};
 use crate::release::History;
 use crate::size::{self, Files, ImageSize, Inventory, Weighed};
 use crate::spec::Spec;
@@ -92,7 +92,8 @@ impl Scales<'_> {
                 return Ok::<_, Failure>(None);
             }
             let part = reading(&bar, layer);
-            let read = self.client.read_layer(image, layer, &part, |b| size::tar_size(b));
+            let at = Endpoint::pinned(image);
+            let read = self.client.read_layer(&at, layer, &part, |bytes| size::tar_size(bytes));
             let bytes = read.await?;
             part.done("read");
             self.store.remember(TAR_SIZE, &layer.digest.key(), &bytes)?;
@@ -130,7 +131,8 @@ impl Scales<'_> {
             return Ok(known);
         }
         let part = reading(bar, layer);
-        let read = self.client.read_layer(image, layer, &part, |bytes| size::inventory(bytes));
+        let at = Endpoint::pinned(image);
+        let read = self.client.read_layer(&at, layer, &part, |bytes| size::inventory(bytes));
         let inventory = read.await?;
         part.done("read");
         self.store.remember(TAR_SIZE, key, &inventory.unpacked)?;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::base_image::{self, Ask, BaseImage, BaseSystem};
 use crate::exit::{Exit, Failure};
 use crate::image;
 use crate::lock::{BaseDigests, Lock};
 use crate::reference::PinnedReference;
-use crate::registry::{self, Ask, BaseImage, BaseSystem};
+use crate::registry;
 use crate::store::Store;
 use crate::ui::{Ui, Unit};
 
@@ -31,10 +32,10 @@ impl Base {
         ui: &Ui,
     ) -> Result<Self, Failure> {
         let (text, digests) = pinned(base, lock)?;
-        let image = registry.base_image(text, digests).await?;
+        let image = base_image::read(registry, text, digests).await?;
         let ask = Ask { system: true, ..Ask::on(lock.target.platform) };
         let bar = ui.bar("base image", None, Unit::Bytes);
-        let facts = registry.base_facts(store, text, digests, &ask, &bar).await?;
+        let facts = base_image::inspect(registry, store, text, digests, &ask, &bar).await?;
         bar.finish();
         Ok(Base { image, system: Arc::new(facts.system.expect("it was asked for")) })
     }

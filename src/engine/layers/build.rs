@@ -17,6 +17,7 @@ use super::path_check::check_paths;
 use super::place::{Place, PlacedLayer};
 use super::preflight::check;
 use super::timings::Timings;
+use crate::base_image::BaseImage;
 use crate::digest::Digest;
 use crate::engine::gather::Gatherer;
 use crate::exit::{Exit, Failure};
@@ -27,7 +28,7 @@ use crate::image::{
 use crate::lock::{LayerPin, Lock};
 use crate::net;
 use crate::reference::PinnedReference;
-use crate::registry::{self, BaseImage, COPYING, Push};
+use crate::registry::{self, Push, progress};
 use crate::spec::{ImageName, Spec};
 use crate::store::Store;
 use crate::ui::{Bar, Stage, Ui, Unit};
@@ -226,7 +227,7 @@ impl Engine {
         let layers = &self.bases[&image.base].image.manifest.layers;
         let name = |number: usize| format!("{}: base {number}/{}", image.name, layers.len());
         let numbered = layers.iter().zip(1..);
-        numbered.map(|(layer, number)| all.part(name(number), layer.size, COPYING)).collect()
+        numbered.map(|(layer, number)| all.part(name(number), layer.size, &[Stage::Copy])).collect()
     }
 }
 
@@ -267,9 +268,8 @@ async fn push(
         tags: &[],
     };
     // The layers of its own are there, and their bars have ended.
-    let mut bars = below_bars.to_vec();
-    bars.resize_with(push.layers.len(), Bar::hidden);
-    registry.push_layers(&push, &bars).await.map_err(NotMade::or)
+    let bars: Vec<_> = below_bars.iter().map(progress).collect();
+    registry.push(&push, &bars).await.map_err(NotMade::or)
 }
 
 /// What is done to a layer of wheels, and to one that has none.

@@ -19,13 +19,13 @@ use super::python::{self, ENVIRONMENT};
 use super::standalone;
 use super::system::{self, RAY};
 use super::timings::{Phase, Timings};
+use crate::base_image::BaseSystem;
 use crate::blocking::blocking;
 use crate::digest::Sha256;
 use crate::engine::gather::Gatherer;
 use crate::exit::{Exit, Failure};
 use crate::image::{ContextFile, LayerSettings, OwnLayer, WheelLayer};
 use crate::lock::Lock;
-use crate::registry::BaseSystem;
 use crate::spec::{Compression, PythonSource};
 use crate::ui::{Bar, Stage, Ui};
 

@@ -14,7 +14,7 @@ use crate::exit::Failure;
 use crate::image::{OwnLayer, Repository};
 use crate::lock::LayerPin;
 use crate::reference::PinnedReference;
-use crate::registry::{self, Blob};
+use crate::registry::{self, Blob, progress};
 use crate::ui::{Bar, Stage, Ui};
 
 /// The kind of the store's facts about layers; the key is the layer's.
@@ -59,7 +59,8 @@ impl Place<'_> {
         let (measured, bytes) = measured(builder, layer, key, making, bar).await?;
         let blob: Arc<dyn Blob> = Arc::new(lazy_blob(builder, layer, measured, bytes, bar));
         let mut source = registry::Source::Ours(blob);
-        let sending = self.registry.place(self.to, &source, bar);
+        let progress = progress(bar);
+        let sending = self.registry.place(self.to, &source, &progress);
         let placed = match builder.timings.time(Phase::Upload, sending).await {
             Ok(placed) => placed,
             Err(error) => {
@@ -92,7 +93,7 @@ impl Place<'_> {
     ) -> Option<(PinnedReference, registry::Placed)> {
         for from in self.pushed {
             let source = from_release(from.clone(), measured);
-            match self.registry.place(self.to, &source, bar).await {
+            match self.registry.place(self.to, &source, &progress(bar)).await {
                 Ok(placed) => return Some((from.clone(), placed)),
                 Err(error) => tracing::debug!(%error, "{from} does not give the layer"),
             }

@@ -2,8 +2,8 @@
 
 use super::error::Error;
 use super::{python, system};
+use crate::base_image::BaseSystem;
 use crate::lock::Lock;
-use crate::registry::BaseSystem;
 use crate::spec::{CompilerNeed, PythonSource};
 
 /// Whether images of this lock can be built on this base without running it; both layers are computed.
@@ -48,8 +48,8 @@ fn compiler(base: &BaseSystem, lock: &Lock) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base_image::system::tests::base;
     use crate::lock::sample;
-    use crate::registry::system::tests::base;
 
     #[test]
     fn triton_needs_a_compiler_and_the_header_of_a_base_python() {

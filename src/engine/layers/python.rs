@@ -5,8 +5,8 @@ use wheel_layers::tree::{Content, Kind, Node, Tree};
 
 use super::error::Error;
 use super::system::{RAY, insert_folders};
+use crate::base_image::BaseSystem;
 use crate::lock::Lock;
-use crate::registry::BaseSystem;
 
 /// The environment.
 pub const ENVIRONMENT: &str = "opt/conda/envs/py";
@@ -62,8 +62,8 @@ pub(super) fn environment(base: &BaseSystem) -> Result<Tree, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base_image::system::tests::base;
     use crate::lock::sample;
-    use crate::registry::system::tests::base;
 
     #[test]
     fn a_virtual_environment_points_to_the_bases_interpreter() {

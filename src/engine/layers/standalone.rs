@@ -11,8 +11,8 @@ use wheel_layers::tree::{Content, Kind, Member, Method, Node, Tree};
 use super::error::Error;
 use super::python::{ENVIRONMENT, environment, folder_of_ray, minor};
 use super::system::RAY;
+use crate::base_image::BaseSystem;
 use crate::lock::Lock;
-use crate::registry::BaseSystem;
 
 /// Unpacks the gzip of a locked archive to `tar`, where [`standalone`] finds the members' bytes.
 ///
@@ -212,8 +212,8 @@ mod tests {
     use camino::Utf8PathBuf;
 
     use super::*;
+    use crate::base_image::system::tests::base;
     use crate::lock::sample;
-    use crate::registry::system::tests::base;
 
     const HEADER: &str = "#define PY_VERSION      \"3.14.2\"\n";
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use wheel_layers::tree::{Content, Kind, Node, Owner, Tree};
 
 use super::error::Error;
-use crate::registry::{BaseSystem, EntryKind};
+use crate::base_image::{BaseSystem, EntryKind};
 
 /// The user of the images.
 pub const RAY: Owner = Owner { uid: 1000, gid: 1000 };
@@ -73,7 +73,7 @@ fn folder_of(base: &BaseSystem, path: &str) -> Result<Node, Error> {
     }
 }
 
-fn owner(entry: &crate::registry::Entry) -> Owner {
+fn owner(entry: &crate::base_image::Entry) -> Owner {
     // Users have 32 bits; a larger number becomes the one that stands for no user.
     let id = |id: u64| u32::try_from(id).unwrap_or(u32::MAX);
     Owner { uid: id(entry.uid), gid: id(entry.gid) }
@@ -191,7 +191,7 @@ impl Layer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::system::tests::base;
+    use crate::base_image::system::tests::base;
 
     const ETC: &[(&str, &str)] = &[
         ("etc/", ""),

@@ -45,7 +45,7 @@ impl Engine for Layers {
         async move {
             let building = self.0.build(&order, &means.net, &means.registry, &context.ui);
             let built = interrupt::until(building).await;
-            means.registry.end_abandoned().await;
+            means.registry.cancel_uploads().await;
             means.report_warnings(context);
             let built = built.ok_or(crate::engine::Error::Interrupted)??;
             let (sent, blobs) = (indicatif::DecimalBytes(built.sent), built.blobs);

@@ -4,13 +4,13 @@ use pep440_rs::Version;
 
 use super::gather::Gathered;
 use super::likely::matches;
+use crate::base_image::BaseFacts;
 use crate::commands::resolve::assemble::Pins;
 use crate::exit::{Exit, Failure};
 use crate::lock::{Lock, PythonPin};
 use crate::python::GlibcVersion;
 use crate::reference;
-use crate::registry::BaseFacts;
-use crate::solve::base as base_image;
+use crate::solve::base as driver;
 use crate::spec::{PythonSource, Spec};
 
 /// The earliest time a zip entry can have, 1980-01-01 UTC: the stamp when nothing better is known.
@@ -29,7 +29,7 @@ pub(super) fn decide(
     let Gathered { base, runtime, devel, standalone, source_date } = found;
     for (pin, facts) in [(&base.runtime, &runtime), (&base.devel, &devel)] {
         let Some(facts) = facts else { continue };
-        let checked = base_image::check(&pin.reference, &facts.env, spec.target.cuda);
+        let checked = driver::check(&pin.reference, &facts.env, spec.target.cuda);
         let warning = checked.map_err(|why| Failure::message(Exit::Unsatisfiable, why))?;
         warnings.extend(warning);
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::likely::matches;
+use crate::base_image::{self, Ask, BaseFacts};
 use crate::commands::source_date::source_date;
 use crate::digest::Sha256;
 use crate::exit::Failure;
@@ -14,7 +15,7 @@ use crate::index::{Cache, standalone};
 use crate::lock::{BasePin, Bases, Lock, PythonPin};
 use crate::net;
 use crate::platform::Platform;
-use crate::registry::{self, Ask, BaseFacts};
+use crate::registry;
 use crate::spec::{PythonSource, Spec};
 use crate::store::Store;
 use crate::ui::{Ui, Unit};
@@ -54,7 +55,7 @@ impl Gathered {
         may_move: bool,
     ) -> Result<Self, Failure> {
         let registry =
-            &registry::Client::new(servers.client.clone(), &spec.registry, spec.registry.insecure);
+            &registry::client(servers.client.clone(), &spec.registry, spec.registry.insecure);
         let platform = spec.target.platform;
         let (old_runtime, old_devel) = (old.map(|o| &o.base.runtime), old.map(|o| &o.base.devel));
         let devel = async {
@@ -125,7 +126,8 @@ async fn base(
     let Servers { cache, ui, .. } = servers;
     let old = old.filter(|pin| pin.reference == name).and_then(|pin| pin.digests);
     let question = format!("{name} {platform}");
-    let digests = match kept(cache, "bases", &question, || registry.pin(name, platform)).await {
+    let pin = || base_image::pin(registry, name, platform);
+    let digests = match kept(cache, "bases", &question, pin).await {
         Ok(digests) => Some(digests),
         Err(error) if error.is_unreachable() => {
             match old {
@@ -155,7 +157,7 @@ async fn facts_of(
     let Some(digests) = pin.digests else { return Ok(None) };
     let Servers { store, ui, .. } = servers;
     let bar = ui.bar("base image", None, Unit::Bytes);
-    match registry.base_facts(store, &pin.reference, digests, ask, &bar).await {
+    match base_image::inspect(registry, store, &pin.reference, digests, ask, &bar).await {
         Ok(facts) => Ok(Some(facts)),
         Err(error) if error.is_unreachable() && old.is_some_and(|o| o.digests == Some(digests)) => {
             ui.warn(format!(

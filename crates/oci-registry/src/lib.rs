@@ -1,0 +1,50 @@
+#![doc = include_str!("../README.md")]
+
+mod abilities;
+mod access;
+mod artifact;
+mod artifacts;
+mod blob;
+mod blocking;
+mod challenge;
+mod client;
+mod credentials;
+mod delete;
+mod endpoint;
+mod error;
+mod layer;
+mod manifests;
+mod model;
+mod pages;
+mod patience;
+mod progress;
+mod push;
+mod read_back;
+mod read_manifests;
+mod reference;
+mod referrers;
+mod remote;
+#[cfg(feature = "schemars")]
+mod schema;
+mod server_message;
+mod tags;
+mod token;
+mod upload;
+mod warnings;
+
+pub use artifact::{Artifact, Found, Part, Subject};
+pub use blob::{Blob, InMemory, Source};
+pub use client::{Client, Settings};
+pub use credentials::{Credentials, credentials_for};
+pub use delete::Deleted;
+pub use endpoint::{Endpoint, is_loopback};
+pub use error::Error;
+pub use manifests::Proven;
+pub use model::{Descriptor, Document, ImageConfig, Manifest, Platform, media_type};
+pub use progress::{Placed, Progress, Step, unseen};
+pub use push::{Push, Pushed};
+pub use read_back::Image;
+pub use reference::{BadReference, PinnedReference, Repository, parse};
+pub use referrers::referrer::Referrer;
+pub use referrers::way::{Loss, LossKind};
+pub use warnings::Warning;
