@@ -1,6 +1,6 @@
 //! What images are made for: an operating system and an architecture, and every name that others have for the two.
 //!
-//! One row of [`Names`] is one platform; nothing else in the program spells an architecture, so that a further platform is a
+//! One row of its table is one platform; nothing else in the program spells an architecture, so that a further platform is a
 //! further row. The names are those of the OCI image specification (os, architecture, variant), PEP 425, 513, 571, 599
 //! and 600 (wheel tags), PEP 508 (markers), LLVM (the triples of python-build-standalone) and Debian (architecture, multiarch).
 

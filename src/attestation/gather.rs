@@ -117,7 +117,7 @@ fn is_bundle(found: &Referrer) -> bool {
 /// Everything about an image.
 ///
 /// # Errors
-/// The image is not there, or not whole ([`registry::Error`]).
+/// The image is not there, or not whole ([`crate::registry::Error`]).
 pub async fn gather(
     client: &Client,
     image: &PinnedReference,
