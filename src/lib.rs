@@ -38,6 +38,7 @@ pub mod size;
 pub mod solve;
 pub mod spec;
 pub mod store;
+mod tool_version;
 pub(crate) mod torch;
 pub mod ui;
 pub mod verify;

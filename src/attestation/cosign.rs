@@ -2,10 +2,11 @@
 //! bundles are referrers of the image.
 
 use std::io::Write;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use base64::Engine as _;
 use camino::{Utf8Path, Utf8PathBuf};
+use semver::Version;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::process::Command;
@@ -13,6 +14,12 @@ use tokio::process::Command;
 use super::Error;
 use crate::reference::PinnedReference;
 use crate::spec::{SignSpec, SignWith};
+use crate::tool_version::too_old;
+
+/// The first cosign whose bundles are referrers of the image.
+const OLDEST: Version = Version::new(3, 0, 0);
+/// The first that signs by [`NOBODY`], where nothing goes to sigstore's public log.
+const OLDEST_WITHOUT_LOG: Version = Version::new(3, 0, 4);
 
 /// No certificate authority, no log, no clock service: what is left is the key.
 const NOBODY: &str = r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json","rekorTlogConfig":{},"tsaConfig":{}}"#;
@@ -54,13 +61,17 @@ pub struct Cosign {
 }
 
 impl Cosign {
-    /// Looks whether there is a cosign.
+    /// Looks whether there is a cosign that can do what `[sign]` asks for.
     ///
     /// # Errors
-    /// [`Error::NoCosign`].
+    /// [`Error::NoCosign`], and [`Error::OldCosign`] where it says of itself that it is too old.
     pub async fn find(spec: &SignSpec, folder: &Utf8Path, insecure: bool) -> Result<Self, Error> {
         let asked = Command::new("cosign").arg("version").stdin(Stdio::null()).output().await;
+        let oldest = if spec.log { OLDEST } else { OLDEST_WITHOUT_LOG };
         match asked {
+            Ok(output) if let Some(found) = too_old(&printed(&output), &oldest) => {
+                Err(Error::OldCosign { found, oldest })
+            }
             Ok(_) => Ok(Cosign { spec: spec.clone(), folder: folder.to_owned(), insecure }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::NoCosign),
             Err(error) => {
@@ -245,6 +256,11 @@ impl Cosign {
         );
         Err(Error::Cosign { what, said })
     }
+}
+
+/// What a program printed; cosign writes its version to one stream or the other.
+fn printed(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).join("\n")
 }
 
 /// Whether cosign found nothing that counts, and did not fail otherwise.

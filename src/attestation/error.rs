@@ -1,6 +1,7 @@
 //! What can go wrong with what lies beside an image.
 
 use miette::Diagnostic;
+use semver::Version;
 use thiserror::Error;
 
 use crate::exit::{Classified, Exit};
@@ -20,6 +21,18 @@ pub enum Error {
          out of envlock.toml"
     ))]
     NoCosign,
+    /// A cosign that cannot do what is asked.
+    #[error("[sign] needs cosign {oldest} or newer, and the one on PATH is {found}")]
+    #[diagnostic(help(
+        "install a newer cosign (Debian and others: the package cosign; elsewhere: docs.sigstore.dev), or take [sign] out \
+         of envlock.toml"
+    ))]
+    OldCosign {
+        /// What it says of itself.
+        found: Version,
+        /// The first that can.
+        oldest: Version,
+    },
     /// cosign does not start or does not end well.
     #[error("cosign {what} failed: {said}")]
     #[diagnostic(help(
@@ -85,7 +98,7 @@ impl Classified for Error {
     fn exit(&self) -> Exit {
         match self {
             Error::Registry(error) => error.exit(),
-            Error::NoCosign => Exit::Usage,
+            Error::NoCosign | Error::OldCosign { .. } => Exit::Usage,
             Error::OtherLock { .. } => Exit::Integrity,
             Error::NoLock { .. } | Error::Empty { .. } | Error::NoConfig { .. } => Exit::Registry,
             Error::Cosign { .. } | Error::Temporary(_) => Exit::Failed,

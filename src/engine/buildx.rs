@@ -5,6 +5,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use camino::Utf8Path;
+use semver::Version;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -14,10 +15,14 @@ use super::Error;
 use super::progress::{Progress, State};
 use crate::digest::Digest;
 use crate::interrupt;
+use crate::tool_version::too_old;
 use crate::ui::{Bar, Stage, Ui, Unit};
 
 /// How long a build may take to end by itself after an interrupt.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The first buildx with `--progress=rawjson`.
+pub const OLDEST: Version = Version::new(0, 12, 0);
 
 /// A builder that answered.
 #[derive(Debug, Clone)]
@@ -33,6 +38,10 @@ impl Buildx {
         let version = docker(&["buildx", "version"]).await?;
         if !version.status.success() {
             return Err(Error::NoBuildx { detail: said(&version) });
+        }
+        let stated = String::from_utf8_lossy(&version.stdout);
+        if let Some(found) = too_old(&stated, &OLDEST) {
+            return Err(Error::OldBuildx { found, oldest: OLDEST });
         }
         let mut args = vec!["buildx", "inspect", "--bootstrap"];
         args.extend(builder);

@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use miette::Diagnostic;
 use pep508_rs::PackageName;
+use semver::Version;
 use thiserror::Error;
 use url::Url;
 
@@ -28,6 +29,17 @@ pub enum Error {
     NoBuildx {
         /// What docker said.
         detail: String,
+    },
+    /// buildx cannot write its progress as JSON.
+    #[error("buildx {found} is too old: envlock reads what {oldest} and newer ones say of a build")]
+    #[diagnostic(help(
+        "install a newer one (Debian and Ubuntu: docker-buildx or docker-buildx-plugin)"
+    ))]
+    OldBuildx {
+        /// What it says of itself.
+        found: Version,
+        /// The first that can.
+        oldest: Version,
     },
     /// The builder is unknown or does not answer.
     #[error("the builder {builder} cannot be used: {detail}")]
@@ -147,6 +159,7 @@ impl Classified for Error {
         match self {
             Error::NoDocker
             | Error::NoBuildx { .. }
+            | Error::OldBuildx { .. }
             | Error::NoBuilder { .. }
             | Error::NoPushByDigest { .. }
             | Error::Step { .. }

@@ -7,5 +7,6 @@ mod gather;
 pub mod layers;
 mod progress;
 
+pub use buildx::OLDEST as OLDEST_BUILDX;
 pub use error::Error;
 pub use gather::{Gatherer, gather};

@@ -29,7 +29,7 @@ engine = \"dockerfile\"
 /// Answers as buildx does: the builder's driver from `driver`, the build from `progress` and `metadata`.
 const DOCKER: &str = r#"#!/bin/sh
 case "$1 $2" in
-"buildx version") echo "buildx v0" ;;
+"buildx version") echo "github.com/docker/buildx $(cat "${0%/*}/version") 0123abc" ;;
 "buildx inspect") printf 'Name:   fake\nDriver: %s\n' "$(cat "${0%/*}/driver")" ;;
 "buildx bake")
     cat >"${0%/*}/bake.json"
@@ -50,6 +50,7 @@ fn project() -> Envlock {
     let docker = envlock.write(".bin/docker", DOCKER);
     fs_err::set_permissions(docker, std::fs::Permissions::from_mode(0o755)).unwrap();
     envlock.write(".bin/driver", "remote");
+    envlock.write(".bin/version", "v0.12.0");
     envlock.write(".bin/progress", "");
     envlock
 }
@@ -186,6 +187,10 @@ fn what_is_missing_is_named_with_the_way_to_get_it() {
     envlock.write(".bin/driver", "docker");
     let run = envlock.run(["build", "--push", "--registry", "127.0.0.1:1"]).exits(7);
     assert!(run.stderr().contains("docker buildx create"), "{}", run.stderr());
+    envlock.write(".bin/version", "v0.11.2");
+    let run = envlock.run(["build"]).exits(7);
+    assert!(run.stderr().contains("buildx 0.11.2 is too old"), "{}", run.stderr());
+    assert!(run.stderr().contains("0.12.0 and newer"), "{}", run.stderr());
     let envlock = envlock.env("PATH", "/nowhere");
     let run = envlock.run(["build"]).exits(7);
     assert!(run.stderr().contains("docker-cli"), "{}", run.stderr());

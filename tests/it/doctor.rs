@@ -152,6 +152,23 @@ fn a_builder_that_cannot_push_by_digest_is_named() {
 }
 
 #[test]
+fn a_buildx_that_is_too_old_is_named_with_its_version() {
+    let server = Server::start(|_| Reply::status(404));
+    let docker = r#"case "$*" in
+        --version) echo 'Docker version 20.10.24+dfsg1, build 297e128' ;;
+        'buildx version') echo 'github.com/docker/buildx v0.11.2 9872040b6626' ;;
+        *) printf 'Name: default\nDriver: docker-container\n' ;;
+    esac"#;
+    let envlock = project(&server.host(), &json!({}), &[("docker", docker)]);
+    ask_for_the_dockerfile_engine(&envlock);
+    let found = check(&envlock, &server.host(), "buildx");
+    assert_eq!(
+        (&found["level"], &found["found"]),
+        (&json!("fail"), &json!("0.11.2 is too old; 0.12.0 or newer"))
+    );
+}
+
+#[test]
 fn a_broken_docker_config_and_a_store_that_cannot_be_written_are_found() {
     let server = Server::start(|_| Reply::status(404));
     let host = server.host();

@@ -103,6 +103,7 @@ const HOUSE: &[Room] = &[
         &["crates/oci-registry", "exit"], &[]),
     room("import", "pip's requirements files, pyproject.toml, other tools' locks → what they ask for",
         &["digest", "python"], &[]),
+    room("tool_version", "versions of other programs, as they print them", &[], &[]),
     room("torch", "the torch family, and which torch a wheel was built for",
         &["cuda", "built_for"], &[]),
     room("spec", "envlock.toml → Spec, with the place of every mistake; the built-in stack; overrides",
@@ -148,17 +149,17 @@ const HOUSE: &[Room] = &[
     room("cli", "arguments",
         &["cuda", "spec", "verify/checks", "verify", "registry/embedded", "release", "size"], &[Environment]),
     room("engine", "a plan → images: docker buildx and its progress",
-        &["digest", "exit", "room", "interrupt", "net", "spec", "lock", "ui", "image", "store", "index"], &[Disk, Process, Runtime]),
+        &["tool_version", "digest", "exit", "room", "interrupt", "net", "spec", "lock", "ui", "image", "store", "index"], &[Disk, Process, Runtime]),
     room("retention", "releases in their registry: tags, records, the history read back, what is old",
         &["digest", "exit", "reference", "spec", "lock", "image", "registry", "release"], &[Disk, Runtime]),
     room("engine/layers", "a plan → images without a daemon: wheels → layers, spliced and not compressed again",
         &["crates/wheel-layers", "blocking", "digest", "exit", "room", "net", "reference", "spec", "lock", "ui", "image", "store", "registry", "base_image", "engine"], &[Disk, Clock, Environment, Process, Runtime]),
     room("attestation", "what lies beside an image: lock, bill of materials, provenance, signatures; and checking it",
-        &["digest", "exit", "reference", "spec", "lock", "ui", "export", "image", "registry", "base_image", "release", "retention"], &[Disk, Clock, Environment, Process]),
+        &["tool_version", "digest", "exit", "reference", "spec", "lock", "ui", "export", "image", "registry", "base_image", "release", "retention"], &[Disk, Clock, Environment, Process]),
     room("reports", "what commands print with `--json`, a type a command, and the schemas made of these types",
         &["cuda", "digest", "gpu", "platform", "python", "reference", "spec", "config", "lock", "image", "verify/checks", "store", "solve", "matrix", "release", "size", "attestation"], &[]),
     room("commands", "one file or folder a verb: gather facts, call pure code, act, report",
-        &["blocking", "cuda", "digest", "exit", "gpu", "platform", "room", "interrupt", "net", "python", "reference", "torch", "spec", "config", "lock", "ui", "catalog", "export", "image", "render", "verify/checks", "store", "index/pages", "registry", "base_image", "verify", "solve", "index", "matrix", "registry/embedded", "release", "size", "cli", "engine", "retention", "engine/layers", "attestation", "reports"], &[Disk, Clock, Environment, Network, Process, Runtime]),
+        &["tool_version", "blocking", "cuda", "digest", "exit", "gpu", "platform", "room", "interrupt", "net", "python", "reference", "torch", "spec", "config", "lock", "ui", "catalog", "export", "image", "render", "verify/checks", "store", "index/pages", "registry", "base_image", "verify", "solve", "index", "matrix", "registry/embedded", "release", "size", "cli", "engine", "retention", "engine/layers", "attestation", "reports"], &[Disk, Clock, Environment, Network, Process, Runtime]),
 ];
 
 /// Libraries by what they do. One that is not named here cannot be used.

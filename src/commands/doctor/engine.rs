@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::check::{Check, Level};
+use crate::engine::OLDEST_BUILDX;
 use crate::spec::EngineChoice;
+use crate::tool_version::too_old;
 
 /// A builder that does not answer in this time counts as not there.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -82,6 +84,14 @@ async fn docker_checks() -> Vec<Check> {
     for (name, args) in steps {
         match docker(args).await {
             Ok(text) if name == "builder" => checks.push(builder(&text)),
+            Ok(text)
+                if name == "buildx"
+                    && let Some(found) = too_old(&text, &OLDEST_BUILDX) =>
+            {
+                let found = format!("{found} is too old; {OLDEST_BUILDX} or newer");
+                checks.push(Check::fail(name, found, INSTALL));
+                return checks;
+            }
             Ok(text) => checks.push(Check::ok(name, text.lines().next().unwrap_or_default())),
             Err(cause) => {
                 let todo = if name == "builder" { CREATE } else { INSTALL };
