@@ -234,6 +234,11 @@ fn a_signed_image_is_accepted_by_cosign_and_one_that_is_not_is_found() {
     missing.write("env.lock", envlock.read("env.lock"));
     let told = workshop.build(&missing, "team").exits(2);
     assert!(told.stderr().contains("cosign is not on PATH"), "{}", told.stderr());
+    let old = envlock.write(".old/cosign", "#!/bin/sh\necho 'GitVersion:    v3.0.3'\n");
+    fs_err::set_permissions(old, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let told = workshop.build(&missing.env("PATH", envlock.path(".old")), "team").exits(2);
+    let needs = "[sign] needs cosign 3.0.4 or newer, and the one on PATH is 3.0.3";
+    assert!(told.stderr().contains(needs), "{}", told.stderr());
     // Without its key nothing is released.
     let run = workshop.build(&envlock, "team").exits(1);
     assert!(run.stderr().contains("cosign"), "{}", run.stderr());
