@@ -7,11 +7,19 @@ use tracing_subscriber::EnvFilter;
 
 use super::Ui;
 
+/// The crates of the workspace that log; what others log is shown by `ENVLOCK_LOG` alone.
+const CRATES: [&str; 3] = ["envlock", "http_retry", "oci_registry"];
+
 impl Ui {
     /// Begins it, once a process. `verbose`: 0 for warnings alone, 1 for what is done, 2 for every request.
     /// `ENVLOCK_LOG` (tracing's filters) counts before it.
     pub fn log(&self, verbose: u8) {
-        let level = ["warn", "envlock=info", "envlock=debug"][usize::from(verbose.min(2))];
+        let of_each = |level: &str| CRATES.map(|name| format!("{name}={level}")).join(",");
+        let level = match verbose {
+            0 => "warn".to_owned(),
+            1 => of_each("info"),
+            _ => of_each("debug"),
+        };
         let filter = EnvFilter::try_from_env("ENVLOCK_LOG");
         let bars = self.bars.clone();
         tracing_subscriber::fmt()

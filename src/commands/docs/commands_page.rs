@@ -31,7 +31,7 @@ pub(super) fn page() -> String {
     root.build();
     let mut text = format!(
         "# Commands\n\n{WRITTEN}\nResults go to stdout, everything else to stderr. `NO_COLOR` is honoured; `ENVLOCK_LOG` takes a \
-         filter such as `envlock=debug`. All commands take:\n\n"
+         filter such as `envlock=debug,http_retry=debug`. All commands take:\n\n"
     );
     text.push_str(&options(root.get_arguments().filter(|argument| argument.is_global_set())));
     for command in commands(&root) {
