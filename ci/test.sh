@@ -79,6 +79,14 @@ own_features() {
 }
 features() { cargo tree --locked --prefix none --format '{p} {f}' "$@" | sed 's/ (\*)$//' | sort -u; }
 
+# A second client of registries, which pulls what ours pushed.
+oci_client() {
+  local manifest=tests/oci-client/Cargo.toml
+  cargo fmt --check --manifest-path $manifest
+  CARGO_TARGET_DIR=target/oci-client cargo build --locked --quiet --manifest-path $manifest
+  export ENVLOCK_TEST_OCI_CLIENT=$ROOT/target/oci-client/debug/envlock-oci-client
+}
+
 documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --workspace --no-deps --document-private-items; }
 
 # What follows runs with envlock as users have it: installed by pip, knowing where PyPI is.
@@ -137,6 +145,7 @@ step "workflows" workflows
 if [ "${ENVLOCK_TEST_ENGINE:-1}" != 0 ]; then step "a Docker engine and a registry" engine; fi
 step "cosign, oras and crane" judges
 step "the program's own features" own_features
+step "oci-client" oci_client
 step "clippy" cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 step "documentation" documentation
 step "cargo test: compiling" cargo test --locked --workspace --quiet --no-run

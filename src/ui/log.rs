@@ -11,7 +11,7 @@ use super::Ui;
 const CRATES: [&str; 3] = ["envlock", "http_retry", "oci_registry"];
 
 impl Ui {
-    /// Begins it, once a process. `verbose`: 0 for warnings alone, 1 for what is done, 2 for every request.
+    /// Begins it, once a process. `verbose`: 0 for warnings alone, 1 for what is done, 2 for what servers could not do, and what was tried again.
     /// `ENVLOCK_LOG` (tracing's filters) counts before it.
     pub fn log(&self, verbose: u8) {
         let of_each = |level: &str| CRATES.map(|name| format!("{name}={level}")).join(",");

@@ -1,6 +1,7 @@
 //! What lies beside an image: lock, bill of materials, provenance, signatures; `inspect` and `verify --supply`; and that
 //! other tools accept it. cosign, oras: from ENVLOCK_TEST_TOOLS (a folder) or PATH.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 

@@ -150,7 +150,7 @@ fn nothing_that_goes_to_a_file_has_colours() {
         envlock.run(["no-such-verb"]).exits(2),
         envlock.run(["--help"]).exits(0),
     ];
-    assert!(runs[0].stderr().contains("DEBUG http_retry"), "{}", runs[0].stderr());
+    assert!(runs[0].stderr().contains("DEBUG oci_registry"), "{}", runs[0].stderr());
     for run in &runs {
         let said = run.stdout() + &run.stderr();
         assert!(!said.contains('\u{1b}'), "{said:?}");

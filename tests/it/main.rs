@@ -27,6 +27,7 @@ mod logins;
 mod matrix;
 mod names;
 mod no_config;
+mod oci_client;
 mod odd_wheels;
 mod order;
 mod outdated;
