@@ -59,6 +59,44 @@ impl Settings {
 }
 
 /// A client for all registries. Cheap to clone; clones share tokens and what was learned about registries.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/loopback/mod.rs"));
+/// use std::sync::Arc;
+/// use bytes::Bytes;
+/// use oci_registry::{Client, InMemory, Push, Repository, Settings, Source, unseen};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let host = loopback();
+/// let net = http_retry::Client::named("example/1.0", http_retry::Retry::default())?;
+/// let client = Client::new(net, Settings::of("example"));
+/// let to = Repository { registry: host, name: "team/app".to_owned() };
+///
+/// let layer = InMemory::new(Bytes::from_static(b"a layer"));
+/// let config = Bytes::from_static(br#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#);
+/// # use oci_registry::Blob;
+/// let manifest = format!(
+///     r#"{{"schemaVersion":2,"config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{}","size":{}}},
+///         "layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{}","size":{}}}]}}"#,
+///     oci_digest::Digest::of(&config), config.len(), layer.digest(), layer.size(),
+/// );
+/// let push = Push {
+///     to: &to,
+///     layers: &[Source::Ours(Arc::new(layer))],
+///     config,
+///     manifest: manifest.into(),
+///     tags: &["v1".to_owned()],
+/// };
+/// let pushed = client.push(&push, &[unseen()]).await?;
+/// println!("{} is there, whole", pushed.image.reference);
+///
+/// // What is there already is not sent again.
+/// assert_eq!(client.push(&push, &[unseen()]).await?.sent(), 0);
+/// assert_eq!(client.tagged(&to, "v1").await?, Some(pushed.image.reference.digest()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(crate) net: http_retry::Client,
