@@ -79,7 +79,7 @@ impl Context {
         let client = net::Client::named(net::AGENT, retry)
             .map_err(|e| Failure::message(Exit::Failed, format!("no HTTP client: {e}")))?;
         let ui = self.ui.clone();
-        Ok(client.telling(move |wait| match wait.is_long() {
+        Ok(client.reporting(move |wait| match wait.is_long() {
             true => ui.warn(wait.to_string()),
             false => ui.note(wait.to_string()),
         }))

@@ -131,7 +131,7 @@ fn a_server_that_says_nothing_is_told_of_once_and_given_up() {
     let first = Duration::from_millis(1);
     let retry = Retry { first, ..Retry::default() };
     let client = Client::with_silence(retry, Duration::from_millis(240)).unwrap();
-    let client = client.telling(move |wait| heard.lock().unwrap().push(wait.clone()));
+    let client = client.reporting(move |wait| heard.lock().unwrap().push(wait.clone()));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let fetcher = Fetcher::new(client);
     let error = runtime.block_on(fetcher.page(&url, &[])).unwrap_err().to_string();

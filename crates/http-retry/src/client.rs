@@ -1,21 +1,20 @@
-//! A reqwest client that tries again.
+//! A reqwest client that retries.
 
-use std::io;
-use std::sync::{Arc, LazyLock};
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use url::Url;
 
-use super::first::{First, asking};
-use super::pace::{Pace, jitter};
-use super::retry::retry_after;
+use super::builder::builder;
+use super::connect_once::to_origin;
+use super::rate_limit::{RateLimits, jitter};
+use super::retry::{is_lasting, retry_after};
 use super::silence::Silence;
-use super::trust::Trust;
-use super::upload::Streams;
+use super::streams::Streams;
 use super::wait::{Listener, Watch};
 use super::{Budget, Error, Logins, Retry, Wait, redacted};
 use crate::login::{self, Login};
@@ -23,19 +22,19 @@ use crate::login::{self, Login};
 /// Who we are, where nothing else is said.
 const AGENT: &str = concat!("http-retry/", env!("CARGO_PKG_VERSION"));
 
-/// How long a server may be silent.
+/// How long a server may send nothing.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// HTTP/1.1 and HTTP/2, the system's certificates (or SSL_CERT_FILE, and docker's for its host) and proxies. Cheap to clone;
-/// clones share connections and the pace each host asked for.
+/// clones share connections and the request rate of each host.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
-    // Hashes are of the bytes as they are stored on the server: nothing may be decoded on the way.
+    // Hashes are of the bytes as the server stores them: without content decoding.
     raw: reqwest::Client,
     pub(super) streams: Streams,
     retry: Retry,
-    pub(super) pace: Pace,
+    pub(super) limits: RateLimits,
     pub(super) listener: Listener,
     watch: Watch,
     pub(super) silence: Silence,
@@ -44,17 +43,26 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with this patience. Errors: no TLS.
+    /// A client that retries as `retry` says.
+    ///
+    /// # Errors
+    /// The TLS backend cannot be set up.
     pub fn new(retry: Retry) -> Result<Self, reqwest::Error> {
         Self::with_silence(retry, SILENCE)
     }
 
-    /// The same, which says to servers what program it is: `NAME/VERSION`.
+    /// The same, with the `NAME/VERSION` of the program as user agent.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
     pub fn named(agent: &'static str, retry: Retry) -> Result<Self, reqwest::Error> {
         Self::made(agent, retry, SILENCE)
     }
 
-    /// A client that takes a server for dead after this long without a byte to or from it.
+    /// A client that gives a server up after this long without a byte to or from it.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
     pub fn with_silence(retry: Retry, silence: Duration) -> Result<Self, reqwest::Error> {
         Self::made(AGENT, retry, silence)
     }
@@ -66,7 +74,7 @@ impl Client {
             raw: raw.read_timeout(silence).build()?,
             streams: Streams::new(agent, silence),
             retry,
-            pace: Pace::default(),
+            limits: RateLimits::default(),
             listener: Listener::default(),
             watch: Watch::default(),
             silence: Silence::new(silence),
@@ -75,44 +83,46 @@ impl Client {
         })
     }
 
-    /// The same client, connections and all, with another patience.
+    /// The same client, with its connections, retrying as `retry` says.
     pub fn with_retry(self, retry: Retry) -> Self {
         Client { retry, ..self }
     }
 
-    /// The same client, which tells of waits that servers ask for, as soon as they do.
-    pub fn telling(self, tell: impl Fn(&Wait) + Send + Sync + 'static) -> Self {
-        Client { listener: Listener::new(tell), ..self }
+    /// The same client, which calls `report` with each wait that a server asks for, before it waits.
+    pub fn reporting(self, report: impl Fn(&Wait) + Send + Sync + 'static) -> Self {
+        Client { listener: Listener::new(report), ..self }
     }
 
-    /// The same client, which shows what it waits for: `begin` is told of each question to a server, and what it gives
-    /// is dropped with the answer.
+    /// The same client, which shows what it waits for: it calls `begin` with the URL of each request and drops the result when
+    /// the response has come.
     pub fn watched(self, begin: impl Fn(&Url) -> Box<dyn Send> + Send + Sync + 'static) -> Self {
         Client { watch: Watch::new(begin), ..self }
     }
 
-    /// Shows that an answer is waited for, as long as the result lives.
+    /// Shows that a response is waited for, as long as the result lives.
     pub(super) fn waits_for(&self, url: &Url) -> Option<Box<dyn Send>> {
         self.watch.begin(url)
     }
 
-    /// The same client, connections and all, with these logins.
+    /// The same client, with its connections, sending these logins.
     pub fn with_logins(self, logins: Logins) -> Self {
         Client { logins, ..self }
     }
 
-    /// The same client, which asks no server any more: [`Error::Offline`].
+    /// The same client, which sends no request any more but fails with [`Error::Offline`].
     pub fn offline(self) -> Self {
         Client { offline: true, ..self }
     }
 
-    /// How patient this client is.
+    /// How this client retries.
     pub fn retry(&self) -> Retry {
         self.retry
     }
 
-    /// Sends until an answer comes that is not passing (see [`Retry::is_passing`]), whatever its
-    /// status. Errors: [`Error::Transport`] when no attempt got an answer.
+    /// Sends until a response comes that is not passing (see [`Retry::is_passing`]), whatever its status.
+    ///
+    /// # Errors
+    /// [`Error::Transport`] when no attempt got a response, [`Error::Patience`], [`Error::Offline`].
     pub async fn send(
         &self,
         method: Method,
@@ -122,7 +132,10 @@ impl Client {
         self.send_within(method, url, headers, &mut self.retry.budget()).await
     }
 
-    /// As [`Client::send`], spending from the caller's budget.
+    /// As [`Client::send`], with the caller's budget.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
     pub async fn send_within(
         &self,
         method: Method,
@@ -130,13 +143,15 @@ impl Client {
         headers: &HeaderMap,
         budget: &mut Budget,
     ) -> Result<Response, Error> {
-        let hears = hears(&method);
+        let bodiless = is_bodiless(&method);
         let request = self.request(&self.http, method, url).await.headers(headers.clone());
-        self.execute(url, request, hears, budget).await
+        self.execute(url, request, bodiless, budget).await
     }
 
-    /// As [`Client::send`], for bytes that are hashed: the body comes as it is stored, without
-    /// content decoding. Spends from the caller's budget.
+    /// As [`Client::send_within`], for bytes that are hashed: the body comes as it is stored, without content decoding.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
     pub async fn send_raw(
         &self,
         method: Method,
@@ -144,12 +159,15 @@ impl Client {
         headers: &HeaderMap,
         budget: &mut Budget,
     ) -> Result<Response, Error> {
-        let hears = hears(&method);
+        let bodiless = is_bodiless(&method);
         let request = self.request(&self.raw, method, url).await.headers(headers.clone());
-        self.execute(url, request, hears, budget).await
+        self.execute(url, request, bodiless, budget).await
     }
 
-    /// As [`Client::send_raw`], with a body that is at hand.
+    /// As [`Client::send_raw`], with a body.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
     pub async fn send_bytes(
         &self,
         method: Method,
@@ -163,6 +181,9 @@ impl Client {
     }
 
     /// As [`Client::send`], as a POST of form fields.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
     pub async fn post_form(&self, url: &Url, fields: &[(&str, &str)]) -> Result<Response, Error> {
         let form =
             url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
@@ -174,8 +195,10 @@ impl Client {
         self.execute(url, request, false, &mut self.retry.budget()).await
     }
 
-    /// The whole body of a successful GET; a body that breaks off is fetched again.
-    /// Errors: [`Error::Status`] for any answer that is not a success.
+    /// Headers and the whole body of a successful GET; a body that breaks off is fetched again.
+    ///
+    /// # Errors
+    /// [`Error::Status`] for any response that is not a success; else as [`Client::send`].
     pub async fn get(&self, url: &Url, headers: &HeaderMap) -> Result<(HeaderMap, Bytes), Error> {
         let mut budget = self.retry.budget();
         loop {
@@ -193,7 +216,37 @@ impl Client {
         }
     }
 
-    /// After a body that broke off: waits as the budget says, or gives the error back.
+    /// Does `work`, which waits for bytes from the server of `url`; a long silence is reported, once for each host.
+    pub async fn listening<T>(&self, url: &Url, work: impl Future<Output = T>) -> T {
+        self.silence.listening(&self.listener, url, work).await
+    }
+
+    /// The whole body of a response.
+    ///
+    /// # Errors
+    /// It broke off.
+    pub async fn body(&self, url: &Url, mut answer: Response) -> Result<Bytes, reqwest::Error> {
+        let _waits = self.waits_for(url);
+        let Some(first) = self.listening(url, answer.chunk()).await? else {
+            return Ok(Bytes::new());
+        };
+        let Some(second) = self.listening(url, answer.chunk()).await? else { return Ok(first) };
+        let length = answer.headers().get(CONTENT_LENGTH);
+        let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
+        // At most 1 MiB is reserved on the word of a server.
+        let mut body = Vec::with_capacity(length.unwrap_or(0).min(1 << 20));
+        body.extend_from_slice(&first);
+        body.extend_from_slice(&second);
+        while let Some(chunk) = self.listening(url, answer.chunk()).await? {
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.into())
+    }
+
+    /// After a body that broke off: waits as the budget says.
+    ///
+    /// # Errors
+    /// The given one, where the budget is spent.
     pub async fn pause(
         &self,
         url: &Url,
@@ -208,8 +261,11 @@ impl Client {
         Ok(())
     }
 
-    /// The wait before the next attempt after this answer; `None`: there is none. Who was told "later" or "too many"
-    /// speaks for every request to the host. Errors: [`Error::Patience`].
+    /// The wait before the next attempt after this response; `None`: there is none. A Retry-After or a 429 delays every
+    /// request to the host.
+    ///
+    /// # Errors
+    /// [`Error::Patience`].
     pub(super) fn wait_for(
         &self,
         url: &Url,
@@ -219,14 +275,14 @@ impl Client {
         let text = answer.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok());
         let asked = text.and_then(|v| retry_after(v, Timestamp::now()));
         if let Some(asked) = asked.filter(|_| budget.has_patience()) {
-            let held = self.pace.hold(url, asked, self.retry.patience)?;
-            held.iter().for_each(|wait| self.listener.tell(wait));
-            // The host's pace knows when the time has come.
+            let held = self.limits.hold(url, asked, self.retry.patience)?;
+            held.iter().for_each(|wait| self.listener.report(wait));
+            // The host's rate limit waits until then.
             return Ok(Some(Duration::ZERO));
         }
         let wait = budget.spend();
         if let Some(wait) = wait.filter(|_| answer.status() == StatusCode::TOO_MANY_REQUESTS) {
-            self.pace.slow_down(url, wait);
+            self.limits.slow_down(url, wait);
         }
         Ok(wait)
     }
@@ -240,7 +296,7 @@ impl Client {
 
     /// With the login for the host, if there is one; a redirect to another host goes without.
     async fn request(&self, http: &reqwest::Client, method: Method, url: &Url) -> RequestBuilder {
-        debug_assert!(!login::has_one(url), "logins are taken out where addresses are read");
+        debug_assert!(!login::has_one(url), "logins are taken out where URLs are parsed");
         let request = http.request(method, url.clone());
         match self.logins.of(url).await {
             Some(Login { user, password }) => request.basic_auth(user, password),
@@ -252,7 +308,7 @@ impl Client {
         &self,
         url: &Url,
         request: RequestBuilder,
-        hears: bool,
+        bodiless: bool,
         budget: &mut Budget,
     ) -> Result<Response, Error> {
         if self.offline {
@@ -260,25 +316,25 @@ impl Client {
         }
         let _waits = self.waits_for(url);
         loop {
-            self.pace.keep(url).await;
-            // No request here has a streamed body; one that is none at all says why when it is sent.
+            self.limits.wait(url).await;
+            // No request here has a streamed body; an invalid one fails with its reason when it is sent.
             let Some(again) = request.try_clone() else {
                 return request.send().await.map_err(|error| self.failure(url, error));
             };
-            let sent = asking(url, again.send());
-            let result = match hears {
+            let sent = to_origin(url, again.send());
+            let result = match bodiless {
                 true => self.listening(url, sent).await,
                 false => sent.await,
             };
             let wait = match &result {
                 Ok(answer) if !budget.is_passing(answer.status()) => {
-                    self.pace.ease(url);
+                    self.limits.speed_up(url);
                     None
                 }
                 Ok(answer) => self.wait_for(url, answer, budget)?,
                 Err(error) if is_lasting(error) => None,
                 Err(error) if error.is_connect() => budget.spend_on_connecting(),
-                Err(error) if hears && error.is_timeout() => budget.spend_on_silence(),
+                Err(error) if bodiless && error.is_timeout() => budget.spend_on_silence(),
                 Err(_) => budget.spend(),
             };
             match wait {
@@ -293,52 +349,7 @@ impl Client {
     }
 }
 
-/// Whether nothing is sent that could take long: then every moment without an answer is the server's silence.
-fn hears(method: &Method) -> bool {
+/// Whether the request has no body that takes time to send: then a timeout means that the server was silent.
+fn is_bodiless(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
-}
-
-pub(super) fn builder(agent: &'static str) -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder()
-        .user_agent(agent)
-        .connect_timeout(Duration::from_secs(20))
-        // An address may hold what another host must not see.
-        .referer(false)
-        .connector_layer(First::default());
-    match &*TLS {
-        Ok(tls) => builder.tls_backend_preconfigured(tls.clone()),
-        // It meets the same fault, and says it as an error of its own.
-        Err(_) => builder,
-    }
-}
-
-/// One for all clients: what is trusted is read once.
-static TLS: LazyLock<Result<rustls::ClientConfig, rustls::Error>> = LazyLock::new(|| {
-    // Of the two well-kept providers the one that needs no warming up: 30 ms of every run. A provider
-    // that was installed before stays.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let provider = rustls::crypto::CryptoProvider::get_default().expect("it was installed above");
-    let trust = Trust::new(provider);
-    let mut tls = rustls::ClientConfig::builder_with_provider(Arc::clone(provider))
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(trust))
-        .with_no_client_auth();
-    tls.alpn_protocols = vec!["h2".into(), "http/1.1".into()];
-    Ok(tls)
-});
-
-/// Whether trying again cannot help: a bad request, a redirect loop, a certificate that is not
-/// trusted or a server that does not speak TLS (both come as invalid data).
-fn is_lasting(error: &reqwest::Error) -> bool {
-    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
-    error.is_builder()
-        || error.is_redirect()
-        || causes.filter_map(|e| e.downcast_ref()).any(is_invalid_data)
-}
-
-/// An `io::Error` inside another one is not among its sources, so it is looked for by hand.
-fn is_invalid_data(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::InvalidData
-        || error.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(is_invalid_data)
 }

@@ -1,4 +1,4 @@
-//! What can go wrong between us and a server.
+//! What can fail between this program and a server.
 
 use std::io;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::wait::words;
 /// A request that did not succeed, after all retries. URLs are shown without credentials.
 #[derive(Debug, Clone, Error)]
 pub enum Error {
-    /// The server answered, and not with what was asked for.
+    /// A response that is not a success.
     #[error("{url} answered {status}")]
     Status {
         /// What was asked.
@@ -22,13 +22,13 @@ pub enum Error {
         /// What it answered.
         status: StatusCode,
     },
-    /// Not asked, because no server may be.
+    /// No request was sent, because none may be.
     #[error("{url} would have to be asked, and this run is offline")]
     Offline {
         /// What was not asked.
         url: Box<Url>,
     },
-    /// A server that wants to be left alone for longer than this run waits.
+    /// A server asks for a longer wait than this run allows.
     #[error("{host} asks to be left alone for {}, and of this run's patience {} are left", words(*.asked), words(*.left))]
     Patience {
         /// `HOST[:PORT]`
@@ -38,7 +38,7 @@ pub enum Error {
         /// What this run would still have waited.
         left: Duration,
     },
-    /// No answer, or one that broke off.
+    /// No response, or one that broke off.
     #[error("{}", unreachable(url, proxy.as_ref(), cause))]
     Transport {
         /// What was asked.
@@ -51,7 +51,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The status, when the server answered one.
+    /// The status of the response, where there was one.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Error::Status { status, .. } => Some(*status),
@@ -59,7 +59,7 @@ impl Error {
         }
     }
 
-    /// Whether it is about a request for this address.
+    /// Whether it is about a request to this URL.
     pub fn is_of(&self, asked: &Url) -> bool {
         match self {
             Error::Status { url, .. } | Error::Offline { url } | Error::Transport { url, .. } => {
@@ -69,7 +69,7 @@ impl Error {
         }
     }
 
-    /// Whether no answer came at all: the host is away, or the way to it is.
+    /// Whether there was no response at all.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Error::Offline { .. } | Error::Transport { .. })
     }
@@ -83,13 +83,13 @@ impl Error {
         }
     }
 
-    /// A server that neither takes nor gives a byte.
+    /// A server that neither reads nor sends.
     pub(super) fn silent(url: &Url, silence: Duration) -> Self {
         let cause = format!("nothing moved for {silence:?}");
         Error::Transport { url: redacted(url).into(), cause, proxy: None }
     }
 
-    /// No answer, or a body that broke off; the innermost cause is told.
+    /// No response, or a body that broke off, with the innermost cause.
     pub(crate) fn broken(url: &Url, error: &dyn std::error::Error) -> Self {
         let mut innermost = error;
         while let Some(source) = innermost.source() {
@@ -99,29 +99,29 @@ impl Error {
         Error::Transport { url: redacted(url).into(), cause, proxy: None }
     }
 
-    /// An answer that is not a success.
+    /// A response that is not a success.
     pub fn answer(url: &Url, status: StatusCode) -> Self {
         Error::Status { url: redacted(url).into(), status }
     }
 }
 
-/// What stands between us and a server.
+/// A proxy between this program and a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
     /// Without a login.
     address: String,
-    /// No connection to itself was made.
+    /// The connection to the proxy itself failed.
     is_dead: bool,
 }
 
 impl Proxy {
-    /// The one for this address, after no connection was made.
+    /// The proxy of this URL, after a connection failed.
     fn of(url: &Url, error: &dyn std::error::Error) -> Option<Self> {
         let intercept = Matcher::from_system().intercept(&url.as_str().parse().ok()?)?;
         let proxy = intercept.uri();
         let port = proxy.port_u16().map_or_else(String::new, |port| format!(":{port}"));
         let address = format!("{}://{}{port}", proxy.scheme_str()?, proxy.host()?);
-        // A proxy that answers, and makes no connection further on, says so in an error of its own.
+        // A proxy that answers but cannot connect further gives another kind of error.
         let is_dead =
             std::iter::successors(error.source(), |e| e.source()).any(|e| e.is::<io::Error>());
         Some(Proxy { address, is_dead })
@@ -140,8 +140,8 @@ fn unreachable(url: &Url, proxy: Option<&Proxy>, cause: &str) -> String {
     }
 }
 
-/// The URL as it may be shown: without user name, password, and the query, where signed URLs carry
-/// theirs.
+/// The URL as it may be shown: without user name, password, fragment, and the query, where signed URLs have their
+/// credentials.
 pub fn redacted(url: &Url) -> Url {
     let mut url = login::without(url.clone());
     url.set_query(None);
@@ -156,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn no_error_shows_a_password() {
         let url = Url::parse("http://user:hidden@127.0.0.1:1/a?sig=hidden#hidden").unwrap();
-        let client = crate::client::builder("test").build().unwrap();
+        let client = crate::builder::builder("test").build().unwrap();
         let error = client.get(url.clone()).send().await.unwrap_err();
         let error = Error::transport(&url, error);
         assert!(error.to_string().starts_with("http://127.0.0.1:1/a cannot"), "{error}");

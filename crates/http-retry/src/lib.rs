@@ -1,15 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod builder;
 mod client;
+mod connect_once;
 mod error;
-mod first;
 pub mod login;
 mod logins;
 mod netrc;
-mod pace;
 mod part;
+mod rate_limit;
 mod retry;
 mod silence;
+mod streams;
 mod trust;
 mod upload;
 mod wait;

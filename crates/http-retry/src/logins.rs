@@ -1,5 +1,5 @@
-//! Who we are to an index: logins that stood in addresses, netrc, the `keyring` command. A login is sent to its own
-//! origin and to no other; it is never shown.
+//! Logins for indexes: from their URLs, netrc and the `keyring` command. A login is sent to its own origin only, and never
+//! shown.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -11,21 +11,21 @@ use url::Url;
 use super::netrc;
 use crate::login::Login;
 
-/// Logins, and where more of them come from. Cheap to clone; clones share what the keyring said.
+/// Logins and their sources. Cheap to clone; clones share what the keyring returned.
 #[derive(Debug, Clone, Default)]
 pub struct Logins {
-    /// Each with the address that it stood in.
+    /// Each with the URL that contained it.
     own: Arc<[(Url, Login)]>,
     netrc: Arc<[(String, Login)]>,
     keyring: Option<Arc<Keyring>>,
 }
 
-/// The `keyring` command, asked once for each host and user.
+/// The `keyring` command, run once for each host and user.
 #[derive(Debug)]
 struct Keyring {
-    /// Addresses of indexes, without credentials: passwords are kept by these names too.
+    /// URLs of indexes, without credentials: keyrings have passwords under these names, too.
     indexes: Vec<Url>,
-    said: Mutex<HashMap<(String, String), Option<String>>>,
+    answers: Mutex<HashMap<(String, String), Option<String>>>,
 }
 
 impl Logins {
@@ -34,19 +34,19 @@ impl Logins {
         Self { netrc: netrc::read(text).into(), ..Self::default() }
     }
 
-    /// The same, and these, each with the address that it stood in: they come before all others.
+    /// The same and these, each with the URL that contained it: they come before all others.
     pub fn with_own(self, own: impl IntoIterator<Item = (Url, Login)>) -> Self {
         Self { own: own.into_iter().collect(), ..self }
     }
 
-    /// The same, and the `keyring` command for users whose URL has no password: it is asked for the
-    /// index's URL first, then for the host.
+    /// The same and the `keyring` command, for users whose URL has no password: first with the index's URL, then with the
+    /// host.
     pub fn with_keyring(self, indexes: impl IntoIterator<Item = Url>) -> Self {
         let indexes = indexes.into_iter().map(|url| super::redacted(&url)).collect();
-        Self { keyring: Some(Arc::new(Keyring { indexes, said: Mutex::default() })), ..self }
+        Self { keyring: Some(Arc::new(Keyring { indexes, answers: Mutex::default() })), ..self }
     }
 
-    /// The login for a request to this address.
+    /// The login for a request to this URL.
     pub(super) async fn of(&self, url: &Url) -> Option<Login> {
         let own = self.own(url);
         if own.is_some_and(|login| login.password.is_some()) {
@@ -65,19 +65,19 @@ impl Logins {
         {
             return Some(Login { user: user.to_owned(), password: Some(password) });
         }
-        // Some services take a token for the name, and no password.
+        // Some services take a token as the user name, without a password.
         own.cloned()
     }
 
-    /// Of the logins for the origin the one whose address has most in common with this one: two indexes of one host
-    /// may have one each, and their files lie beside them.
+    /// Of the logins for the origin, the one whose URL shares the longest path with this one: two indexes of one host may
+    /// have one each, and their files lie below them.
     fn own(&self, url: &Url) -> Option<&Login> {
         let here = self.own.iter().filter(|(at, _)| at.origin() == url.origin());
         here.min_by_key(|(at, _)| Reverse(in_common(at, url))).map(|(_, login)| login)
     }
 }
 
-/// How many folders two addresses share from the root on.
+/// How many leading path segments two URLs share.
 fn in_common(one: &Url, other: &Url) -> usize {
     let parts = |url: &Url| url.path().split('/').map(str::to_owned).collect::<Vec<_>>();
     parts(one).iter().zip(parts(other).iter()).take_while(|(a, b)| a == b).count()
@@ -90,9 +90,9 @@ impl Keyring {
             None => url.host_str()?.to_owned(),
         };
         let key = (url.origin().ascii_serialization(), user.to_owned());
-        // Held while the command runs: it may ask the user something, and once is enough.
-        let mut said = self.said.lock().await;
-        if let Some(known) = said.get(&key) {
+        // Locked while the command runs: it may prompt the user, which must happen once.
+        let mut answers = self.answers.lock().await;
+        if let Some(known) = answers.get(&key) {
             return known.clone();
         }
         let index = self.indexes.iter().find(|index| index.origin() == url.origin());
@@ -103,7 +103,7 @@ impl Keyring {
                 break;
             }
         }
-        said.insert(key, password.clone());
+        answers.insert(key, password.clone());
         password
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::login::Login;
 
-/// The logins of a netrc's text, by host. A `default` entry is passed over: it would send a password
-/// to hosts nobody named. What cannot be read is passed over too, as other readers do.
+/// The logins of a netrc's text, by host. A `default` entry is ignored: it would send a password to any host. What cannot
+/// be parsed is ignored as well, as curl and pip do.
 pub(super) fn read(text: &str) -> Vec<(String, Login)> {
     let mut found: Vec<(String, Login)> = Vec::new();
     let mut words = words(text).into_iter();
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn machines_have_their_logins_and_nobody_else_gets_one() {
+    fn only_hosts_that_are_named_get_a_login() {
         let text = "# mine\nmachine A.example login me password p#1 # not this\n\
             machine b.example\n  login \"x y\"\n  password \"q\\\"\"\n\
             macdef init\nmachine evil.example login e password e\n\n\

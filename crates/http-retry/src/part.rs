@@ -1,4 +1,4 @@
-//! A download that can begin in the middle: Range and If-Range, and what the server made of them.
+//! A download that can start in the middle, by Range and If-Range.
 
 use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE};
 use reqwest::{Method, Response, StatusCode};
@@ -9,7 +9,7 @@ use super::{Budget, Client, Error};
 /// The body of a file from `offset` on, as it is served (no content decoding).
 #[derive(Debug)]
 pub struct Part {
-    /// Where the body begins: what was asked for, or 0 when the server sends the whole file.
+    /// Where the body begins: the requested offset, or 0 when the server sends the whole file.
     pub offset: u64,
     /// Bytes of the whole file, when the server says so.
     pub total: Option<u64>,
@@ -18,24 +18,27 @@ pub struct Part {
 }
 
 impl Part {
-    /// A strong validator: only with it do two answers certainly speak of the same bytes.
+    /// A strong validator: only with it are two responses certainly of the same bytes.
     pub fn validator(&self) -> Option<HeaderValue> {
         let tag = self.response.headers().get(ETAG)?;
         (!tag.as_bytes().starts_with(b"W/")).then(|| tag.clone())
     }
 }
 
-/// What came of asking for a part.
+/// The response to a request for a part.
 #[derive(Debug)]
 pub enum Opened {
     /// Bytes of the file.
     Part(Part),
-    /// An answer without them, whatever its status.
+    /// A response without them, whatever its status.
     Other(Response),
 }
 
 impl Client {
-    /// As [`Client::open_any`]. Errors: [`Error::Status`] for an answer without bytes of the file.
+    /// As [`Client::open_any`].
+    ///
+    /// # Errors
+    /// [`Error::Status`] for a response without bytes of the file; else as [`Client::send`].
     pub async fn open(
         &self,
         url: &Url,
@@ -50,8 +53,11 @@ impl Client {
         }
     }
 
-    /// GETs `url` from `offset` on. With `if_range`, a file that changed since comes whole. A
-    /// server that does not give a range, in whatever way it says so, is asked for the whole file.
+    /// GETs `url` from `offset` on. With `if_range`, a file that changed since comes whole. A server that does not send the
+    /// range, for whatever reason, is asked for the whole file.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
     pub async fn open_any(
         &self,
         url: &Url,

@@ -1,25 +1,26 @@
-//! When to try again, and how long to wait first. Pure: the client sleeps, this decides.
+//! Whether to retry, and how long to wait first. Pure: the client sleeps, this decides.
 
+use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::StatusCode;
 
-/// How often, and how patiently. Back-off doubles from `first`; a server's Retry-After wins over it, and is no attempt.
+/// How often to retry. Back-off doubles from `first`; a server's Retry-After wins over it, and is no attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// Requests in all, the first one included.
     pub attempts: u32,
     /// The wait after the first failure.
     pub first: Duration,
-    /// No wait of our own is longer.
+    /// The longest back-off.
     pub longest: Duration,
-    /// All waits that servers ask for, together: one that is beyond it is the end.
+    /// The sum of the waits that servers may ask for; one beyond it is an error.
     pub patience: Duration,
 }
 
-/// What a run waits at the request of servers unless something else is said.
+/// The patience where none is configured.
 pub const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 impl Default for Retry {
@@ -29,13 +30,13 @@ impl Default for Retry {
     }
 }
 
-/// A host that refuses connections or has no address seldom gets one within seconds.
+/// A host that refuses connections or has no address seldom recovers within seconds.
 const CONNECT_ATTEMPTS: u32 = 3;
 
 impl Retry {
-    /// Whether this answer may become another one by itself.
+    /// Whether a retry may get another response than this.
     pub fn is_passing(status: StatusCode) -> bool {
-        // Neither learns to do it, nor gets a bigger disk.
+        // A retry neither implements it nor frees disk space.
         let lasting = [StatusCode::NOT_IMPLEMENTED, StatusCode::INSUFFICIENT_STORAGE];
         status.is_server_error() && !lasting.contains(&status)
             || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
@@ -47,15 +48,14 @@ impl Retry {
         (next <= self.attempts).then(|| backoff.min(self.longest))
     }
 
-    /// What one piece of work may spend.
+    /// The attempts of one operation.
     pub fn budget(self) -> Budget {
         Budget { retry: self, used: 1, silences: 0, lasting: &[] }
     }
 }
 
-/// The attempts one piece of work has left, shared by everything that is tried for its sake: a
-/// download that breaks off and a server that answers 503 spend from the same purse, so retries
-/// inside retries cannot multiply.
+/// The attempts that an operation has left, shared by everything in it: a download that breaks off and a 503 spend from
+/// the same budget, so retries inside retries do not multiply.
 #[derive(Debug, Clone)]
 pub struct Budget {
     retry: Retry,
@@ -64,7 +64,7 @@ pub struct Budget {
     lasting: &'static [StatusCode],
 }
 
-/// How often a server is listened to that says nothing: the second time may find another connection.
+/// Attempts at a server that sends nothing: the second may get another connection.
 pub(super) const SILENCES: u32 = 2;
 
 impl Budget {
@@ -74,12 +74,12 @@ impl Budget {
         self.retry.wait(self.used)
     }
 
-    /// Whether anything is tried twice. A wait that a server asks for is no attempt.
+    /// Whether there are retries at all. A wait that a server asks for is no attempt.
     pub(super) fn has_patience(&self) -> bool {
         self.retry.attempts > 1
     }
 
-    /// The same, for work that has another way after these statuses: they are not tried again.
+    /// The same, without retries after these statuses, for operations that have another way then.
     pub fn but_not_after(self, lasting: &'static [StatusCode]) -> Self {
         Budget { lasting, ..self }
     }
@@ -88,13 +88,13 @@ impl Budget {
         Retry::is_passing(status) && !self.lasting.contains(&status)
     }
 
-    /// The same for a server that said nothing, as long as the client listens.
+    /// The same after a silent server.
     pub(super) fn spend_on_silence(&mut self) -> Option<Duration> {
         self.silences += 1;
         self.spend().filter(|_| self.silences < SILENCES)
     }
 
-    /// The same for a connection that was not made at all.
+    /// The same after a connection that was not made.
     pub fn spend_on_connecting(&mut self) -> Option<Duration> {
         self.spend().filter(|_| self.used <= CONNECT_ATTEMPTS)
     }
@@ -104,7 +104,7 @@ impl Budget {
         self.used
     }
 
-    /// Work went on: the next failure is a first failure again.
+    /// After progress: the next failure counts as the first.
     pub fn renew(&mut self) {
         self.used = 1;
         self.silences = 0;
@@ -122,6 +122,21 @@ pub(super) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
         }
     };
     Some(wait).filter(|wait| !wait.is_zero())
+}
+
+/// Whether a retry cannot help: an invalid request, a redirect loop, an untrusted certificate or a server without TLS
+/// (the last two are invalid data).
+pub(super) fn is_lasting(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
+    error.is_builder()
+        || error.is_redirect()
+        || causes.filter_map(|e| e.downcast_ref()).any(is_invalid_data)
+}
+
+/// `source()` skips an `io::Error` inside another one.
+fn is_invalid_data(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData
+        || error.get_ref().and_then(|inner| inner.downcast_ref()).is_some_and(is_invalid_data)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Which certificates are trusted: the system's, or those of SSL_CERT_FILE; and for single hosts those that docker and
-//! podman trust for them, `certs.d/HOST[:PORT]/*.crt`. TLS tells no port: what is trusted for one is for all of a host.
+//! podman trust for them, `certs.d/HOST[:PORT]/*.crt`. TLS does not say the port: what is trusted for one is for all of a host.
 //! All of it is read when a server first shows a certificate: that takes 10 ms, and a registry on loopback shows none.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-/// What is trusted, read when it is needed.
+/// The trusted certificates, read when the first is needed.
 #[derive(Debug)]
 pub(super) struct Trust {
     provider: Arc<CryptoProvider>,
@@ -29,12 +29,13 @@ struct Known {
 }
 
 impl Trust {
-    /// What is on this machine.
+    /// The certificates of this machine; nothing is read yet.
     pub(super) fn new(provider: &Arc<CryptoProvider>) -> Self {
         Trust { provider: Arc::clone(provider), known: OnceLock::new() }
     }
 
-    /// Errors: the system's certificates cannot be had.
+    /// # Errors
+    /// The system's certificates cannot be read.
     fn known(&self) -> Result<&Known, Error> {
         let known = self.known.get_or_init(|| Known::read(&self.provider));
         known.as_ref().map_err(Error::clone)
@@ -63,7 +64,9 @@ impl Known {
                 WebPkiServerVerifier::builder_with_provider(store.into(), Arc::clone(provider));
             match verifier.build() {
                 Ok(verifier) => _ = hosts.insert(host, verifier),
-                Err(error) => tracing::warn!("certs.d has nothing to trust {host} by: {error}"),
+                Err(error) => {
+                    tracing::warn!("certs.d has no usable certificate for {host}: {error}")
+                }
             }
         }
         Ok(Known { system: Verifier::new(Arc::clone(provider))?, hosts })
@@ -82,7 +85,7 @@ impl ServerCertVerifier for Trust {
         let Known { system, hosts } = self.known()?;
         let verified = system.verify_server_cert(end_entity, intermediates, name, ocsp, now);
         match (&verified, hosts.get(&*name.to_str())) {
-            // Of what is wrong with a certificate, only this is mended by another CA.
+            // An unknown issuer is the only fault that another CA can resolve.
             (Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)), Some(own)) => {
                 own.verify_server_cert(end_entity, intermediates, name, ocsp, now)
             }

@@ -1,7 +1,7 @@
-//! A request whose body is a stream: one attempt, given up when the server stops taking bytes.
+//! A request whose body is a stream: one attempt, which fails when the server stops reading.
 
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -12,52 +12,29 @@ use reqwest::{Method, Response};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::client::builder;
-use super::pace::jitter;
+use super::rate_limit::jitter;
 use super::{Budget, Client, Error, Retry};
 use crate::login;
 
-/// After the last byte a server may have to copy or hash what it got: this many times the silence
-/// that is allowed before it.
+/// After the last byte a server may copy or hash what it got: the silence allowed then, in multiples of that before.
 const THINKING: u32 = 5;
 
-/// What is sent, piece by piece.
+/// A body that is sent piece by piece.
 pub struct Body {
-    /// Bytes in all; fewer or more break the request off.
+    /// Bytes in all; with fewer or more the request fails.
     pub length: u64,
-    /// The pieces. An error in the place of one breaks the request off.
+    /// The pieces. With an error among them the request fails.
     pub pieces: mpsc::Receiver<io::Result<Bytes>>,
-    /// Told of every piece that is put on the way.
+    /// Called with every piece that is handed to the connection.
     pub count: Box<dyn Fn(&Bytes) + Send>,
 }
 
-/// The client for streams: the read timeout of the others would count while a body is sent. Made
-/// when it is first needed.
-#[derive(Debug, Clone)]
-pub(super) struct Streams {
-    http: Arc<OnceLock<reqwest::Client>>,
-    agent: &'static str,
-    silence: Duration,
-}
-
-impl Streams {
-    pub(super) fn new(agent: &'static str, silence: Duration) -> Self {
-        Streams { http: Arc::default(), agent, silence }
-    }
-
-    fn http(&self, url: &Url) -> Result<&reqwest::Client, Error> {
-        if self.http.get().is_none() {
-            let made = builder(self.agent).no_gzip().no_brotli().no_zstd().no_deflate().build();
-            // Another task may have made one in the meantime, as good as this.
-            let _ = self.http.set(made.map_err(|e| Error::transport(url, e))?);
-        }
-        Ok(self.http.get().expect("it was set above"))
-    }
-}
-
 impl Client {
-    /// Sends a stream, once; any status is an answer. Errors: [`Error::Transport`] when there is
-    /// none, or when the server takes no byte and says nothing for as long as this client allows.
+    /// Sends a stream once, without retries; a response with any status is a success.
+    ///
+    /// # Errors
+    /// [`Error::Transport`] without a response, also when the server neither reads nor sends for as long as this
+    /// client allows, [`Error::Offline`].
     pub async fn send_stream(
         &self,
         method: Method,
@@ -68,8 +45,8 @@ impl Client {
         if self.offline {
             return Err(Error::Offline { url: super::redacted(url).into() });
         }
-        debug_assert!(!login::has_one(url), "logins are taken out where addresses are read");
-        self.pace.keep(url).await;
+        debug_assert!(!login::has_one(url), "logins are taken out where URLs are parsed");
+        self.limits.wait(url).await;
         let pulse = Pulse::default();
         let Body { length, mut pieces, count } = body;
         let (own, mut left) = (pulse.clone(), length);
@@ -97,7 +74,7 @@ impl Client {
             answer = request.send() => match answer {
                 Ok(answer) => {
                     if !Retry::is_passing(answer.status()) {
-                        self.pace.ease(url);
+                        self.limits.speed_up(url);
                     }
                     Ok(answer)
                 }
@@ -107,8 +84,11 @@ impl Client {
         }
     }
 
-    /// After a stream that got no answer, or one that may become another: waits as the answer, the
-    /// host's pace and the budget say. `false`: there is nothing left to spend. Errors: [`Error::Patience`].
+    /// After a stream without a response, or with a passing one: waits as the response, the host's rate limit and the budget
+    /// say. `false`: the budget is spent.
+    ///
+    /// # Errors
+    /// [`Error::Patience`].
     pub async fn wait_after(
         &self,
         url: &Url,
@@ -125,17 +105,17 @@ impl Client {
     }
 }
 
-/// When the server last took something, and what is being waited for.
+/// When the server last read something, and what is waited for.
 #[derive(Debug, Clone)]
 struct Pulse(Arc<Mutex<(Instant, State)>>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// For the server to take the next piece.
+    /// For the server to read the next piece.
     Server,
-    /// For the pieces to be made: not the server's fault.
+    /// For the next piece from the caller, which is not the server's fault.
     Source,
-    /// For the answer.
+    /// For the response.
     Answer,
 }
 
@@ -150,7 +130,7 @@ impl Pulse {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), state);
     }
 
-    /// Returns after too long a silence, with its length.
+    /// Returns after a silence that is too long, with its length.
     async fn stopped(&self, silence: Duration) -> Duration {
         loop {
             let (since, state) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Waits that servers ask for: kept to, told at once, and bounded by the patience of the run.
+//! Waits that servers ask for: reported at once, and bounded by the patience of the run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,22 +19,22 @@ pub struct Wait {
 /// What a run waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// The host asked to be left alone for so long, from now on.
+    /// The host asked for no request for so long, from now on.
     Asked(Duration),
-    /// It takes a request and says nothing.
+    /// It accepted a request and sends nothing.
     Silent {
         /// For so long already.
         since: Duration,
-        /// When it is given up, from the beginning of the silence.
+        /// From the beginning of the silence until the request fails.
         end: Duration,
     },
 }
 
-/// A longer wait is one that nobody should wonder about.
+/// A longer wait is reported also where only problems are.
 const LONG: Duration = Duration::from_secs(10);
 
 impl Wait {
-    /// Whether it is told to those, too, who want to hear of problems only.
+    /// Whether it is reported also where only problems are.
     pub fn is_long(&self) -> bool {
         match self.why {
             Why::Asked(length) => length > LONG,
@@ -64,20 +64,20 @@ pub(super) fn words(length: Duration) -> String {
     format!("{:#}", SignedDuration::from_secs(seconds))
 }
 
-/// Who hears of waits.
+/// Gets every wait that is to be reported.
 #[derive(Clone, Default)]
-pub(super) struct Listener(Option<Arc<Tell>>);
+pub(super) struct Listener(Option<Arc<Report>>);
 
-type Tell = dyn Fn(&Wait) + Send + Sync;
+type Report = dyn Fn(&Wait) + Send + Sync;
 
 impl Listener {
-    pub(super) fn new(tell: impl Fn(&Wait) + Send + Sync + 'static) -> Self {
-        Listener(Some(Arc::new(tell)))
+    pub(super) fn new(report: impl Fn(&Wait) + Send + Sync + 'static) -> Self {
+        Listener(Some(Arc::new(report)))
     }
 
-    pub(super) fn tell(&self, wait: &Wait) {
-        if let Some(tell) = &self.0 {
-            tell(wait);
+    pub(super) fn report(&self, wait: &Wait) {
+        if let Some(report) = &self.0 {
+            report(wait);
         }
     }
 }
@@ -88,7 +88,7 @@ impl fmt::Debug for Listener {
     }
 }
 
-/// Who hears of questions to servers, and of their answers.
+/// Gets the URL of every request, and a drop when its response has come.
 #[derive(Clone, Default)]
 pub(super) struct Watch(Option<Arc<Begin>>);
 
@@ -99,7 +99,7 @@ impl Watch {
         Watch(Some(Arc::new(begin)))
     }
 
-    /// A question is asked; the answer is there when the result is dropped.
+    /// A request is sent; drop the result when its response has come.
     pub(super) fn begin(&self, url: &Url) -> Option<Box<dyn Send>> {
         self.0.as_ref().map(|begin| begin(url))
     }

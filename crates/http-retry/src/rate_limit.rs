@@ -1,6 +1,5 @@
-//! One pace for each host. When a server says "later" and for how long, every request to it waits that long, not
-//! only the one that was told so. When it says "too many" and not for how long, they also come one after the other
-//! from then on, the further apart the more often it said so, until it has answered some in a row.
+//! A request rate for each host. A Retry-After delays every request to the host, not only the one that it answers. A 429
+//! without Retry-After also spaces later requests: the gap doubles with each such answer and shrinks with each success.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -16,24 +15,24 @@ use crate::login;
 /// Between the requests to a host that was too busy once. Doubles with every further time.
 const FIRST_GAP: Duration = Duration::from_millis(20);
 
-/// No gap is longer: who wants more can say so.
+/// No gap is longer: a server that wants more can send Retry-After.
 const LONGEST_GAP: Duration = Duration::from_millis(500);
 
-/// What is left of a gap after an answer, in sixteenths: it grows where more than one request of twelve is refused. A
-/// gap that is soon forgotten sends the next burst into the same limit.
+/// What is left of a gap after a success, in sixteenths: the gap grows where more than one request in twelve is refused. A
+/// gap that shrinks faster sends the next burst into the same limit.
 const EASING: u32 = 15;
 
 /// A gap that is shorter is none.
 const NO_GAP: Duration = Duration::from_millis(4);
 
-/// Who asks for so much more has not been refused together with those before.
+/// A Retry-After that ends so much later is a new one, not the same refusal of requests sent together.
 const MORE: Duration = Duration::from_secs(1);
 
-/// What hosts can bear. Cheap to clone; clones share what they know.
+/// The rates of all hosts. Cheap to clone; clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Pace(Arc<Mutex<Hosts>>);
+pub(super) struct RateLimits(Arc<Mutex<Hosts>>);
 
-/// All hosts, at any time that is given: nothing here asks the clock.
+/// All hosts; the time is a parameter, never read from the clock.
 #[derive(Debug, Default)]
 struct Hosts {
     known: HashMap<String, Host>,
@@ -43,18 +42,18 @@ struct Hosts {
 /// When a host may be asked.
 #[derive(Debug)]
 struct Host {
-    /// Until when it wants to be left alone.
+    /// The end of the last Retry-After.
     held: Instant,
-    /// The next request goes then, not before.
+    /// The earliest time of the next request.
     next: Instant,
     gap: Duration,
-    /// The longest wait that was told of.
-    told: Duration,
+    /// The longest wait that was reported.
+    reported: Duration,
 }
 
 impl Hosts {
     fn host(&mut self, name: &str, now: Instant) -> &mut Host {
-        let calm = Host { held: now, next: now, gap: Duration::ZERO, told: Duration::ZERO };
+        let calm = Host { held: now, next: now, gap: Duration::ZERO, reported: Duration::ZERO };
         self.known.entry(name.to_owned()).or_insert(calm)
     }
 
@@ -72,17 +71,17 @@ impl Hosts {
         let is_new = until > host.held + MORE || now >= host.held;
         host.held = host.held.max(until);
         host.next = host.next.max(host.held);
-        // A host that asks for a second a hundred times is told of once.
-        if !is_new || asked <= host.told && !wait.is_long() {
+        // A host that asks for one second a hundred times is reported once.
+        if !is_new || asked <= host.reported && !wait.is_long() {
             return Ok(None);
         }
-        host.told = host.told.max(asked);
+        host.reported = host.reported.max(asked);
         Ok(Some(wait))
     }
 
     fn slow_down(&mut self, name: &str, now: Instant, wait: Duration) {
         let host = self.host(name, now);
-        // Requests that were on their way together are refused together: that is one time.
+        // Requests that were in flight together are refused together: that counts once.
         if now >= host.held {
             host.gap = (host.gap * 2).clamp(FIRST_GAP, LONGEST_GAP);
         }
@@ -90,17 +89,17 @@ impl Hosts {
         host.next = host.next.max(host.held);
     }
 
-    fn ease(&mut self, name: &str) {
+    fn speed_up(&mut self, name: &str) {
         let Some(host) = self.known.get_mut(name) else { return };
         host.gap = Some(host.gap * EASING / 16).filter(|gap| *gap >= NO_GAP).unwrap_or_default();
     }
 
-    /// Takes the next turn: the wait until then.
-    fn turn(&mut self, name: &str, now: Instant) -> Option<Duration> {
+    /// Takes the next free time; the wait until then.
+    fn next_slot(&mut self, name: &str, now: Instant) -> Option<Duration> {
         let host = self.known.get_mut(name)?;
-        let turn = host.next.max(now);
-        host.next = turn + host.gap;
-        Some(turn - now).filter(|wait| !wait.is_zero())
+        let slot = host.next.max(now);
+        host.next = slot + host.gap;
+        Some(slot - now).filter(|wait| !wait.is_zero())
     }
 
     fn is_held(&self, name: &str, now: Instant) -> bool {
@@ -108,9 +107,12 @@ impl Hosts {
     }
 }
 
-impl Pace {
-    /// The host of `url` asked for this wait: every request to it waits so long. What is to be told of it; `None`: it
-    /// was told already. Errors: [`Error::Patience`].
+impl RateLimits {
+    /// Delays every request to the host of `url` by the wait that it asked for. Returns what to report; `None`: it was
+    /// reported already.
+    ///
+    /// # Errors
+    /// [`Error::Patience`]: the run does not wait so long.
     pub(super) fn hold(
         &self,
         url: &Url,
@@ -120,27 +122,27 @@ impl Pace {
         self.hosts().hold(&name(url), Instant::now(), asked, patience)
     }
 
-    /// The host of `url` was asked too often, and is left alone for this wait.
+    /// After a 429 without Retry-After from the host of `url`: no request for this wait, and a longer gap afterwards.
     pub(super) fn slow_down(&self, url: &Url, wait: Duration) {
         self.hosts().slow_down(&name(url), Instant::now(), wait);
     }
 
-    /// The host of `url` gave an answer.
-    pub(super) fn ease(&self, url: &Url) {
-        self.hosts().ease(&name(url));
+    /// After a success of the host of `url`: a shorter gap.
+    pub(super) fn speed_up(&self, url: &Url) {
+        self.hosts().speed_up(&name(url));
     }
 
-    /// Sleeps until it is this request's turn at the host of `url`.
-    pub(super) async fn keep(&self, url: &Url) {
+    /// Sleeps until the host of `url` may be sent the next request.
+    pub(super) async fn wait(&self, url: &Url) {
         let name = name(url);
         loop {
-            let wait = self.hosts().turn(&name, Instant::now());
+            let wait = self.hosts().next_slot(&name, Instant::now());
             let Some(wait) = wait else { return };
             tokio::time::sleep(wait).await;
             if !self.hosts().is_held(&name, Instant::now()) {
                 return;
             }
-            // Somebody was told "later" in the meantime.
+            // Another request got a Retry-After in the meantime.
         }
     }
 
@@ -167,18 +169,18 @@ mod tests {
 
     #[tokio::test]
     async fn everyone_waits_for_a_host_that_asked_for_it_and_for_no_other() {
-        let pace = Pace::default();
+        let limits = RateLimits::default();
         let url = |text: &str| Url::parse(text).unwrap();
         let (busy, wait) = (url("http://user:word@one.example/a"), Duration::from_millis(60));
-        assert_eq!(pace.hold(&busy, wait, MINUTE).unwrap().unwrap().host, "one.example");
+        assert_eq!(limits.hold(&busy, wait, MINUTE).unwrap().unwrap().host, "one.example");
         let start = Instant::now();
-        assert_eq!(pace.hosts().turn("two.example", start), None);
-        pace.clone().keep(&url("http://one.example/b")).await;
+        assert_eq!(limits.hosts().next_slot("two.example", start), None);
+        limits.clone().wait(&url("http://one.example/b")).await;
         assert!(start.elapsed() >= Duration::from_millis(60));
     }
 
     #[test]
-    fn a_wait_is_told_once_and_one_beyond_the_patience_is_the_end() {
+    fn a_wait_is_reported_once_and_one_beyond_the_patience_is_an_error() {
         let (mut hosts, now) = (Hosts::default(), Instant::now());
         let mut hold = |at: u64, asked: u64| {
             let asked = Duration::from_secs(asked);
@@ -199,8 +201,8 @@ mod tests {
         assert_eq!(refused.to_string(), said);
     }
 
-    /// What a push of `writes` by four workers takes, of which those that `refused` names are refused once each with a
-    /// wait of two seconds: the time, and how much of it the host was to be left alone.
+    /// A push of `writes` by four workers, where each write that `refused` names is refused once with a Retry-After of two
+    /// seconds: how long it takes, and how much of that the host asked for.
     fn push(writes: usize, refused: impl Fn(usize) -> bool) -> (Duration, Duration) {
         const REQUEST: Duration = Duration::from_millis(50);
         const ASKED: Duration = Duration::from_secs(2);
@@ -223,12 +225,12 @@ mod tests {
                     (now, Some(write), false)
                 }
                 (Some(_), true) => {
-                    hosts.ease("r");
+                    hosts.speed_up("r");
                     done += 1;
                     (now, None, false)
                 }
                 // In hand: its turn, or the wait until then.
-                (Some(write), false) => match hosts.turn("r", now) {
+                (Some(write), false) => match hosts.next_slot("r", now) {
                     Some(wait) => (now + wait, Some(write), false),
                     None => (now + REQUEST, Some(write), true),
                 },
@@ -260,22 +262,22 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_was_too_busy_is_asked_in_turn_until_it_has_answered_long_enough() {
+    fn requests_to_a_host_that_was_too_busy_are_spaced_until_enough_of_them_succeed() {
         let (mut hosts, now, wait) = (Hosts::default(), Instant::now(), Duration::from_millis(10));
         let gap = |hosts: &Hosts| hosts.known["one"].gap;
         // Refused together: one time.
         (0..5).for_each(|_| hosts.slow_down("one", now, wait));
         assert_eq!(gap(&hosts), FIRST_GAP);
-        let turns: Vec<_> = (0..4).map(|_| hosts.turn("one", now).unwrap()).collect();
-        assert_eq!(turns, [0, 1, 2, 3].map(|before| wait + FIRST_GAP * before));
+        let slots: Vec<_> = (0..4).map(|_| hosts.next_slot("one", now).unwrap()).collect();
+        assert_eq!(slots, [0, 1, 2, 3].map(|before| wait + FIRST_GAP * before));
         let later = now + FIRST_GAP * 5;
         hosts.slow_down("one", later, Duration::ZERO);
         assert_eq!(gap(&hosts), FIRST_GAP * 2);
-        (0..20).for_each(|_| hosts.ease("one"));
+        (0..20).for_each(|_| hosts.speed_up("one"));
         assert!(gap(&hosts) < FIRST_GAP && gap(&hosts) > Duration::ZERO);
-        (0..20).for_each(|_| hosts.ease("one"));
+        (0..20).for_each(|_| hosts.speed_up("one"));
         assert_eq!(gap(&hosts), Duration::ZERO);
-        assert!((0..100).all(|_| hosts.turn("one", later).is_none()));
+        assert!((0..100).all(|_| hosts.next_slot("one", later).is_none()));
     }
 
     #[test]
@@ -286,7 +288,7 @@ mod tests {
                 let host = hosts.host("r", now);
                 host.held = now;
                 hosts.slow_down("r", now, Duration::ZERO);
-                (0..answers).for_each(|_| hosts.ease("r"));
+                (0..answers).for_each(|_| hosts.speed_up("r"));
             }
             hosts.known["r"].gap
         };

@@ -1,5 +1,5 @@
-//! One connection to a new host at first. HTTP/2 takes all requests on it, and each further handshake
-//! would be for nothing; where it turns out to be HTTP/1.1, the others connect then.
+//! One connection to a new host before all others. HTTP/2 sends every request on it, so further handshakes would be
+//! wasted; where the host turns out to speak HTTP/1.1, the others connect then.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -14,7 +14,7 @@ use tower_service::Service;
 use url::Url;
 
 tokio::task_local! {
-    /// The origin that this task asks.
+    /// The origin that this task sends requests to.
     static ORIGIN: String;
 }
 
@@ -23,26 +23,26 @@ const SOON: Duration = Duration::from_millis(200);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// The hosts one client has met. Clones share them.
+/// The hosts that one client has connected to. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct First(Arc<Mutex<HashMap<String, Arc<Host>>>>);
+pub(super) struct ConnectOnce(Arc<Mutex<HashMap<String, Arc<Host>>>>);
 
 #[derive(Debug, Default)]
 struct Host {
     connecting: tokio::sync::Mutex<()>,
-    /// Whether it takes all requests on one connection; set with the first one.
+    /// Whether all requests go on one connection; set with the first one.
     shares: OnceLock<bool>,
 }
 
-/// Does `work`, which asks `url`. Only connections made inside of this wait for a first one.
-pub(super) async fn asking<T>(url: &Url, work: impl Future<Output = T>) -> T {
+/// Does `work`, which sends requests to `url`. Only connections made inside of this wait for a first one.
+pub(super) async fn to_origin<T>(url: &Url, work: impl Future<Output = T>) -> T {
     match url.scheme() {
         "https" => ORIGIN.scope(url.origin().ascii_serialization(), work).await,
         _ => work.await,
     }
 }
 
-impl First {
+impl ConnectOnce {
     fn host(&self) -> Option<Arc<Host>> {
         let origin = ORIGIN.try_with(String::clone).ok()?;
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,7 +50,7 @@ impl First {
     }
 }
 
-impl<S> Layer<S> for First {
+impl<S> Layer<S> for ConnectOnce {
     type Service = Connector<S>;
     fn layer(&self, inner: S) -> Connector<S> {
         Connector { hosts: self.clone(), inner }
@@ -60,7 +60,7 @@ impl<S> Layer<S> for First {
 /// Makes connections, the first one to each host alone.
 #[derive(Debug, Clone)]
 pub(super) struct Connector<S> {
-    hosts: First,
+    hosts: ConnectOnce,
     inner: S,
 }
 
@@ -91,7 +91,7 @@ where
                 None => {
                     let made = inner.call(request).await;
                     let shares = made.as_ref().is_ok_and(|c| c.connected().is_negotiated_h2());
-                    // Set under the lock, so only once. A host that cannot be reached holds nobody up.
+                    // Set under the lock, so only once. A host that cannot be reached delays no other request.
                     let _ = host.shares.set(shares);
                     made
                 }
@@ -181,10 +181,10 @@ mod tests {
         let client = reqwest::Client::builder()
             .no_proxy()
             .tls_certs_only([certificate])
-            .connector_layer(First::default())
+            .connector_layer(ConnectOnce::default())
             .build()
             .unwrap();
-        let ask = || asking(&url, client.get(url.clone()).send());
+        let ask = || to_origin(&url, client.get(url.clone()).send());
         for answer in join_all((0..20).map(|_| ask())).await {
             assert_eq!(answer.unwrap().status(), 204);
         }
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_host_that_cannot_be_reached_holds_nobody_up() {
+    async fn a_host_that_cannot_be_reached_delays_no_other_request() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url: Url = format!("https://{}/", listener.local_addr().unwrap()).parse().unwrap();
@@ -207,11 +207,12 @@ mod tests {
         let client = reqwest::Client::builder()
             .no_proxy()
             .tls_certs_only([])
-            .connector_layer(First::default())
+            .connector_layer(ConnectOnce::default())
             .build()
             .unwrap();
         let start = std::time::Instant::now();
-        for answer in join_all((0..20).map(|_| asking(&url, client.get(url.clone()).send()))).await
+        for answer in
+            join_all((0..20).map(|_| to_origin(&url, client.get(url.clone()).send()))).await
         {
             assert!(answer.unwrap_err().is_connect());
         }
