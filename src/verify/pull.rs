@@ -166,14 +166,17 @@ Digest: sha256:9f0aaaf8c93c9ab16032093a5bbfc2c1a9fd60c29703709a8162711643375105"
 
     #[test]
     fn podman_has_all_layers_when_it_comes_to_the_config() {
+        // podman 4.3.1
         let said = "\
-Trying to pull 127.0.0.1:5000/team/ray@sha256:9f0a...
+Trying to pull 127.0.0.1:34615/envlock/base:debian-py3.14...
 Getting image source signatures
-Copying blob sha256:9cd2bef1103700000000
-Copying config sha256:0011223344
-Writing manifest to image destination";
+Copying blob sha256:9cd2bef1103781a17a136dda7a2de69e1957452979c30851ecadc3b1c0437531
+Copying config sha256:61ce93b9228d96f376c8c72b9e1571db9fd9a94d4d6fa78662bc2737e621e543
+Writing manifest to image destination
+Storing signatures
+61ce93b9228d96f376c8c72b9e1571db9fd9a94d4d6fa78662bc2737e621e543";
         let bytes: Vec<_> = after(said).into_iter().map(|(bytes, _)| bytes).collect();
-        assert_eq!(bytes, [0, 0, 0, 100, 100]);
+        assert_eq!(bytes, [0, 0, 0, 100, 100, 100, 100]);
     }
 
     #[test]
