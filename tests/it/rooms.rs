@@ -61,6 +61,8 @@ const fn room(
 /// From the ground up.
 #[rustfmt::skip]
 const HOUSE: &[Room] = &[
+    room("crates/deb-layers", "Debian packages, read strictly, → OCI layers as dpkg would unpack them, without running anything",
+        &[], &[Disk]),
     room("crates/http-retry", "HTTP with retries, Retry-After, resumed downloads, logins; errors that name address and cause",
         &[], &[Disk, Clock, Environment, Network, Process, Runtime]),
     room("crates/oci-digest", "SHA-2 values and digests of OCI, made and read",
