@@ -61,6 +61,8 @@ const fn room(
 /// From the ground up.
 #[rustfmt::skip]
 const HOUSE: &[Room] = &[
+    room("crates/apt-solver", "packages of Debian archives: versions, relations, indexes, dpkg's status, and the choice as apt makes it",
+        &[], &[]),
     room("crates/deb-layers", "Debian packages, read strictly, → OCI layers as dpkg would unpack them, without running anything",
         &[], &[Disk]),
     room("crates/http-retry", "HTTP with retries, Retry-After, resumed downloads, logins; errors that name address and cause",
