@@ -13,8 +13,8 @@ ROUNDS = int(os.environ.get("ROUNDS", "7"))
 # For uv, which would else look for one in every run: it asks an interpreter about the machine, and remembers.
 PYTHON = os.environ.get("PYTHON", sys.executable)
 FORMS = {"html": "HTML, ranges", "json": "JSON, .metadata"}
-# The same wishes for both. torch and torchvision are pinned where CUDA 13.0 ends: uv does not look.
-WISHES = ["pip", "torch==2.14.1", "torchvision==0.29.1", "torch_geometric",
+# The same requirements for both. torch and torchvision are pinned where CUDA 13.0 ends: uv does not look.
+REQUIREMENTS = ["pip", "torch==2.14.1", "torchvision==0.29.1", "torch_geometric",
           "ray[default,data,train,tune,serve,client]", "pyzmq", "marimo"]
 SPEC = """
 [python]
@@ -31,8 +31,8 @@ packages = ["pip"]
 STACK = open(os.path.join(os.path.dirname(__file__), "stack.toml")).read()
 SPEC += STACK.replace('"torch", "torchvision"', '"torch==2.14.1", "torchvision==0.29.1"')
 
-if sys.argv[1:] == ["wishes"]:
-    sys.exit(print("\n".join(WISHES)))
+if sys.argv[1:] == ["requirements"]:
+    sys.exit(print("\n".join(REQUIREMENTS)))
 ENVLOCK, UV, PLAIN, SECURE, CERTIFICATE, FOLDER = sys.argv[1:7]
 
 
@@ -102,7 +102,7 @@ class Uv:
         return timed([*self.command(), *arguments], environment, at("uv"))
 
     def command(self):
-        return [UV, "pip", "compile", "wishes.in", "--python", PYTHON, "--python-version", "3.14.2",
+        return [UV, "pip", "compile", "requirements.in", "--python", PYTHON, "--python-version", "3.14.2",
                 "--python-platform", "x86_64-manylinux_2_39", "--generate-hashes", "--only-binary", ":all:",
                 "--no-config", "--quiet", "--default-index", f"{SECURE}{self.form}/simple", "--cache-dir",
                 at("uv-cache"), "--output-file", "answer.txt"]
@@ -111,8 +111,8 @@ class Uv:
         emptied("uv-cache")
 
     def forget_answer(self):
-        with open(os.path.join(emptied("uv"), "wishes.in"), "w") as wishes:
-            wishes.write("\n".join(WISHES) + "\n")
+        with open(os.path.join(emptied("uv"), "requirements.in"), "w") as requirements:
+            requirements.write("\n".join(REQUIREMENTS) + "\n")
 
     def again(self):
         return self.run("--upgrade-package", "pip")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Pairs and triples of much-used packages, resolved from PyPI by envlock with the wishes in every order, and by uv.
+"""Pairs and triples of much-used packages, resolved from PyPI by envlock with the requirements in every order, and by uv.
 
     ci/agree-on-pairs.py NAMES [--count N] [--seed S] [--envlock PROGRAM] [--uv PROGRAM]
 
-NAMES is a file with a package a line. Told are sets that depend on the order, wishes that are older than in uv's
-answer while no other wish is newer than there, and, apart from those, sets in which each of the two is better for
-one wish. Exit 1 for the first two. Both programs get the same Python, glibc and day; caches stay between the runs.
+NAMES is a file with a package a line. Told are sets that depend on the order, requirements that are older than in uv's
+answer while no other requirement is newer than there, and, apart from those, sets in which each of the two is better for
+one requirement. Exit 1 for the first two. Both programs get the same Python, glibc and day; caches stay between the runs.
 """
 
 import argparse
@@ -40,10 +40,10 @@ def run(*command):
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def by_envlock(program, wishes, day):
+def by_envlock(program, requirements, day):
     """Versions by name, or None."""
     with tempfile.TemporaryDirectory() as folder:
-        packages = ", ".join(f'"{wish}"' for wish in wishes)
+        packages = ", ".join(f'"{requirement}"' for requirement in requirements)
         text = SPEC.format(python=PYTHON, glibc=GLIBC, packages=packages)
         pathlib.Path(folder, "envlock.toml").write_text(text)
         done = run(program, "--quiet", "-C", folder, "resolve", "--exclude-newer", day)
@@ -54,9 +54,9 @@ def by_envlock(program, wishes, day):
         return dict(found), done.stderr
 
 
-def by_uv(program, wishes, day):
+def by_uv(program, requirements, day):
     with tempfile.NamedTemporaryFile("w", suffix=".in") as file:
-        file.write("\n".join(wishes))
+        file.write("\n".join(requirements))
         file.flush()
         done = run(
             program, "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--only-binary", ":all:",
@@ -67,9 +67,9 @@ def by_uv(program, wishes, day):
         return dict(found) if done.returncode == 0 else None
 
 
-def compare(wishes, ours, theirs):
-    """The wishes that are older with us, and those that are newer."""
-    pairs = [(w, Version(ours[w]), Version(theirs[w])) for w in wishes]
+def compare(requirements, ours, theirs):
+    """The requirements that are older with us, and those that are newer."""
+    pairs = [(w, Version(ours[w]), Version(theirs[w])) for w in requirements]
     older = [f"{w} {our} (uv {their})" for w, our, their in pairs if our < their]
     newer = [f"{w} {our} (uv {their})" for w, our, their in pairs if our > their]
     return older, newer
@@ -88,22 +88,22 @@ def main():
     chance = random.Random(args.seed)
     counts = dict.fromkeys(["same", "newer", "traded", "older", "order", "one-sided", "none"], 0)
     for _ in range(args.count):
-        wishes = sorted(chance.sample(names, chance.choice([2, 2, 3])))
-        answers = [by_envlock(args.envlock, order, args.day) for order in itertools.permutations(wishes)]
+        requirements = sorted(chance.sample(names, chance.choice([2, 2, 3])))
+        answers = [by_envlock(args.envlock, order, args.day) for order in itertools.permutations(requirements)]
         ours, said = answers[0]
-        theirs = by_uv(args.uv, wishes, args.day)
+        theirs = by_uv(args.uv, requirements, args.day)
         if any(found != ours for found, _ in answers):
-            kind, detail = "order", [found and {w: found[w] for w in wishes} for found, _ in answers]
+            kind, detail = "order", [found and {w: found[w] for w in requirements} for found, _ in answers]
         elif ours is None or theirs is None:
             kind = "none" if ours is theirs else "one-sided"
             detail = "" if ours is theirs else f"{'uv' if ours is None else 'envlock'} alone has an answer; {said}"
         else:
-            older, newer = compare(wishes, ours, theirs)
+            older, newer = compare(requirements, ours, theirs)
             kind = {(0, 0): "same", (0, 1): "newer", (1, 1): "traded", (1, 0): "older"}[bool(older), bool(newer)]
             detail = ", ".join(older + newer)
         counts[kind] += 1
         if kind not in ("same", "none"):
-            print(f"{kind:9} {' '.join(wishes)}: {detail}", flush=True)
+            print(f"{kind:9} {' '.join(requirements)}: {detail}", flush=True)
     print(", ".join(f"{count} {kind}" for kind, count in counts.items()))
     sys.exit(1 if counts["order"] or counts["older"] else 0)
 

@@ -3,8 +3,8 @@
 
     ci/agree-on-rules.py ENVLOCK UV [CASES] [SEED]
 
-Each case is an index on loopback of a few made wheels, one wish, and random rules. Both resolve it: either neither finds a
-set, or both give the wish the same version and install the same names. Prints every difference and a count; exits 1 if
+Each case is an index on loopback of a few made wheels, one requirement, and random rules. Both resolve it: either neither finds a
+set, or both give the requirement the same version and install the same names. Prints every difference and a count; exits 1 if
 there was one. Both programs are given their files as their users write them: envlock.toml, and `uv pip compile` with
 --constraint, --override, --excludes and --prerelease-package.
 """
@@ -122,7 +122,7 @@ def bound(random):
 
 
 def make(random):
-    """Wheels, a wish, and rules. Needs go from a to e only, so that a wish has one newest answer."""
+    """Wheels, a requirement, and rules. Needs go from a to e only, so that a requirement has one newest answer."""
     wheels = {}
     for at, name in enumerate(NAMES):
         for version in random.sample(VERSIONS, random.randint(1, 4)):
@@ -151,14 +151,14 @@ def run(command, folder, **environment):
     return subprocess.run(command, cwd=folder, env=kept | environment, capture_output=True, text=True)
 
 
-def envlock(program, folder, url, wish, rules):
+def envlock(program, folder, url, requirement, rules):
     table = lambda name, rows: f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in rows)
     text = "".join(table(name, [(k, json.dumps(v)) for k, v in rules[name].items()]) for name in ("constraints", "overrides"))
     text += table("packages", [(k, f'{{ prereleases = "{v}" }}') for k, v in rules["prereleases"].items()])
     text += '[python]\nversion = "3.14.2"\nsource = "base"\n[target]\nglibc = "2.39"\ncuda = "cpu"\n'
     base = url.split('/')[2] + '/base:v1'
     text += f'[base]\nruntime = "{base}"\ndevel = "{base}"\n'
-    text += f'[groups.app]\npackages = ["{wish}"]\n[images.app]\ngroups = ["app"]\n[sources.pypi]\nurl = "{url}"\n'
+    text += f'[groups.app]\npackages = ["{requirement}"]\n[images.app]\ngroups = ["app"]\n[sources.pypi]\nurl = "{url}"\n'
     with open(f"{folder}/envlock.toml", "w") as file:
         file.write(text)
     done = run([program, "resolve", "--json", "--dry-run"], folder, ENVLOCK_STORE=f"{folder}/store", HOME=folder)
@@ -169,9 +169,9 @@ def envlock(program, folder, url, wish, rules):
     return {p["name"]: p["version"] for p in json.loads(done.stdout)["lock"]["package"]}
 
 
-def uv(program, folder, url, wish, rules):
+def uv(program, folder, url, requirement, rules):
     files = {
-        "wishes.in": [wish],
+        "requirements.in": [requirement],
         "constraints.txt": [name + bound for name, bound in rules["constraints"].items()],
         "overrides.txt": [name + bound for name, bound in rules["overrides"].items() if bound],
         "excludes.txt": [name for name, bound in rules["overrides"].items() if not bound],
@@ -179,7 +179,7 @@ def uv(program, folder, url, wish, rules):
     for name, lines in files.items():
         with open(f"{folder}/{name}", "w") as file:
             file.write("".join(line + "\n" for line in lines))
-    command = [program, "pip", "compile", "wishes.in", "--constraint", "constraints.txt", "--override", "overrides.txt"]
+    command = [program, "pip", "compile", "requirements.in", "--constraint", "constraints.txt", "--override", "overrides.txt"]
     command += ["--excludes", "excludes.txt", "--index-url", url, "--python-version", "3.14.2", "--no-cache", "--no-config"]
     command += ["--quiet", "--no-header", "--no-annotate", "--only-binary", ":all:"]
     words = {"never": "disallow"}
@@ -199,10 +199,10 @@ def main():
     index, different, none, same = Index(), 0, 0, 0
     for case in range(cases):
         chance = random.Random(f"{seed} {case}")
-        wheels, wish, rules = make(chance)
+        wheels, requirement, rules = make(chance)
         url = index.serve(case, wheels)
         with tempfile.TemporaryDirectory() as folder:
-            answers = envlock(ours, folder, url, wish, rules), uv(theirs, folder, url, wish, rules)
+            answers = envlock(ours, folder, url, requirement, rules), uv(theirs, folder, url, requirement, rules)
         if answers[0] is None and answers[1] is None:
             none += 1
         elif None not in answers and answers[0] == answers[1]:
@@ -211,7 +211,7 @@ def main():
             same += 1
         else:
             different += 1
-            print(f"case {case}: envlock {answers[0]}, uv {answers[1]}\n  {wish} {rules}\n  {wheels}")
+            print(f"case {case}: envlock {answers[0]}, uv {answers[1]}\n  {requirement} {rules}\n  {wheels}")
     print(f"{cases} cases, seed {seed}: {same} the same set, {none} none for both, {different} different")
     return 1 if different else 0
 

@@ -28,7 +28,7 @@ NOT_OURS = {
 }
 
 SDIST = "needs a source distribution to be built, and envlock compiles nothing"
-EXTRA = "a wish for an extra that is not there is refused, not met without it; the way out is advised"
+EXTRA = "a requirement for an extra that is not there is refused, not met without it; the way out is advised"
 PRERELEASE = "what names a pre-release allows it, whoever it is, as for pip; it is told"
 # SCENARIO → why envlock rightly differs from what uv is to do. docs/agreement.md says more.
 EXPLAINED = {
@@ -100,11 +100,11 @@ def resolved(scenario, url, folder, envlock):
     options, environment = scenario.get("resolver_options", {}), scenario.get("environment", {})
     python = options.get("python") or environment.get("python", "3.12")
     python += ".0" * (2 - python.count("."))
-    wishes = ", ".join(repr(text) for text in scenario["root"]["requires"])
+    requirements = ", ".join(repr(text) for text in scenario["root"]["requires"])
     (folder / "envlock.toml").write_text(
         f'[python]\nversion = "{python}"\nsource = "base"\n[target]\ncuda = "cpu"\nglibc = "2.39"\n'
         '[base]\nruntime = "127.0.0.1:1/none:1"\ndevel = "127.0.0.1:1/none:1"\n'
-        f"[groups.all]\npackages = [{wishes}]\n[images.all]\ngroups = [\"all\"]\n"
+        f"[groups.all]\npackages = [{requirements}]\n[images.all]\ngroups = [\"all\"]\n"
         f'[sources.pypi]\nurl = "{url}"\n'
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Other people's stacks, resolved from PyPI by envlock and by uv for the same target: the same versions, or the
 # differences. Exit 1 where they differ in a way that is not written down in `explained` below.
-# Usage: ci/agree-with-uv.sh [STACK…]; a STACK may be a file of wishes, such as ci/big-set.txt, packages that are much used
+# Usage: ci/agree-with-uv.sh [STACK…]; a STACK may be a file of requirements, such as ci/big-set.txt, packages that are much used
 # as one set. ENVLOCK, UV and PYTHON name the programs (target/debug/envlock, uv, python3).
 # Not a part of ci/test.sh: what PyPI has changes from day to day, and so do the differences.
 set -euo pipefail
@@ -63,7 +63,7 @@ declare -A allow=([vllm]=nvidia-cutlass-dsl-libs-cu12)
 
 # STACK PACKAGE, or STACK for all of it → why the two rightly differ.
 declare -A explained=(
-    [dagster]='uv lets dagster-postgres slide to 0.11.13 of 2021; for envlock the wish that is furthest behind counts'
+    [dagster]='uv lets dagster-postgres slide to 0.11.13 of 2021; for envlock the requirement that is furthest behind counts'
     [torchgeo]='uv takes pre-releases of hydra-core and omegaconf, which nobody asked for; envlock names them as a way out'
     [ci/big-set.txt]='uv lets mlflow slide to 1.27.0 of 2022 and dagster-postgres to 0.11.13 of 2021; envlock goes back less far, with airflow 3.2.2, pymc 5 and albumentations 1.4'
     [unsloth torchvision]='0.29.2 is built for CUDA 13.2, beside a torch for 13.0'
@@ -91,7 +91,7 @@ told() {
     printf '    $ %s   (%d.%d s)\n' "${name}${line#"$1"}" $((tenths / 10)) $((tenths % 10))
 }
 
-wishes() {
+requirements() {
     printf '[python]\nversion = "%s"\nsource = "base"\n[target]\ncuda = "%s"\nglibc = "%s"\n' \
         "$python" "${cuda[$stack]:-cpu}" "$glibc"
     # Nothing listens there: the base image is not part of this, and stays unpinned.
@@ -108,17 +108,17 @@ refusal() {
 }
 
 run() {
-    local stack=$1 folder=$work/$1 wishes unexplained=0 line package why
+    local stack=$1 folder=$work/$1 requirements unexplained=0 line package why
     mkdir -p "$folder"
     if [[ -f $stack ]]; then
-        mapfile -t wishes <"$stack"
-        printf '%s: %d wishes\n' "$stack" "${#wishes[@]}"
+        mapfile -t requirements <"$stack"
+        printf '%s: %d requirements\n' "$stack" "${#requirements[@]}"
     else
-        read -ra wishes <<<"${stacks[$stack]}"
+        read -ra requirements <<<"${stacks[$stack]}"
         printf '%s: %s\n' "$stack" "${stacks[$stack]}"
     fi
-    printf '%s\n' "${wishes[@]}" >"$folder/requirements.in"
-    wishes "${wishes[@]}" >"$folder/envlock.toml"
+    printf '%s\n' "${requirements[@]}" >"$folder/requirements.in"
+    requirements "${requirements[@]}" >"$folder/envlock.toml"
     told uv "$uv" pip compile --quiet --no-header --no-annotate --only-binary :all: --python "$interpreter" \
         --python-version "$python" --python-platform "x86_64-manylinux_${glibc/./_}" \
         "$folder/requirements.in" --output-file "$folder/uv.raw"

@@ -14,7 +14,7 @@ pub struct Chosen {
     pub candidate: Candidate,
     /// The group it ships with.
     pub group: GroupName,
-    /// The wishes that name it, as written.
+    /// The requirements that name it, as written.
     pub requested: Vec<String>,
     /// The distributions that need it, sorted.
     pub required_by: Vec<PackageName>,

@@ -61,7 +61,7 @@ pub enum Command {
     Build(Build),
     /// Write the lock in another tool's format
     Export(Export),
-    /// Which of the wishes bring a locked package, and through what
+    /// Which of the requirements bring a locked package, and through what
     Why(Why),
     /// Which locked packages have newer versions, and what holds them back
     Outdated(Outdated),

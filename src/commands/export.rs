@@ -43,10 +43,10 @@ pub async fn run(args: Export, context: &Context) -> CommandResult {
                 false => find(&bare, &spec, context).await?,
             };
             let found = found.into_iter().map(|(name, found)| (name, found.url));
-            let wished = spec
-                .wishes()
-                .filter_map(|(_, wish)| Some((wish.requirement.name.clone(), wish.direct()?.url)));
-            let direct = found.chain(wished).collect();
+            let requested = spec.requirements().filter_map(|(_, requirement)| {
+                Some((requirement.pep508.name.clone(), requirement.direct()?.url))
+            });
+            let direct = found.chain(requested).collect();
             export::requirements(&lock, &beside_pypi(&lock, &spec), &direct)
         }
         ExportFormat::Cyclonedx => export::cyclonedx(&lock, sha256, source_date()?),

@@ -99,7 +99,7 @@ pub fn plan(
         edits.insert(file.clone(), planned.map_err(|error| error.in_file(file.as_str()))?);
     }
     let idle = images.keys().find(|image| !used.contains(image));
-    // Roles that the spec names are the user's whole wish; an image they leave out is only a base.
+    // Roles that the spec names are all that the user asks for; an image they leave out is only a base.
     if let (Some(image), true, Some(text)) = (idle, spec.roles.is_empty(), files.get(&spec.path)) {
         let message = format!("no place for the image {image} in this file");
         let help = format!(

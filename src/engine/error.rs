@@ -106,8 +106,8 @@ pub enum Error {
         /// What is different.
         what: String,
     },
-    /// The locked file of a wish that names its address cannot be had.
-    #[error("the locked wheel of {package} cannot be had from where the wish says")]
+    /// The locked file of a requirement that names its address cannot be had.
+    #[error("the locked wheel of {package} cannot be had from the address in the spec")]
     #[diagnostic(help(
         "a wheel that is there now is locked by `envlock resolve --upgrade {package}`. What is locked can be built where \
          the store still has it, and with the layers engine wherever a registry has its layer: push to where it was \

@@ -177,8 +177,11 @@ impl Gatherer {
     /// A requirement that names an address has no other place to look at.
     fn vanished(&self, source: net::Error) -> Failure {
         let is_there = |package: &&Package| {
-            let wish = self.spec.wishes().find(|(_, wish)| wish.requirement.name == package.name);
-            let direct = wish.and_then(|(_, wish)| wish.direct());
+            let requirement = self
+                .spec
+                .requirements()
+                .find(|(_, requirement)| requirement.pep508.name == package.name);
+            let direct = requirement.and_then(|(_, requirement)| requirement.direct());
             direct.is_some_and(|wheel| source.is_of(&wheel.url))
         };
         match self.lock.packages.iter().find(is_there) {

@@ -38,11 +38,11 @@ pub fn requirements(
     }
     for package in &lock.packages {
         let (name, sha256) = (&package.name, package.sha256);
-        let wish = direct.get(name).map_or_else(
+        let line = direct.get(name).map_or_else(
             || format!("{name}=={}", package.version),
             |url| format!("{name} @ {}", public(url)),
         );
-        text += &format!("{wish} \\\n    --hash=sha256:{sha256}\n");
+        text += &format!("{line} \\\n    --hash=sha256:{sha256}\n");
     }
     text
 }

@@ -13,9 +13,9 @@ pub struct Entry {
     /// What the file that is taken for it may have; empty: anything.
     pub hashes: Vec<Sha256>,
     /// Requirements files to go on with, in order.
-    pub requirements: Vec<String>,
+    pub requirements_files: Vec<String>,
     /// Constraints files to go on with.
-    pub constraints: Vec<String>,
+    pub constraints_files: Vec<String>,
     /// Options that name an index, as they are written, each with its value.
     pub indexes: Vec<(String, String)>,
     /// Whether all requirements must have hashes from here on.
@@ -83,8 +83,8 @@ fn take(given: Given, beside_requirement: bool, entry: &mut Entry) -> Result<(),
         return Err(BadLine { message, help: "give it a line of its own".to_owned() });
     }
     match kind {
-        Kind::Requirements => entry.requirements.push(value),
-        Kind::Constraints => entry.constraints.push(value),
+        Kind::Requirements => entry.requirements_files.push(value),
+        Kind::Constraints => entry.constraints_files.push(value),
         Kind::Index => entry.indexes.push((name, value)),
         Kind::RequireHashes => entry.require_hashes = true,
         Kind::Followed => {}
@@ -171,7 +171,7 @@ mod tests {
             read("-r base.txt -c bounds.txt --extra-index-url https://h.example/simple --pre")
                 .unwrap();
         assert_eq!(
-            (found.requirements[0].as_str(), found.constraints[0].as_str()),
+            (found.requirements_files[0].as_str(), found.constraints_files[0].as_str()),
             ("base.txt", "bounds.txt")
         );
         assert_eq!(found.indexes[0].1, "https://h.example/simple");

@@ -22,7 +22,7 @@ use crate::cuda::CudaTag;
 use crate::digest::Sha256;
 use crate::gpu::Arch;
 use crate::python::CoreMetadata;
-use crate::spec::{Spec, Wish};
+use crate::spec::{RequirementSpec, Spec};
 use crate::ui::Bar;
 
 /// Wheels whose facts are collected at the same time.
@@ -36,7 +36,7 @@ pub struct LiveCatalog {
     client: Arc<IndexClient>,
     runtime: Handle,
     ahead: Mutex<Vec<AbortHandle>>,
-    wishes: Vec<Wish>,
+    requirements: Vec<RequirementSpec>,
     times: UploadTimes,
     error: Mutex<Option<Error>>,
     /// The versions of each distribution that the solver has tried.
@@ -55,21 +55,22 @@ impl LiveCatalog {
         bar: Bar,
         locked: HashMap<Sha256, Locked>,
     ) -> Self {
-        let wishes: Vec<_> = spec.wishes().map(|(_, wish)| wish.clone()).collect();
+        let requirements: Vec<_> =
+            spec.requirements().map(|(_, requirement)| requirement.clone()).collect();
         let times = UploadTimes::new(target.cut_offs.clone(), Arc::clone(&target.times));
         let client = Arc::new(IndexClient::new(spec, target, sources, fetcher, bar, locked));
         let runtime = Handle::current();
-        let requirements = wishes.iter().map(|wish| wish.requirement.clone()).collect();
-        let prefetch = prefetch(Arc::clone(&client), requirements, spec.rules.clone());
+        let asked = requirements.iter().map(|requirement| requirement.pep508.clone()).collect();
+        let prefetch = prefetch(Arc::clone(&client), asked, spec.rules.clone());
         let prefetch = runtime.spawn(prefetch).abort_handle();
         let ahead = Mutex::new(vec![prefetch]);
         let (error, tried) = (Mutex::default(), Mutex::default());
-        Self { client, runtime, ahead, wishes, times, error, tried }
+        Self { client, runtime, ahead, requirements, times, error, tried }
     }
 
-    /// Requests in advance, all at once, what the wishes are likely to need.
+    /// Requests in advance, all at once, what the requirements are likely to need.
     pub fn expect_likely(&self) {
-        self.expect(closure::likely(self.client.fetcher.cache(), &self.wishes));
+        self.expect(closure::likely(self.client.fetcher.cache(), &self.requirements));
     }
 
     /// The same for what an earlier lock had.
@@ -104,10 +105,10 @@ impl LiveCatalog {
         });
     }
 
-    /// Keeps what the wishes needed, for [`LiveCatalog::expect_likely`] of another run.
+    /// Keeps what the requirements needed, for [`LiveCatalog::expect_likely`] of another run.
     pub fn learn(&self, chosen: &[Chosen]) {
         if let Some(cache) = self.client.fetcher.cache() {
-            closure::learn(cache, &self.wishes, chosen);
+            closure::learn(cache, &self.requirements, chosen);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What wishes are likely to need, before any request: the distributions that the same wishes needed the last time, or
+//! What requirements are likely to need, before any request: the distributions that the same requirements needed the last time, or
 //! that well-known packages require. A wrong guess costs a request and never changes the choice.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -9,13 +9,13 @@ use pep508_rs::PackageName;
 use super::cache::Cache;
 use crate::catalog::Chosen;
 use crate::digest::Sha256;
-use crate::spec::Wish;
+use crate::spec::RequirementSpec;
 
 /// `NAME[EXTRA]: NAME[EXTRA,…]= …`, a line for each package, with `=` where it pins the version; `ci/likely.py`
 /// writes it.
 const KNOWN: &str = include_str!("likely.txt");
 
-/// The kind of entry in the cache that a wish's closure is.
+/// The kind of entry in the cache that a requirement's closure is.
 const KIND: &str = "closures";
 
 /// What to request of a distribution that is likely to be needed.
@@ -29,37 +29,44 @@ pub enum Hint {
     Version(Version),
 }
 
-/// What these wishes are likely to need, without themselves.
-pub(super) fn likely(cache: Option<&Cache>, wishes: &[Wish]) -> BTreeMap<PackageName, Hint> {
+/// What these requirements are likely to need, without themselves.
+pub(super) fn likely(
+    cache: Option<&Cache>,
+    requirements: &[RequirementSpec],
+) -> BTreeMap<PackageName, Hint> {
     let mut hints = BTreeMap::new();
     let mut known = None;
-    for wish in wishes {
-        let learnt = cache.and_then(|cache| cache.get::<Closure>(KIND, &key(wish)));
+    for requirement in requirements {
+        let learnt = cache.and_then(|cache| cache.get::<Closure>(KIND, &key(requirement)));
         match learnt {
             Some(learnt) => {
                 hints.extend(learnt.into_iter().map(|(name, v)| (name, Hint::Version(v))))
             }
-            None => reached(&spelled(wish), known.get_or_insert_with(|| parsed(KNOWN)), &mut hints),
+            None => reached(
+                &spelled(requirement),
+                known.get_or_insert_with(|| parsed(KNOWN)),
+                &mut hints,
+            ),
         }
     }
-    for wish in wishes {
-        hints.remove(&wish.requirement.name);
+    for requirement in requirements {
+        hints.remove(&requirement.pep508.name);
     }
     hints
 }
 
 type Closure = Vec<(PackageName, Version)>;
 
-/// Keeps what each wish needed, for the next run.
-pub(super) fn learn(cache: &Cache, wishes: &[Wish], chosen: &[Chosen]) {
+/// Keeps what each requirement needed, for the next run.
+pub(super) fn learn(cache: &Cache, requirements: &[RequirementSpec], chosen: &[Chosen]) {
     let mut asked: BTreeMap<&PackageName, Vec<&Chosen>> = BTreeMap::new();
     for one in chosen {
         for asks in &one.required_by {
             asked.entry(asks).or_default().push(one);
         }
     }
-    for wish in wishes {
-        let (mut led_to, mut todo) = (BTreeMap::new(), vec![&wish.requirement.name]);
+    for requirement in requirements {
+        let (mut led_to, mut todo) = (BTreeMap::new(), vec![&requirement.pep508.name]);
         while let Some(name) = todo.pop() {
             for one in asked.get(name).into_iter().flatten() {
                 let candidate = &one.candidate;
@@ -68,19 +75,19 @@ pub(super) fn learn(cache: &Cache, wishes: &[Wish], chosen: &[Chosen]) {
                 }
             }
         }
-        cache.put::<Closure>(KIND, &key(wish), led_to.into_iter().collect());
+        cache.put::<Closure>(KIND, &key(requirement), led_to.into_iter().collect());
     }
 }
 
 /// `NAME[EXTRA,…]`, without version specifiers.
-fn spelled(wish: &Wish) -> String {
-    let extras: BTreeSet<_> = wish.requirement.extras.iter().map(ToString::to_string).collect();
+fn spelled(requirement: &RequirementSpec) -> String {
+    let extras: BTreeSet<_> = requirement.pep508.extras.iter().map(ToString::to_string).collect();
     let extras: Vec<_> = extras.into_iter().collect();
-    format!("{}[{}]", wish.requirement.name, extras.join(","))
+    format!("{}[{}]", requirement.pep508.name, extras.join(","))
 }
 
-fn key(wish: &Wish) -> Sha256 {
-    Sha256::of(spelled(wish))
+fn key(requirement: &RequirementSpec) -> Sha256 {
+    Sha256::of(spelled(requirement))
 }
 
 /// Requirements by `NAME` or `NAME[EXTRA]`.
@@ -89,8 +96,12 @@ fn parsed(text: &str) -> BTreeMap<&str, &str> {
     lines.filter_map(|line| line.split_once(": ")).collect()
 }
 
-fn reached(wish: &str, known: &BTreeMap<&str, &str>, hints: &mut BTreeMap<PackageName, Hint>) {
-    let (mut seen, mut todo) = (HashSet::new(), vec![wish]);
+fn reached(
+    requirement: &str,
+    known: &BTreeMap<&str, &str>,
+    hints: &mut BTreeMap<PackageName, Hint>,
+) {
+    let (mut seen, mut todo) = (HashSet::new(), vec![requirement]);
     while let Some(asked) = todo.pop() {
         let (asked, hint) = match asked.strip_suffix('=') {
             Some(asked) => (asked, Hint::Page),
@@ -121,9 +132,9 @@ mod tests {
     #[test]
     fn names_and_extras_lead_on() {
         let known = parsed("# a comment\na: b c[x]=\nc: d\nc[x]: e\nc[y]: f\nb: a c\n");
-        let names = |wish| {
+        let names = |requirement| {
             let mut hints = BTreeMap::new();
-            reached(wish, &known, &mut hints);
+            reached(requirement, &known, &mut hints);
             let pinned = |hint| if hint == Hint::Page { "=" } else { "" };
             let names = hints.into_iter().map(|(name, hint)| format!("{name}{}", pinned(hint)));
             names.collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! What can go wrong between a wish and a wheel's facts.
+//! What can go wrong between a requirement and a wheel's facts.
 
 use std::sync::Arc;
 

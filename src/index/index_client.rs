@@ -48,8 +48,8 @@ impl IndexClient {
         bar: Bar,
         locked: HashMap<Sha256, Locked>,
     ) -> Self {
-        let of_torch = spec.wishes().filter(|(_, w)| w.requirement.name.as_ref() == TORCH);
-        let torch = of_torch.filter_map(|(_, w)| match &w.requirement.version_or_url {
+        let of_torch = spec.requirements().filter(|(_, r)| r.pep508.name.as_ref() == TORCH);
+        let torch = of_torch.filter_map(|(_, r)| match &r.pep508.version_or_url {
             Some(VersionOrUrl::VersionSpecifier(specifiers)) => Some(specifiers.clone()),
             _ => None,
         });

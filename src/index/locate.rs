@@ -28,7 +28,7 @@ impl Locator {
         Self { sources, fetcher, pages: OnceMap::default() }
     }
 
-    /// Where the wheel is now, preferred first: from the pages of the lock's locations, then of the sources that its wish has
+    /// Where the wheel is now, preferred first: from the pages of the lock's locations, then of the sources that its requirement has
     /// today. The bytes are not verified. A source that fails or does not have the file is skipped while another has it.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl Locator {
     pub async fn addresses(&self, package: &Package) -> Result<Vec<Address>, Error> {
         let (mut found, mut asked, mut problem) = (Vec::new(), Vec::new(), None);
         for (source, location) in self.places(package) {
-            if *source == SourceName::wish() {
+            if *source == SourceName::direct() {
                 found.extend(
                     self.sources.direct(&package.name).map(|wheel| wheel.url.clone().into()),
                 );
@@ -66,15 +66,15 @@ impl Locator {
         }
     }
 
-    /// The lock's locations, then the other sources of the wish.
+    /// The lock's locations, then the other sources of the requirement.
     fn places<'a>(
         &'a self,
         package: &'a Package,
     ) -> impl Iterator<Item = (&'a SourceName, Option<&'a Location>)> {
         let locked = package.locations.iter().map(|l| (&l.source, Some(l)));
         let is_new = |s: &&SourceName| !package.locations.iter().any(|l| l.source == **s);
-        let wished = self.sources.of(&package.name).iter().filter(is_new);
-        locked.chain(wished.map(|source| (source, None)))
+        let requested = self.sources.of(&package.name).iter().filter(is_new);
+        locked.chain(requested.map(|source| (source, None)))
     }
 
     async fn on_page(

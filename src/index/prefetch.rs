@@ -1,4 +1,4 @@
-//! Requests what the solver is going to need before it asks: the newest matching wheel of every wish, what that requires,
+//! Requests what the solver is going to need before it asks: the newest matching wheel of every requirement, what that requires,
 //! and so on. A wrong guess costs a request and never changes the choice.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -67,18 +67,18 @@ pub(super) async fn look_into(
     client.metadata(candidate).await
 }
 
-/// Runs until the closure of the wishes is known. A failure ends its branch; the solver gets it again if it matters.
+/// Runs until the closure of the requirements is known. A failure ends its branch; the solver gets it again if it matters.
 pub(super) async fn prefetch(
     client: Arc<IndexClient>,
-    wishes: Vec<Requirement<VerbatimUrl>>,
+    requirements: Vec<Requirement<VerbatimUrl>>,
     rules: Rules,
 ) {
     let environment = marker_environment(client.target.platform, &client.target.python);
     let (asked, done) = (constrained(&rules, &environment), HashSet::new());
     let mut run = Prefetch { client, environment, rules, asked, done };
     let mut visits = JoinSet::new();
-    for wish in wishes {
-        run.follow(&wish, &[], &mut visits);
+    for requirement in requirements {
+        run.follow(&requirement, &[], &mut visits);
     }
     while let Some(visit) = visits.join_next().await {
         let Ok(Ok(Some((extras, metadata)))) = visit else { continue };

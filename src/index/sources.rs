@@ -69,18 +69,18 @@ impl Sources {
         for (name, package) in &spec.packages {
             routes.extend(package.sources.clone().map(|sources| (name.clone(), sources)));
         }
-        let mut wished = BTreeMap::new();
-        for (_, wish) in spec.wishes() {
-            let name = wish.requirement.name.clone();
-            direct.extend(wish.direct().map(|wheel| (name.clone(), wheel)));
-            wished.entry(name).or_insert_with(|| wish.sources.clone());
+        let mut requested = BTreeMap::new();
+        for (_, requirement) in spec.requirements() {
+            let name = requirement.pep508.name.clone();
+            direct.extend(requirement.direct().map(|wheel| (name.clone(), wheel)));
+            requested.entry(name).or_insert_with(|| requirement.sources.clone());
         }
-        routes.extend(wished);
+        routes.extend(requested);
         let default = "pypi".parse().into_iter().collect();
         Ok(Self { places, routes, default, direct, logins, notes })
     }
 
-    /// The sources of a project, in order: those of its wish, else of `[packages]`, else `pypi`.
+    /// The sources of a project, in order: those of its requirement, else of `[packages]`, else `pypi`.
     pub fn of(&self, name: &PackageName) -> &[SourceName] {
         self.routes.get(name).unwrap_or(&self.default)
     }

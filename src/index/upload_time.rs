@@ -44,7 +44,7 @@ impl UploadTimes {
     ) -> Result<Option<Upload>, Error> {
         let Some(cut_off) = self.cut_off(candidate) else { return Ok(None) };
         // A URL in the spec is a choice already; no later file can replace it.
-        if candidate.location.source == SourceName::wish() {
+        if candidate.location.source == SourceName::direct() {
             return Ok(None);
         }
         // An index may change its times; the same bytes keep theirs.

@@ -161,7 +161,7 @@ impl IndexClient {
 
     fn locked(&self, candidate: &Candidate) -> Option<Locked> {
         // A URL in the spec is verified at every resolve.
-        let indexed = candidate.location.source != SourceName::wish();
+        let indexed = candidate.location.source != SourceName::direct();
         self.wheels.locked.get(&candidate.sha256.filter(|_| indexed)?).copied()
     }
 
@@ -190,13 +190,13 @@ impl IndexClient {
         same_size(candidate.size.unwrap_or(wheel.size), wheel.size)?;
         wheel.check(&candidate.file)?;
         // The hash of an index is checked at every build; that of a URL in the spec now.
-        let is_wish = candidate.location.source == SourceName::wish();
+        let is_requirement = candidate.location.source == SourceName::direct();
         let found = match (candidate.sha256, wheel.sha256) {
             (_, Some(found)) => {
                 wheel.check_stated(&candidate.stated)?;
                 found
             }
-            (Some(stated), None) if !is_wish => stated,
+            (Some(stated), None) if !is_requirement => stated,
             _ => {
                 let (found, size) = hash(&self.fetcher, url, &candidate.stated).await?;
                 same_size(wheel.size, size)?;
@@ -206,7 +206,7 @@ impl IndexClient {
         if let Some(expected) = candidate.sha256.filter(|stated| *stated != found) {
             return Err(Error::Hash {
                 url: redacted(url).into(),
-                promised_by: if is_wish { "the spec" } else { "the index page" },
+                promised_by: if is_requirement { "the spec" } else { "the index page" },
                 expected,
                 found,
             });

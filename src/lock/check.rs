@@ -10,7 +10,7 @@ use super::{Lock, Package};
 use crate::digest::Sha256;
 use crate::exit::{Classified, Exit};
 use crate::python::marker_environment;
-use crate::spec::{ProfileName, SourceName, Spec, Strength, Wish};
+use crate::spec::{ProfileName, RequirementSpec, SourceName, Spec};
 
 /// Why the lock cannot be used for this spec as it is, a sentence each; empty: it can.
 pub fn stale(lock: &Lock, spec: &Spec) -> Vec<String> {
@@ -86,13 +86,14 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
     let mut changes = Vec::new();
     // What is asked for only elsewhere is not asked for.
     let environment = marker_environment(lock.target.platform, &lock.python.version);
-    let active = |wish: &Wish| wish.requirement.evaluate_markers(&environment, &[]);
-    for (group, wish) in spec.wishes().filter(|(_, wish)| active(wish)) {
-        let name = &wish.requirement.name;
-        let text = wish.written();
+    let active =
+        |requirement: &RequirementSpec| requirement.pep508.evaluate_markers(&environment, &[]);
+    for (group, requirement) in spec.requirements().filter(|(_, requirement)| active(requirement)) {
+        let name = &requirement.pep508.name;
+        let text = requirement.written();
         match lock.package(name) {
             // It may have been left out because it did not fit.
-            None if wish.strength == Strength::Preferred => {}
+            None if requirement.optional => {}
             None => changes.push(format!("{name} is asked for and not locked")),
             Some(locked) if !locked.requested.contains(&text) => {
                 changes.push(format!(
@@ -101,7 +102,7 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
                 ));
             }
             Some(locked)
-                if !wish
+                if !requirement
                     .sources
                     .iter()
                     .any(|s| locked.locations.iter().any(|l| l.source == *s)) =>
@@ -138,8 +139,11 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
         ));
     }
     changes.extend(about_times(lock, spec));
-    let asked: BTreeSet<_> =
-        spec.wishes().filter(|(_, w)| active(w)).map(|(_, w)| w.requirement.name.clone()).collect();
+    let asked: BTreeSet<_> = spec
+        .requirements()
+        .filter(|(_, w)| active(w))
+        .map(|(_, r)| r.pep508.name.clone())
+        .collect();
     let dropped =
         lock.packages.iter().filter(|p| !p.requested.is_empty() && !asked.contains(&p.name));
     changes.extend(dropped.map(|p| format!("{} is locked and no longer asked for", p.name)));
@@ -175,7 +179,7 @@ fn about_times(lock: &Lock, spec: &Spec) -> Vec<String> {
     let cut_off = |p: &Package| {
         // An address in the spec is a choice already.
         let source =
-            p.locations.first().map(|l| &l.source).filter(|s| **s != SourceName::wish())?;
+            p.locations.first().map(|l| &l.source).filter(|s| **s != SourceName::direct())?;
         spec.cut_off(&p.name, source)
     };
     let undated = lock.packages.iter().filter(|p| p.uploaded.is_none()).find_map(cut_off);

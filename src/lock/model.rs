@@ -168,7 +168,7 @@ pub struct Package {
     pub version: Version,
     /// The group it ships with.
     pub group: GroupName,
-    /// The wishes that name it, as written; empty for a transitive dependency.
+    /// The requirements that name it, as written; empty for a transitive dependency.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requested: Vec<String>,
     /// The rules of the spec about it, as it has them: `constraint: numpy<2.3`.

@@ -1,4 +1,4 @@
-//! Why a distribution is in the set: the shortest ways to it from every wish.
+//! Why a distribution is in the set: the shortest ways to it from every requirement.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,10 +6,10 @@ use pep508_rs::PackageName;
 
 use super::{Lock, Package};
 
-/// From a wish, step by step, to the distribution asked about.
+/// From a requirement, step by step, to the distribution asked about.
 pub type Path<'a> = Vec<&'a Package>;
 
-/// Every shortest path from each wish that needs `name`, shortest first. Empty: it is not locked.
+/// Every shortest path from each requirement that needs `name`, shortest first. Empty: it is not locked.
 pub fn why<'a>(lock: &'a Lock, name: &PackageName) -> Vec<Path<'a>> {
     let Some(end) = lock.package(name) else { return vec![] };
     let mut distance = BTreeMap::from([(&end.name, 0_usize)]);
@@ -24,9 +24,9 @@ pub fn why<'a>(lock: &'a Lock, name: &PackageName) -> Vec<Path<'a>> {
         }
     }
     let mut paths = Vec::new();
-    for wish in lock.packages.iter().filter(|p| !p.requested.is_empty()) {
-        if distance.contains_key(&wish.name) {
-            follow(lock, &distance, vec![wish], &mut paths);
+    for requirement in lock.packages.iter().filter(|p| !p.requested.is_empty()) {
+        if distance.contains_key(&requirement.name) {
+            follow(lock, &distance, vec![requirement], &mut paths);
         }
     }
     paths.sort_by_key(|path| (path.len(), path.iter().map(|p| &p.name).collect::<Vec<_>>()));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shortest_path_from_each_wish_is_found_even_around_a_circle() {
+    fn every_shortest_path_from_each_requirement_is_found_even_around_a_circle() {
         let lock = lock();
         assert_eq!(names(&lock, "n"), ["a n", "b c n", "b d n"]);
         assert_eq!(names(&lock, "z"), ["z", "a n z", "b c n z", "b d n z"]);

@@ -11,7 +11,7 @@ use crate::built_for::BuiltFor;
 use crate::catalog::{Candidate, Catalog, Problem, Project, Skip};
 use crate::cuda::CudaTag;
 use crate::solve::{Error, Solution, range};
-use crate::spec::{SourceKind, SourceName, Spec, Strength, Wish};
+use crate::spec::{RequirementSpec, SourceKind, SourceName, Spec};
 use crate::torch::{TorchAbi, local_cuda};
 
 const TORCH: &str = "torch";
@@ -37,7 +37,7 @@ const LOOKED_INTO: usize = 16;
 pub fn surveyed(spec: &Spec) -> Spec {
     let mut spec = spec.clone();
     let sources_of = |spec: &Spec, name: &str| -> Vec<SourceName> {
-        let torch = || spec.wishes().find(|(_, w)| w.requirement.name.as_ref() == TORCH);
+        let torch = || spec.requirements().find(|(_, r)| r.pep508.name.as_ref() == TORCH);
         let of_kind =
             |kind| spec.sources.iter().find(|(_, s)| s.kind == kind).map(|(n, _)| n.clone());
         let named =
@@ -52,17 +52,17 @@ pub fn surveyed(spec: &Spec) -> Spec {
     let mut added = Vec::new();
     for name in [TORCH].into_iter().chain(COLUMNS) {
         let Ok(requirement) = name.parse::<pep508_rs::Requirement<_>>() else { continue };
-        if !spec.wishes().any(|(_, w)| w.requirement.name == requirement.name) {
+        if !spec.requirements().any(|(_, r)| r.pep508.name == requirement.name) {
             let sources = sources_of(&spec, name);
-            added.push(Wish::new(requirement, sources, Strength::Preferred));
+            added.push(RequirementSpec::new(requirement, sources, true));
         }
     }
     if let Some(group) = spec.groups.last_mut() {
         group.requirements.extend(added);
     }
-    for wish in spec.groups.iter_mut().flat_map(|g| &mut g.requirements) {
-        if wish.requirement.name.as_ref() == TORCH {
-            wish.requirement.version_or_url = None;
+    for requirement in spec.groups.iter_mut().flat_map(|g| &mut g.requirements) {
+        if requirement.pep508.name.as_ref() == TORCH {
+            requirement.pep508.version_or_url = None;
         }
     }
     spec

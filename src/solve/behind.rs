@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::decided::Decided;
 use super::error::Error;
-use super::preferred;
+use super::optional;
 use super::range::is_same_public;
 use super::reason::{allows, why};
 use crate::catalog::{Candidate, Catalog, Problem};
@@ -47,7 +47,7 @@ pub struct LockedFile {
     pub file: String,
 }
 
-/// What a full upgrade would and would not move, wishes first.
+/// What a full upgrade would and would not move, requirements first.
 pub fn behind(
     spec: &Spec,
     environment: &MarkerEnvironment,
@@ -59,7 +59,7 @@ pub fn behind(
         |(name, p): (&PackageName, &&Preferred)| (name.clone(), p.version.version.clone());
     let kept = preferred.iter().map(version).collect();
     let decided = Decided::new(catalog, &spec.rules, environment);
-    let answer = preferred::answer(spec, environment, &decided, &kept)?;
+    let answer = optional::answer(spec, environment, &decided, &kept)?;
     let settled = &answer.settled;
     let mut found = Vec::new();
     for (name, LockedFile { version: locked, file }) in locked {
@@ -73,12 +73,12 @@ pub fn behind(
         let newer = |c: &&Candidate| c.version > *locked || withdrawn;
         let newest = project.candidates.iter().find(is_usable).filter(newer);
         let Some(newest) = newest else { continue };
-        let wishes = spec.wishes().map(|(_, w)| &w.requirement).filter(|r| r.name == *name);
-        let wishes: Vec<_> = wishes.collect();
-        let requested = !wishes.is_empty();
+        let requirements = spec.requirements().map(|(_, r)| &r.pep508).filter(|r| r.name == *name);
+        let requirements: Vec<_> = requirements.collect();
+        let requested = !requirements.is_empty();
         let now = settled.get(name).map(|s| &s.candidate.version);
         let ruled = decided.why_not(name, &newest.version);
-        let why = match (now, wishes.iter().find(|r| !allows(r, &newest.version))) {
+        let why = match (now, requirements.iter().find(|r| !allows(r, &newest.version))) {
             (Some(now), _) if *now >= newest.version => None,
             (Some(_), None) if ruled.is_some() => ruled,
             (Some(now), None)
@@ -87,7 +87,7 @@ pub fn behind(
             {
                 Some(format!("{} has {now}", p.file))
             }
-            (_, Some(wish)) => Some(format!("you ask for {wish}")),
+            (_, Some(requirement)) => Some(format!("you ask for {requirement}")),
             (Some(_), None) => Some(why(&answer, newest)?),
             (None, None) => Some("a full upgrade does not need it".to_owned()),
         };
@@ -105,7 +105,7 @@ mod tests {
     use crate::solve::fixture::{MapCatalog, environment, spec};
 
     #[test]
-    fn newer_versions_are_told_with_what_holds_them_back_wishes_first() {
+    fn newer_versions_are_told_with_what_holds_them_back_requirements_first() {
         let catalog = MapCatalog::new(
             "a 3.0rc1:\na 2.0: c<3\na 1.0: c<3\nb 2.0:\nb 1.0:\nc 3.0:\nc 2.0:\nc 1.0:\nd 1.0:\ne 2.0:\nf 2.0!yanked:\nf 1.0:",
         );

@@ -123,7 +123,7 @@ impl<'a> Decided<'a> {
         self.rules.prereleases.get(name).copied()
     }
 
-    /// Whether a constraint names a pre-release of it, which asks for that as a wish does.
+    /// Whether a constraint names a pre-release of it, which asks for that as a requirement does.
     pub(super) fn names_prerelease(&self, name: &PackageName) -> bool {
         let bounds = self.bounds.get(name).into_iter().flat_map(|bounds| &bounds.0);
         bounds.into_iter().any(|(_, bound)| match bound {

@@ -28,8 +28,8 @@ impl Provider<'_> {
 
     fn root_dependencies(&self) -> Result<Constraints, String> {
         let mut all = Vec::new();
-        for wish in &self.wishes {
-            all.extend(self.constraints(&wish.requirement, &[])?);
+        for requirement in &self.requirements {
+            all.extend(self.constraints(&requirement.pep508, &[])?);
         }
         // A floor is of the public version: the same one may have a local part elsewhere.
         let at_least = |(name, floor): (&PackageName, &Version)| {
@@ -148,7 +148,7 @@ impl DependencyProvider for Provider<'_> {
     type VS = Ranges<Version>;
     type M = String;
     type Err = Problem;
-    /// Root, torch, the other wishes, then the rest; of these what conflicts most. Not the order of the spec.
+    /// Root, torch, the other requirements, then the rest; of these what conflicts most. Not the order of the spec.
     type Priority = (Reverse<u8>, u32, Reverse<Node>);
 
     fn prioritize(
@@ -161,7 +161,7 @@ impl DependencyProvider for Provider<'_> {
             None => 0,
             // The set is built around the newest torch that everything else allows.
             Some(name) if name.as_ref() == "torch" => 1,
-            Some(name) if self.wished.contains(name) => 2,
+            Some(name) if self.requested.contains(name) => 2,
             Some(_) => 3,
         };
         (Reverse(place), statistics.conflict_count(), Reverse(node.clone()))

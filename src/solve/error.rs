@@ -10,8 +10,8 @@ use crate::exit::{Classified, Exit};
 /// Why there is no set.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
-    /// The wishes contradict each other or what the indexes have.
-    #[error("no set of versions satisfies every wish: {0}")]
+    /// The requirements contradict each other or what the indexes have.
+    #[error("no set of versions satisfies every requirement: {0}")]
     Unsatisfiable(Conflict),
     /// Only of a run that was given a limit.
     #[error("finding a set of versions takes too long")]

@@ -1,4 +1,4 @@
-//! Extras that are asked for are had. A version without the extra is none for a wish: it would be an old version that
+//! Extras that are asked for are had. A version without the extra is none for a requirement: it would be an old version that
 //! looks as if everything went well. What others need with an extra that is not there is told, not refused; pip and uv
 //! do the same.
 
@@ -9,12 +9,12 @@ use pep440_rs::Version;
 use pep508_rs::{ExtraName, MarkerEnvironment, PackageName};
 
 use crate::python::CoreMetadata;
-use crate::spec::Wish;
+use crate::spec::RequirementSpec;
 
-/// The extras of the wishes.
+/// The extras of the requirements.
 #[derive(Default)]
 pub(super) struct Extras {
-    pub(super) wished: BTreeSet<(PackageName, ExtraName)>,
+    pub(super) requested: BTreeSet<(PackageName, ExtraName)>,
     /// For those that none of the newest versions offers: what is told.
     pub(super) unknown: RefCell<BTreeMap<(PackageName, ExtraName), Option<String>>>,
     /// The versions that were passed over for want of an extra.
@@ -22,13 +22,13 @@ pub(super) struct Extras {
 }
 
 impl Extras {
-    pub(super) fn of(wishes: &[&Wish]) -> Self {
-        let own = |wish: &&Wish| {
-            let requirement = &wish.requirement;
+    pub(super) fn of(requirements: &[&RequirementSpec]) -> Self {
+        let own = |requirement: &&RequirementSpec| {
+            let requirement = &requirement.pep508;
             let name = requirement.name.clone();
             requirement.extras.clone().into_iter().map(move |extra| (name.clone(), extra))
         };
-        Extras { wished: wishes.iter().flat_map(own).collect(), ..Extras::default() }
+        Extras { requested: requirements.iter().flat_map(own).collect(), ..Extras::default() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep508_rs::{MarkerEnvironment, PackageName};
 
 use super::found::Settled;
-use crate::spec::{GroupName, Spec, Wish};
+use crate::spec::{GroupName, RequirementSpec, Spec};
 
 /// The edges of a solution.
 pub struct Graph {
@@ -14,7 +14,7 @@ pub struct Graph {
     pub groups: BTreeMap<PackageName, GroupName>,
     /// Distribution → who needs it.
     pub required_by: BTreeMap<PackageName, BTreeSet<PackageName>>,
-    /// Distribution → the wishes that name it.
+    /// Distribution → the requirements that name it.
     pub requested: BTreeMap<PackageName, Vec<String>>,
 }
 
@@ -23,7 +23,7 @@ impl Graph {
         spec: &Spec,
         environment: &MarkerEnvironment,
         settled: &BTreeMap<PackageName, Settled>,
-        left_out: &[&Wish],
+        left_out: &[&RequirementSpec],
     ) -> Self {
         let needs: BTreeMap<&PackageName, BTreeSet<&PackageName>> = settled
             .iter()
@@ -50,13 +50,13 @@ impl Graph {
         }
         let mut requested: BTreeMap<PackageName, Vec<String>> = BTreeMap::new();
         let mut groups = BTreeMap::new();
-        for (group, wish) in spec.wishes() {
-            let active = wish.requirement.evaluate_markers(environment, &[]);
-            if !active || left_out.iter().any(|out| std::ptr::eq(*out, wish)) {
+        for (group, requirement) in spec.requirements() {
+            let active = requirement.pep508.evaluate_markers(environment, &[]);
+            if !active || left_out.iter().any(|out| std::ptr::eq(*out, requirement)) {
                 continue;
             }
-            let name = &wish.requirement.name;
-            requested.entry(name.clone()).or_default().push(wish.written());
+            let name = &requirement.pep508.name;
+            requested.entry(name.clone()).or_default().push(requirement.written());
             let mut open = vec![name];
             while let Some(name) = open.pop() {
                 if groups.contains_key(name) {

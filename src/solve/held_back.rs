@@ -1,4 +1,4 @@
-//! Why a wish did not get its newest version, in one sentence each.
+//! Why a requirement did not get its newest version, in one sentence each.
 
 use pep440_rs::Version;
 use pep508_rs::{Requirement, VerbatimUrl};
@@ -6,19 +6,19 @@ use pep508_rs::{Requirement, VerbatimUrl};
 use super::error::Error;
 use super::explain::unusable;
 use super::found::Settled;
-use super::preferred::Answer;
+use super::optional::Answer;
 use super::provider::Provider;
 use super::range::is_same_public;
 use super::reason::{allows, forbidden, why};
 use crate::catalog::{Candidate, Catalog, Project, Skip};
 
-/// A sentence for every wish whose newest final version was passed over for a reason that is not
-/// the wish's own.
+/// A sentence for every requirement whose newest final version was passed over for a reason that is not
+/// the requirement's own.
 pub(super) fn held_back(answer: &Answer) -> Result<Vec<String>, Error> {
     let Answer { question, provider, settled, .. } = answer;
     let mut sentences = Vec::new();
-    for wish in &provider.wishes {
-        let name = &wish.requirement.name;
+    for requirement in &provider.requirements {
+        let name = &requirement.pep508.name;
         let (Some(chosen), Ok(project)) = (settled.get(name), provider.catalog.project(name))
         else {
             continue;
@@ -28,13 +28,13 @@ pub(super) fn held_back(answer: &Answer) -> Result<Vec<String>, Error> {
             !c.version.any_prerelease()
                 && !c.yanked
                 && c.version > *chosen
-                && allows(&wish.requirement, &c.version)
+                && allows(&requirement.pep508, &c.version)
         };
         // Staying with the lock is a choice, not an obstacle.
         if provider.kept.get(name).is_some_and(|kept| is_same_public(kept, chosen)) {
             continue;
         }
-        sentences.extend(unusable_newer(provider, &wish.requirement, &project, chosen));
+        sentences.extend(unusable_newer(provider, &requirement.pep508, &project, chosen));
         let Some(newest) = project.candidates.iter().find(newer) else { continue };
         let mut sentence =
             format!("{name} {chosen} instead of {}: {}", newest.version, why(answer, newest)?);
@@ -61,10 +61,10 @@ pub(super) fn held_back(answer: &Answer) -> Result<Vec<String>, Error> {
     Ok(sentences)
 }
 
-/// A final version of a wish that is newer than all that can be used: it has no wheel for the target.
+/// A final version of a requirement that is newer than all that can be used: it has no wheel for the target.
 fn unusable_newer(
     provider: &Provider,
-    wish: &Requirement<VerbatimUrl>,
+    requirement: &Requirement<VerbatimUrl>,
     project: &Project,
     chosen: &Version,
 ) -> Option<String> {
@@ -72,13 +72,13 @@ fn unusable_newer(
         !s.version.any_prerelease()
             && !s.version.is_local()
             && matches!(*s.why, Skip::NoWheel | Skip::NoMatchingWheel(_) | Skip::RequiresPython(_))
-            && allows(wish, &s.version)
+            && allows(requirement, &s.version)
     })?;
     let usable = project.candidates.first().map(|c| &c.version);
     let python = provider.environment.python_full_version().to_string();
     let why = unusable(skipped, &python);
     (Some(&skipped.version) > usable)
-        .then(|| format!("{} {chosen} instead of {}: {why}", wish.name, skipped.version))
+        .then(|| format!("{} {chosen} instead of {}: {why}", requirement.name, skipped.version))
 }
 
 /// A distribution that nobody asks for, nobody forbids in its newest version, and that is not in it all the same.

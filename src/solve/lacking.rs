@@ -20,7 +20,7 @@ const LINES: usize = 10;
 const ALMOST: f64 = 0.7;
 
 impl Provider<'_> {
-    /// Why this version does not do for those who ask for `extra`; `None`: it has the extra, or no wish asks for it.
+    /// Why this version does not do for those who ask for `extra`; `None`: it has the extra, or no requirement asks for it.
     pub(super) fn lacks(
         &self,
         candidate: &Candidate,
@@ -28,7 +28,7 @@ impl Provider<'_> {
         extra: &ExtraName,
     ) -> Result<Option<String>, Problem> {
         let key = (candidate.name.clone(), extra.clone());
-        if !self.extras.wished.contains(&key) || offers(metadata, extra, self.environment) {
+        if !self.extras.requested.contains(&key) || offers(metadata, extra, self.environment) {
             return Ok(None);
         }
         let version = candidate.version.clone();
@@ -51,7 +51,7 @@ impl Provider<'_> {
         self.extras.unknown.borrow().get(&(name.clone(), extra.clone()))?.clone()
     }
 
-    /// The extras of wishes that some version did not have.
+    /// The extras of requirements that some version did not have.
     pub(super) fn extras_not_had(&self) -> Vec<(PackageName, ExtraName)> {
         self.extras.lacking.borrow().keys().cloned().collect()
     }
@@ -59,7 +59,7 @@ impl Provider<'_> {
     /// The extra of the newest version that is written almost like this one.
     pub(super) fn almost(&self, name: &PackageName, extra: &ExtraName) -> Option<ExtraName> {
         let project = self.catalog.project(name).ok()?;
-        let versions = self.wished_versions(name).ok()?;
+        let versions = self.requested_versions(name).ok()?;
         let metadata = self.catalog.metadata(self.usable(&project, &versions).next()?).ok()?;
         let near = |known: &&ExtraName| {
             strsim::normalized_damerau_levenshtein(known.as_ref(), extra.as_ref()) >= ALMOST
@@ -73,7 +73,7 @@ impl Provider<'_> {
         name: &PackageName,
         extra: &ExtraName,
     ) -> Result<Option<String>, Problem> {
-        let Ok(versions) = self.wished_versions(name) else { return Ok(None) };
+        let Ok(versions) = self.requested_versions(name) else { return Ok(None) };
         let project = self.catalog.project(name)?;
         let (mut lines, mut newest) = (BTreeSet::new(), None);
         for candidate in self.usable(&project, &versions) {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_whose_extra_cannot_be_had_does_not_slide_to_a_version_that_never_had_it() {
+    fn a_requirement_whose_extra_cannot_be_had_does_not_slide_to_a_version_that_never_had_it() {
         let catalog = "
             jax 0.8: jax-cuda12-plugin if extra == 'cuda12'
             jax 0.7: jax-cuda12-plugin if extra == 'cuda12'

@@ -1,4 +1,4 @@
-//! How far a version is behind the newest one that its wish can have.
+//! How far a version is behind the newest one that its requirement can have.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ impl Lag {
     }
 }
 
-/// The versions a wish can have, newest first, each with its distance from the first.
+/// The versions a requirement can have, newest first, each with its distance from the first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ladder(Vec<(Version, Lag)>);
 

@@ -1,8 +1,8 @@
-//! Of all sets that satisfy the wishes, the one whose wish that is furthest behind its newest version is least behind;
+//! Of all sets that satisfy the requirements, the one whose requirement that is furthest behind its newest version is least behind;
 //! of those, the one whose next is, and so on. Transitive distributions give way first.
 //!
-//! One run of pubgrub finds some set: whichever wish it decides first keeps its newest version, whatever that costs
-//! the others. So the wish that fell back is tried again from above: is there a set in which every wish is at most so far
+//! One run of pubgrub finds some set: whichever requirement it decides first keeps its newest version, whatever that costs
+//! the others. So the requirement that fell back is tried again from above: is there a set in which every requirement is at most so far
 //! behind? Bounds begin where nobody is, grow until there is one, and are then halved.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ const DAYS: [i64; 10] = [0, 7, 30, 91, 182, 365, 730, 1461, 2922, 5844];
 const STEPS: usize = 500;
 const STEPS_EACH: usize = 20;
 
-/// Where more wishes than this could equally well be the one that is furthest behind, it is not tried which.
+/// Where more requirements than this could equally well be the one that is furthest behind, it is not tried which.
 const TIED: usize = 3;
 
 impl Found<'_> {
@@ -42,7 +42,7 @@ impl Found<'_> {
     }
 }
 
-/// Improves `first` as far as that goes for the wishes of these names. `solve` finds a set in which none is older than
+/// Improves `first` as far as that goes for the requirements of these names. `solve` finds a set in which none is older than
 /// its floor; `None`: there is none, or finding out takes too long.
 pub(super) fn least_behind<'a>(
     first: Found<'a>,
@@ -183,11 +183,11 @@ mod tests {
     use crate::solve::fixture::{MapCatalog, environment, spec};
     use crate::solve::solve;
 
-    /// The wishes' versions and what is told, for wishes in every order: always the same.
-    fn chosen(wishes: &[&str], catalog: &str) -> (String, Vec<String>) {
+    /// The requirements' versions and what is told, for requirements in every order: always the same.
+    fn chosen(requirements: &[&str], catalog: &str) -> (String, Vec<String>) {
         let catalog = MapCatalog::new(catalog);
-        let answers = permutations(wishes).into_iter().map(|wishes| {
-            let spec = spec(&format!("g: {}", wishes.join("; ")));
+        let answers = permutations(requirements).into_iter().map(|requirements| {
+            let spec = spec(&format!("g: {}", requirements.join("; ")));
             let solution = solve(&spec, &environment(), &catalog, &BTreeMap::new()).unwrap();
             let asked = solution.chosen.iter().filter(|c| !c.requested.is_empty());
             let set: Vec<_> =
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_wishes_does_not_matter_and_nobody_falls_back_years() {
+    fn the_order_of_requirements_does_not_matter_and_nobody_falls_back_years() {
         let (set, told) = chosen(
             &["pillow", "moviepy"],
             "pillow 13.0!at=2026-10-01:\npillow 11.3!at=2025-07-01:\npillow 9.0!at=2022-01-01:\n\
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wish_that_would_be_furthest_behind_decides_not_the_first_by_name() {
+    fn the_requirement_that_would_be_furthest_behind_decides_not_the_first_by_name() {
         // By name alone `a` would keep its newest version, and `z` fall back seven years.
         let catalog = "a 3.0!at=2026-10-01: z<2\na 2.9!at=2026-08-01:\na 2.8!at=2026-06-01:\n\
              z 2.0!at=2026-09-01:\nz 1.0!at=2019-01-01:\nz 1.9!at=2019-06-01:";
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_wish_needs_gives_way_before_the_wish() {
+    fn what_a_requirement_needs_gives_way_before_it() {
         let catalog = "app 2.0!at=2026-01-01: lib<2\napp 1.0!at=2025-12-01:\nlib 2.0!at=2026-01-01:\nlib 1.0!at=2016-01-01:";
         assert_eq!(chosen(&["app"], catalog).0, "app 2.0");
         assert_eq!(chosen(&["app", "lib"], catalog).0, "app 1.0, lib 2.0");
@@ -268,7 +268,7 @@ mod tests {
         (*state >> 33) % end
     }
 
-    /// Up to five versions each of four wishes and two others, which need each other in ranges.
+    /// Up to five versions each of four requirements and two others, which need each other in ranges.
     fn random_catalog(seed: u64) -> String {
         let state = &mut (seed * 7919 + 1);
         let names = ["a", "b", "c", "d", "s", "t"];
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn no_set_of_random_catalogs_has_its_wishes_less_behind() {
+    fn no_set_of_random_catalogs_has_its_requirements_less_behind() {
         let (mut solved, mut behind) = (0, 0);
         for seed in 0..300 {
             let text = random_catalog(seed);

@@ -1,4 +1,4 @@
-//! A wish does not go back to an old version for the sake of an extra that newer ones do not have.
+//! A requirement does not go back to an old version for the sake of an extra that newer ones do not have.
 
 use super::error::Error;
 use super::explain::{Change, Conflict};
@@ -6,7 +6,7 @@ use super::found::Found;
 use super::question::{Floors, Question};
 
 /// # Errors
-/// A wish of `best` that is older for the sake of an extra, or a catalog that failed.
+/// A requirement of `best` that is older for the sake of an extra, or a catalog that failed.
 pub(super) fn not_for_an_extra(question: &Question, best: &Found) -> Result<(), Error> {
     for ((name, extra), versions) in &*best.provider.extras.lacking.borrow() {
         let chosen = best.version(name);
@@ -45,7 +45,7 @@ mod tests {
             tf 1.0:
             old 1.0: t<3";
         insta::assert_snapshot!(solved("g: t[tf]", catalog).unwrap_err(), @r"
-        no set of versions satisfies every wish: t[tf] cannot be had in its newest version
+        no set of versions satisfies every requirement: t[tf] cannot be had in its newest version
           - t 3.0 has no extra `tf`
           - t 2.1 is the newest that fits and has it
           → ask for t[tf]==2.1

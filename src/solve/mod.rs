@@ -17,7 +17,7 @@ mod lag;
 mod least_behind;
 mod lost_extra;
 mod node;
-mod preferred;
+mod optional;
 mod provider;
 mod question;
 mod range;

@@ -4,11 +4,11 @@ use std::fmt;
 
 use pep508_rs::{ExtraName, PackageName};
 
-/// The wishes as a whole, a distribution, or an extra of one. An extra has the versions of its
+/// The requirements as a whole, a distribution, or an extra of one. An extra has the versions of its
 /// distribution and depends on exactly that version of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Node {
-    /// All wishes together.
+    /// All requirements together.
     Root,
     /// A distribution.
     Package(PackageName),

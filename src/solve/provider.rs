@@ -1,4 +1,4 @@
-//! What one run of pubgrub sees: the wishes, the target, what may be chosen, and what was learned on the way.
+//! What one run of pubgrub sees: the requirements, the target, what may be chosen, and what was learned on the way.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,16 +18,16 @@ use super::question::{Bounds, Question, Refusals};
 use super::range::{exactly, is_same_public, names_prerelease, range};
 use crate::catalog::{Candidate, Catalog, Problem, Project, Skip};
 use crate::cuda::CudaTag;
-use crate::spec::{Prereleases, Spec, Wish};
+use crate::spec::{Prereleases, RequirementSpec, Spec};
 
-/// One run's view: the wishes, the target and what was learned on the way.
+/// One run's view: the requirements, the target and what was learned on the way.
 pub struct Provider<'a> {
-    pub(super) wishes: Vec<&'a Wish>,
+    pub(super) requirements: Vec<&'a RequirementSpec>,
     pub(super) spec: &'a Spec,
     pub(super) environment: &'a MarkerEnvironment,
     pub(super) catalog: &'a Decided<'a>,
     /// What is asked for: it keeps its newest version when a transitive distribution can give way.
-    pub(super) wished: BTreeSet<PackageName>,
+    pub(super) requested: BTreeSet<PackageName>,
     pub(super) bounds: Bounds,
     pub(super) steps: Cell<usize>,
     /// Distributions for which some requirement names a pre-release.
@@ -42,26 +42,30 @@ pub struct Provider<'a> {
 }
 
 impl<'a> Provider<'a> {
-    pub(super) fn new(question: &Question<'a>, mut wishes: Vec<&'a Wish>, bounds: Bounds) -> Self {
+    pub(super) fn new(
+        question: &Question<'a>,
+        mut requirements: Vec<&'a RequirementSpec>,
+        bounds: Bounds,
+    ) -> Self {
         let Question { spec, environment, catalog, kept, refused } = question.clone();
         // Only for what is told: torch explains most.
-        wishes.sort_by_key(|w| w.requirement.name.as_ref() != "torch");
-        let wished = wishes.iter().map(|w| w.requirement.name.clone()).collect();
-        let explicit = wishes.iter().filter(|w| names_prerelease(&w.requirement));
-        let prereleases = explicit.map(|w| w.requirement.name.clone()).collect();
+        requirements.sort_by_key(|r| r.pep508.name.as_ref() != "torch");
+        let requested = requirements.iter().map(|r| r.pep508.name.clone()).collect();
+        let explicit = requirements.iter().filter(|r| names_prerelease(&r.pep508));
+        let prereleases = explicit.map(|r| r.pep508.name.clone()).collect();
         Provider {
             spec,
             environment,
             catalog,
-            wished,
+            requested,
             bounds,
             steps: Cell::new(0),
             prereleases: RefCell::new(prereleases),
             pins: RefCell::default(),
-            extras: Extras::of(&wishes),
+            extras: Extras::of(&requirements),
             refused,
             kept,
-            wishes,
+            requirements,
         }
     }
 
@@ -104,8 +108,8 @@ impl<'a> Provider<'a> {
                 self.note_pins(&requirement.name, specifiers);
                 range(specifiers)
             }
-            // The catalog has exactly the wheel that the wish names.
-            Some(VersionOrUrl::Url(_)) if self.is_wished(requirement) => Ranges::full(),
+            // The catalog has exactly the wheel that the requirement names.
+            Some(VersionOrUrl::Url(_)) if self.is_requested(requirement) => Ranges::full(),
             Some(VersionOrUrl::Url(url)) => {
                 return Err(format!("{} comes from a URL ({url})", requirement.name));
             }
@@ -137,12 +141,12 @@ impl<'a> Provider<'a> {
             && pins.get(&candidate.name).is_some_and(|pins| pins.iter().any(named))
     }
 
-    fn is_wished(&self, requirement: &Requirement<VerbatimUrl>) -> bool {
-        let same = |w: &&Wish| {
-            w.requirement.name == requirement.name
-                && w.requirement.version_or_url == requirement.version_or_url
+    fn is_requested(&self, requirement: &Requirement<VerbatimUrl>) -> bool {
+        let same = |r: &&RequirementSpec| {
+            r.pep508.name == requirement.name
+                && r.pep508.version_or_url == requirement.version_or_url
         };
-        self.wishes.iter().any(same)
+        self.requirements.iter().any(same)
     }
 
     /// The candidate of the version to keep; of another build of it, where that one is not there.
@@ -159,14 +163,14 @@ impl<'a> Provider<'a> {
         versions: &Ranges<Version>,
     ) -> impl Iterator<Item = &'p Candidate> {
         let name = &project.name;
-        let asked = |w: &&&Wish| w.requirement.name == *name && names_prerelease(&w.requirement);
+        let asked = |r: &&&RequirementSpec| r.pep508.name == *name && names_prerelease(&r.pep508);
         let is_pre = |c: &Candidate| c.version.any_prerelease();
         let (alike, allowed) = match self.catalog.prereleases(name) {
             Some(Prereleases::Allow) => (true, true),
             Some(Prereleases::IfNecessary) => (false, true),
             Some(Prereleases::Never) => (false, false),
             None => (
-                self.wishes.iter().any(|w| asked(&w)) || self.catalog.names_prerelease(name),
+                self.requirements.iter().any(|w| asked(&w)) || self.catalog.names_prerelease(name),
                 only_prereleases(project)
                     || self.bounds.prereleases
                     || self.may_be_prerelease(name),
@@ -184,21 +188,21 @@ impl<'a> Provider<'a> {
         })
     }
 
-    /// What the wishes for it allow.
-    pub(super) fn wished_versions(&self, name: &PackageName) -> Result<Ranges<Version>, String> {
+    /// What the requirements for it allow.
+    pub(super) fn requested_versions(&self, name: &PackageName) -> Result<Ranges<Version>, String> {
         let mut versions = Ranges::full();
-        for wish in self.wishes.iter().filter(|w| w.requirement.name == *name) {
-            let nodes = self.constraints(&wish.requirement, &[])?;
+        for requirement in self.requirements.iter().filter(|r| r.pep508.name == *name) {
+            let nodes = self.constraints(&requirement.pep508, &[])?;
             let own = nodes.iter().filter(|(node, _)| node.name() == Some(name));
             own.for_each(|(_, range)| versions = versions.intersection(range));
         }
         Ok(versions)
     }
 
-    /// The versions that a wish could have if nothing else were asked for, as far as is known; the kept one stands for
+    /// The versions that a requirement could have if nothing else were asked for, as far as is known; the kept one stands for
     /// the newest.
     pub(super) fn ladder(&self, name: &PackageName) -> Ladder {
-        let Ok(versions) = self.wished_versions(name) else { return Ladder::default() };
+        let Ok(versions) = self.requested_versions(name) else { return Ladder::default() };
         let Ok(project) = self.catalog.project(name) else { return Ladder::default() };
         let refused = self.refused.borrow();
         let kept = self.kept_in(&project).map(|kept| &kept.version);

@@ -8,9 +8,9 @@ use pep440_rs::Version;
 use pep508_rs::{MarkerEnvironment, PackageName};
 
 use super::decided::Decided;
-use crate::spec::{Spec, Strength, Wish};
+use crate::spec::{RequirementSpec, Spec};
 
-/// Wishes and what they can be chosen from.
+/// Requirements and what they can be chosen from.
 #[derive(Clone)]
 pub(super) struct Question<'a> {
     pub spec: &'a Spec,
@@ -38,9 +38,9 @@ pub(super) type Floors = BTreeMap<PackageName, Version>;
 pub(super) type Refusals = Rc<RefCell<BTreeMap<(PackageName, Option<Version>), String>>>;
 
 impl<'a> Question<'a> {
-    /// The wishes that must be met.
-    pub fn required(&self) -> Vec<&'a Wish> {
-        let all = self.spec.wishes().map(|(_, wish)| wish);
-        all.filter(|wish| wish.strength == Strength::Required).collect()
+    /// The requirements that must be met.
+    pub fn required(&self) -> Vec<&'a RequirementSpec> {
+        let all = self.spec.requirements().map(|(_, requirement)| requirement);
+        all.filter(|requirement| !requirement.optional).collect()
     }
 }

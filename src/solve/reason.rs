@@ -8,13 +8,13 @@ use pep508_rs::{PackageName, Requirement, VerbatimUrl, VersionOrUrl};
 use super::error::Error;
 use super::explain::{Conflict, and};
 use super::found::Settled;
-use super::preferred::Answer;
+use super::optional::Answer;
 use super::provider::Provider;
 use super::question::{Bounds, Floors, Question};
 use super::range::range;
 use super::run::{ENOUGH, Unsolved};
 use crate::catalog::{Candidate, Catalog};
-use crate::spec::Wish;
+use crate::spec::RequirementSpec;
 use crate::torch::TorchAbi;
 
 /// So many facts fit a line.
@@ -38,7 +38,7 @@ pub(super) fn why(answer: &Answer, newer: &Candidate) -> Result<String, Error> {
 /// The facts that leave no set with `newer` in it; `None`: there is one, or the facts are too many to be told.
 fn root(
     question: &Question,
-    required: &[&Wish],
+    required: &[&RequirementSpec],
     newer: &Candidate,
 ) -> Result<Option<String>, Error> {
     let floors = Floors::from([(newer.name.clone(), newer.version.clone())]);
@@ -89,9 +89,9 @@ fn reason(
         return Reason::Root(why);
     }
     if let Some((other, why)) = does_not_fit(provider, settled, newer) {
-        // A wish that is behind has its own sentence.
-        let is_wish = provider.wishes.iter().any(|w| w.requirement.name == other);
-        return if is_wish { Reason::Root(why) } else { Reason::Consequence(why) };
+        // A requirement that is behind has its own sentence.
+        let is_requirement = provider.requirements.iter().any(|r| r.pep508.name == other);
+        return if is_requirement { Reason::Root(why) } else { Reason::Consequence(why) };
     }
     match needs_what_is_refused(provider, newer) {
         Some(why) => Reason::Root(why),

@@ -13,7 +13,7 @@ use super::node::Node;
 use super::provider::Provider;
 use super::question::{Bounds, Floors, Question, Refusals};
 use crate::catalog::{Catalog, Problem};
-use crate::spec::{Spec, Wish};
+use crate::spec::{RequirementSpec, Spec};
 
 /// Steps of the solver after which something that would be good to know stays unknown.
 pub(super) const ENOUGH: usize = 4000;
@@ -39,11 +39,17 @@ pub(super) struct NoSet<'a> {
 
 impl<'a> Question<'a> {
     /// Some set, or why there is none.
-    pub fn any(&self, wishes: &[&'a Wish], bounds: Bounds) -> Result<Found<'a>, Unsolved<'a>> {
+    pub fn any(
+        &self,
+        requirements: &[&'a RequirementSpec],
+        bounds: Bounds,
+    ) -> Result<Found<'a>, Unsolved<'a>> {
         // Groups are walked in the spec's order; what is told keeps to it.
-        let mut wishes = wishes.to_vec();
-        wishes.sort_by_key(|w| self.spec.wishes().position(|(_, other)| std::ptr::eq(other, *w)));
-        let provider = Provider::new(self, wishes, bounds);
+        let mut requirements = requirements.to_vec();
+        requirements.sort_by_key(|w| {
+            self.spec.requirements().position(|(_, other)| std::ptr::eq(other, *w))
+        });
+        let provider = Provider::new(self, requirements, bounds);
         let found = match pubgrub::resolve(&provider, Node::Root, root_version()) {
             Ok(selected) => settle(&provider, &selected.into_iter().collect()),
             Err(PubGrubError::NoSolution(tree)) => {
@@ -64,21 +70,21 @@ impl<'a> Question<'a> {
     /// A set in which nothing is older than its floor; `None`: there is none, or finding out takes too long.
     pub fn bounded(
         &self,
-        wishes: &[&'a Wish],
+        requirements: &[&'a RequirementSpec],
         floors: Floors,
         limit: usize,
     ) -> Result<Option<Found<'a>>, CatalogFailed> {
-        match self.any(wishes, Bounds { floors, limit: Some(limit), ..Bounds::default() }) {
+        match self.any(requirements, Bounds { floors, limit: Some(limit), ..Bounds::default() }) {
             Ok(found) => Ok(Some(found)),
             Err(Unsolved::NoSet(_) | Unsolved::TooLong) => Ok(None),
             Err(Unsolved::Catalog(failed)) => Err(failed),
         }
     }
 
-    /// Whether the required wishes of `spec`, instead of the question's own, are known to be met by some set in which
+    /// Whether the requirements of `spec` that are not optional, instead of the question's own, are known to be met by some set in which
     /// nothing is older than its floor.
     pub fn works(&self, spec: &Spec, floors: Floors) -> Result<bool, CatalogFailed> {
-        // What is refused may be refused for a wish that is no longer there.
+        // What is refused may be refused for a requirement that is no longer there.
         let decided = self.catalog.with(&spec.rules, self.environment);
         let refused = Refusals::default();
         let question = Question { spec, refused, catalog: &decided, ..self.clone() };

@@ -9,7 +9,7 @@ use super::decided::Decided;
 use super::error::Error;
 use super::grouping::Graph;
 use super::held_back::held_back;
-use super::preferred;
+use super::optional;
 use super::question::{Floors, Question, Refusals};
 use super::surprises::surprises;
 use crate::catalog::{Catalog, Chosen};
@@ -20,15 +20,15 @@ use crate::spec::Spec;
 pub struct Solution {
     /// Sorted by name.
     pub chosen: Vec<Chosen>,
-    /// For each wish that did not get its newest version, or is preferred and left out: a sentence
+    /// For each requirement that did not get its newest version, or is optional and left out: a sentence
     /// that says what held it back.
     pub held_back: Vec<String>,
     /// What a user would not expect of the set, a sentence each.
     pub surprises: Vec<String>,
 }
 
-/// Chooses the newest versions that fit together: no wish is further behind its newest than it must be; what they
-/// need gives way first. The order of the wishes does not matter. A version in `kept` (an earlier lock's) is not left while it fits. The same
+/// Chooses the newest versions that fit together: no requirement is further behind its newest than it must be; what they
+/// need gives way first. The order of the requirements does not matter. A version in `kept` (an earlier lock's) is not left while it fits. The same
 /// catalog gives the same answer.
 pub fn solve(
     spec: &Spec,
@@ -37,7 +37,7 @@ pub fn solve(
     kept: &BTreeMap<PackageName, Version>,
 ) -> Result<Solution, Error> {
     let decided = Decided::new(catalog, &spec.rules, environment);
-    let answer = preferred::answer(spec, environment, &decided, kept)?;
+    let answer = optional::answer(spec, environment, &decided, kept)?;
     let graph = Graph::new(spec, environment, &answer.settled, &answer.left_out);
     let mut held_back = held_back(&answer)?;
     held_back.extend(answer.said);
@@ -46,7 +46,7 @@ pub fn solve(
         .settled
         .into_iter()
         .map(|(name, settled)| {
-            // Every settled distribution is reachable from a wish: pubgrub selects nothing else.
+            // Every settled distribution is reachable from a requirement: pubgrub selects nothing else.
             let group = graph.groups.get(&name).unwrap_or(&spec.groups[0].name).clone();
             Chosen {
                 group,
@@ -60,7 +60,7 @@ pub fn solve(
     Ok(Solution { chosen, held_back, surprises })
 }
 
-/// Whether there is any set for the required wishes; `false` also where that cannot be found out.
+/// Whether there is any set for the requirements that are not optional; `false` also where that cannot be found out.
 pub fn possible(spec: &Spec, environment: &MarkerEnvironment, catalog: &dyn Catalog) -> bool {
     let (kept, refused) = (BTreeMap::new(), Refusals::default());
     let catalog = &Decided::new(catalog, &spec.rules, environment);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_that_goes_far_back_says_which_of_its_needs_is_refused() {
+    fn a_requirement_that_goes_far_back_says_which_of_its_needs_is_refused() {
         let catalog = "accelerate 1.15.0: numpy; torch>=2.0\naccelerate 0.0.1:\n\
                        torch 2.15.0!cu132:\ntorch 2.14.1!cu132:\nnumpy 2.4.0:";
         let (set, said) = chosen("a: accelerate", catalog);

@@ -26,17 +26,15 @@ pub(super) fn surprises(
     sentences
 }
 
-/// A pre-release that no wish names.
+/// A pre-release that no requirement names.
 fn pre_release(
     provider: &Provider,
     settled: &BTreeMap<PackageName, Settled>,
     own: &Settled,
 ) -> Option<String> {
     let Candidate { name, version, .. } = &own.candidate;
-    let is_asked_for = provider
-        .wishes
-        .iter()
-        .any(|w| w.requirement.name == *name && names_prerelease(&w.requirement));
+    let is_asked_for =
+        provider.requirements.iter().any(|r| r.pep508.name == *name && names_prerelease(&r.pep508));
     let is_allowed = provider.catalog.prereleases(name) == Some(Prereleases::Allow)
         || provider.catalog.names_prerelease(name);
     if !version.any_prerelease() || is_asked_for || is_allowed {
@@ -116,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pre_release_that_no_wish_names_is_told_with_the_reason() {
+    fn a_pre_release_that_no_requirement_names_is_told_with_the_reason() {
         let told = |groups: &str, catalog: &str| told(groups, catalog, &[]);
         let deepspeed = "deepspeed 0.19.0.dev1:\ndeepspeed 0.18.0!sdist";
         assert_eq!(

@@ -1,4 +1,4 @@
-//! A wish that names the address of its wheel, `ray @ https://host/ray-3.0.0.dev0-….whl#sha256=…`, or its path,
+//! A requirement that names the address of its wheel, `ray @ https://host/ray-3.0.0.dev0-….whl#sha256=…`, or its path,
 //! `./wheels/ray-3.0.0.dev0-….whl`.
 
 use camino::Utf8Path;
@@ -7,15 +7,15 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::place::{is_fetched, is_path};
-use super::{SourceName, Wish};
+use super::{RequirementSpec, SourceName};
 use crate::digest::Sha256;
 use crate::login;
 use crate::python::{WheelName, same_project, strict};
 
-/// The name that stands for "where the wish says" in locations; no source may have it.
-pub const WISH: &str = "wish";
+/// In the locations of a lock, the name in place of a source for "where the requirement says"; no source may have it.
+pub const DIRECT: &str = "wish";
 
-/// An address that a wish names.
+/// An address that a requirement names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectWheel {
     /// Of the wheel, without fragment.
@@ -24,16 +24,16 @@ pub struct DirectWheel {
     pub sha256: Option<Sha256>,
 }
 
-impl Wish {
-    /// The address, for a wish that names one.
+impl RequirementSpec {
+    /// The address, for a requirement that names one.
     pub fn direct(&self) -> Option<DirectWheel> {
-        direct(&self.requirement)?.ok()
+        direct(&self.pep508)?.ok()
     }
 
     /// As a lock remembers it. A path stays as it is written, so that it means the same in any folder.
     pub fn written(&self) -> String {
-        let text = self.requirement.to_string();
-        let Some(VersionOrUrl::Url(url)) = &self.requirement.version_or_url else { return text };
+        let text = self.pep508.to_string();
+        let Some(VersionOrUrl::Url(url)) = &self.pep508.version_or_url else { return text };
         match url.given().filter(|given| is_path(given)) {
             Some(path) => text.replacen(url.raw().as_str(), path, 1),
             None => text,
@@ -43,8 +43,8 @@ impl Wish {
 
 impl SourceName {
     /// The name in the locations of wheels whose address is in the spec.
-    pub fn wish() -> Self {
-        WISH.parse().expect("a plain word is a name")
+    pub fn direct() -> Self {
+        DIRECT.parse().expect("a plain word is a name")
     }
 }
 
@@ -120,7 +120,7 @@ fn read(
         return Err((message, WHEEL));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        // The lock repeats a wish as it was written.
+        // The lock repeats a requirement as it was written.
         let message = format!("the address of {name} has a user name or password in it");
         return Err((message, "put them into ~/.netrc, for that host"));
     }
@@ -184,9 +184,9 @@ mod tests {
                 "a[x] @ /w/a-1+u-py3-none-any.whl ; os_name == 'posix'",
             ),
         ] {
-            let wish = Wish::new(of(text), vec![SourceName::wish()], Default::default());
-            assert_eq!(wish.direct().unwrap().url.as_str(), url);
-            assert_eq!(wish.written(), written);
+            let requirement = RequirementSpec::new(of(text), vec![SourceName::direct()], false);
+            assert_eq!(requirement.direct().unwrap().url.as_str(), url);
+            assert_eq!(requirement.written(), written);
         }
         let hashed = of(&format!("./a-1-py3-none-any.whl#sha256={HASH}"));
         assert_eq!(direct(&hashed).unwrap().unwrap().sha256, HASH.parse().ok());

@@ -16,11 +16,11 @@ use super::imports::Found;
 use super::origin::FILE_NAME;
 use super::packages::packages;
 use super::place::Place;
+use super::requirement::RequirementReader;
 use super::rule_tables::rules;
 use super::source_tables::{mirrors, sources};
 use super::tables::{BuildTable, File, RegistryTable, SignTable, TargetPlaceTable};
 use super::time::length;
-use super::wishes::Wishes;
 use super::{
     BaseSpec, BuildSpec, ConfigSpec, CutOff, Error, GroupSpec, ImageName, ImageSpec, NetworkSpec,
     ProfileName, PythonSpec, RegistrySpec, ReleaseSpec, SignSpec, SignWith, Spec, TargetPlace,
@@ -114,11 +114,17 @@ fn build(mut file: File, place: &Place, files: &dyn Files) -> Result<Spec, Error
     let wanted = file.groups.ok_or_else(|| missing("groups"))?;
     let import = import_table::pyproject(&file.import, files, place, &mut rules)?;
     let python = file.python.version.clone();
-    let wishes = Wishes { packages: &file.packages, known: &sources, rules: &rules, place, python };
+    let reader = RequirementReader {
+        packages: &file.packages,
+        known: &sources,
+        rules: &rules,
+        place,
+        python,
+    };
     let mut found = Found::default();
-    let mut groups = groups(wanted, &wishes, files, &mut found)?;
+    let mut groups = groups(wanted, &reader, files, &mut found)?;
     if let Some(import) = import {
-        import.join(&mut groups, &wishes, &mut found)?;
+        import.join(&mut groups, &reader, &mut found)?;
     }
     found.imports.preferred = import_table::preferred(&file.import, files, place)?;
     rules.constraints.extend(found.constraints);

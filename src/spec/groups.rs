@@ -5,29 +5,29 @@ use toml::Spanned;
 use super::files::Files;
 use super::imports::{Found, Importer};
 use super::place::Place;
+use super::requirement::{RequirementReader, Text};
 use super::source_tables::PYPI;
 use super::tables::{GroupTable, ImageTable, Ordered};
-use super::wishes::{Text, Wishes};
 use super::{Error, GroupSpec, ImageSpec};
 
 pub(super) fn groups(
     tables: Ordered<GroupTable>,
-    wishes: &Wishes,
+    reader: &RequirementReader,
     files: &dyn Files,
     found: &mut Found,
 ) -> Result<Vec<GroupSpec>, Error> {
-    let place = wishes.place;
+    let place = reader.place;
     let group = |(name, table): (String, GroupTable)| {
         let default = match &table.index {
-            Some(index) => wishes.sources(index)?,
+            Some(index) => reader.sources(index)?,
             None => vec![place.name(["sources", PYPI], "source")?],
         };
         let each = table.packages.iter().map(|text| {
             if Importer::is_option(text.get_ref()) {
-                return Importer::new(files, wishes, &default, found).follow(text);
+                return Importer::new(files, reader, &default, found).follow(text);
             }
             let text = Text { text: text.get_ref(), span: text.span(), place, origin: None };
-            wishes.read(&text, &default)
+            reader.read(&text, &default)
         });
         let requirements = each.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         Ok(GroupSpec {

@@ -7,16 +7,18 @@ use pep508_rs::PackageName;
 use serde::Serialize;
 
 use super::{
-    BaseSpec, CutOff, GroupName, PackageSpec, PythonSpec, SourceName, Spec, Strength, TargetSpec,
-    Wish,
+    BaseSpec, CutOff, GroupName, PackageSpec, PythonSpec, RequirementSpec, SourceName, Spec,
+    TargetSpec,
 };
 use crate::digest::Sha256;
 
 impl Spec {
-    /// What a lock repeats of a spec about one distribution: the wishes of other files, and rules.
+    /// What a lock repeats of a spec about one distribution: the requirements of other files, and rules.
     pub fn rules_of(&self, name: &PackageName, version: &Version) -> Vec<String> {
-        let wishes = self.wishes().filter(|(_, wish)| wish.requirement.name == *name);
-        let mut all: Vec<String> = wishes.filter_map(|(_, wish)| wish.imported()).collect();
+        let requirements =
+            self.requirements().filter(|(_, requirement)| requirement.pep508.name == *name);
+        let mut all: Vec<String> =
+            requirements.filter_map(|(_, requirement)| requirement.imported()).collect();
         all.extend(self.rules.of(name, Some(version)));
         all
     }
@@ -44,13 +46,13 @@ impl Spec {
             #[serde(skip_serializing_if = "Vec::is_empty")]
             preferred: Vec<String>,
         }
-        let wish = |w: &Wish| {
-            let sources: Vec<_> = w.sources.iter().map(SourceName::as_str).collect();
-            // Locks made before there were preferred wishes keep their hash.
-            let may = if w.strength == Strength::Preferred { " if it fits" } else { "" };
-            format!("{} from {}{may}", w.written(), sources.join(","))
+        let requirement = |r: &RequirementSpec| {
+            let sources: Vec<_> = r.sources.iter().map(SourceName::as_str).collect();
+            // Locks made before there were optional requirements keep their hash.
+            let may = if r.optional { " if it fits" } else { "" };
+            format!("{} from {}{may}", r.written(), sources.join(","))
         };
-        // Those of wishes are in the wishes.
+        // The sources of requirements are in `groups`.
         let asked_for = self.asked_for();
         let route = |(name, package): (&PackageName, &PackageSpec)| {
             let sources = package.sources.as_ref().filter(|_| package.is_own)?;
@@ -68,7 +70,7 @@ impl Spec {
             groups: self
                 .groups
                 .iter()
-                .map(|g| (&g.name, g.requirements.iter().map(wish).collect()))
+                .map(|g| (&g.name, g.requirements.iter().map(requirement).collect()))
                 .collect(),
             packages: self.packages.iter().filter_map(route).collect(),
             cuda_allow: &self.cuda_allow,

@@ -7,10 +7,10 @@ use toml::Spanned;
 use super::files::Files;
 use super::imports::{Found, constraint, read_text};
 use super::place::Place;
+use super::requirement::{RequirementReader, Text};
 use super::rule_tables::requirement;
 use super::source_tables::same_address;
 use super::tables::ImportTable;
-use super::wishes::{Text, Wishes};
 use super::{Error, GroupSpec, Override, Preferred, Rule, Rules, SourceName, StatedIndex};
 use crate::import::{self, At, BadPyproject, Pyproject, Selection};
 
@@ -113,29 +113,29 @@ impl Import {
     pub(super) fn join(
         &self,
         groups: &mut [GroupSpec],
-        wishes: &Wishes,
+        reader: &RequirementReader,
         found: &mut Found,
     ) -> Result<(), Error> {
         let Import { file: Imported { name, text, by, read }, into } = self;
-        let place = Place { name, text, folder: wishes.place.folder.clone() };
+        let place = Place { name, text, folder: reader.place.folder.clone() };
         let group = groups.iter_mut().find(|group| group.name.as_str() == into.get_ref());
         let Some(group) = group else {
             let message = format!("the group `{}` is not defined", into.get_ref());
-            return Err(wishes.place.at(into.span(), message, "name one of the [groups.*]"));
+            return Err(reader.place.at(into.span(), message, "name one of the [groups.*]"));
         };
         let sources = group.sources.clone();
         for (text, span) in &read.requires {
             let origin = place.origin(span);
             let text = Text { text, span: span.clone(), place: &place, origin: Some(&origin) };
-            for mut wish in wishes.read(&text, &sources)? {
-                let name = &wish.requirement.name;
-                let is_own = wishes.packages.get(name).is_some_and(|p| p.index.is_some());
+            for mut requirement in reader.read(&text, &sources)? {
+                let name = &requirement.pep508.name;
+                let is_own = reader.packages.get(name).is_some_and(|p| p.index.is_some());
                 if let Some(source) =
-                    read.sources.get(name).filter(|_| !is_own && wish.direct().is_none())
+                    read.sources.get(name).filter(|_| !is_own && requirement.direct().is_none())
                 {
-                    wish.sources = vec![self.source(name, source, &place, wishes)?];
+                    requirement.sources = vec![self.source(name, source, &place, reader)?];
                 }
-                group.requirements.push(wish);
+                group.requirements.push(requirement);
             }
         }
         for at in &read.constraints {
@@ -153,13 +153,17 @@ impl Import {
             .iter()
             .map(|(key, instead)| format!("{name}: tool.uv.{key} is not followed: {instead}"));
         found.imports.told.extend(told);
-        self.runs_here(wishes, by)
+        self.runs_here(reader, by)
     }
 
-    fn runs_here(&self, wishes: &Wishes, by: &std::ops::Range<usize>) -> Result<(), Error> {
+    fn runs_here(
+        &self,
+        reader: &RequirementReader,
+        by: &std::ops::Range<usize>,
+    ) -> Result<(), Error> {
         let Some((text, _)) = &self.file.read.requires_python else { return Ok(()) };
         let Ok(wanted) = text.parse::<pep440_rs::VersionSpecifiers>() else { return Ok(()) };
-        let Some(version) = &wishes.python else { return Ok(()) };
+        let Some(version) = &reader.python else { return Ok(()) };
         // Of a release line the newest is taken.
         let patch = version.patch.unwrap_or(999);
         if wanted.contains(&pep440_rs::Version::new([version.major, version.minor, patch])) {
@@ -167,7 +171,7 @@ impl Import {
         }
         let message =
             format!("{} needs Python {text}, and python.version is {version}", self.file.name);
-        Err(wishes.place.at(by.clone(), message, "set another python.version"))
+        Err(reader.place.at(by.clone(), message, "set another python.version"))
     }
 
     /// The source of envlock.toml that uv would take a package from.
@@ -176,7 +180,7 @@ impl Import {
         package: &PackageName,
         (from, span): &At<Result<String, String>>,
         place: &Place,
-        wishes: &Wishes,
+        reader: &RequirementReader,
     ) -> Result<SourceName, Error> {
         let help = format!("say it in envlock.toml: [packages] {package} = {{ index = [\"…\"] }}");
         let wrong = |message: String| place.at(span.clone(), message, &help);
@@ -194,10 +198,10 @@ impl Import {
             )));
         };
         let is_it = |name: &&SourceName| {
-            let url = wishes.known.get(*name).and_then(|source| source.url.as_ref());
+            let url = reader.known.get(*name).and_then(|source| source.url.as_ref());
             url.is_some_and(|url| same_address(url, address))
         };
-        wishes.known.keys().find(is_it).cloned().ok_or_else(|| {
+        reader.known.keys().find(is_it).cloned().ok_or_else(|| {
             let address = crate::login::masked(address);
             wrong(format!(
                 "{package} comes from the index {index} ({address}), and no source has that url"

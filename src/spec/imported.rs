@@ -4,7 +4,7 @@ use super::{Origin, SourceName};
 use crate::import::Preference;
 use crate::login;
 
-/// What came from other files and is neither wish nor rule.
+/// What other files state beside requirements and rules.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Imports {
     /// Indexes that they name.

@@ -7,13 +7,13 @@ use toml::Spanned;
 
 use super::files::Files;
 use super::place::Place;
+use super::requirement::{RequirementReader, Text};
 use super::rule_tables::requirement;
-use super::wishes::{Text, Wishes};
-use super::{Error, Hashes, Imports, Origin, Rule, SourceName, StatedIndex, Wish};
+use super::{Error, Hashes, Imports, Origin, RequirementSpec, Rule, SourceName, StatedIndex};
 use crate::import::{self, BadLine, Entry, Line};
 use crate::login;
 
-/// Everything that files of one spec led to, but for wishes.
+/// Everything that files of one spec led to, but for requirements.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) constraints: Vec<Rule>,
@@ -24,7 +24,7 @@ pub(super) struct Found {
 /// Follows the options of one group's `packages`.
 pub(super) struct Importer<'a> {
     files: &'a dyn Files,
-    wishes: &'a Wishes<'a>,
+    reader: &'a RequirementReader<'a>,
     /// The group's sources.
     sources: &'a [SourceName],
     found: &'a mut Found,
@@ -41,12 +41,12 @@ pub(super) type Named<'a> = (&'a Place<'a>, Range<usize>);
 impl<'a> Importer<'a> {
     pub(super) fn new(
         files: &'a dyn Files,
-        wishes: &'a Wishes<'a>,
+        reader: &'a RequirementReader<'a>,
         sources: &'a [SourceName],
         found: &'a mut Found,
     ) -> Self {
         let open = Vec::new();
-        Importer { files, wishes, sources, found, open, require_hashes: false, bare: None }
+        Importer { files, reader, sources, found, open, require_hashes: false, bare: None }
     }
 
     /// Whether a text of `packages` is an option rather than a requirement.
@@ -55,8 +55,8 @@ impl<'a> Importer<'a> {
     }
 
     /// `-r FILE` or `-c FILE` of envlock.toml.
-    pub(super) fn follow(mut self, text: &Spanned<String>) -> Result<Vec<Wish>, Error> {
-        let place = self.wishes.place;
+    pub(super) fn follow(mut self, text: &Spanned<String>) -> Result<Vec<RequirementSpec>, Error> {
+        let place = self.reader.place;
         let line = Line {
             number: 0,
             span: text.span(),
@@ -65,17 +65,18 @@ impl<'a> Importer<'a> {
         };
         let help = "write \"-r requirements.txt\" or \"-c constraints.txt\"";
         let entry = import::entry(&line).map_err(|bad| place.at(text.span(), bad.message, help))?;
-        let only_files = Entry { requirements: vec![], constraints: vec![], ..entry.clone() }
-            == Entry::default();
+        let only_files =
+            Entry { requirements_files: vec![], constraints_files: vec![], ..entry.clone() }
+                == Entry::default();
         if !only_files {
             let message = format!("`{}` is an option for a requirements file", text.get_ref());
             return Err(place.at(text.span(), message, help));
         }
-        let mut wishes = Vec::new();
-        self.nested(&entry, Utf8Path::new(""), &(place, text.span()), &mut wishes)?;
+        let mut requirements = Vec::new();
+        self.nested(&entry, Utf8Path::new(""), &(place, text.span()), &mut requirements)?;
         match self.bare.take().filter(|_| self.require_hashes) {
             Some(error) => Err(error),
-            None => Ok(wishes),
+            None => Ok(requirements),
         }
     }
 
@@ -84,13 +85,13 @@ impl<'a> Importer<'a> {
         entry: &Entry,
         folder: &Utf8Path,
         named: &Named,
-        wishes: &mut Vec<Wish>,
+        requirements: &mut Vec<RequirementSpec>,
     ) -> Result<(), Error> {
-        for file in &entry.requirements {
-            self.file(&folder.join(file), named, false, wishes)?;
+        for file in &entry.requirements_files {
+            self.file(&folder.join(file), named, false, requirements)?;
         }
-        for file in &entry.constraints {
-            self.file(&folder.join(file), named, true, wishes)?;
+        for file in &entry.constraints_files {
+            self.file(&folder.join(file), named, true, requirements)?;
         }
         Ok(())
     }
@@ -101,7 +102,7 @@ impl<'a> Importer<'a> {
         path: &Utf8Path,
         (place, span): &Named,
         bounds: bool,
-        wishes: &mut Vec<Wish>,
+        requirements: &mut Vec<RequirementSpec>,
     ) -> Result<(), Error> {
         let path = normal(path);
         if self.open.contains(&path) {
@@ -113,7 +114,7 @@ impl<'a> Importer<'a> {
         let own = Place { name: path.as_str(), text: &text, folder: place.folder.clone() };
         self.open.push(path.clone());
         for line in import::lines(&text, |name| self.files.variable(name)) {
-            self.line(&line, &own, bounds, wishes)?;
+            self.line(&line, &own, bounds, requirements)?;
         }
         self.open.pop();
         Ok(())
@@ -124,7 +125,7 @@ impl<'a> Importer<'a> {
         line: &Line,
         place: &Place,
         bounds: bool,
-        wishes: &mut Vec<Wish>,
+        requirements: &mut Vec<RequirementSpec>,
     ) -> Result<(), Error> {
         let wrong = |BadLine { message, help }: BadLine| place.at(line.span.clone(), message, help);
         let origin = Origin { file: place.name.to_owned(), line: line.number };
@@ -139,7 +140,7 @@ impl<'a> Importer<'a> {
             StatedIndex::new(option, address, origin.clone(), self.sources.to_vec())
         }));
         let folder = Utf8Path::new(place.name).parent().unwrap_or(Utf8Path::new(""));
-        self.nested(&entry, folder, &(place, line.span.clone()), wishes)?;
+        self.nested(&entry, folder, &(place, line.span.clone()), requirements)?;
         let Some(text) = &entry.requirement else { return Ok(()) };
         if entry.hashes.is_empty() && !bounds && self.bare.is_none() {
             let message = format!("`{text}` has no --hash, and --require-hashes asks for one");
@@ -153,11 +154,13 @@ impl<'a> Importer<'a> {
             vec![rule]
         } else {
             let text = Text { text, span: line.span.clone(), place, origin: Some(&origin) };
-            let own = self.wishes.read(&text, self.sources)?;
-            let rule =
-                |w: &Wish| Rule { requirement: w.requirement.clone(), origin: origin.clone() };
+            let own = self.reader.read(&text, self.sources)?;
+            let rule = |r: &RequirementSpec| Rule {
+                requirement: r.pep508.clone(),
+                origin: origin.clone(),
+            };
             let rules = own.iter().map(rule).collect();
-            wishes.extend(own);
+            requirements.extend(own);
             rules
         };
         if !entry.hashes.is_empty() {

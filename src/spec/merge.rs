@@ -51,7 +51,7 @@ impl File {
             let table = packages.entry(name).or_default();
             table.is_own |= own.is_own || !own.is_same(table);
             table.index = own.index.or(table.index.take());
-            table.wish = own.wish.or(table.wish);
+            table.optional = own.optional.or(table.optional);
             table.exclude_newer = own.exclude_newer.or(table.exclude_newer.take());
             table.prereleases = own.prereleases.or(table.prereleases);
         }
@@ -134,9 +134,9 @@ impl PackageTable {
         };
         self.exclude_newer.is_none()
             && (self.index.is_none() || names(&self.index) == names(&other.index))
-            && (self.wish.is_none() || self.wish == other.wish)
+            && (self.optional.is_none() || self.optional == other.optional)
             && (self.prereleases.is_none() || self.prereleases == other.prereleases)
-            && (other.index.is_some() || other.wish.is_some())
+            && (other.index.is_some() || other.optional.is_some())
     }
 }
 

@@ -38,9 +38,9 @@ pub struct Spec {
     /// Packages that ship together, in layer order. A transitive dependency belongs to the first
     /// group that needs it.
     pub groups: Vec<GroupSpec>,
-    /// What is decided about the set beside the wishes.
+    /// What the spec decides about the set beside its requirements.
     pub rules: Rules,
-    /// What came from other files, and is neither wish nor rule.
+    /// What other files state beside requirements and rules.
     pub imports: Imports,
     /// What is different for single packages, wherever they are needed.
     pub packages: BTreeMap<PackageName, PackageSpec>,
@@ -129,62 +129,47 @@ pub struct GroupSpec {
     /// `torch`, `pyg`, `ray`, `marimo`, …
     pub name: GroupName,
     /// What is asked for.
-    pub requirements: Vec<Wish>,
+    pub requirements: Vec<RequirementSpec>,
     /// Where its packages come from, unless they say otherwise.
     pub sources: Vec<SourceName>,
 }
 
-/// One requirement the user states, and where it may come from.
+/// What the spec asks for: a distribution, and where it may come from.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wish {
-    /// A PEP 508 requirement.
-    pub requirement: Requirement<VerbatimUrl>,
+pub struct RequirementSpec {
+    /// The requirement in the terms of PEP 508.
+    pub pep508: Requirement<VerbatimUrl>,
     /// In order; the first source that has the project is used.
     pub sources: Vec<SourceName>,
-    /// How much it may cost the others.
-    pub strength: Strength,
-    /// As it is written, and where the override is that stands in its place.
+    /// Whether it is left out where another requirement would get an older version for it, or where it fits nothing.
+    pub optional: bool,
+    /// The requirement as written, and where the override is that replaces it.
     pub overridden: Option<(String, Origin)>,
     /// Where it is written, if not in envlock.toml.
     pub origin: Option<Origin>,
 }
 
-impl Wish {
-    /// One of the spec itself.
-    pub fn new(
-        requirement: Requirement<VerbatimUrl>,
-        sources: Vec<SourceName>,
-        strength: Strength,
-    ) -> Self {
-        Wish { requirement, sources, strength, overridden: None, origin: None }
+impl RequirementSpec {
+    /// A requirement of envlock.toml, with no override.
+    pub fn new(pep508: Requirement<VerbatimUrl>, sources: Vec<SourceName>, optional: bool) -> Self {
+        RequirementSpec { pep508, sources, optional, overridden: None, origin: None }
     }
 
     /// As a lock repeats it: with the file that it comes from; `None`: from envlock.toml.
     pub fn imported(&self) -> Option<String> {
         let file = &self.origin.as_ref()?.file;
-        Some(format!("wish: {} ({file})", self.requirement))
+        Some(format!("wish: {} ({file})", self.pep508))
     }
 
     /// As messages name it: with the place where it is written, and what is overridden.
     pub fn told(&self) -> String {
-        let Wish { requirement, overridden, origin, .. } = self;
+        let RequirementSpec { pep508, overridden, origin, .. } = self;
         let place = origin.as_ref().map_or_else(String::new, |origin| format!(" ({origin})"));
         match overridden {
-            None => format!("{requirement}{place}"),
-            Some((written, by)) => format!("{requirement} (override of {written}{place}, {by})"),
+            None => format!("{pep508}{place}"),
+            Some((written, by)) => format!("{pep508} (override of {written}{place}, {by})"),
         }
     }
-}
-
-/// How much a wish may cost the others: the key `wish` of a package.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strength {
-    /// It must be in the set, even with an older torch.
-    #[default]
-    Required,
-    /// It is taken when every required wish keeps the version it has without it; else left out.
-    Preferred,
 }
 
 /// What is different for one package: a table in `[packages]`.
@@ -324,8 +309,8 @@ impl ConfigSpec {
 }
 
 impl Spec {
-    /// Every wish, in group order.
-    pub fn wishes(&self) -> impl Iterator<Item = (&GroupName, &Wish)> {
+    /// Every requirement, in group order.
+    pub fn requirements(&self) -> impl Iterator<Item = (&GroupName, &RequirementSpec)> {
         self.groups.iter().flat_map(|g| g.requirements.iter().map(move |w| (&g.name, w)))
     }
 
@@ -348,7 +333,7 @@ impl Spec {
 
     /// The names that are asked for.
     pub fn asked_for(&self) -> BTreeSet<PackageName> {
-        self.wishes().map(|(_, w)| w.requirement.name.clone()).collect()
+        self.requirements().map(|(_, r)| r.pep508.name.clone()).collect()
     }
 
     /// The image of this name.

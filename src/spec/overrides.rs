@@ -53,7 +53,7 @@ impl Overrides {
             let mut found = false;
             for group in &mut spec.groups {
                 let before = group.requirements.len();
-                group.requirements.retain(|w| w.requirement.name != *name);
+                group.requirements.retain(|r| r.pep508.name != *name);
                 found |= group.requirements.len() < before;
             }
             if !found {
@@ -115,8 +115,8 @@ fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), String> {
         }
     };
     let requirements = spec.groups[index].requirements.iter_mut();
-    for wish in requirements.filter(|w| w.direct().is_none()) {
-        wish.sources = vec![name.clone()];
+    for requirement in requirements.filter(|w| w.direct().is_none()) {
+        requirement.sources = vec![name.clone()];
     }
     Ok(())
 }
@@ -139,7 +139,7 @@ mod tests {
     fn a_group_moves_to_another_source_and_a_package_is_left_out() {
         let spec = apply(&["torch=pypi"], &["pyg_lib"]).unwrap();
         let (_, torch) =
-            spec.wishes().find(|(_, w)| w.requirement.name.as_ref() == "torch").unwrap();
+            spec.requirements().find(|(_, r)| r.pep508.name.as_ref() == "torch").unwrap();
         assert_eq!(torch.sources[0].as_str(), "pypi");
         assert!(!spec.asked_for().iter().any(|n| n.as_ref() == "pyg-lib"));
         assert_ne!(spec.sha256(), builtin().unwrap().sha256());

@@ -91,7 +91,7 @@ pub(super) fn requirement(text: &str) -> Result<Requirement<VerbatimUrl>, String
     let requirement = strict(text).map_err(|why| wrong(&why))?;
     match requirement.version_or_url {
         Some(VersionOrUrl::Url(_)) => {
-            Err(format!("`{text}` names an address, and only a wish can"))
+            Err(format!("`{text}` names an address, which only a package of a group can"))
         }
         _ => Ok(requirement),
     }

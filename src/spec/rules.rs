@@ -1,4 +1,4 @@
-//! What the user decides about the set beside wishing: bounds, overrides, mended metadata, pre-releases, denials.
+//! What the user decides about the set beside its requirements: bounds, overrides, mended metadata, pre-releases, denials.
 //! A rule about a distribution that nothing needs does nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::origin::{FILE_NAME, Origin};
 use crate::digest::Sha256;
 
-/// A requirement that is no wish, and where it is written.
+/// A requirement of a rule, which asks for nothing by itself, and where it is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// Versions of a distribution, with a marker where it holds only somewhere. It never names a URL.
@@ -48,7 +48,7 @@ pub struct Hashes {
     pub any: Vec<Sha256>,
 }
 
-/// What holds instead of every requirement on a distribution, a wish for it included.
+/// What replaces every requirement on a distribution, those of the spec included.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Override {
     /// These, each where its marker holds.

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::place::{Place, SCHEMES};
 use super::tables::SourceTable;
-use super::{Error, SourceKind, SourceName, SourceSpec, WISH};
+use super::{DIRECT, Error, SourceKind, SourceName, SourceSpec};
 use crate::cuda::CudaTag;
 use crate::login::{self, Login};
 
@@ -24,9 +24,9 @@ pub(super) fn sources(
     place: &Place,
 ) -> Result<BTreeMap<SourceName, SourceSpec>, Error> {
     let source = |(name, table): (SourceName, SourceTable)| {
-        if name.as_str() == WISH {
-            let message = format!("`{WISH}` is what a lock calls an address in the spec itself");
-            return Err(place.at(place.key(&["sources", WISH]), message, "rename this source"));
+        if name.as_str() == DIRECT {
+            let message = format!("`{DIRECT}` is what a lock calls an address in the spec itself");
+            return Err(place.at(place.key(&["sources", DIRECT]), message, "rename this source"));
         }
         let mut template = None;
         let url = match table.url {

@@ -5,14 +5,14 @@ use std::num::{NonZeroU16, NonZeroUsize};
 
 use camino::Utf8PathBuf;
 use pep508_rs::{ExtraName, PackageName};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use url::Url;
 
 use super::{
     ByteSize, Bytecode, CompilerNeed, Compression, EngineChoice, GroupName, ImageName,
     KeyringProvider, Prereleases, ProfileName, PythonRequest, PythonSource, Records, SourceKind,
-    SourceName, Strength,
+    SourceName,
 };
 use crate::cuda::CudaTag;
 use crate::gpu::ComputeCapability;
@@ -104,12 +104,34 @@ pub(super) struct GroupTable {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct PackageTable {
     pub(super) index: Option<Vec<Spanned<SourceName>>>,
-    pub(super) wish: Option<Strength>,
+    /// Also read under its earlier name, `wish`.
+    #[serde(default, alias = "wish", deserialize_with = "optional")]
+    pub(super) optional: Option<bool>,
     pub(super) prereleases: Option<Prereleases>,
     pub(super) exclude_newer: Option<Spanned<toml::Value>>,
     /// Whether something in it is not the built-in stack's.
     #[serde(skip)]
     pub(super) is_own: bool,
+}
+
+/// `optional = true`, or, as it was written before, `wish = "preferred"`.
+fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "write true or false")]
+    enum Written {
+        Optional(bool),
+        Wish(Wish),
+    }
+    #[derive(Deserialize, PartialEq)]
+    #[serde(rename_all = "kebab-case")]
+    enum Wish {
+        Required,
+        Preferred,
+    }
+    Ok(Some(match Written::deserialize(deserializer)? {
+        Written::Optional(optional) => optional,
+        Written::Wish(wish) => wish == Wish::Preferred,
+    }))
 }
 
 #[derive(Deserialize, Default)]

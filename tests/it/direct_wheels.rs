@@ -1,4 +1,4 @@
-//! Wishes that name the address of their wheel, and addresses behind which the file is another one today: nightlies.
+//! Requirements that name the address of their wheel, and addresses behind which the file is another one today: nightlies.
 
 use crate::support::workshop::{Workshop, images, locked, noise, pull};
 use crate::support::{Envlock, Registry, Run};
@@ -8,8 +8,8 @@ const FILE: &str = "ray-1.0-py3-none-any.whl";
 /// A project that asks for ray by its address, on an index where the file there can become another one.
 fn workshop() -> Workshop {
     let mut workshop = Workshop::new(20_000);
-    let wish = format!("\"ray @ http://{}/nightly/{FILE}\"", workshop.index.host());
-    workshop.spec(|spec| spec.replace("\"ray\"", &wish));
+    let requirement = format!("\"ray @ http://{}/nightly/{FILE}\"", workshop.index.host());
+    workshop.spec(|spec| spec.replace("\"ray\"", &requirement));
     workshop
 }
 
@@ -51,7 +51,7 @@ fn a_file_that_changed_behind_its_address_is_refused_and_the_advice_works() {
         assert!(said.contains("`envlock resolve --upgrade ray`"), "{said}");
         assert!(said.contains("wherever a registry has its layer"), "{said}");
     }
-    // Another wish does not accept it by the way.
+    // Another requirement does not accept it by the way.
     let spec = envlock.read("envlock.toml");
     envlock.write("envlock.toml", spec.replace("\"polars\"", "\"polars\", \"pyzmq\""));
     let run = envlock.run(["resolve"]).exits(6);
@@ -109,7 +109,7 @@ fn a_layer_is_copied_from_where_it_was_pushed_to_where_it_was_not() {
     let run = to(&stranger, "three").exits(5);
     let said = said(&run);
     assert!(
-        said.contains("the locked wheel of ray cannot be had from where the wish says"),
+        said.contains("the locked wheel of ray cannot be had from the address in the spec"),
         "{said}"
     );
     assert!(said.contains("404") && said.contains("have env.releases.jsonl"), "{said}");

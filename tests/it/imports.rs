@@ -152,7 +152,7 @@ fn variables_of_the_environment_are_expanded() {
 fn a_mistake_is_shown_in_the_file_and_line_where_it_is() {
     let project = Project::new(WHEELS);
     let base = [("ok.txt", "c\n"), ("loop.txt", "\n-r loop.txt\n"), ("ends.txt", "-c none.txt\n")];
-    for (wishes, file, place, told) in [
+    for (requirements, file, place, told) in [
         ("-r r.txt", "c\n\nc=>1\n", "r.txt:3:", "`c=>1` is not a requirement"),
         ("-r r.txt", "c \\\n # x\n\u{a0}日本\n", "r.txt:3:", "is not a requirement"),
         ("-r r.txt", "c\n-e .\n", "r.txt:2:", "cannot be followed"),
@@ -167,7 +167,12 @@ fn a_mistake_is_shown_in_the_file_and_line_where_it_is() {
         ),
         ("-r r.txt", "-r ends.txt\n", "ends.txt:1:", "none.txt cannot be read"),
         ("-c r.txt", "c[x]<2\n", "r.txt:1:", "names an extra"),
-        ("-c r.txt", "c @ https://h.example/c-1-py3-none-any.whl\n", "r.txt:1:", "only a wish can"),
+        (
+            "-c r.txt",
+            "c @ https://h.example/c-1-py3-none-any.whl\n",
+            "r.txt:1:",
+            "only a package of a group can",
+        ),
         ("-r nowhere.txt", "", "envlock.toml:", "nowhere.txt cannot be read"),
         ("-r https://h.example/r.txt", "", "envlock.toml:", "is not a file of this project"),
         ("--pre", "", "envlock.toml:", "is an option for a requirements file"),
@@ -176,7 +181,8 @@ fn a_mistake_is_shown_in_the_file_and_line_where_it_is() {
     ] {
         files(&project.envlock, &base);
         project.envlock.write("r.txt", file);
-        let error = project.spec(&format!("\"{wishes}\""), "").run(["resolve"]).exits(2).stderr();
+        let error =
+            project.spec(&format!("\"{requirements}\""), "").run(["resolve"]).exits(2).stderr();
         assert!(error.contains(told) && error.contains(&format!("[{place}")), "{file}: {error}");
     }
     project.envlock.write("r.txt", b"c\nd\xe9\n");

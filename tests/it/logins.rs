@@ -195,7 +195,8 @@ fn a_login_in_an_address_that_cannot_be_read_is_not_told() {
     }
     let good = format!("http://{IN_ADDRESS}h.example");
     let source = |more: &str| spec(base, &format!("[sources.pypi]\nurl = \"{good}/\"{more}\n"));
-    let package = |wish: &str| spec(base, "").replace("[\"ray\"]", &format!("[\"{wish}\"]"));
+    let package =
+        |requirement: &str| spec(base, "").replace("[\"ray\"]", &format!("[\"{requirement}\"]"));
     let texts = [
         source(" oops"),
         source("\nkind = \"none\""),

@@ -243,17 +243,16 @@ fn the_cache_answers_alone_and_a_damaged_one_is_as_good_as_none() {
 }
 
 #[test]
-fn a_preferred_pyg_lib_never_costs_a_torch() {
+fn an_optional_pyg_lib_never_costs_a_torch() {
     let (_registry, base) = base();
     let index = stack();
     let envlock = Envlock::new();
     let text = spec(&index, &base, "[\"torch\", \"torchvision\"]", "[\"pyg_lib\"]");
-    envlock
-        .write("envlock.toml", format!("{text}[packages]\npyg_lib = {{ wish = \"preferred\" }}\n"));
+    envlock.write("envlock.toml", format!("{text}[packages]\npyg_lib = {{ optional = true }}\n"));
     let run = envlock.run(["resolve"]).exits(0);
     assert!(run.stdout().contains("+ torch 2.15.0+cu130\n"), "{}", run.stdout());
     assert!(!run.stdout().contains("pyg-lib"), "{}", run.stdout());
-    let why = "pyg-lib is left out (preferred): with it torch would be 2.14.1+cu130 instead of 2.15.0+cu130";
+    let why = "pyg-lib is left out (optional): with it torch would be 2.14.1+cu130 instead of 2.15.0+cu130";
     assert!(run.stderr().contains(why), "{}", run.stderr());
     envlock.run(["resolve", "--check"]).exits(0);
 }
@@ -317,12 +316,12 @@ fn an_earlier_lock_knows_the_sizes_of_the_bytes_it_names() {
         index.wheel(name, "1.0").with_sidecar().file(&format!("{name}/x"), vec![b'x'; 900]).add();
     }
     let envlock = Envlock::new();
-    let wishes = |pyg: &str| spec(&index, "127.0.0.1:1/base:v1", "[\"pip\"]", pyg);
-    envlock.write("envlock.toml", wishes("[\"numpy\"]"));
+    let requirements = |pyg: &str| spec(&index, "127.0.0.1:1/base:v1", "[\"pip\"]", pyg);
+    envlock.write("envlock.toml", requirements("[\"numpy\"]"));
     envlock.run(["resolve"]).exits(0);
     let before = envlock::lock::parse(&envlock.read("env.lock")).unwrap();
     fs_err::remove_dir_all(envlock.path(".store/index")).unwrap();
-    envlock.write("envlock.toml", wishes("[\"numpy\", \"pip>=1\"]"));
+    envlock.write("envlock.toml", requirements("[\"numpy\", \"pip>=1\"]"));
     // A request that its run no longer waited for is counted when the server comes to it.
     let wheels = || {
         std::thread::sleep(std::time::Duration::from_millis(300));
@@ -392,7 +391,7 @@ fn torch_has_code_for_the_gpus_of_the_spec_or_it_is_an_error() {
 }
 
 #[test]
-fn what_a_wish_led_to_is_asked_for_at_once_the_next_time_and_decides_nothing() {
+fn what_a_requirement_led_to_is_asked_for_at_once_the_next_time_and_decides_nothing() {
     let (_registry, base) = base();
     let index = stack();
     index.wheel("app", "1.0").requires("helper").add();

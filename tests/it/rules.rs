@@ -29,11 +29,11 @@ impl Project {
         Project { envlock: Envlock::new(), index, _registry: registry, base }
     }
 
-    /// Writes envlock.toml: these wishes as they stand between `[` and `]`, and more tables.
-    pub fn spec(&self, wishes: &str, tables: &str) -> &Envlock {
+    /// Writes envlock.toml: these requirements as they stand between `[` and `]`, and more tables.
+    pub fn spec(&self, requirements: &str, tables: &str) -> &Envlock {
         let text = format!(
             "{tables}\n[python]\nsource = \"base\"\n[target]\nglibc = \"2.39\"\n[base]\nruntime = \"{0}\"\ndevel = \"{0}\"\n\
-             [groups.app]\npackages = [{wishes}]\n[images.app]\ngroups = [\"app\"]\n[sources.pypi]\nurl = \"{1}\"\n",
+             [groups.app]\npackages = [{requirements}]\n[images.app]\ngroups = [\"app\"]\n[sources.pypi]\nurl = \"{1}\"\n",
             self.base,
             self.index.url()
         );
@@ -43,8 +43,8 @@ impl Project {
 
     /// Resolves anew and gives the set.
     #[track_caller]
-    pub fn set(&self, wishes: &str, tables: &str) -> String {
-        let envlock = self.spec(wishes, tables);
+    pub fn set(&self, requirements: &str, tables: &str) -> String {
+        let envlock = self.spec(requirements, tables);
         let lock = self.envlock.path("env.lock");
         if lock.exists() {
             fs_err::remove_file(&lock).unwrap();

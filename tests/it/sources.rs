@@ -254,8 +254,8 @@ fn a_wheel_named_by_its_address_is_hashed_pinned_and_built() {
     let url = format!("http://{}/nightly/abc123/{}", index.host(), wheel.file);
     let envlock = Envlock::new();
     let sources = [("pypi", index.url().to_string())];
-    let write = |wish: &str| {
-        let packages = format!("[\"{wish}\", \"tool\"]");
+    let write = |requirement: &str| {
+        let packages = format!("[\"{requirement}\", \"tool\"]");
         envlock.write("envlock.toml", spec(&base, &packages, "[\"pypi\"]", &sources));
     };
     write(&format!("ray[data] @ {url}"));
@@ -281,11 +281,11 @@ fn a_wheel_named_by_its_address_is_hashed_pinned_and_built() {
     write(&format!("ray @ {}", url.replace("cp314-cp314", "cp313-cp313")));
     let run = envlock.run(["resolve"]).exits(4);
     assert!(words(&run.stderr()).contains("cp313"), "{}", run.stderr());
-    for (wish, why) in [
+    for (requirement, why) in [
         ("ray @ git+https://h.example/ray.git", "version control"),
         ("ray @ https://h.example/ray-1.tar.gz", "is not a wheel"),
     ] {
-        write(wish);
+        write(requirement);
         let run = envlock.run(["resolve"]).exits(2);
         assert!(words(&run.stderr()).contains(why), "{}", run.stderr());
     }
@@ -620,10 +620,10 @@ fn a_wheel_of_this_machine_is_locked_by_its_hash_and_built_from_where_it_lies() 
     fs_err::create_dir(envlock.path("wheels")).unwrap();
     fs_err::write(envlock.path(&place), &wheel.bytes).unwrap();
     let absolute = url::Url::from_file_path(envlock.path(&place)).unwrap();
-    for wish in
+    for requirement in
         [format!("./{place}[x]"), format!("ray[x] @ ./{place}"), format!("ray[x] @ {absolute}")]
     {
-        let text = spec(&base, &format!("[\"{wish}\"]"), "[\"pypi\"]", &sources);
+        let text = spec(&base, &format!("[\"{requirement}\"]"), "[\"pypi\"]", &sources);
         envlock.write("envlock.toml", text);
         envlock.run(["resolve"]).exits(0);
         let ray = locked(&envlock, "ray");
@@ -679,10 +679,10 @@ fn no_address_of_a_source_is_a_crash_and_those_that_nothing_is_fetched_from_are_
         let run = envlock.run(["resolve", "--index", &format!("ray={url}")]).exits(2);
         assert!(!run.stderr().contains("panicked"), "{url}: {}", run.stderr());
     }
-    for wish in
+    for requirement in
         ["ray @ ftp://h.example/ray-2.0-py3-none-any.whl", "./ray-2.0.tar.gz", "./x", "ray @ ./"]
     {
-        envlock.write("envlock.toml", pypi(&index, &format!("[\"{wish}\"]")));
+        envlock.write("envlock.toml", pypi(&index, &format!("[\"{requirement}\"]")));
         envlock.run(["resolve"]).exits(2);
     }
     // What is an address, and leads nowhere.

@@ -10,10 +10,10 @@ fn text(run: &Run) -> String {
     run.stderr().split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
 }
 
-/// `wishes` in the group pyg, with torch for this CUDA.
-fn project(index: &FakeIndex, base: &str, cuda: &str, wishes: &str) -> Envlock {
+/// `requirements` in the group pyg, with torch for this CUDA.
+fn project(index: &FakeIndex, base: &str, cuda: &str, requirements: &str) -> Envlock {
     let envlock = Envlock::new();
-    let spec = spec(index, base, "[\"torch\"]", wishes);
+    let spec = spec(index, base, "[\"torch\"]", requirements);
     envlock.write("envlock.toml", spec.replace("glibc =", &format!("cuda = \"{cuda}\"\nglibc =")));
     envlock
 }
@@ -79,9 +79,9 @@ fn another_cuda_is_advised_only_where_the_whole_set_has_builds_for_it() {
     index.wheel("pip", "26.3").add();
     let version_py = |cuda: &str| format!("__version__ = '2.15.0+{cuda}'\n");
     index.wheel("torch", "2.15.0").tags(CP314).file("torch/version.py", version_py("cu132")).add();
-    let wish = "[\"flash_attn\"]";
+    let requirement = "[\"flash_attn\"]";
     index.wheel("flash_attn", "2.8.3+cu130torch215").tags(CP314).add();
-    let envlock = project(&index, &base, "cu130", wish);
+    let envlock = project(&index, &base, "cu130", requirement);
     let run = envlock.run(["resolve"]).exits(4);
     assert!(text(&run).contains("is built for cu132, not cu130"), "{}", text(&run));
     assert!(!text(&run).contains("target.cuda"), "{}", text(&run));
@@ -138,7 +138,7 @@ fn what_is_for_another_cuda_is_taken_where_it_is_permitted_and_the_lock_says_so(
 }
 
 #[test]
-fn wishes_that_cannot_be_had_are_told_in_one_run_with_the_line_that_leaves_them_out() {
+fn requirements_that_cannot_be_had_are_told_in_one_run_with_the_line_that_leaves_them_out() {
     let (_registry, base) = base();
     let index = stack();
     index.wheel("old", "1.0").tags(CP313).add();

@@ -4,7 +4,7 @@ use crate::resolve::{base, spec, stack};
 use crate::support::Envlock;
 
 #[test]
-fn the_paths_from_the_wishes_are_a_tree_without_a_request() {
+fn the_paths_from_the_requirements_are_a_tree_without_a_request() {
     let (_registry, base) = base();
     let index = stack();
     let envlock = Envlock::new();

@@ -29,7 +29,7 @@ impl<'a> Attested<'a> {
             insecure: means.insecure,
             lock: None,
             runtime,
-            wish: Selection::default(),
+            selection: Selection::default(),
         };
         before_release(prepared.context, trial, self.built.images.values()).await?;
         Ok(Verified { attested: self, ran: true })

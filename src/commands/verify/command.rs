@@ -41,7 +41,10 @@ pub async fn run(args: Verify, context: &Context) -> CommandResult {
         insecure: args.insecure,
         lock: args.lock.as_deref(),
         runtime: &runtime,
-        wish: Selection { only: args.only.clone(), limit: Duration::from_secs(args.timeout.get()) },
+        selection: Selection {
+            only: args.only.clone(),
+            limit: Duration::from_secs(args.timeout.get()),
+        },
     };
     let images = trial.of(context, &images).await?;
     if let Some(file) = &args.junit {

@@ -21,7 +21,7 @@ impl Trial<'_> {
         for image in images {
             subjects.push(subject(context, self, &history, image).await?);
         }
-        Ok(verify::run(self.runtime, &subjects, &self.wish, &context.ui).await?)
+        Ok(verify::run(self.runtime, &subjects, &self.selection, &context.ui).await?)
     }
 }
 

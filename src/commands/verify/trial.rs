@@ -18,5 +18,5 @@ pub(in crate::commands) struct Trial<'a> {
     /// What runs them.
     pub runtime: &'a Runtime,
     /// Which checks, and how long.
-    pub wish: Selection,
+    pub selection: Selection,
 }

@@ -117,7 +117,7 @@ impl Page {
 
 /// A project of one wheel, whose URL the spec has; with nothing but the reason where the wheel does not fit the target.
 pub fn direct(name: &PackageName, wheel: &DirectWheel, target: &Target) -> Project {
-    let source = SourceName::wish();
+    let source = SourceName::direct();
     let href: Cow<str> = Cow::Borrowed(wheel.url.as_str());
     let mut versions = Versions::new(name, &source, target);
     versions.add(Link {

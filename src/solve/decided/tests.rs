@@ -15,15 +15,15 @@ const CATALOG: &str = "
     d 1.0:
     e 1.0: c if python_version < '3'";
 
-fn solved(wishes: &str, tables: &str) -> Result<Solution, String> {
-    let spec = spec_with(&format!("g: {wishes}"), tables);
+fn solved(requirements: &str, tables: &str) -> Result<Solution, String> {
+    let spec = spec_with(&format!("g: {requirements}"), tables);
     let catalog = MapCatalog::new(CATALOG);
     solve(&spec, &environment(), &catalog, &BTreeMap::new()).map_err(|e| e.to_string())
 }
 
 #[track_caller]
-fn set(wishes: &str, tables: &str) -> String {
-    let solution = solved(wishes, tables).unwrap_or_else(|e| panic!("{e}"));
+fn set(requirements: &str, tables: &str) -> String {
+    let solution = solved(requirements, tables).unwrap_or_else(|e| panic!("{e}"));
     let each =
         solution.chosen.iter().map(|c| format!("{}=={}", c.candidate.name, c.candidate.version));
     each.collect::<Vec<_>>().join(" ")
@@ -46,7 +46,7 @@ fn a_constraint_that_names_a_pre_release_asks_for_it() {
 
 #[test]
 fn an_override_stands_in_place_of_requirements_with_their_markers_and_extras() {
-    for (wishes, instead, expected) in [
+    for (requirements, instead, expected) in [
         ("a", "==1.0", "a==1.0 c==1.0"),
         ("a", "[x]==2.0", "a==1.0 c==2.0 d==1.0"),
         ("c[x]>=2", "==2.0", "c==2.0"),
@@ -58,7 +58,7 @@ fn an_override_stands_in_place_of_requirements_with_their_markers_and_extras() {
         ("a", "*", "a==1.0 c==2.0"),
     ] {
         let tables = format!("[overrides]\nc = \"{instead}\"");
-        assert_eq!(set(wishes, &tables), expected, "{wishes} with {instead}");
+        assert_eq!(set(requirements, &tables), expected, "{requirements} with {instead}");
     }
     assert_eq!(
         set("a; b[y]", "[overrides]\nc = false"),

@@ -66,7 +66,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
         }
     }
 
-    fn is_wish(&self, name: &PackageName) -> bool {
+    fn is_requirement(&self, name: &PackageName) -> bool {
         self.proof.needs.keys().any(|n| n.from.is_none() && n.to == *name)
     }
 
@@ -115,7 +115,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
     /// No source has it, or it is for another CUDA as a whole.
     fn nowhere(&mut self, name: &PackageName) {
         let Some(other) = abi::same_for(name, self.provider.cuda()) else {
-            if self.is_wish(name) {
+            if self.is_requirement(name) {
                 self.say(
                     format!(
                         "check the name, or take it from another source: [packages] {name} = {{ index = [\"…\"] }}"
@@ -125,7 +125,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
             }
             return;
         };
-        if self.is_wish(name) {
+        if self.is_requirement(name) {
             let sentence = format!("ask for {other} instead of {name}");
             self.say(sentence, Change::Instead(name.clone(), other));
         }
@@ -235,7 +235,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
     fn extras(&mut self) {
         for need in self.proof.needs.keys() {
             if let (Some(name), Some(extra)) = (&need.from, &need.extra)
-                && self.is_wish(name)
+                && self.is_requirement(name)
             {
                 self.without_extra(name, extra);
             }
@@ -255,9 +255,9 @@ impl<'a, 'p> Advisor<'a, 'p> {
     }
 
     fn loosen(&mut self) {
-        for wish in self.provider.wishes.iter().map(|w| &w.requirement) {
-            if wish.version_or_url.is_some() && self.is_wish(&wish.name) {
-                self.say(format!("loosen {wish}"), Change::Loosen(wish.name.clone()));
+        for requirement in self.provider.requirements.iter().map(|r| &r.pep508) {
+            if requirement.version_or_url.is_some() && self.is_requirement(&requirement.name) {
+                self.say(format!("loosen {requirement}"), Change::Loosen(requirement.name.clone()));
             }
         }
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use pep508_rs::{ExtraName, PackageName, Requirement, VerbatimUrl};
 
 use crate::cuda::CudaTag;
-use crate::spec::{Prereleases, PythonRequest, Spec, Strength, Wish};
+use crate::spec::{Prereleases, PythonRequest, RequirementSpec, Spec};
 
 /// Something that may help.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,37 +57,36 @@ impl Change {
     /// The spec after it; `None`: that cannot be judged from here.
     pub(in crate::solve) fn of(&self, spec: &Spec) -> Option<Spec> {
         let mut spec = spec.clone();
-        let wishes = |spec: &mut Spec, name: &PackageName, change: &dyn Fn(&mut Wish)| {
+        let each = |spec: &mut Spec, name: &PackageName, change: &dyn Fn(&mut RequirementSpec)| {
             let all = spec.groups.iter_mut().flat_map(|g| &mut g.requirements);
-            all.filter(|w| w.requirement.name == *name).map(change).count()
+            all.filter(|r| r.pep508.name == *name).map(change).count()
         };
         match self {
             Change::Without(names) => {
                 for group in &mut spec.groups {
-                    group.requirements.retain(|w| !names.contains(&w.requirement.name));
+                    group.requirements.retain(|r| !names.contains(&r.pep508.name));
                 }
             }
             Change::Ask(wanted) => {
                 let version = wanted.version_or_url.clone();
-                let ask = |w: &mut Wish| w.requirement.version_or_url.clone_from(&version);
-                if wishes(&mut spec, &wanted.name, &ask) == 0 {
-                    let requirement = (**wanted).clone();
-                    let wish = Wish::new(requirement, vec![], Strength::Required);
-                    spec.groups.first_mut()?.requirements.push(wish);
+                let ask = |r: &mut RequirementSpec| r.pep508.version_or_url.clone_from(&version);
+                if each(&mut spec, &wanted.name, &ask) == 0 {
+                    let requirement = RequirementSpec::new((**wanted).clone(), vec![], false);
+                    spec.groups.first_mut()?.requirements.push(requirement);
                 }
             }
             Change::Extra(name, extra, instead) => {
-                let change = |w: &mut Wish| {
-                    w.requirement.extras.retain(|e| e != extra);
-                    w.requirement.extras.extend(instead.clone());
+                let change = |r: &mut RequirementSpec| {
+                    r.pep508.extras.retain(|e| e != extra);
+                    r.pep508.extras.extend(instead.clone());
                 };
-                wishes(&mut spec, name, &change);
+                each(&mut spec, name, &change);
             }
             Change::Loosen(name) => {
-                wishes(&mut spec, name, &|w| w.requirement.version_or_url = None);
+                each(&mut spec, name, &|r| r.pep508.version_or_url = None);
             }
             Change::Instead(name, other) => {
-                wishes(&mut spec, name, &|w| w.requirement.name = other.clone());
+                each(&mut spec, name, &|r| r.pep508.name = other.clone());
             }
             Change::Unbound(name) => {
                 spec.rules.constraints.retain(|rule| rule.requirement.name != *name);
@@ -97,11 +96,11 @@ impl Change {
             }
             Change::NotOverridden(name) => {
                 spec.rules.overrides.remove(name);
-                let written = |w: &mut Wish| {
-                    let written = w.overridden.take().and_then(|(text, _)| text.parse().ok());
-                    w.requirement = written.unwrap_or_else(|| w.requirement.clone());
+                let written = |r: &mut RequirementSpec| {
+                    let written = r.overridden.take().and_then(|(text, _)| text.parse().ok());
+                    r.pep508 = written.unwrap_or_else(|| r.pep508.clone());
                 };
-                wishes(&mut spec, name, &written);
+                each(&mut spec, name, &written);
             }
             Change::Prereleases(name, which) => {
                 spec.rules.prereleases.insert(name.clone(), *which);

@@ -21,15 +21,15 @@ const TOLD: usize = 3;
 /// Why there is no solution, as facts that together leave no choice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conflict {
-    /// The wishes that clash, in a line.
+    /// The requirements that clash, in a line.
     pub summary: String,
-    /// One sentence each, wishes first.
+    /// One sentence each, requirements first.
     pub facts: Vec<String>,
     /// What the user can change; each was tried.
     pub advice: Vec<String>,
     /// What may help and could not be tried: it changes what there is to choose from.
     pub elsewhere: Vec<Elsewhere>,
-    /// The wishes that take part.
+    /// The requirements that take part.
     pub(super) roots: BTreeSet<PackageName>,
 }
 
@@ -105,25 +105,25 @@ impl Teller<'_, '_> {
     fn summary(&self) -> String {
         let asked =
             |name: &PackageName| self.proof.needs.keys().any(|n| n.from.is_none() && n.to == *name);
-        let mut wishes: Vec<String> = Vec::new();
-        for wish in self.provider.wishes.iter().filter(|w| asked(&w.requirement.name)) {
-            let text = wish.told();
-            if !wishes.contains(&text) {
-                wishes.push(text);
+        let mut requirements: Vec<String> = Vec::new();
+        for requirement in self.provider.requirements.iter().filter(|r| asked(&r.pep508.name)) {
+            let text = requirement.told();
+            if !requirements.contains(&text) {
+                requirements.push(text);
             }
         }
-        match wishes.len() {
-            0 => "the wishes cannot be met".to_owned(),
-            1 => format!("{} cannot be installed here", wishes[0]),
-            _ => format!("{} do not go together", and(&wishes)),
+        match requirements.len() {
+            0 => "the requirements cannot be met".to_owned(),
+            1 => format!("{} cannot be installed here", requirements[0]),
+            _ => format!("{} do not go together", and(&requirements)),
         }
     }
 
     fn facts(&self) -> Vec<String> {
-        let (mut wishes, mut facts) = (Vec::new(), Vec::new());
+        let (mut requirements, mut facts) = (Vec::new(), Vec::new());
         for need in self.proof.needs.keys().filter(|n| self.proof.is_knot(&n.to)) {
             match need.from {
-                None => wishes.extend(self.wishes(&need.to)),
+                None => requirements.extend(self.requirements(&need.to)),
                 Some(_) => facts.push(self.need(need)),
             }
         }
@@ -134,7 +134,7 @@ impl Teller<'_, '_> {
             facts.extend(self.refused(name, reasons));
         }
         let mut all: Vec<String> = Vec::new();
-        for fact in wishes.into_iter().chain(facts) {
+        for fact in requirements.into_iter().chain(facts) {
             if !all.contains(&fact) {
                 all.push(fact);
             }
@@ -142,8 +142,8 @@ impl Teller<'_, '_> {
         all
     }
 
-    fn wishes(&self, name: &PackageName) -> Vec<String> {
-        let of_name = self.provider.wishes.iter().filter(|w| w.requirement.name == *name);
+    fn requirements(&self, name: &PackageName) -> Vec<String> {
+        let of_name = self.provider.requirements.iter().filter(|r| r.pep508.name == *name);
         of_name.map(|w| format!("you ask for {}", w.told())).collect()
     }
 

@@ -1,4 +1,4 @@
-//! A conflict in the user's words: which wishes clash, through what, what to loosen.
+//! A conflict in the user's words: which requirements clash, through what, what to loosen.
 mod advice;
 mod change;
 mod conflict;

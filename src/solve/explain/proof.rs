@@ -14,7 +14,7 @@ pub type Tree = DerivationTree<Node, Ranges<Version>, String>;
 /// The facts that together leave no choice, each once.
 #[derive(Default)]
 pub struct Proof {
-    /// What needs what; wishes have no `from`.
+    /// What needs what; requirements have no `from`.
     pub needs: BTreeMap<Need, Vec<Versions>>,
     /// Distributions without a usable version in these ranges.
     pub missing: BTreeMap<PackageName, Ranges<Version>>,
@@ -104,7 +104,7 @@ impl Proof {
             || !self.needs.keys().any(|n| n.from.as_ref() == Some(name))
     }
 
-    /// The arrow and those before it, back to a wish or to another knot.
+    /// The arrow and those before it, back to a requirement or to another knot.
     pub fn chain<'a>(&'a self, need: &'a Need) -> Vec<&'a Need> {
         let mut chain = vec![need];
         while let Some(from) = &chain[0].from

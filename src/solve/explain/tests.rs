@@ -36,14 +36,14 @@ macro_rules! told {
     };
 }
 
-told!(two_wishes_clash_directly, "g: a>=2; b", "a 2.0:\na 1.0:\nb 1.0: a<2");
+told!(two_requirements_clash_directly, "g: a>=2; b", "a 2.0:\na 1.0:\nb 1.0: a<2");
 told!(
-    two_wishes_clash_through_what_both_need,
+    two_requirements_clash_through_what_both_need,
     "g: a; b>=2",
     "a 1.0: c<2\nb 2.0: c>=2\nb 1.0:\nc 2.0:\nc 1.0:"
 );
 told!(
-    two_wishes_clash_at_the_end_of_long_chains,
+    two_requirements_clash_at_the_end_of_long_chains,
     "g: a; x",
     "a 1.0: b\nb 1.0: c\nc 3.0: d>=2\nc 2.0: d>=2\nx 1.0: y\ny 1.0: d<2\nd 2.0:\nd 1.0:"
 );
@@ -86,7 +86,7 @@ told!(
     "ray 2.0: cupy-cuda12x if extra == 'all'\ncupy-cuda12x 13.0:"
 );
 told!(
-    a_cuda_12_library_deep_below_a_wish,
+    a_cuda_12_library_deep_below_a_requirement,
     "ray: trainer",
     "trainer 2.0: kernels\ntrainer 1.0: kernels\nkernels 1.0: nvidia-cublas-cu12==12.8.4.1\nnvidia-cublas-cu12 12.8.4.1:"
 );
@@ -96,12 +96,12 @@ told!(
     "ray 2.0: otel<1.40\nmarimo 1.0: otel>=1.41 if extra == 'otel'\notel 1.41:\notel 1.39:"
 );
 told!(
-    a_wish_and_its_own_extra,
+    a_requirement_and_its_own_extra,
     "g: a; b",
     "a 2.0: c[x]>=2\nb 1.0: c<2\nc 2.0: y if extra == 'x'\nc 1.0:\ny 1.0:"
 );
 told!(
-    a_wish_for_another_cuda_that_has_a_sibling_for_this_one,
+    a_requirement_for_another_cuda_that_has_a_sibling_for_this_one,
     "g: cupy-cuda12x; numpy",
     "cupy-cuda12x 13.0:\ncupy-cuda13x 13.0: numpy\nnumpy 2.0:"
 );
@@ -111,7 +111,7 @@ told!(
     "cupy-cuda12x 13.0:\ncupy-cuda13x 13.0: numpy<2\nnumpy 2.0:\nnumpy 1.0:"
 );
 told!(
-    wishes_that_cannot_be_had_at_all_are_told_together,
+    requirements_that_cannot_be_had_at_all_are_told_together,
     "g: fine; old; sdist>=2; nowhere; needy",
     "fine 1.0:\nold 3.0!tags=cp312\nsdist 2.0!sdist\nsdist 1.0:\nneedy 1.0: nowhere-else"
 );

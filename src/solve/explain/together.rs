@@ -1,4 +1,4 @@
-//! No set: all that is in the way, and what helps. Wishes that cannot be had at all are told together, not one a run,
+//! No set: all that is in the way, and what helps. Requirements that cannot be had at all are told together, not one a run,
 //! and whatever is advised was tried.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use crate::solve::question::{Bounds, Floors, Question};
 use crate::solve::run::{CatalogFailed, ENOUGH, NoSet, Unsolved};
 use crate::spec::Spec;
 
-/// A wish that nothing can be had for, whatever the others are.
+/// A requirement that nothing can be had for, whatever the others are.
 struct Impossible {
     name: PackageName,
     conflict: Conflict,
@@ -26,7 +26,7 @@ pub(in crate::solve) fn conflict<'a>(
     question: &Question<'a>,
     none: &NoSet<'a>,
 ) -> Result<Conflict, CatalogFailed> {
-    let mut wishes = question.required();
+    let mut requirements = question.required();
     let (mut impossible, mut rest) = (Vec::new(), None);
     let mut latest = None;
     let found_out = loop {
@@ -36,13 +36,13 @@ pub(in crate::solve) fn conflict<'a>(
             rest = Some((Conflict::of(none), advice(&proof, none)));
             break true;
         };
-        wishes.retain(|wish| wish.requirement.name != name);
+        requirements.retain(|requirement| requirement.pep508.name != name);
         impossible.push(Impossible {
             name,
             conflict: Conflict::of(none),
             advice: advice(&proof, none),
         });
-        match question.any(&wishes, Bounds { limit: Some(ENOUGH), ..Bounds::default() }) {
+        match question.any(&requirements, Bounds { limit: Some(ENOUGH), ..Bounds::default() }) {
             Err(Unsolved::NoSet(none)) => latest = Some(none),
             Err(Unsolved::Catalog(failed)) => return Err(failed),
             Ok(_) => break true,
@@ -52,19 +52,19 @@ pub(in crate::solve) fn conflict<'a>(
     Ok(told(question, impossible, rest, found_out))
 }
 
-/// The only wish that takes part.
+/// The only requirement that takes part.
 fn alone(proof: &Proof) -> Option<PackageName> {
-    let wished: BTreeSet<_> =
+    let requested: BTreeSet<_> =
         proof.needs.keys().filter(|n| n.from.is_none()).map(|n| &n.to).collect();
-    let mut wished = wished.into_iter();
-    wished.next().filter(|_| wished.next().is_none()).cloned()
+    let mut requested = requested.into_iter();
+    requested.next().filter(|_| requested.next().is_none()).cloned()
 }
 
 fn advice(proof: &Proof, none: &NoSet) -> Vec<Advice> {
     Advisor::new(proof, &none.provider).advice()
 }
 
-/// `found_out`: whether it is known that the wishes beside the impossible ones go together, or why they do not.
+/// `found_out`: whether it is known that the requirements beside the impossible ones go together, or why they do not.
 fn told(
     question: &Question,
     impossible: Vec<Impossible>,
@@ -196,7 +196,7 @@ impl<'q, 'a> Confirm<'q, 'a> {
         let out: Vec<_> = others.filter(works).map(|name| format!("--without {name}")).collect();
         if !out.is_empty() {
             all.advise(format!(
-                "do without one: {}; wish = \"preferred\" under [packages] does that by itself",
+                "do without one: {}; optional = true under [packages] does that by itself",
                 out.join(" or ")
             ));
         }

@@ -1,7 +1,7 @@
 //! envlock.toml as users write it, right and wrong.
 
 use super::*;
-use crate::spec::{Records, SourceName, Strength};
+use crate::spec::{Records, SourceName};
 
 fn shown(text: &str) -> String {
     let report = miette::Report::new(parse(FILE_NAME, text).unwrap_err());
@@ -26,17 +26,30 @@ fn an_empty_file_is_the_built_in_stack() {
             .as_str(),
         "https://download.pytorch.org/whl/cu130/"
     );
-    let (_, lib) = spec.wishes().find(|(_, w)| w.requirement.name.as_ref() == "pyg-lib").unwrap();
+    let (_, lib) = spec.requirements().find(|(_, r)| r.pep508.name.as_ref() == "pyg-lib").unwrap();
     assert_eq!(lib.sources[0].as_str(), "pyg");
 }
 
 #[test]
-fn a_preferred_package_keeps_its_built_in_index() {
-    let spec = parse(FILE_NAME, "[packages]\npyg_lib = { wish = \"preferred\" }\n").unwrap();
-    let (_, lib) = spec.wishes().find(|(_, w)| w.requirement.name.as_ref() == "pyg-lib").unwrap();
-    assert_eq!((lib.sources[0].as_str(), lib.strength), ("pyg", Strength::Preferred));
+fn an_optional_package_keeps_its_built_in_index() {
+    let spec = parse(FILE_NAME, "[packages]\npyg_lib = { optional = true }\n").unwrap();
+    let (_, lib) = spec.requirements().find(|(_, r)| r.pep508.name.as_ref() == "pyg-lib").unwrap();
+    assert_eq!((lib.sources[0].as_str(), lib.optional), ("pyg", true));
     assert_ne!(spec.sha256(), parse(FILE_NAME, "").unwrap().sha256());
-    assert!(parse(FILE_NAME, "[packages]\npyg_lib = { wish = \"maybe\" }\n").is_err());
+    assert!(parse(FILE_NAME, "[packages]\npyg_lib = { optional = \"maybe\" }\n").is_err());
+}
+
+#[test]
+fn optional_is_also_read_under_its_earlier_name() {
+    let hash = |keys: &str| {
+        Ok::<_, Error>(parse(FILE_NAME, &format!("[packages]\npyg_lib = {{ {keys} }}\n"))?.sha256())
+    };
+    for (earlier, now) in [("preferred", true), ("required", false)] {
+        let earlier = hash(&format!("wish = \"{earlier}\"")).unwrap();
+        assert_eq!(earlier, hash(&format!("optional = {now}")).unwrap());
+    }
+    assert!(hash("wish = \"maybe\"").is_err());
+    assert!(hash("wish = \"preferred\", optional = true").is_err());
 }
 
 #[test]
@@ -83,8 +96,8 @@ fn a_profile_changes_what_it_names_and_keeps_the_rest_in_order() {
     assert_eq!((plain.target.cuda.to_string(), plain.profile), ("cu130".to_owned(), None));
     assert_eq!(cpu.target.cuda.to_string(), "cpu");
     assert_eq!(cpu.python.version.to_string(), "3.13");
-    let wishes: Vec<_> = cpu.wishes().map(|(_, w)| w.requirement.to_string()).collect();
-    assert_eq!(wishes, ["torch>=2.9", "ray"]);
+    let requirements: Vec<_> = cpu.requirements().map(|(_, r)| r.pep508.to_string()).collect();
+    assert_eq!(requirements, ["torch>=2.9", "ray"]);
     assert_eq!(cpu.images, plain.images);
     assert_eq!(cpu.config.roles.len(), 1);
     // {cuda} in an address is the profile's tag.

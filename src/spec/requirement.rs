@@ -1,4 +1,4 @@
-//! The text of a wish → [`Wish`]: where it may come from, and what stands in its place.
+//! The text of a requirement → [`RequirementSpec`]: where it may come from, and what stands in its place.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,11 +9,13 @@ use toml::Spanned;
 use super::place::Place;
 use super::source_tables::known_sources;
 use super::tables::PackageTable;
-use super::{Error, Origin, Override, PythonRequest, Rules, SourceName, SourceSpec, Wish};
+use super::{
+    Error, Origin, Override, PythonRequest, RequirementSpec, Rules, SourceName, SourceSpec,
+};
 use crate::python::{plain_markers, strict};
 
-/// What is needed to read wishes.
-pub(super) struct Wishes<'a> {
+/// What is needed to read requirements.
+pub(super) struct RequirementReader<'a> {
     /// `[packages]`
     pub(super) packages: &'a BTreeMap<PackageName, PackageTable>,
     /// `[sources]`
@@ -23,7 +25,7 @@ pub(super) struct Wishes<'a> {
     pub(super) python: Option<PythonRequest>,
 }
 
-/// The text of a wish, and where it is written.
+/// The text of a requirement, and where it is written.
 pub(super) struct Text<'a> {
     pub(super) text: &'a str,
     /// In the text of `place`.
@@ -33,10 +35,14 @@ pub(super) struct Text<'a> {
     pub(super) origin: Option<&'a Origin>,
 }
 
-impl Wishes<'_> {
-    /// `default` is where the group's packages come from. More or fewer than one wish where an override stands in its
+impl RequirementReader<'_> {
+    /// `default` is where the group's packages come from. More or fewer than one requirement where an override stands in its
     /// place.
-    pub(super) fn read(&self, at: &Text, default: &[SourceName]) -> Result<Vec<Wish>, Error> {
+    pub(super) fn read(
+        &self,
+        at: &Text,
+        default: &[SourceName],
+    ) -> Result<Vec<RequirementSpec>, Error> {
         let wrong = |message: String, help: &str| at.place.at(at.span.clone(), message, help);
         // PEP 508 is ASCII, and its parser may cut other characters in the middle.
         if !at.text.is_ascii() {
@@ -66,20 +72,24 @@ impl Wishes<'_> {
             }
             (None, _) => None,
         };
-        let wish = |requirement: Requirement<VerbatimUrl>| {
-            let direct = super::direct::direct(&requirement).transpose();
+        let with_sources = |pep508: Requirement<VerbatimUrl>| {
+            let direct = super::direct::direct(&pep508).transpose();
             let direct = direct.map_err(|(message, help)| wrong(message, help))?;
-            let package = self.packages.get(&requirement.name);
+            let package = self.packages.get(&pep508.name);
             let sources = match package.and_then(|p| p.index.as_deref()) {
-                _ if direct.is_some() => vec![SourceName::wish()],
+                _ if direct.is_some() => vec![SourceName::direct()],
                 Some(index) => self.sources(index)?,
                 None => default.to_vec(),
             };
-            let strength = package.and_then(|p| p.wish).unwrap_or_default();
+            let optional = package.and_then(|p| p.optional).unwrap_or_default();
             let (overridden, origin) = (overridden.clone(), at.origin.cloned());
-            Ok(Wish { overridden, origin, ..Wish::new(requirement, sources, strength) })
+            Ok(RequirementSpec {
+                overridden,
+                origin,
+                ..RequirementSpec::new(pep508, sources, optional)
+            })
         };
-        self.rules.in_force(&requirement).into_iter().map(wish).collect()
+        self.rules.in_force(&requirement).into_iter().map(with_sources).collect()
     }
 
     /// Sources by name, which must be known.
