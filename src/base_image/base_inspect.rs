@@ -111,7 +111,7 @@ pub async fn inspect(
         let path = known.env.get("PATH").map(String::as_str);
         system = Some(BaseSystem::merge(layers, path));
     }
-    store.remember(KIND, &key, &known)?;
+    store.remember(KIND, &key, &known);
     let created = known.created.as_deref().and_then(|text| text.parse().ok());
     Ok(BaseFacts { env: known.env, created, glibc, python, system })
 }

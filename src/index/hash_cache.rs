@@ -47,9 +47,8 @@ pub(super) async fn hash(
     // A file that changed while it was read must not be kept under either state.
     if let Some(head) = before
         && fetcher.head(url).await?.as_ref() == Some(&head)
-        && let Err(error) = store.remember(KIND, &key, &known(head))
     {
-        tracing::debug!(%error, "the hash is not kept");
+        store.remember(KIND, &key, &known(head));
     }
     Ok((sha256, size))
 }

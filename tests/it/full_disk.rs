@@ -69,12 +69,32 @@ fn a_layer_that_is_made_while_it_is_sent_ends_with_the_cause_and_not_with_an_upl
     let mark = workshop.mark();
     // env.lock knows the layers; the other place does not have them.
     let run = workshop.build(&second, "other").exits(1);
-    // A wheel, or what is remembered of one: whichever comes when the disk is full.
-    told_once(&run, &["No space left on device"]);
+    told_once(&run, &["does not fit on its disk"]);
     assert!(!run.stderr().contains("blob sha256"), "{}", run.stderr());
     let asked = workshop.proxy.asked().split_off(mark);
     let opened = asked.iter().filter(|a| a.method == "POST").count();
     assert!(opened <= 2 * (workshop.wheels.len() + 3), "{opened}");
+}
+
+#[test]
+fn results_that_cannot_be_kept_are_a_warning_and_paths_are_compared_all_the_same() {
+    let mut workshop = Workshop::new(1_000);
+    let unkept = |envlock: &Envlock| {
+        fs_err::create_dir_all(envlock.path("store")).unwrap();
+        envlock.write("store/facts", "a file where the folder would be");
+        envlock.path("store")
+    };
+    let envlock = workshop.project();
+    let store = unkept(&envlock);
+    let run = workshop.build(&envlock.env("ENVLOCK_STORE", &store), "team").exits(0);
+    told_once(&run, &["is not kept and will be computed again"]);
+
+    workshop.index.wheel("clash", "1.0").file("ray/text.py", "y = 2\n").add();
+    workshop.spec(|spec| spec.replace("[\"marimo\"]", "[\"clash\", \"marimo\"]"));
+    let envlock = workshop.project();
+    let store = unkept(&envlock);
+    let run = workshop.build(&envlock.env("ENVLOCK_STORE", &store), "clash").exits(7);
+    told_once(&run, &["/ray/text.py"]);
 }
 
 #[test]

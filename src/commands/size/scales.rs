@@ -96,7 +96,7 @@ impl Scales<'_> {
             let read = self.client.read_layer(&at, layer, &part, |bytes| size::tar_size(bytes));
             let bytes = read.await?;
             part.done("read");
-            self.store.remember(TAR_SIZE, &layer.digest.key(), &bytes)?;
+            self.store.remember(TAR_SIZE, &layer.digest.key(), &bytes);
             Ok(Some((layer.digest, bytes)))
         });
         let found: Vec<_> = stream::iter(sizes).buffer_unordered(AT_ONCE).try_collect().await?;
@@ -135,8 +135,8 @@ impl Scales<'_> {
         let read = self.client.read_layer(&at, layer, &part, |bytes| size::inventory(bytes));
         let inventory = read.await?;
         part.done("read");
-        self.store.remember(TAR_SIZE, key, &inventory.unpacked)?;
-        self.store.remember(INVENTORY, key, &inventory)?;
+        self.store.remember(TAR_SIZE, key, &inventory.unpacked);
+        self.store.remember(INVENTORY, key, &inventory);
         Ok(inventory)
     }
 }

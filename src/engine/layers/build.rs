@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use camino::Utf8Path;
@@ -196,6 +196,7 @@ impl Engine {
             base: Arc::clone(&base.system),
             ui: ui.clone(),
             timings: Arc::clone(timings),
+            unkept: Mutex::default(),
         };
         Ok(self.bases.iter().map(|(name, base)| (name, Arc::new(builder(base)))).collect())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::Utf8PathBuf;
 use pep508_rs::PackageName;
@@ -43,6 +43,8 @@ pub(super) struct LayerBuilder {
     pub(super) base: Arc<BaseSystem>,
     pub(super) ui: Ui,
     pub(super) timings: Arc<Timings>,
+    /// What layers bring where the store could not keep it: the comparison of paths needs it all the same.
+    pub(super) unkept: Mutex<BTreeMap<Sha256, Brought>>,
 }
 
 impl LayerBuilder {
@@ -111,7 +113,11 @@ impl LayerBuilder {
 
     /// What a layer that was made here brings.
     pub(super) fn brought(&self, key: &Sha256) -> Option<Brought> {
-        self.gatherer.store().recall(BROUGHT, key)
+        self.gatherer.store().recall(BROUGHT, key).or_else(|| self.unkept().get(key).cloned())
+    }
+
+    fn unkept(&self) -> MutexGuard<'_, BTreeMap<Sha256, Brought>> {
+        self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn epoch(&self) -> i64 {
@@ -190,7 +196,10 @@ impl LayerBuilder {
         let mut tree = Tree::of_all(trees)?;
         let brought = tree.path_entries().filter(|(_, entry)| entry.what != PathContent::Folder);
         let brought: Brought = brought.map(|(path, entry)| (path.to_owned(), entry)).collect();
-        self.gatherer.store().remember(BROUGHT, &self.key(layer), &brought)?;
+        let key = self.key(layer);
+        if !self.gatherer.store().remember(BROUGHT, &key, &brought) {
+            self.unkept().insert(key, brought);
+        }
         // An extractor that has to make these itself would hide the owners that the lower layers gave them.
         let root = Owner { uid: 0, gid: 0 };
         for (path, owner) in [("opt", root), ("opt/conda", root), ("opt/conda/envs", RAY)] {

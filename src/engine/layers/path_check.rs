@@ -43,7 +43,7 @@ pub(super) fn check_paths(
         }
     }
     if unknown.is_empty() {
-        store.remember(APART, &all, &true)?;
+        store.remember(APART, &all, &true);
     } else {
         ui.note(format!(
             "what {} layers bring is not known here, they were made elsewhere or by an earlier envlock ({}): whether \

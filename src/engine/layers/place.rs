@@ -126,7 +126,7 @@ async fn measured(
     let (measured, bytes) = builder.measured(segments, bar).await?;
     drop(turn);
     if let Some(key) = key {
-        store.remember(MEASURED, &key, &measured)?;
+        store.remember(MEASURED, &key, &measured);
     }
     Ok((measured, Some(bytes)))
 }
