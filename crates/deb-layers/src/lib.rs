@@ -5,6 +5,7 @@ mod content;
 mod control;
 mod deb;
 mod decoder;
+pub mod effects;
 mod error;
 #[cfg(test)]
 mod fixture;

@@ -1,0 +1,182 @@
+//! The effects of a set of packages, in a tree.
+
+use std::collections::BTreeSet;
+
+use super::error::{EffectError, Flaw};
+use super::operation::Operation;
+use super::perform::{System, perform};
+use super::table::{Condition, Names, Table};
+use super::text::{Text, minor, triplet};
+use crate::tree::Tree;
+
+/// A package that is installed for the first time, already unpacked in the tree.
+#[derive(Debug, Clone, Copy)]
+pub struct Scripts<'a> {
+    /// Its name.
+    pub package: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// Its architecture, or that of the system for `all`.
+    pub architecture: &'a str,
+    /// The text of its preinst, if it has one.
+    pub preinst: Option<&'a str>,
+    /// The text of its postinst, if it has one.
+    pub postinst: Option<&'a str>,
+}
+
+/// What the effects depend on besides the packages.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Days since 1970-01-01: when passwords were changed last, which shadow(5) wants to know.
+    pub day: u32,
+    /// Packages whose scripts have no effect, known or not.
+    pub skip: BTreeSet<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Scripts that were recognised.
+    pub scripts: usize,
+    /// What a program would have computed and that is not there: the package, and what.
+    pub omitted: Vec<(String, String)>,
+}
+
+/// Does in the tree what the scripts of these packages would do, in the order in which they are given, which should be that in
+/// which dpkg configures them: first all that is known is looked up, then all is done, so that the tree stays as it was where a
+/// script is not known.
+///
+/// # Errors
+///
+/// [`EffectError`]: a script that nobody has reviewed, one that must be run, one that would do something else in this tree, or an
+/// effect that cannot be made. After the latter two the tree is half done.
+pub fn apply(
+    tree: &mut Tree,
+    packages: &[Scripts<'_>],
+    settings: &Settings,
+) -> Result<Applied, EffectError> {
+    let mut known = Vec::new();
+    for package in packages.iter().filter(|package| !settings.skip.contains(package.package)) {
+        for (script, text) in [("preinst", package.preinst), ("postinst", package.postinst)] {
+            if let Some(text) = text {
+                known.push((package, script, recognise(Table::built_in(), package, script, text)?));
+            }
+        }
+    }
+    let mut applied = Applied { scripts: known.len(), ..Applied::default() };
+    // All preinst scripts run before anything is configured.
+    known.sort_by_key(|(_, script, _)| *script == "postinst");
+    for (package, script, Known { holds, effects }) in known {
+        let flawed = |source| EffectError::Effect {
+            package: package.package.to_owned(),
+            version: package.version.to_owned(),
+            script,
+            source,
+        };
+        for condition in &holds {
+            if let Some(condition) = broken(tree, condition).map_err(flawed)? {
+                return Err(EffectError::Condition {
+                    package: package.package.to_owned(),
+                    version: package.version.to_owned(),
+                    script,
+                    condition,
+                });
+            }
+        }
+        let system = System { day: settings.day, architecture: package.architecture };
+        for effect in &effects {
+            if let Operation::Omitted(what) = effect {
+                applied.omitted.push((package.package.to_owned(), what.clone()));
+            }
+            perform(tree, effect, &system).map_err(flawed)?;
+        }
+    }
+    Ok(applied)
+}
+
+/// All that [`apply`] would refuse before it does anything: scripts that are not known, and those that must be run.
+pub fn check(packages: &[Scripts<'_>], settings: &Settings) -> Vec<EffectError> {
+    let asked = packages.iter().filter(|package| !settings.skip.contains(package.package));
+    let refused = asked.flat_map(|package| {
+        let scripts = [("preinst", package.preinst), ("postinst", package.postinst)];
+        let texts = scripts.into_iter().filter_map(|(script, text)| Some((script, text?)));
+        texts.filter_map(|(script, text)| recognise(Table::built_in(), package, script, text).err())
+    });
+    refused.collect()
+}
+
+/// What is known of one script.
+#[derive(Debug)]
+pub(crate) struct Known {
+    holds: Vec<Condition>,
+    pub(crate) effects: Vec<Operation>,
+}
+
+/// Looks a script up, section by section.
+pub(crate) fn recognise(
+    table: &Table,
+    package: &Scripts<'_>,
+    script: &'static str,
+    text: &str,
+) -> Result<Known, EffectError> {
+    let text = Text::of(text, package.architecture, package.package);
+    let unknown = |own: &str, sha256: String| EffectError::UnknownScript {
+        package: package.package.to_owned(),
+        version: package.version.to_owned(),
+        script,
+        sha256,
+        excerpt: excerpt(own),
+    };
+    let mut names = Names::from([
+        ("arch".to_owned(), package.architecture.to_owned()),
+        ("package".to_owned(), package.package.to_owned()),
+    ]);
+    names.extend(minor(package.package).map(|minor| ("n".to_owned(), minor.to_owned())));
+    names.extend(
+        triplet(package.architecture).map(|triplet| ("triplet".to_owned(), triplet.to_owned())),
+    );
+    let mut known = Known { holds: Vec::new(), effects: Vec::new() };
+    let sha256 = text.sha256();
+    match table.script(package.package, script, &sha256) {
+        Some(entry) => {
+            if let Some(why) = &entry.refused {
+                return Err(EffectError::MustRun {
+                    package: package.package.to_owned(),
+                    version: package.version.to_owned(),
+                    script,
+                    why: why.clone(),
+                });
+            }
+            known.holds.clone_from(&entry.holds);
+            let effects = entry.effects(&names).map_err(|_| unknown(&text.own, sha256))?;
+            known.effects.extend(effects);
+        }
+        None if text.is_generated() => {}
+        None => return Err(unknown(&text.own, sha256)),
+    }
+    for section in &text.sections {
+        let whole = || Text { own: section.text.clone(), sections: Vec::new() }.sha256();
+        let effects =
+            table.section(section, &names).ok_or_else(|| unknown(&section.text, whole()))?;
+        known.effects.extend(effects);
+    }
+    Ok(known)
+}
+
+/// The first lines that say something.
+fn excerpt(own: &str) -> String {
+    let telling = own.lines().filter(|line| !line.starts_with("#!") && *line != "set -e");
+    let mut excerpt: String = telling.collect::<Vec<_>>().join(" ").chars().take(200).collect();
+    if excerpt.is_empty() {
+        excerpt.push_str("nothing");
+    }
+    excerpt
+}
+
+fn broken(tree: &Tree, condition: &Condition) -> Result<Option<String>, Flaw> {
+    let there = |path: &str| Ok::<_, Flaw>(tree.get(&tree.resolve(path)?).is_some());
+    Ok(match condition {
+        Condition::Absent(path) => there(path)?.then(|| format!("{path} is there")),
+        Condition::Present(path) => (!there(path)?).then(|| format!("{path} is missing")),
+    })
+}

@@ -1,0 +1,25 @@
+//! What maintainer scripts do on a fresh install, as reviewed data: nothing is run.
+
+mod accounts;
+mod alternatives;
+mod apply;
+mod certificates;
+mod defaults;
+mod error;
+mod files;
+mod operation;
+mod pam;
+mod perform;
+mod shells;
+mod subject;
+mod sysusers;
+mod table;
+mod text;
+mod tmpfiles;
+mod units;
+
+pub use apply::{Applied, Scripts, Settings, apply, check};
+pub use error::{EffectError, Flaw};
+pub use operation::Operation;
+pub use table::{Condition, Table};
+pub use text::{Section, Text};
