@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ci/screens.sh [FOLDER]: records what a build shows on a terminal, from a real run against a registry on loopback, as SVG
+# ci/screens.sh [FOLDER]: records what a build and a resolve show on a terminal, from a real run against a registry on loopback, as SVG
 # into docs/images or FOLDER. Needs docker-registry, as the tests do.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=setup.sh

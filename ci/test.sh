@@ -15,7 +15,7 @@ tools() {
   need_toolchain
   # What tests run. Of where PyPI is they know no setting of the user's, so pip says it; Jinja2 is what our templates
   # are held against.
-  need shellcheck faketime skopeo kill=procps setfacl=acl setfattr=attr gpgv gpg gpg-agent
+  need shellcheck faketime podman skopeo kill=procps setfacl=acl setfattr=attr gpgv gpg gpg-agent
   need_module pip jinja2
   local commands
   if commands=$("$CI/engine.sh" tool crane); then PATH=$PATH:$commands; else say "no crane: its tests say that they did not run"; fi

@@ -127,5 +127,17 @@ fn recordings_for_the_documents() {
     let svg =
         recording.svg("envlock build --push --registry REGISTRY/team", Duration::from_millis(300));
     let svg = svg.replace(&workshop.proxy.host(), "registry.example");
-    fs_err::write(std::path::Path::new(&folder).join("build-progress.svg"), svg).unwrap();
+    let folder = std::path::Path::new(&folder);
+    fs_err::write(folder.join("build-progress.svg"), svg).unwrap();
+
+    workshop.index.latency(Duration::from_millis(700));
+    let envlock = workshop.begun();
+    let recording =
+        record(envlock.command(["resolve"]).env_remove("NO_COLOR"), (16, 96), |_, _| ());
+    assert!(recording.status.success(), "{}", recording.last());
+    let svg = recording.svg("envlock resolve", Duration::from_millis(300));
+    let svg = svg
+        .replace(&workshop.index.host(), "packages.example")
+        .replace(&workshop.proxy.host(), "registry.example");
+    fs_err::write(folder.join("resolve-progress.svg"), svg).unwrap();
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -46,6 +47,8 @@ struct Shared {
     requests: Vec<String>,
     /// Pages in random order and answers after random times.
     restless: Option<u64>,
+    /// How long each answer takes besides.
+    latency: Duration,
     /// Pages with a text of the test's own, by path.
     written: BTreeMap<String, (String, &'static str)>,
     /// What is answered for what is not there.
@@ -71,6 +74,7 @@ impl FakeIndex {
             faults: vec![],
             requests: vec![],
             restless: None,
+            latency: Duration::ZERO,
             written: BTreeMap::new(),
             missing: 404,
             login: None,
@@ -104,6 +108,11 @@ impl FakeIndex {
     pub fn restless(self, seed: u64) -> Self {
         self.lock().restless = Some(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         self
+    }
+
+    /// From now on, each answer takes so long.
+    pub fn latency(&self, latency: Duration) {
+        self.lock().latency = latency;
     }
 
     /// The simple index.
@@ -334,9 +343,9 @@ impl Shared {
     }
 
     /// How long the next answer takes.
-    fn delay(&mut self) -> std::time::Duration {
+    fn delay(&mut self) -> Duration {
         let random = self.restless.as_mut().map_or(0, xorshift);
-        std::time::Duration::from_micros(random % 4000)
+        self.latency + Duration::from_micros(random % 4000)
     }
 
     fn about(&self, wheel: &Wheel) -> Vec<(&'static str, String)> {
