@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::error::{EffectError, Flaw};
+use super::files::text;
 use super::operation::Operation;
 use super::perform::{System, perform};
 use super::table::{Condition, Names, Table};
@@ -147,7 +148,7 @@ pub(crate) fn recognise(
                     why: why.clone(),
                 });
             }
-            known.holds.clone_from(&entry.holds);
+            known.holds.extend(entry.conditions(&names));
             let effects = entry.effects(&names).map_err(|_| unknown(&text.own, sha256))?;
             known.effects.extend(effects);
         }
@@ -178,5 +179,10 @@ fn broken(tree: &Tree, condition: &Condition) -> Result<Option<String>, Flaw> {
     Ok(match condition {
         Condition::Absent(path) => there(path)?.then(|| format!("{path} is there")),
         Condition::Present(path) => (!there(path)?).then(|| format!("{path} is missing")),
+        Condition::Line(path, line) => {
+            let text = text(tree, path)?.unwrap_or_default();
+            let has = text.lines().any(|known| known == line);
+            (!has).then(|| format!("{path} does not say {line}"))
+        }
     })
 }

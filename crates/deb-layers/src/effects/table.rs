@@ -35,7 +35,7 @@ pub struct Script {
     pub does: String,
     /// What must be so in the tree for this to be true.
     #[serde(default)]
-    pub holds: Vec<Condition>,
+    holds: Vec<Condition>,
     /// Why this script's effects cannot be had without running it; such a script is refused, as one that is not known.
     pub refused: Option<String>,
     #[serde(default)]
@@ -66,6 +66,8 @@ pub enum Condition {
     Absent(String),
     /// Something is at this path.
     Present(String),
+    /// The file at this path has this line.
+    Line(String, String),
 }
 
 static BUILT_IN: LazyLock<Table> = LazyLock::new(|| {
@@ -121,6 +123,16 @@ impl Table {
 pub type Names = BTreeMap<String, String>;
 
 impl Script {
+    /// What must be so, with `names` put in.
+    pub fn conditions(&self, names: &Names) -> Vec<Condition> {
+        let filled = self.holds.iter().map(|condition| match condition {
+            Condition::Absent(path) => Condition::Absent(fill(path, names)),
+            Condition::Present(path) => Condition::Present(fill(path, names)),
+            Condition::Line(path, line) => Condition::Line(fill(path, names), fill(line, names)),
+        });
+        filled.collect()
+    }
+
     /// The effects, with `names` put in.
     ///
     /// # Errors
