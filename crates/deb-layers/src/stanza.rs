@@ -36,7 +36,7 @@ impl Stanza {
                     return Err(bad("continues nothing"));
                 };
                 value.push('\n');
-                value.push_str(line.trim_end());
+                value.push_str(line);
                 continue;
             }
             let Some((name, value)) = line.split_once(':') else {
@@ -49,10 +49,13 @@ impl Stanza {
             if fields.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
                 return Err(bad("has a field that was there before"));
             }
-            fields.push((name.to_owned(), value.trim().to_owned()));
+            fields.push((name.to_owned(), value.trim_start().to_owned()));
         }
         if lines.any(|(_, line)| !line.trim().is_empty()) {
             return Err(Flaw::Text("a second stanza follows".to_owned()));
+        }
+        for (_, value) in &mut fields {
+            value.truncate(value.trim_end().len());
         }
         Ok(Stanza { fields })
     }
@@ -113,7 +116,7 @@ mod tests {
         let text = "Package: a\nDescription: short \n long\n .\n  more\t\nHomepage:https://x\n\n";
         let stanza = Stanza::parse(text).unwrap();
         let fields: Vec<_> = stanza.fields().collect();
-        let description = "short\n long\n .\n  more";
+        let description = "short \n long\n .\n  more";
         let expected = [("Package", "a"), ("Description", description), ("Homepage", "https://x")];
         assert_eq!(fields, expected);
         assert_eq!(stanza.get("DESCRIPTION"), Some(description));

@@ -263,7 +263,8 @@ fn number(field: &[u8], what: &'static str) -> Result<u64, Flaw> {
     let end = digits.iter().position(|byte| matches!(byte, 0 | b' ')).unwrap_or(digits.len());
     let (digits, rest) = digits.split_at(end);
     let all_octal = digits.iter().all(|byte| matches!(byte, b'0'..=b'7'));
-    if digits.is_empty() || !all_octal || rest.iter().any(|byte| !matches!(byte, 0 | b' ')) {
+    // All zeros are a zero, as dpkg reads them; all blanks are nothing.
+    if start == field.len() || !all_octal || rest.iter().any(|byte| !matches!(byte, 0 | b' ')) {
         return Err(bad);
     }
     Ok(digits.iter().fold(0, |number, digit| number << 3 | u64::from(digit - b'0')))
@@ -353,6 +354,7 @@ mod tests {
         assert_eq!(number(b"\x80\0\0\0\0\x01\x02\x03", "user"), Ok(0x01_02_03));
         assert_eq!(number(b"  644 \0\0", "mode"), Ok(0o644));
         assert_eq!(number(b"77777777", "mode"), Ok(0o7777_7777));
+        assert_eq!(number(b"\0\0\0\0\0\0\0\0", "user"), Ok(0));
         let negative = [0xff; 12];
         for field in
             [&negative[..], b"\x80\x01\0\0\0\0\0\0\0\0\0\0", b"        ", b"8\0", b"1 2", b"-1\0"]
