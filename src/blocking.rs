@@ -1,4 +1,4 @@
-//! Work that waits for the disk or computes for long, away from the threads that drive requests.
+//! Runs work that waits for the disk or computes for long on other threads than those that drive requests.
 
 use std::panic::resume_unwind;
 
@@ -9,7 +9,7 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     joined(spawn_blocking(work)).await
 }
 
-/// Waits for a task that nobody aborts. A panic in it continues in the caller.
+/// Waits for a task that is never aborted. A panic in it continues in the caller.
 pub(crate) async fn joined<T>(task: JoinHandle<T>) -> T {
     task.await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }

@@ -10,10 +10,10 @@ use regex::Regex;
 
 use crate::cuda::{CudaLine, CudaTag};
 
-/// What a local version says.
+/// What a local version states.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BuiltFor {
-    /// The accelerator; `None`: it says nothing of one.
+    /// The accelerator; `None`: it names none.
     pub accelerator: Option<Accelerator>,
     /// The release line of torch, 2 and 14 for 2.14.
     pub torch: Option<(u64, u64)>,
@@ -39,8 +39,8 @@ impl Accelerator {
     pub fn fits(&self, target: CudaTag) -> bool {
         match (self, target) {
             (Accelerator::Cpu, CudaTag::Cpu) => true,
-            (Accelerator::Cuda(line), CudaTag::Cuda(wanted)) => *line == wanted,
-            (Accelerator::CudaMajor(major), CudaTag::Cuda(wanted)) => *major == wanted.major,
+            (Accelerator::Cuda(line), CudaTag::Cuda(target)) => *line == target,
+            (Accelerator::CudaMajor(major), CudaTag::Cuda(target)) => *major == target.major,
             _ => false,
         }
     }
@@ -128,7 +128,7 @@ fn torch(text: &str) -> Option<(u64, u64)> {
     let (major, rest) = digits.split_at_checked(1)?;
     let minor: u64 = match rest.len() {
         1 => rest.parse().ok()?,
-        // Two digits are a minor version to PyG. Others write 2.8.0 as 280 and 2.14 as 214; 2.20 is not there yet.
+        // Two digits are a minor version to PyG. Others write 2.8.0 as 280 and 2.14 as 214; 2.20 does not exist yet.
         2 if &found[1] == "pt" || rest < "20" => rest.parse().ok()?,
         2 => rest[..1].parse().ok()?,
         3 => rest[..2].parse().ok()?,

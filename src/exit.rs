@@ -2,10 +2,10 @@
 
 use miette::Diagnostic;
 
-/// The codes, once: their comments are their meanings in `Exit::ALL`.
+/// The exit codes, defined once: their comments are their meanings in `Exit::ALL`.
 macro_rules! exit_codes {
     ($(#[doc = $meaning:literal] $name:ident = $code:literal,)*) => {
-        /// What the process tells its caller. The numbers are a public promise.
+        /// The exit code of the process. The numbers are a public interface.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[repr(u8)]
         pub enum Exit {
@@ -26,13 +26,13 @@ exit_codes! {
     Failed = 1,
     /// The command line, envlock.toml or an input file is wrong
     Usage = 2,
-    /// The lock does not match the spec, or is missing; a rendered file is not what it would be
+    /// The lock does not match the spec, or is missing; a rendered file is not up to date
     LockStale = 3,
     /// No set of versions satisfies every requirement
     Unsatisfiable = 4,
     /// An index or download could not be reached
     Network = 5,
-    /// Bytes differ from the hash that was promised for them, or an image holds something else than its lock
+    /// Bytes differ from the hash that was stated for them, or an image holds something else than its lock
     Integrity = 6,
     /// No engine could build an image, or it is bigger than its `max-size`
     Build = 7,
@@ -66,7 +66,7 @@ impl<E: Classified> From<E> for Failure {
 }
 
 impl Failure {
-    /// A failure that is only a sentence; use an error enum where the case has a name.
+    /// A failure with only a message; use an error enum where the case has a name.
     pub fn message(exit: Exit, message: impl std::fmt::Display) -> Self {
         Failure { exit, report: miette::miette!("{message}") }
     }

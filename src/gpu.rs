@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What a GPU can do, `9.0` for an H100: NVIDIA's compute capability.
+/// A compute capability, NVIDIA's measure of what a GPU can do: `9.0` for an H100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ComputeCapability {
@@ -42,7 +42,7 @@ pub enum Reach {
 /// Text that is not a compute capability.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a compute capability such as 9.0; `nvidia-smi --query-gpu=name,compute_cap --format=csv` tells a GPU's"
+    "`{0}` is not a compute capability such as 9.0; `nvidia-smi --query-gpu=name,compute_cap --format=csv` shows a GPU's"
 )]
 pub struct BadCapability(String);
 
@@ -71,7 +71,7 @@ pub fn arch_list(bytes: &[u8]) -> Option<Vec<Arch>> {
         let end = at + memchr::memchr(0, &bytes[at..])?;
         let text = std::str::from_utf8(&bytes[start..end]).ok()?;
         let list: Option<Vec<Arch>> = text.split(' ').map(|word| word.parse().ok()).collect();
-        // One name alone is as likely to be that of something else.
+        // A single name may well be something else.
         list.filter(|list| list.len() > 1)
     })
 }

@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM. Work that would leave something behind elsewhere is told, and ends by itself; everything else
-//! ends at once: files are whole at any moment.
+//! Ctrl-C and SIGTERM. Work that would leave something behind on other machines is notified, and ends by itself;
+//! everything else ends at once: files are complete at any moment.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -13,13 +13,13 @@ use crate::exit::Exit;
 /// SIGXFSZ, on every system and processor that envlock is built for.
 const XFSZ: i32 = 25;
 
-/// Works that want to be told.
+/// Channels of the work that is to be notified.
 static TOLD: AtomicUsize = AtomicUsize::new(0);
 static TELL: Notify = Notify::const_new();
 
 /// Whether the command does such work: at any moment of it a signal gives the same exit code.
 static ENDS_ITSELF: AtomicBool = AtomicBool::new(false);
-/// What is done before a signal ends everything.
+/// What is done before a signal ends the process.
 static LAST: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 static WATCH: Once = Once::new();
 
@@ -30,7 +30,7 @@ pub fn before_the_end(last: impl Fn() + Send + Sync + 'static) {
     WATCH.call_once(|| drop(tokio::spawn(watch())));
 }
 
-/// Runs `work` until it is done or a signal comes; `None`: it was dropped where it was. Whoever calls this clears up; a
+/// Runs `work` until it is done or a signal comes; `None`: it was dropped where it was. The caller cleans up; a
 /// second signal does not wait for that.
 pub async fn until<T>(work: impl Future<Output = T>) -> Option<T> {
     ENDS_ITSELF.store(true, SeqCst);
@@ -42,8 +42,8 @@ pub async fn until<T>(work: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-/// A file that reaches the limit of file sizes is from now on an error of that write: by itself its signal ends the
-/// process without a word. To be called where tokio runs.
+/// A file that reaches the limit of file sizes is from now on an error of that write: by default the signal ends the
+/// process without a message. To be called where tokio runs.
 pub fn survive_long_files() {
     if let Err(error) = signal(SignalKind::from_raw(XFSZ)) {
         tracing::debug!("a file that is too long will end this process: {error}");
@@ -66,12 +66,12 @@ impl Drop for Told {
     }
 }
 
-/// With the first handler the signals lose what they do by themselves: from then on it is done here.
+/// Installing a handler replaces the default action of the signals, which is then done here.
 async fn watch() {
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
-        return tracing::debug!("signals cannot be heeded: they end everything at once");
+        return tracing::debug!("signals cannot be handled: they end the process at once");
     };
     loop {
         let signal = tokio::select! {

@@ -1,4 +1,4 @@
-//! What images are made for: an operating system and an architecture, and every name that others have for the two.
+//! The platforms of images: operating system and architecture, and every name that other projects have for them.
 //!
 //! One row of its table is one platform; nothing else in the program spells an architecture, so that a further platform is a
 //! further row. The names are those of the OCI image specification (os, architecture, variant), PEP 425, 513, 571, 599
@@ -34,7 +34,7 @@ struct Names {
     name: &'static str,
     os: &'static str,
     architecture: &'static str,
-    /// The variants that mean what runs on every machine of the architecture; saying none means it too.
+    /// The variants that run on every machine of the architecture; no variant means the same.
     baseline: &'static [&'static str],
     markers: Markers,
     /// `PREFIX_MACHINE` tags older than PEP 600 by their prefix, and the glibc that each stands for.
@@ -66,7 +66,7 @@ const LINUX_AMD64: Names = Names {
     debian_architecture: "amd64",
 };
 
-/// Not offered: what a second row holds, so that tests see which names follow it.
+/// Not offered: a second row, so that tests see which names depend on the platform.
 #[cfg(test)]
 const LINUX_ARM64: Names = Names {
     name: "linux/arm64",
@@ -88,7 +88,7 @@ impl Platform {
     #[cfg(test)]
     pub(crate) const LINUX_ARM64: Platform = Platform(&LINUX_ARM64);
 
-    /// Those that can be asked for.
+    /// The platforms that a spec can name.
     pub const OFFERED: &[Platform] = &[Platform::LINUX_AMD64];
 
     /// `linux/amd64`

@@ -1,15 +1,15 @@
-//! A disk that takes no more: no second try mends it, and it is told with the room that is left.
+//! Full disks: recognized as such, so that a write is not tried again, and reported with the space that is left.
 
 use std::io::{Error, ErrorKind};
 
 use camino::Utf8Path;
 
-/// Whether a disk is full, or a quota is used up: other files would have to go first.
+/// Whether a disk is full, or a quota is used up: files must be removed before another try.
 pub fn is_used_up(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
-/// Bytes that this user may still write where `path` is or would be; `None`: nobody says.
+/// Bytes that this user may still write where `path` is or would be; `None`: not known.
 pub fn free(path: &Utf8Path) -> Option<u64> {
     let there = path.ancestors().find(|path| path.exists())?;
     let there = if there.as_str().is_empty() { Utf8Path::new(".") } else { there };
@@ -17,7 +17,7 @@ pub fn free(path: &Utf8Path) -> Option<u64> {
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// The end of a sentence about a file that could not be written: what is free there, where that is why.
+/// The end of a sentence about a file that could not be written: the free space, where that is the cause.
 pub fn left(path: impl AsRef<Utf8Path>, error: &Error) -> String {
     match free(path.as_ref()).filter(|_| error.kind() == ErrorKind::StorageFull) {
         Some(bytes) => format!(" ({} free there)", indicatif::DecimalBytes(bytes)),

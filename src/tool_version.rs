@@ -1,10 +1,10 @@
-//! Versions of other programs, as these print them, and whether one is too old for what is asked of it.
+//! Versions of other programs, as these print them, and whether one is too old.
 
 use semver::Version;
 
 /// The version that a program states of itself, where it is older than `oldest`, by major, minor and patch number
-/// (<https://semver.org>, what distributions append does not count). A program that states none, such as a build of one's own,
-/// is taken as new enough.
+/// (<https://semver.org>, what distributions append does not count). A program that states none, such as a development build,
+/// counts as new enough.
 pub fn too_old(text: &str, oldest: &Version) -> Option<Version> {
     let numbers = |version: &Version| (version.major, version.minor, version.patch);
     stated(text).filter(|found| numbers(found) < numbers(oldest))

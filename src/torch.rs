@@ -6,7 +6,7 @@ use pep508_rs::PackageName;
 use crate::built_for::BuiltFor;
 use crate::cuda::CudaTag;
 
-/// Whether a distribution is of PyTorch's own: its CUDA build is stated by its local version or its `version.py`.
+/// Whether a distribution is one of PyTorch's: its local version or its `version.py` states its CUDA build.
 pub fn is_torch_family(name: &PackageName) -> bool {
     matches!(name.as_ref(), "torch" | "torchvision" | "torchaudio")
 }

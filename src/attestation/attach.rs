@@ -11,7 +11,7 @@ use crate::image::Repository;
 use crate::registry::{Artifact, Client, Part, Subject};
 use crate::retention::LOCK;
 
-/// Puts what is not there yet beside the image; how many artifacts were missing. An image that came out the same again
+/// Attaches what is missing beside the image; returns how many artifacts were missing. An image that came out the same again
 /// keeps the provenance of the run that made it first, unless `provenance_of_ours`: what is signed must be what this run
 /// knows. Lists show them after [`Client::list_attached`].
 ///

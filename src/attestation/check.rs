@@ -1,4 +1,4 @@
-//! Compares all that is known of an image with each other. Pure.
+//! Compares everything that is known of an image: its lock, layers, documents, signatures. Pure.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use crate::digest::{Digest, Sha256};
 use crate::export::PROVENANCE;
 use crate::lock::{Lock, Package};
 
-/// How a part of the chain is.
+/// The state of one part of the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It is there and agrees with the rest.
     Ok,
-    /// It could not be looked at, and nothing asks for it.
+    /// It could not be checked, and nothing requires it.
     Unknown,
     /// It is not there.
     Missing,
@@ -30,7 +30,7 @@ pub enum Verdict {
 pub struct Finding {
     /// `lock`, `layers`, `sbom`, `provenance`, `signature`, …
     pub part: &'static str,
-    /// How it is.
+    /// Its state.
     pub verdict: Verdict,
     /// What was found.
     pub found: String,
@@ -53,7 +53,7 @@ pub fn check(evidence: &Evidence) -> Vec<Finding> {
             findings.push(all("provenance", &ours, |said| provenance(evidence, lock, text, said)));
         }
         None => {
-            let why = "without the lock there is nothing to hold it against";
+            let why = "without the lock there is nothing to compare it with";
             let parts = ["layers", "sbom", "provenance"];
             findings.extend(parts.map(|part| finding(part, Verdict::Unknown, why)));
         }
@@ -62,7 +62,7 @@ pub fn check(evidence: &Evidence) -> Vec<Finding> {
     findings
 }
 
-/// Takes it for no fault that the documents beside an image are missing, and says why.
+/// Accepts that the documents beside an image are missing, and says why.
 pub fn excuse(findings: &mut [Finding], why: &str) {
     for finding in findings {
         let is_document = matches!(finding.part, "lock" | "sbom" | "provenance");
@@ -274,7 +274,7 @@ fn signatures(evidence: &Evidence) -> Vec<Finding> {
         _ => finding(part, Verdict::Mismatch, why),
     };
     let own = match &signed.signature {
-        Ok(()) => finding(part, Verdict::Ok, "signed by whom [sign] names"),
+        Ok(()) => finding(part, Verdict::Ok, "signed by the key or identity that [sign] names"),
         Err(why) => failed(part, why),
     };
     let predicates: Vec<Value> =
@@ -286,7 +286,7 @@ fn signatures(evidence: &Evidence) -> Vec<Finding> {
             finding(part, Verdict::Ok, "signed, and the same as the one beside the image")
         }
         Ok(_) => {
-            finding(part, Verdict::Mismatch, "what was signed is not what lies beside the image")
+            finding(part, Verdict::Mismatch, "what was signed is not what is beside the image")
         }
     };
     vec![

@@ -24,8 +24,8 @@ const OLDEST_WITHOUT_LOG: Version = Version::new(3, 0, 4);
 /// No certificate authority, no log, no clock service: what is left is the key.
 const NOBODY: &str = r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json","rekorTlogConfig":{},"tsaConfig":{}}"#;
 
-/// What it says where an image has nothing that the key or identity signed; it has no exit code for that. Words that
-/// are not among these are a failure: what could not be asked must not pass for what is not there.
+/// What it prints where an image has nothing that the key or identity signed; it has no exit code for that. Text that
+/// is none of these is a failure: a check that could not be made must not count as a missing signature.
 const NOTHING: [&str; 4] = [
     "no signatures found",
     "no matching signatures",
@@ -51,7 +51,7 @@ impl Attested {
     }
 }
 
-/// A cosign that was found, and how it is to sign.
+/// The cosign that was found, and how it signs.
 #[derive(Debug, Clone)]
 pub struct Cosign {
     spec: SignSpec,
@@ -61,10 +61,10 @@ pub struct Cosign {
 }
 
 impl Cosign {
-    /// Looks whether there is a cosign that can do what `[sign]` asks for.
+    /// Finds a cosign that can do what `[sign]` asks for.
     ///
     /// # Errors
-    /// [`Error::NoCosign`], and [`Error::OldCosign`] where it says of itself that it is too old.
+    /// [`Error::NoCosign`], and [`Error::OldCosign`] where its version is too old.
     pub async fn find(spec: &SignSpec, folder: &Utf8Path, insecure: bool) -> Result<Self, Error> {
         let asked = Command::new("cosign").arg("version").stdin(Stdio::null()).output().await;
         let oldest = if spec.log { OLDEST } else { OLDEST_WITHOUT_LOG };
@@ -80,10 +80,10 @@ impl Cosign {
         }
     }
 
-    /// Signs the image, unless it has a signature of ours; whether it did.
+    /// Signs the image, unless it has a signature of ours; returns whether it signed.
     ///
     /// # Errors
-    /// [`Error::Cosign`], also where that cannot be found out.
+    /// [`Error::Cosign`], also where cosign cannot say whether it is signed.
     pub async fn sign(&self, image: &PinnedReference) -> Result<bool, Error> {
         if self.says_who() {
             match self.verify(image).await {
@@ -98,19 +98,19 @@ impl Cosign {
         self.run("sign", &arguments).await.map(|_| true)
     }
 
-    /// Signs a statement about the image, unless one of ours says the same; whether it did.
+    /// Signs a statement about the image, unless one of ours says the same; returns whether it signed.
     pub async fn attest(
         &self,
         image: &PinnedReference,
         kind: Attested,
         predicate: &str,
     ) -> Result<bool, Error> {
-        let wanted: Option<Value> = serde_json::from_str(predicate).ok();
+        let statement: Option<Value> = serde_json::from_str(predicate).ok();
         let known = self.known(image, kind).await?;
-        // An image that came out the same again keeps what was said of it first.
+        // An image that was built again with the same digest keeps its first provenance.
         let is_said = match kind {
             Attested::Provenance => !known.is_empty(),
-            Attested::Sbom => known.iter().any(|said| wanted.as_ref() == Some(said)),
+            Attested::Sbom => known.iter().any(|said| statement.as_ref() == Some(said)),
         };
         if is_said {
             return Ok(false);
@@ -133,11 +133,11 @@ impl Cosign {
         self.run("verify", &arguments).await.map(|_| ())
     }
 
-    /// The predicates of this kind that are signed already. Where `[sign]` does not say who may have signed, nobody's
-    /// count.
+    /// The predicates of this kind that are signed already. Where `[sign]` does not say who may sign, none
+    /// counts.
     ///
     /// # Errors
-    /// [`Error::Cosign`] where it cannot be found out.
+    /// [`Error::Cosign`] where cosign cannot say.
     pub async fn known(
         &self,
         image: &PinnedReference,
@@ -152,7 +152,7 @@ impl Cosign {
         }
     }
 
-    /// The predicates of this kind that were signed by whom [`SignSpec`] names.
+    /// The predicates of this kind that the key or identity of [`SignSpec`] signed.
     ///
     /// # Errors
     /// [`Error::Cosign`], also where there is none.
@@ -168,7 +168,7 @@ impl Cosign {
         for line in said.lines().filter(|line| !line.trim().is_empty()) {
             let mut statement = statement(line).ok_or_else(|| Error::Cosign {
                 what: format!("verify-attestation {image}"),
-                said: format!("its answer is no signed statement: {line:.80}"),
+                said: format!("its answer is not a signed statement: {line:.80}"),
             })?;
             let subjects = statement["subject"].as_array().into_iter().flatten();
             let digest = image.digest();
@@ -180,7 +180,7 @@ impl Cosign {
         Ok(predicates)
     }
 
-    /// Whether what lies beside an image can be told to be ours.
+    /// Whether `[sign]` says enough to recognize our own signatures.
     pub(super) fn says_who(&self) -> bool {
         !matches!(
             &self.spec.with,

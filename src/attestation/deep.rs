@@ -1,4 +1,4 @@
-//! The bytes of an image's layers, all of them: what a registry says it has is not always what it gives.
+//! Downloads all layers of an image and checks their bytes: a registry may list a blob and serve other bytes.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ const HASHING: &[Stage] = &[Stage::Hash];
 /// Downloads every layer, base included, and hashes it. Nothing is kept. Each layer is a part of `bar`.
 ///
 /// # Errors
-/// A registry that does not answer; wrong bytes are a finding.
+/// A registry that does not answer. Wrong bytes are not an error but a finding.
 pub async fn deep(client: &Client, evidence: &Evidence, bar: &Bar) -> Result<Finding, Error> {
     let layers: BTreeMap<_, _> =
         evidence.manifest.layers.iter().map(|layer| (layer.digest, layer)).collect();
@@ -27,12 +27,12 @@ pub async fn deep(client: &Client, evidence: &Evidence, bar: &Bar) -> Result<Fin
     let endpoint = Endpoint::pinned(&evidence.image);
     let asked = layers.values().zip(&bars).map(async |(layer, bar)| {
         bar.begin(Stage::Hash, Some(layer.size));
-        // All of a layer is hashed on its way to a reader; nobody needs to read it.
+        // The reader hashes all of a layer; its bytes are not used.
         let read = client.read_layer(&endpoint, layer, bar, |_| Ok(())).await;
-        bar.done(if read.is_ok() { "hashed" } else { "not what it should be" });
+        bar.done(if read.is_ok() { "hashed" } else { "not what its digest says" });
         read
     });
-    // A list, not a lazy iterator: else the whole could not be spawned.
+    // A list, not a lazy iterator: with one the future would not be `Send`.
     let asked: Vec<_> = asked.collect();
     let mut answers = stream::iter(asked).buffer_unordered(CONCURRENCY);
     let mut wrong: Vec<(Verdict, String)> = Vec::new();

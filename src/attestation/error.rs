@@ -1,4 +1,4 @@
-//! What can go wrong with what lies beside an image.
+//! Errors of attestations and signatures.
 
 use miette::Diagnostic;
 use semver::Version;
@@ -33,7 +33,7 @@ pub enum Error {
         /// The first that can.
         oldest: Version,
     },
-    /// cosign does not start or does not end well.
+    /// cosign does not start, or fails.
     #[error("cosign {what} failed: {said}")]
     #[diagnostic(help(
         "no file was written. A key with a password needs COSIGN_PASSWORD; without a way to sigstore's servers set \
@@ -42,15 +42,15 @@ pub enum Error {
     Cosign {
         /// `sign IMAGE`
         what: String,
-        /// Its last words.
+        /// The last lines it printed.
         said: String,
     },
     /// A file for cosign cannot be written.
     #[error("a file for cosign cannot be written: {0}")]
-    #[diagnostic(help("see to the folder for temporary files (TMPDIR) and the free space"))]
+    #[diagnostic(help("check the folder for temporary files (TMPDIR) and its free space"))]
     Temporary(#[source] std::io::Error),
-    /// An image whose lock is nowhere.
-    #[error("the lock that {image} was built from is nowhere to be found")]
+    /// An image whose lock was not found.
+    #[error("the lock that {image} was built from was not found")]
     #[diagnostic(help(
         "it is neither beside the image in its registry, nor in .envlock/locks, nor in git's history; images that \
          envlock 0.1 or newer pushed have it"
@@ -60,15 +60,15 @@ pub enum Error {
         image: String,
     },
     /// An index without images.
-    #[error("{image} is a list of images, and there is none in it")]
+    #[error("{image} is an index without images")]
     #[diagnostic(help("name an image"))]
     Empty {
         /// Which.
         image: String,
     },
     /// A config that cannot be read.
-    #[error("the config of {image} is no JSON: {source}")]
-    #[diagnostic(help("it is no image; what lies beside it cannot be held against it"))]
+    #[error("the config of {image} is not JSON: {source}")]
+    #[diagnostic(help("it is not an image: what is beside it cannot be compared with it"))]
     NoConfig {
         /// Which.
         image: String,
@@ -77,7 +77,9 @@ pub enum Error {
     },
     /// A lock beside an image that is not the image's.
     #[error("the lock beside {image} has the sha256 {found}, the image says {expected}")]
-    #[diagnostic(help("do not trust it; `envlock verify --supply` says what else does not match"))]
+    #[diagnostic(help(
+        "do not trust it; `envlock verify --supply` shows what else does not match"
+    ))]
     OtherLock {
         /// Which.
         image: String,

@@ -1,4 +1,4 @@
-//! Which run this is: the clock, git and the variables of GitHub Actions and GitLab CI.
+//! The facts of this run for its provenance: the clock, git, the variables of GitHub Actions and GitLab CI.
 
 use camino::Utf8Path;
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::export::RunFacts;
 use crate::release::GitFacts;
 
-/// The run that began at `started` and has its images now. A variable that a job does not set counts for nothing.
+/// The run that began at `started` and has its images now. An empty variable counts as not set.
 pub fn run_facts(folder: &Utf8Path, started: Timestamp) -> RunFacts {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Fetches everything that is known of an image: its documents, and what lies beside it.
+//! Fetches everything that is known of an image: its documents, and the artifacts beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ const LABEL: &str = "dev.envlock.lock.sha256";
 /// The label with the base image.
 const BASE: &str = "org.opencontainers.image.base.name";
 
-/// What is known of an image. All documents are proven by their digests.
+/// What is known of an image. All documents were checked against their digests.
 #[derive(Debug, Clone)]
 pub struct Evidence {
     /// The image.
@@ -32,7 +32,7 @@ pub struct Evidence {
     pub manifest: Manifest,
     /// Its config.
     pub config: Value,
-    /// What lies beside it.
+    /// The artifacts beside it.
     pub referrers: Vec<Referrer>,
     /// The releases it is recorded in, sorted.
     pub releases: BTreeSet<u64>,
@@ -42,16 +42,16 @@ pub struct Evidence {
     pub sboms: Vec<Value>,
     /// The in-toto statements beside it.
     pub statements: Vec<Value>,
-    /// The layers of its base; why they are not known.
+    /// The layers of its base, or why they are not known.
     pub base_layers: Result<Vec<Digest>, String>,
-    /// What cosign says; `None`: nothing here says whose signatures count.
+    /// What cosign says; `None`: `[sign]` does not say whose signatures count.
     pub signed: Option<Signed>,
 }
 
 /// What cosign says of an image; else why not.
 #[derive(Debug, Clone)]
 pub struct Signed {
-    /// A signature of whom the spec names.
+    /// Whether there is a signature of the key or identity in the spec.
     pub signature: Result<(), String>,
     /// The provenances that were signed.
     pub provenance: Result<Vec<Value>, String>,
@@ -66,7 +66,7 @@ pub struct LockFound {
     pub text: String,
     /// What it says.
     pub lock: Lock,
-    /// Where it was: words for people.
+    /// Where it was found, as messages say it.
     pub from: String,
 }
 
@@ -76,12 +76,12 @@ impl Evidence {
         self.config["config"]["Labels"][name].as_str()
     }
 
-    /// The hash of the lock it was built from, as the image itself says.
+    /// The hash of the lock it was built from, from the image's label.
     pub fn lock_sha256(&self) -> Option<&str> {
         self.label(LABEL)
     }
 
-    /// The image under it, as the image itself says.
+    /// The image it continues, from the image's label.
     pub fn base(&self) -> Option<PinnedReference> {
         self.label(BASE)?.parse().ok()
     }
@@ -89,10 +89,10 @@ impl Evidence {
     /// Whether a lock is the one that the image says it was built from: its bytes, or its choice without the layers
     /// that were made of it, have the hash.
     pub fn is_of(&self, text: &str) -> Option<Lock> {
-        let wanted = self.lock_sha256()?;
+        let expected = self.lock_sha256()?;
         let lock = lock::parse(text).ok()?;
         let hashes = [Sha256::of(text), Sha256::of(lock::render(&lock.choice()))];
-        hashes.iter().any(|hash| hash.to_string() == wanted).then_some(lock)
+        hashes.iter().any(|hash| hash.to_string() == expected).then_some(lock)
     }
 
     /// The groups in it, as its provenance states.
@@ -103,7 +103,7 @@ impl Evidence {
         Some(groups.as_array()?.iter().map(word).collect())
     }
 
-    /// How many signatures and signed statements lie beside it, no matter who made them.
+    /// How many signatures and signed statements lie beside it, by any signer.
     pub fn bundles(&self) -> usize {
         self.referrers.iter().filter(|found| is_bundle(found)).count()
     }
@@ -138,7 +138,7 @@ pub async fn gather(
         locks: Vec::new(),
         sboms: Vec::new(),
         statements: Vec::new(),
-        base_layers: Err("the image does not say what is under it".to_owned()),
+        base_layers: Err("the image does not name its base".to_owned()),
         signed: None,
         referrers,
     };
@@ -177,7 +177,7 @@ pub async fn gather(
     Ok(evidence)
 }
 
-/// That nothing counts is an answer; that cosign could not find out is none.
+/// No valid signature is a result; a cosign that failed is an error.
 fn heard<T>(cosign: &Cosign, answer: Result<T, Error>) -> Result<Result<T, String>, Error> {
     match answer {
         Err(error) if !cosign.says_who() || is_nothing(&error) => Ok(Err(error.to_string())),
@@ -187,11 +187,11 @@ fn heard<T>(cosign: &Cosign, answer: Result<T, Error>) -> Result<Result<T, Strin
 
 async fn text(client: &Client, found: &Found, kind: &str) -> Result<Option<String>, Error> {
     let bytes = client.content(found, kind).await?;
-    // What is no text is judged as what it reads like: as nothing that we wrote.
+    // Bytes that are not UTF-8 are read lossily: they then differ from anything envlock writes.
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// What cannot be read is judged as an empty document.
+/// A document that cannot be read counts as an empty one.
 fn json(text: Option<String>) -> Value {
     text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! How what lies beside an image is marked: types of artifacts, annotations.
+//! Types and annotations of the artifacts beside an image.
 
 /// The artifact type of a bill of materials.
 pub const SBOM: &str = "application/vnd.cyclonedx+json";
@@ -7,7 +7,7 @@ pub const STATEMENT: &str = "application/vnd.in-toto+json";
 /// The artifact type of a sigstore bundle: a signature, or a signed statement.
 pub const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
-/// The annotation that says of which lock an artifact is.
+/// The annotation with the hash of the lock that an artifact belongs to.
 pub(crate) const OF_LOCK: &str = "dev.envlock.lock.sha256";
-/// The annotation that says what a statement claims.
+/// The annotation with the predicate type of a statement.
 pub(super) const PREDICATE: &str = "in-toto.io/predicate-type";

@@ -1,5 +1,5 @@
 //! What anybody can check about an image: the lock it was built from, a bill of materials, its provenance, signatures.
-//! All of it lies beside the image in its registry and never changes its digest.
+//! All of it is stored beside the image in its registry and never changes its digest.
 mod attach;
 mod check;
 mod cosign;

@@ -1,5 +1,5 @@
 //! What one layer of a base image adds and takes away, of the files that our images change or rely on: accounts, the
-//! folders around our own, compilers, interpreters. Taken from its tar stream while that passes. Pure.
+//! folders around our own, compilers, interpreters. Collected from its tar stream in one pass. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// Account files and templates are smaller; a bigger one is kept without its bytes.
+/// Account files and templates are smaller; a bigger file is kept without its bytes.
 const LONGEST: u64 = 256 * 1024;
 /// Files whose bytes are kept.
 const FILES: [&str; 8] = [
@@ -84,7 +84,7 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// Takes note of a tar entry; true when its bytes were read.
+    /// Records a tar entry; returns whether its bytes were read.
     pub(super) fn note(&mut self, entry: &mut tar::Entry<impl Read>) -> std::io::Result<bool> {
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let path = path.trim_start_matches("./").trim_matches('/').to_owned();
@@ -106,7 +106,7 @@ impl Layer {
             return Ok(false);
         }
         let (mode, uid, gid) = (header.mode()? & 0o7777, header.uid()?, header.gid()?);
-        let wanted = FILES.contains(&path.as_str()) || path.starts_with(SKELETON);
+        let is_read = FILES.contains(&path.as_str()) || path.starts_with(SKELETON);
         let mut taken = false;
         let kind = match kind {
             tar::EntryType::Directory => EntryKind::Folder,
@@ -115,7 +115,7 @@ impl Layer {
                 EntryKind::Link(String::from_utf8_lossy(&target).into_owned())
             }
             tar::EntryType::Link => EntryKind::File(None),
-            tar::EntryType::Regular if wanted && entry.size() <= LONGEST => {
+            tar::EntryType::Regular if is_read && entry.size() <= LONGEST => {
                 let mut bytes = Vec::new();
                 entry.read_to_end(&mut bytes)?;
                 taken = true;

@@ -1,4 +1,4 @@
-//! What a base image is: read from its config, and where that does not say, from its layers.
+//! Facts of a base image: read from its config, else from its layers.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,10 @@ use crate::spec::PythonRequest;
 use crate::store::Store;
 use crate::ui::{Bar, Stage};
 
-/// The question and the form of its answer; a new number when either changes.
+/// The cache kind of these facts; a new number when the question or the form of its answer changes.
 const KIND: &str = "base-2";
 
-/// What one wants to know of a base, beyond its config. Each may cost reading layers.
+/// The facts to find out about a base beside those in its config. Each may need layers to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
     /// What the image is for.
@@ -35,7 +35,7 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// Nothing yet, of an image for this platform.
+    /// No facts yet, for an image of this platform.
     pub fn on(platform: Platform) -> Self {
         Ask { platform, glibc: false, python: None, system: false }
     }
@@ -57,11 +57,11 @@ pub struct BaseFacts {
     pub glibc: Result<GlibcVersion, Unknown>,
     /// The interpreter that was asked for.
     pub python: Result<Version, Unknown>,
-    /// Its files; `None`: nobody asked.
+    /// Its files; `None`: they were not requested.
     pub system: Option<BaseSystem>,
 }
 
-/// What is remembered of an image: the config's facts and each layer that was read.
+/// What the store keeps of an image: the config's facts and each layer that was read.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Remembered {
     env: BTreeMap<String, String>,
@@ -70,7 +70,7 @@ struct Remembered {
     layers: Vec<Option<Contents>>,
 }
 
-/// The facts of a pinned base. They are true of its digest for ever, so the store remembers
+/// The facts of a pinned base. They never change for a digest, so the store keeps
 /// them, and each layer is read at most once. Each layer that is read is a part of `bar`.
 pub async fn inspect(
     client: &Client,
@@ -96,11 +96,11 @@ pub async fn inspect(
     };
     let glibc = match ask.glibc {
         true => image.glibc(&mut known.layers).await?,
-        false => Err(Unknown("nobody asked for it".to_owned())),
+        false => Err(Unknown("it was not requested".to_owned())),
     };
     let python = match &ask.python {
-        Some(wanted) => image.python(wanted, &mut known).await?,
-        None => Err(Unknown("nobody asked for it".to_owned())),
+        Some(requested) => image.python(requested, &mut known).await?,
+        None => Err(Unknown("it was not requested".to_owned())),
     };
     let mut system = None;
     if ask.system {
@@ -188,13 +188,13 @@ impl Opened<'_> {
     /// Newest layer first: the last package database is the one that counts.
     async fn python(
         &mut self,
-        wanted: &PythonRequest,
+        requested: &PythonRequest,
         known: &mut Remembered,
     ) -> Result<Result<Version, Unknown>, Error> {
-        let minor = format!("{}.{}", wanted.major, wanted.minor);
-        // Docker's python images build their own and say so.
+        let minor = format!("{}.{}", requested.major, requested.minor);
+        // Docker's python images build their own interpreter and state its version in ENV.
         let own = known.env.get("PYTHON_VERSION").and_then(|v| v.parse::<Version>().ok());
-        if let Some(version) = own.filter(|v| is_of(v, wanted)) {
+        if let Some(version) = own.filter(|v| is_of(v, requested)) {
             return Ok(Ok(version));
         }
         let mut others = BTreeMap::new();
@@ -217,7 +217,7 @@ impl Opened<'_> {
     }
 }
 
-fn is_of(version: &Version, wanted: &PythonRequest) -> bool {
+fn is_of(version: &Version, requested: &PythonRequest) -> bool {
     matches!(version.release(), [major, minor, ..]
-        if (*major, *minor) == (wanted.major, wanted.minor))
+        if (*major, *minor) == (requested.major, requested.minor))
 }

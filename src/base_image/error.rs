@@ -1,4 +1,4 @@
-//! What can go wrong with a base image.
+//! Errors of base images.
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -19,18 +19,18 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Registry(#[from] registry::Advised),
-    /// The image exists, and not for the platform.
-    #[error("{reference} has no image for {wanted}, only for {found}")]
+    /// The image exists, but not for the platform.
+    #[error("{reference} has no image for {requested}, only for {found}")]
     #[diagnostic(help("name another base image in envlock.toml"))]
     NoPlatform {
         /// The image.
         reference: String,
         /// `linux/amd64`
-        wanted: Platform,
+        requested: Platform,
         /// What there is.
         found: String,
     },
-    /// What was learned cannot be remembered.
+    /// The facts cannot be stored.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Store(#[from] store::Error),

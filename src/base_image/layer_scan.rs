@@ -31,7 +31,7 @@ pub(super) struct Contents {
     pub(super) files: base_cache::Layer,
 }
 
-/// Reads a layer: gzip, zstd or plain tar, told by its first bytes.
+/// Reads a layer: gzip, zstd or plain tar, recognized by its first bytes.
 pub(super) fn read(mut layer: impl Read, platform: Platform) -> std::io::Result<Contents> {
     let mut magic = [0; 4];
     let mut length = 0;
@@ -109,7 +109,7 @@ fn is_status_part(path: &str) -> bool {
     path.strip_prefix("var/lib/dpkg/status.d/").is_some_and(|name| !name.ends_with(".md5sums"))
 }
 
-/// The version that glibc says of itself: `GNU C Library (…) stable release version 2.41.`
+/// The version in glibc's own text: `GNU C Library (…) stable release version 2.41.`
 fn version_in(library: impl Read) -> std::io::Result<Option<GlibcVersion>> {
     let mut bytes = Vec::new();
     library.take(LONGEST).read_to_end(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! What is read of a base image: its digests and documents, what it says of itself, and the files that images on it
+//! Reads base images: digests and documents, facts of their config and layers, and the files that images on them
 //! change or rely on. Bytes come through [`crate::registry`] and are hashed.
 mod base_cache;
 mod base_inspect;

@@ -1,4 +1,4 @@
-//! What a base's reference means: tag → digests, and the documents behind these.
+//! Resolves a base image's reference: tag → digests, and the manifest and config behind them.
 
 use bytes::Bytes;
 
@@ -9,10 +9,10 @@ use crate::platform::Platform;
 use crate::reference::{self, BadReference};
 use crate::registry::{self, Client, Descriptor, Document, Endpoint, Manifest};
 
-/// An image's documents as its registry has them, proven by their digests.
+/// An image's documents as its registry has them, checked against their digests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseImage {
-    /// Who answered, where its layers can be copied or mounted from: `HOST[:PORT]`, a mirror's where one answered.
+    /// The host that answered, from which layers can be copied or mounted: `HOST[:PORT]`, a mirror's where one answered.
     pub registry: String,
     /// The repository there.
     pub repository: String,
@@ -62,7 +62,7 @@ pub async fn pin(client: &Client, text: &str, platform: Platform) -> Result<Base
 /// The manifest and config of a pinned base, byte by byte; its layers are not read.
 ///
 /// # Errors
-/// As of [`pin`].
+/// Those of [`pin`].
 pub async fn read(client: &Client, text: &str, digests: BaseDigests) -> Result<BaseImage, Error> {
     let digest = digests.platform_digest;
     let endpoint = Endpoint::of(&reference::parse(text)?, text);
@@ -79,9 +79,9 @@ pub async fn read(client: &Client, text: &str, digests: BaseDigests) -> Result<B
     })
 }
 
-/// Whether an image for this runs on every machine of `wanted`.
-fn fits(of: &registry::Platform, wanted: Platform) -> bool {
-    wanted.is(&of.os, &of.architecture, &of.variant)
+/// Whether an image for this runs on every machine of `requested`.
+fn fits(of: &registry::Platform, requested: Platform) -> bool {
+    requested.is(&of.os, &of.architecture, &of.variant)
 }
 
 fn entry_for<'a>(
@@ -103,6 +103,6 @@ fn entry_for<'a>(
     })
 }
 
-fn no_platform(reference: &str, wanted: Platform, found: String) -> Error {
-    Error::NoPlatform { reference: reference.to_owned(), wanted, found }
+fn no_platform(reference: &str, requested: Platform, found: String) -> Error {
+    Error::NoPlatform { reference: reference.to_owned(), requested, found }
 }

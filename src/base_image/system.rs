@@ -1,4 +1,4 @@
-//! The files of a base image that our images change or rely on, its layers merged as a container sees them. Pure.
+//! The files of a base image that our images change or rely on, its layers merged as in a container. Pure.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 pub struct BaseSystem {
     entries: BTreeMap<String, Entry>,
     path: Vec<String>,
-    /// Bytes of the files of all layers: about what the base takes on a disk.
+    /// Bytes of the files of all layers: about the size of the base on a disk.
     pub unpacked_size: u64,
     /// How many layers it has.
     pub layers: usize,
@@ -49,7 +49,7 @@ impl BaseSystem {
         system
     }
 
-    /// The node at a path, links not followed; `None`: there is none, or it is not among those that are kept.
+    /// The node at a path, links not followed; `None`: there is none, or its path is not kept.
     pub fn entry(&self, path: &str) -> Option<&Entry> {
         self.entries.get(path)
     }
@@ -112,7 +112,7 @@ impl BaseSystem {
                 }
                 Some(EntryKind::File(_)) => return rest.is_empty(),
                 Some(EntryKind::Other) => return false,
-                // Most folders are not kept: what is not known is taken for one.
+                // Most folders are not kept: an unknown path counts as a folder.
                 Some(EntryKind::Folder) | None => here = next,
             }
         }

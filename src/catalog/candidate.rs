@@ -1,4 +1,4 @@
-//! What an index offers for one project, after everything that cannot run on the target is gone.
+//! What an index offers for one project, without what cannot run on the target.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// With the wheel that is the best of its version.
+    /// A candidate whose wheel is the best of its version.
     pub fn new(
         name: PackageName,
         version: Version,

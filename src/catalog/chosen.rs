@@ -1,4 +1,4 @@
-//! What was chosen, and the facts of its bytes.
+//! The chosen distributions, and the facts of their wheels' bytes.
 
 use pep508_rs::{ExtraName, PackageName};
 
@@ -29,7 +29,7 @@ pub struct WheelFacts {
     pub size: u64,
     /// Bytes of all files in it.
     pub unpacked_size: u64,
-    /// As its index states; computed where the index does not.
+    /// The sha256 that its index states; computed where the index states none.
     pub sha256: Sha256,
     /// When it was uploaded, where there is a cut-off.
     pub uploaded: Option<Upload>,

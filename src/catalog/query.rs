@@ -8,8 +8,8 @@ use super::{Candidate, Project};
 use crate::cuda::CudaTag;
 use crate::python::CoreMetadata;
 
-/// The candidates of every project. Results must not change during a run; the implementation over indexes blocks until it
-/// has them, that of tests is a map.
+/// The candidates of every project. Results must not change during a run. The implementation over indexes blocks until it
+/// has them; the one for tests is a map.
 pub trait Catalog {
     /// The project, from the first of its sources that has it.
     ///

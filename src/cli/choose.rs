@@ -35,13 +35,13 @@ pub struct Resolve {
     /// The NVIDIA driver the images will meet, 570 or 570.86.10; one that is too old for the CUDA tag is an error (exit 4)
     #[arg(long, value_name = "VERSION")]
     pub driver: Option<DriverVersion>,
-    /// Only tell whether the lock matches the spec (exit 3 when not); no network
+    /// Only check whether the lock matches the spec (exit 3 when not); no network
     #[arg(long, conflicts_with_all = ["dry_run", "upgrade"])]
     pub check: bool,
-    /// Ask no server; use what the cache has, however old (exit 5 when something is missing)
+    /// Send no request; use what the cache has, however old (exit 5 when something is missing)
     #[arg(long, conflicts_with_all = ["refresh", "check"])]
     pub offline: bool,
-    /// Ask every index again, even where the cache is still fresh
+    /// Query every index again, even where the cache is still fresh
     #[arg(long, conflicts_with = "check")]
     pub refresh: bool,
     /// Only show what the lock changes, with sizes, against another lock file or the one of a git
@@ -57,7 +57,7 @@ pub struct Export {
     /// What to write
     #[arg(long, value_enum)]
     pub format: ExportFormat,
-    /// Where to; standard output when absent. Installers only take pylock.toml and pylock.NAME.toml
+    /// The file to write; standard output when absent. Installers only take pylock.toml and pylock.NAME.toml
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<Utf8PathBuf>,
     /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent

@@ -18,7 +18,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 lock stale, 4 unsatisfiable, 5 network, 6
 #[derive(Debug, Parser)]
 #[command(name = "envlock", version, after_help = AFTER_HELP)]
 pub struct Cli {
-    /// What is common to all commands.
+    /// The arguments of all commands.
     #[command(flatten)]
     pub global: Global,
     /// What to do.
@@ -35,7 +35,7 @@ pub struct Global {
     /// Use [profiles.NAME] of envlock.toml, and its lock env.NAME.lock
     #[arg(short = 'P', long, global = true, value_name = "NAME")]
     pub profile: Option<ProfileName>,
-    /// Fail at once when another envlock works in the project, instead of waiting for it
+    /// Fail at once when another envlock is running in the project, instead of waiting for it
     #[arg(long, global = true)]
     pub no_wait: bool,
     /// Write the result as JSON to stdout
@@ -47,7 +47,7 @@ pub struct Global {
     /// No progress: neither bars on a terminal nor lines without one
     #[arg(long, global = true)]
     pub no_progress: bool,
-    /// Show what is asked of servers and engines (repeat for more)
+    /// Show requests to servers and engines (repeat for more)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -61,33 +61,33 @@ pub enum Command {
     Build(Build),
     /// Write the lock in another tool's format
     Export(Export),
-    /// Which of the requirements bring a locked package, and through what
+    /// Show which requirements lead to a locked package, and through which packages
     Why(Why),
-    /// Which locked packages have newer versions, and what holds them back
+    /// Show which locked packages have newer versions, and what holds them back
     Outdated(Outdated),
-    /// Which torch goes with which torchvision, PyG, Ray and marimo, for each Python
+    /// Show which torch goes with which torchvision, PyG, Ray and marimo, for each Python
     Matrix(Matrix),
     /// Put an earlier release's digests back into config.yaml
     Rollback(Rollback),
-    /// What config.yaml runs now, and how it differs from the last release
+    /// Show what config.yaml runs now, and how it differs from the last release
     Status(Status),
-    /// The releases so far
+    /// List the releases
     History(History),
-    /// What is known of an image, and the lock it was built from
+    /// Show what is known of an image, and the lock it was built from
     Inspect(Inspect),
-    /// What images weigh: layers, packages, what they share and what changed
+    /// Show the sizes of images: layers, packages, what they share and what changed
     Size(Size),
-    /// Run images in containers and hold them against their lock; with --supply, what lies beside them
+    /// Run images in containers and compare them with their lock; with --supply, check the documents and signatures beside them
     Verify(Verify),
-    /// Remove releases that are older than the kept ones and in no role
+    /// Remove releases that are older than the kept ones and used by no role
     Prune(Prune),
     /// Make docker/compose.yaml from config.yaml and a template
     Render(Render),
-    /// Where downloads and index answers are kept, and making room there
+    /// Show the folder of downloads and index answers, or free space in it
     ///
     /// `ENVLOCK_STORE` moves the folder
     Cache(Cache),
-    /// Serve the images of all your projects to this machine: a registry without a registry
+    /// Serve the images of all your projects to this machine, as a registry on loopback
     Serve(Serve),
     /// Write envlock.toml with every key and its default
     Init(Init),
@@ -98,7 +98,7 @@ pub enum Command {
     /// the base image, the registry and its login, and whether the kept releases still have their images. Exit 1 when a check
     /// fails
     Doctor(Doctor),
-    /// The JSON Schema of a file or of a command's --json result
+    /// Print the JSON Schema of a file or of a command's --json result
     ///
     /// `spec` is envlock.toml, `lock` env.lock, `release` a line of env.releases.jsonl, `config` config.yaml; the others are
     /// named like the commands that print them

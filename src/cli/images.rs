@@ -1,4 +1,4 @@
-//! Arguments of the commands that make images and look into them.
+//! Arguments of the commands that make and inspect images.
 
 use std::num::NonZeroU64;
 
@@ -21,7 +21,7 @@ pub struct Build {
     /// Push by digest, rewrite config.yaml, record the release
     #[arg(long)]
     pub push: bool,
-    /// What makes the images: `layers` needs no Docker, `dockerfile` is BuildKit; `auto` takes the first that can
+    /// The engine that makes the images: `layers` needs no Docker, `dockerfile` is BuildKit; `auto` takes the first that can
     #[arg(long, value_enum, value_name = "ENGINE")]
     pub engine: Option<EngineChoice>,
     /// Where images go; absent here and in envlock.toml, the layers engine fills your own registry
@@ -33,18 +33,18 @@ pub struct Build {
     /// Plain http to a registry that is not on loopback
     #[arg(long)]
     pub insecure: bool,
-    /// Run the images once they are pushed, as `envlock verify` does; one that does not hold is not released
+    /// Run the images once they are pushed, as `envlock verify` does; an image that fails is not released
     ///
     /// The build ends with the code of the check that failed: the images stay in the registry, config.yaml and the record of
     /// releases stay as they were. Always with `verify = true` under `[build]`
     #[arg(long, requires = "push", conflicts_with_all = ["no_verify", "dry_run"])]
     pub verify: bool,
-    /// Release them without that, whatever `verify` under `[build]` says
+    /// Release them without running them, also with `verify = true` under `[build]`
     #[arg(long)]
     pub no_verify: bool,
     /// Push and record the release without a file that names the images: config.yaml may be missing, or is left alone
     ///
-    /// The images are in env.releases.jsonl, in `status` and in the output; `rollback` goes to and from such a release
+    /// The images are in env.releases.jsonl, in `status` and in the output; `rollback` works from and to such a release
     #[arg(long, requires = "push")]
     pub no_config: bool,
     /// Run this command after the release, instead of `after` under `[release]` in envlock.toml; '' runs none
@@ -56,7 +56,7 @@ pub struct Build {
     /// The address of a source for this run: NAME=URL (repeatable)
     #[arg(long, value_name = "NAME=URL")]
     pub index: Vec<IndexOverride>,
-    /// Leave out a package the spec asks for, as the lock was made (repeatable)
+    /// Leave out a package the spec asks for, as when the lock was made (repeatable)
     #[arg(long, value_name = "PKG")]
     pub without: Vec<PackageName>,
     /// The cut-off the lock was made with
@@ -68,7 +68,7 @@ pub struct Build {
     /// Print the plan: images, build args, layers, sizes, config diff
     #[arg(long)]
     pub dry_run: bool,
-    /// Only lay out .envlock for a build by hand, and print the `docker build` lines
+    /// Only prepare .envlock for a manual build, and print the `docker build` lines
     #[arg(long, conflicts_with_all = ["push", "dry_run"])]
     pub prepare: bool,
 }
@@ -96,7 +96,7 @@ pub struct Size {
     /// What changed since this release or image
     #[arg(long, value_name = "N|previous|DIGEST|IMAGE")]
     pub since: Option<String>,
-    /// What the shares and the picture are of
+    /// The sizes that the shares and the picture show
     #[arg(long, value_enum, value_name = "MEASURE", default_value_t)]
     pub by: Measure,
     /// How many packages of a layer, and lines of a list, are shown
@@ -111,10 +111,10 @@ pub struct Size {
     /// Read the layers whose unpacked size is not known; they are downloaded, once
     #[arg(long)]
     pub read: bool,
-    /// Read all layers, and say what the files are: kinds, the same file twice, one library from several packages
+    /// Read all layers, and report their files: kinds, duplicates, one library from several packages
     #[arg(long, conflicts_with = "planned")]
     pub files: bool,
-    /// What env.lock will make, instead of what was released
+    /// Show the images that env.lock describes, instead of those that were released
     #[arg(long)]
     pub planned: bool,
     /// Where the lock is; env.lock, or env.NAME.lock of a profile, when absent
@@ -131,10 +131,10 @@ pub struct Verify {
     /// As for inspect; the images of the last release when none is named
     #[arg(value_name = "IMAGE")]
     pub images: Vec<String>,
-    /// Check where they came from instead, without starting them
+    /// Check their origin instead: lock, layers, bill of materials, provenance, signatures; nothing is started
     #[arg(long)]
     pub supply: bool,
-    /// With --supply: download every layer and hash it; without, the registry is only asked for them
+    /// With --supply: download and hash every layer; without, the registry is only asked whether it has them
     #[arg(long, requires = "supply")]
     pub deep: bool,
     /// Only these checks, by their names in the table (repeatable, or with commas)
@@ -146,10 +146,10 @@ pub struct Verify {
         conflicts_with = "supply"
     )]
     pub only: Vec<CheckName>,
-    /// The lock they are held against; absent, the one beside each image, else the project's
+    /// The lock they are compared with; absent, the one beside each image, else the project's
     #[arg(long, value_name = "FILE", conflicts_with = "supply")]
     pub lock: Option<Utf8PathBuf>,
-    /// What runs them: docker, podman, or the first that answers
+    /// The container runtime: docker, podman, or the first that answers
     #[arg(
         long,
         value_enum,

@@ -10,7 +10,7 @@ use crate::registry::embedded::HostName;
 /// `envlock cache`
 #[derive(Debug, Clone, Args)]
 pub struct Cache {
-    /// What to do there
+    /// What to do with the folder
     #[command(subcommand)]
     pub verb: CacheVerb,
 }
@@ -20,7 +20,7 @@ pub struct Cache {
 pub enum CacheVerb {
     /// Print the folder
     Dir,
-    /// Remove what was not used for a while; what the project's lock names stays
+    /// Remove what was not used for some days; what the project's lock names stays
     Prune {
         /// Days without use
         #[arg(long, value_name = "DAYS", default_value_t = 30)]
@@ -28,7 +28,7 @@ pub enum CacheVerb {
         /// A lock whose wheels stay; repeatable. Every lock of the project when absent
         #[arg(long, value_name = "FILE")]
         lock: Vec<Utf8PathBuf>,
-        /// Say what would be removed, remove nothing
+        /// Show what would be removed, remove nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -46,7 +46,7 @@ pub struct Serve {
     /// A name by which clients reach it besides its address; others are refused. Repeatable
     #[arg(long, value_name = "NAME[:PORT]")]
     pub host: Vec<HostName>,
-    /// Only pulls; the folder may be read-only too
+    /// Allow pulls only; the folder may be read-only too
     #[arg(long)]
     pub read_only: bool,
     /// Listen where other machines reach it: without TLS and login, they can change the images

@@ -23,7 +23,7 @@ pub struct Render {
     /// Where the result goes, - for standard output; the template's name without .jinja2 when absent
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<Utf8PathBuf>,
-    /// Only tell whether the file is what it would be (exit 3 when not), and what would change
+    /// Only check whether the file is up to date (exit 3 when not), and show what would change
     #[arg(long)]
     pub check: bool,
 }

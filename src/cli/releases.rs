@@ -67,7 +67,7 @@ pub struct Prune {
     /// How many builds stay, instead of `release.keep`
     #[arg(long, value_name = "K")]
     pub keep: Option<NonZeroUsize>,
-    /// Say what would be removed, remove nothing
+    /// Show what would be removed, remove nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Plain http to a registry that is not on loopback

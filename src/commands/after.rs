@@ -1,4 +1,4 @@
-//! What the user runs once config.yaml has changed: `--then`, or `after` under `[release]` in envlock.toml.
+//! Runs the user's command after config.yaml has changed: `--then`, or `after` under `[release]` in envlock.toml.
 
 use std::time::Instant;
 
@@ -16,19 +16,19 @@ pub fn command<'a>(
     then.or(after.filter(|_| written)).filter(|command| !command.trim().is_empty())
 }
 
-/// Runs `command` in the project folder by `sh -c`, with its output on stderr and the number of the release that runs
-/// now in `ENVLOCK_RELEASE`. The caller holds no lock: the command may be envlock.
+/// Runs `command` in the project folder by `sh -c`, with its output on stderr and the number of the current
+/// release in `ENVLOCK_RELEASE`. The caller holds no lock: the command may be envlock.
 ///
 /// # Errors
-/// [`Exit::AfterFailed`]; what was released stays.
+/// [`Exit::AfterFailed`]; the release stays.
 pub async fn run(context: &Context, command: &str, release: u64) -> Result<(), Failure> {
     let failed = |what: String| {
         let stands = match release {
             0 => "what was written stays".to_owned(),
-            number => format!("release {number} stands all the same"),
+            number => format!("release {number} is recorded all the same"),
         };
         let report = miette::miette!(
-            help = "run the command again by hand; `envlock rollback` goes back",
+            help = "run the command again yourself; `envlock rollback` goes back",
             "{stands}, but the command after it {what}: {command}"
         );
         Failure { exit: Exit::AfterFailed, report }
@@ -48,7 +48,7 @@ pub async fn run(context: &Context, command: &str, release: u64) -> Result<(), F
     if !status.success() {
         return Err(failed(format!("failed ({status})")));
     }
-    context.ui.note(format!("it ended well, in {:.1} s", started.elapsed().as_secs_f64()));
+    context.ui.note(format!("it succeeded in {:.1} s", started.elapsed().as_secs_f64()));
     Ok(())
 }
 

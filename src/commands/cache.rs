@@ -1,4 +1,4 @@
-//! `envlock cache`: where downloads and index answers are kept, and making room there.
+//! `envlock cache`: the folder of downloads and index answers, and removing what is old there.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub fn run(args: &Cache, context: &Context) -> CommandResult {
         }
         CacheVerb::Prune { lock, unused_days, dry_run } => (lock, *unused_days, *dry_run),
     };
-    // A folder without a project has nothing to keep.
+    // Without a project, no lock keeps anything.
     let locks = if lock.is_empty() { locks_of_project(context)? } else { lock.clone() };
     let mut keep = BTreeSet::new();
     for lock in locks {

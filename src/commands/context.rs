@@ -1,4 +1,4 @@
-//! What every command is given.
+//! The context of every command: project folder, settings, reporter.
 
 use std::io::Write;
 
@@ -18,9 +18,9 @@ use crate::{net, registry, room};
 pub struct Context {
     /// Where envlock.toml, env.lock and config.yaml are.
     pub folder: Utf8PathBuf,
-    /// Which profile of envlock.toml this run is for.
+    /// The profile of envlock.toml that this run uses.
     pub profile: Option<ProfileName>,
-    /// Whether another envlock in the project is an error at once.
+    /// Whether another envlock in the project is an error at once, instead of a wait.
     pub no_wait: bool,
     /// The only way to print.
     pub ui: Ui,
@@ -39,7 +39,7 @@ impl Context {
         spec::load(&self.folder, self.profile.as_ref())
     }
 
-    /// The lock's file name: as it was given, else the one of the profile.
+    /// The lock's file name: the given one, else the profile's.
     pub fn lock_name(&self, given: Option<&Utf8Path>) -> Utf8PathBuf {
         given.map_or_else(|| lock::file_name(self.profile.as_ref()), Utf8Path::to_owned)
     }
@@ -54,7 +54,7 @@ impl Context {
         attempt().map_err(|e| {
             let left = room::left(path, &e);
             let message =
-                format!("{path} cannot be written: {e}{left}; what was there is untouched");
+                format!("{path} cannot be written: {e}{left}; what was there is unchanged");
             Failure::message(Exit::Failed, message)
         })
     }
@@ -67,7 +67,7 @@ impl Context {
         }
     }
 
-    /// A client for downloads and registries, with the patience of the spec, which says where it has to wait.
+    /// A client for downloads and registries, with the patience of the spec. Reports where it has to wait.
     pub fn client(&self, network: &NetworkSpec) -> Result<net::Client, Failure> {
         let usual = net::Retry::default();
         let patience = network.patience.unwrap_or(usual.patience);
@@ -91,7 +91,7 @@ impl Context {
     }
 
     /// Keeps other envlocks from writing to the project, and finishes or undoes what an
-    /// interrupted one left. Take it before reading what you will change.
+    /// interrupted one left. Acquire it before reading what will be changed.
     pub fn lock_project(&self) -> Result<ProjectLock, release::Error> {
         let waiting = || self.ui.note("waiting for another envlock in this project");
         let project = match self.no_wait {
@@ -113,7 +113,7 @@ impl Context {
         }
     }
 
-    /// Finishes or undoes, and says so, what an interrupted envlock left: every command begins with it, so that
+    /// Finishes or undoes what an interrupted envlock left, and reports it. Every command begins with it, so that
     /// none reads files of which only some have changed.
     pub fn recover_interrupted(&self) -> Result<(), release::Error> {
         match release::is_interrupted(&self.folder) {

@@ -1,4 +1,4 @@
-//! This machine's NVIDIA driver, and whether it is new enough for what a lock holds.
+//! This machine's NVIDIA driver, and whether it is new enough for a lock.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::exit::{Exit, Failure};
 
 const PROC: &str = "/proc/driver/nvidia/version";
 const SMI: &str = "nvidia-smi";
-/// nvidia-smi hangs when the driver does; a build should not.
+/// nvidia-smi hangs when the driver does; a build must not.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Fails when the driver that was stated with `--driver`, else this machine's, cannot run `cuda`.
-/// Without a driver there is nothing to say: images are built on machines without a GPU too.
+/// Without a driver there is no check: images are built on machines without a GPU too.
 pub async fn ensure(stated: Option<&DriverVersion>, cuda: CudaTag) -> Result<(), Failure> {
     too_old(stated, cuda)
         .await
@@ -29,7 +29,7 @@ pub async fn too_old(stated: Option<&DriverVersion>, cuda: CudaTag) -> Option<St
     let need = cuda.too_old(&driver)?;
     let run = match stated {
         Some(_) => "",
-        None => "; when the images run elsewhere, say so: --driver VERSION",
+        None => "; when the images run elsewhere, state that driver: --driver VERSION",
     };
     Some(format!(
         "{cuda} needs an NVIDIA driver {need} or newer, and this is {driver} ({place}): update the driver, \
@@ -37,7 +37,7 @@ pub async fn too_old(stated: Option<&DriverVersion>, cuda: CudaTag) -> Option<St
     ))
 }
 
-/// The driver's version and who said so: the kernel module's own file, else nvidia-smi.
+/// The driver's version and its source: the kernel module's own file, else nvidia-smi.
 async fn detect(proc: &Utf8Path, smi: &str) -> Option<(DriverVersion, String)> {
     if let Ok(text) = fs_err::read_to_string(proc)
         && let Some(driver) = DriverVersion::of_kernel_module(&text)

@@ -1,4 +1,4 @@
-//! The user's own registry, answering while a command needs it. One process answers at its address for all; the others
+//! The user's own registry, served while a command needs it. One process serves it at its address; the others
 //! use that one, and one of them takes over when it ends.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,29 +19,29 @@ use crate::registry::embedded::{
 };
 use crate::spec::NetworkSpec;
 
-/// How often a process that waits to take over looks whether it can.
+/// How often a waiting process checks whether it can take over.
 const WATCH: Duration = Duration::from_millis(25);
 
-/// How long an address may be taken by a process that does not answer: it is ending.
+/// How long an address may be in use by a process that does not answer because it is ending.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long the process that has the address may take to identify itself.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// The registry answers as long as this lives, whichever process does it.
+/// The registry is served as long as this value exists, by this process or another one.
 #[derive(Debug)]
 pub struct Serving {
-    /// Where.
+    /// Its address.
     pub address: SocketAddr,
-    /// Whether this process is the one.
+    /// Whether this process serves it.
     pub is_first: bool,
-    // Dropped, it ends the task.
+    // Dropping it ends the task.
     _end: oneshot::Sender<()>,
 }
 
 /// Where the registry is for this project.
 fn address_of(context: &Context) -> SocketAddr {
-    // A file with mistakes is refused where more of it is needed.
+    // An invalid file is reported where more of it is needed.
     let port = context
         .spec()
         .ok()
@@ -66,12 +66,12 @@ pub fn is_own(context: &Context, registry: &str) -> bool {
     addresses(context).iter().any(|own| own.to_string() == registry)
 }
 
-/// Where images of the project go when no registry is named: no other project has this prefix.
+/// Where images of the project go when no registry is named: the prefix is unique to the project.
 pub fn destination(context: &Context) -> String {
     format!("{}/{}", address_of(context), project_name(&context.folder))
 }
 
-/// The user's layout, which is made when it is missing; what the project has in a layout of its own is served too.
+/// The user's layout, created when it is missing; the project's own layout of earlier versions is served too.
 pub fn layout(context: &Context) -> Result<Layout, Error> {
     let layout = open(folder_of_user()?)?;
     if let Some(old) = old_layout(context) {
@@ -83,7 +83,7 @@ pub fn layout(context: &Context) -> Result<Layout, Error> {
 /// The layout in the project folder, where earlier versions kept one for each project.
 pub fn old_layout(context: &Context) -> Option<Layout> {
     let old = existing(context.path(FOLDER)).ok()?;
-    // It may be the user's by now, and then it is not this project's alone.
+    // It may be the user's layout, and then it does not belong to this project alone.
     let users = folder_of_user().and_then(existing).is_ok_and(|user| user.id() == old.id());
     (!users).then_some(old)
 }
@@ -100,10 +100,10 @@ pub fn has_images(context: &Context) -> bool {
     user.is_ok_and(|layout| layout.has_below(&project_name(&context.folder)))
 }
 
-/// Keeps the registry answering at the project's address until the result is dropped.
+/// Keeps the registry served at the project's address until the result is dropped.
 ///
 /// # Errors
-/// Another program has the address, the disk.
+/// Another program uses the address, or the disk fails.
 pub async fn hold(context: &Context) -> Result<Serving, Failure> {
     hold_at(context, address_of(context)).await
 }
@@ -119,7 +119,7 @@ async fn hold_at(context: &Context, address: SocketAddr) -> Result<Serving, Fail
     Ok(serving)
 }
 
-/// As [`hold`], where one of these registries is the user's own and there is one.
+/// As [`hold`], where one of these registries is the user's own and it exists.
 pub async fn hold_for<'a>(
     context: &Context,
     registries: impl IntoIterator<Item = &'a str>,
@@ -146,10 +146,10 @@ pub async fn hold_named(context: &Context, registry: &str) -> Option<Serving> {
     hold_at(context, address).await.ok()
 }
 
-/// Whether [`hold`] would do; nothing is made, and nothing served.
+/// Whether [`hold`] would succeed; nothing is created or served.
 ///
 /// # Errors
-/// As there.
+/// Those of [`hold`].
 pub async fn probe(context: &Context) -> Result<(), Failure> {
     let address = address_of(context);
     let Err(taken) = listen(address, false).await else { return Ok(()) };
@@ -164,7 +164,7 @@ pub async fn probe(context: &Context) -> Result<(), Failure> {
 /// Serves at an address, or stands by where another process serves the layout `id` there.
 ///
 /// # Errors
-/// Another program, or another layout, has the address.
+/// Another program, or another layout, uses the address.
 pub async fn join(
     context: &Context,
     id: String,
@@ -207,7 +207,7 @@ pub fn begin(
         };
         match registry.start(listener) {
             Ok(running) => {
-                // Its sender was dropped, which is how it ends.
+                // Its sender was dropped: that is the signal to end.
                 let _ = ended.await;
                 running.stop().await;
             }
@@ -229,13 +229,13 @@ async fn free(address: SocketAddr) -> TcpListener {
     }
 }
 
-/// Who has an address.
+/// What answers at an address.
 enum Behind {
     /// An envlock that serves the layout with this id.
     Layout(String),
-    /// Something else.
+    /// Another program.
     Stranger,
-    /// No process any more.
+    /// No process.
     Nobody,
 }
 
@@ -256,7 +256,7 @@ async fn behind(context: &Context, address: SocketAddr) -> Behind {
             let id = answer.headers().get(LAYOUT_HEADER).and_then(|id| id.to_str().ok());
             id.map_or(Behind::Stranger, |id| Behind::Layout(id.to_owned()))
         }
-        // It went away while it was asked.
+        // It ended while it was asked.
         Ok(Some(Err(_))) => Behind::Nobody,
         Ok(None) | Err(_) => Behind::Stranger,
     }

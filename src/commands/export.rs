@@ -35,7 +35,7 @@ pub async fn run(args: Export, context: &Context) -> CommandResult {
         }
         ExportFormat::Requirements => {
             let spec = overrides.apply(context.spec()?)?;
-            // pip needs the addresses of these; no other export in this form asks a server.
+            // pip needs the addresses of these; otherwise this export sends no request.
             let mut bare = lock.clone();
             bare.packages.retain(|package| package.bare_metadata);
             let found = match bare.packages.is_empty() {

@@ -1,4 +1,4 @@
-//! `envlock history`: the releases so far, oldest first.
+//! `envlock history`: the releases, oldest first.
 
 use jiff::tz::TimeZone;
 
@@ -40,7 +40,7 @@ pub async fn run(args: History, context: &Context) -> CommandResult {
     Ok(Exit::Ok)
 }
 
-/// The registry's history; it is written here where there is none.
+/// The registry's history; it is written to the project where there is none.
 async fn recalled(args: &History, context: &Context) -> Result<release::History, Failure> {
     let spec = context.spec()?;
     let client = context.registry(&spec, args.insecure)?;
@@ -53,7 +53,7 @@ async fn recalled(args: &History, context: &Context) -> Result<release::History,
             let file = release::FILE_NAME;
             context
                 .ui
-                .warn(format!("{file} says something else than the registry; it is left alone"));
+                .warn(format!("{file} differs from the registry's history; it is not changed"));
         }
     }
     Ok(recalled.history)

@@ -45,7 +45,7 @@ fn platform(context: &Context) -> CommandResult {
         }
         match write(&path, text)? {
             true => context.ui.note(format!("wrote {name}")),
-            false => context.ui.note(format!("{name} exists already; it stays as it is")),
+            false => context.ui.note(format!("{name} exists already; it is not changed")),
         }
     }
     if !context.path("config.yaml").exists() {
@@ -56,14 +56,14 @@ fn platform(context: &Context) -> CommandResult {
     Ok(Exit::Ok)
 }
 
-/// Whether the file was written: not where one is.
+/// Writes a file unless it exists; returns whether it did.
 fn write(path: &Utf8Path, text: &str) -> Result<bool, Failure> {
     use fs_err::os::unix::fs::OpenOptionsExt;
     let mode = if text.starts_with("#!") { 0o777 } else { 0o666 };
     let file = fs_err::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let written = file.and_then(|mut file| {
         let written = file.write_all(text.as_bytes());
-        // The next run would take a half-written file for the user's.
+        // The next run would take an incomplete file for the user's own.
         written.inspect_err(|_| _ = fs_err::remove_file(path))
     });
     match written {

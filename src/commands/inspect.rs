@@ -23,7 +23,7 @@ pub async fn run(args: Inspect, context: &Context) -> CommandResult {
         context.ui.result(lock?.text);
         return Ok(Exit::Ok);
     }
-    // An image without its lock still is what it is.
+    // An image without its lock can still be shown.
     let lock = match lock {
         Ok(found) => Some(found),
         Err(error @ attestation::Error::OtherLock { .. }) => return Err(error.into()),

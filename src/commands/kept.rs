@@ -1,4 +1,4 @@
-//! Kept releases, as several commands need them: where they are, and the history they give back.
+//! Releases as registries keep them: their repositories, and the history that can be restored from them.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ fn places(
     Ok(places)
 }
 
-/// What the roles hold; none where a file of theirs is not there.
+/// The present values of the roles; none where one of their files is missing.
 fn role_values(context: &Context, spec: &Spec) -> Result<Vec<String>, Failure> {
     let files = match release::config_files(&context.folder, &spec.config) {
         Err(error) if error.is_absence() => return Ok(vec![]),
@@ -55,7 +55,7 @@ fn role_values(context: &Context, spec: &Spec) -> Result<Vec<String>, Failure> {
 /// Every digest that a file with roles names, wherever in it.
 ///
 /// # Errors
-/// A file that is there and cannot be read; what it names must not be taken for unused.
+/// A file that exists and cannot be read; the images it names must not count as unused.
 pub fn mentioned(
     context: &Context,
     spec: &Spec,
@@ -72,7 +72,7 @@ pub fn mentioned(
     Ok(digests)
 }
 
-/// The history that the registry has, the newest that the files here are in the state of.
+/// The registry's history; of several, the newest that matches the state of the files here.
 pub async fn recall(
     context: &Context,
     spec: &Spec,
@@ -92,10 +92,10 @@ pub async fn recall(
     Ok(retention::restore(client, &places, fits).await?)
 }
 
-/// Writes a recalled history where there is none, with the locks of its releases.
+/// Writes a restored history where there is none, with the locks of its releases.
 ///
 /// # Errors
-/// There is a history.
+/// There is a history already.
 pub fn restore(
     context: &Context,
     project: &ProjectLock,
@@ -118,7 +118,7 @@ pub fn restore(
     Ok(())
 }
 
-/// That a history is not there, before it is restored.
+/// Checks that there is no history before one is restored.
 pub fn refuse_present(context: &Context) -> Result<(), Failure> {
     let file = release::FILE_NAME;
     match context.path(file).exists() {
@@ -126,17 +126,17 @@ pub fn refuse_present(context: &Context) -> Result<(), Failure> {
         true => Err(Failure::message(
             Exit::Usage,
             format!(
-                "{file} is there: --from-registry is for a folder that lost it; leave the option out"
+                "{file} exists: --from-registry is for a folder that lost it; leave the option out"
             ),
         )),
     }
 }
 
-/// The image that a word means: a reference, an image name of the last release, or a digest in any repository known
-/// here.
+/// The image that an argument means: a reference, an image name of the last release, or a digest in any repository
+/// known here.
 ///
 /// # Errors
-/// It means nothing.
+/// It means no image.
 pub async fn find_image(
     context: &Context,
     spec: &Spec,
@@ -174,7 +174,7 @@ pub async fn find_image(
             known => format!("that has {}", known.join(", ")),
         };
         let message = format!(
-            "`{word}` is no image of the last release ({known}); write HOST/NAME@sha256:… or HOST/NAME:TAG"
+            "`{word}` is not an image of the last release ({known}); write HOST/NAME@sha256:… or HOST/NAME:TAG"
         );
         return Err(Failure::message(Exit::Usage, message));
     }

@@ -60,7 +60,7 @@ async fn table(
     glibc: GlibcVersion,
     context: &Context,
 ) -> Result<Table, Failure> {
-    // The patch release matters to few; the lock's is the one that runs.
+    // The patch release seldom matters; the lock's is the one that runs.
     let pins = lock.map(|l| &l.python).filter(|p| p.verified);
     let locked = pins.map(|p| &p.version).filter(|v| is_of(v, python));
     let full = match (locked, python.patch) {
@@ -116,7 +116,7 @@ fn glibc(spec: &Spec, lock: Option<&Lock>) -> Result<GlibcVersion, Failure> {
     })
 }
 
-/// Writes all of the picture or none of it.
+/// Writes the picture atomically.
 fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {
     let attempt = || -> std::io::Result<()> {
         let mut file = atomic_write_file::AtomicWriteFile::open(path)?;

@@ -1,4 +1,4 @@
-//! One file a verb: gather facts, call pure code, act, report.
+//! The commands, a file or folder each: gather facts, call pure code, act, report.
 mod after;
 mod build;
 mod cache;

@@ -21,9 +21,7 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
     let file = context.lock_name(args.lock.as_deref());
     let (lock, _) = context.read_lock(&file)?;
     if lock.spec_sha256 != spec.sha256() {
-        context
-            .ui
-            .warn(format!("{} does not answer the spec; see `envlock resolve --check`", file));
+        context.ui.warn(format!("{} does not match the spec; see `envlock resolve --check`", file));
     }
     let file_of =
         |p: &lock::Package| LockedFile { version: p.version.clone(), file: p.file.clone() };
@@ -34,7 +32,7 @@ pub async fn run(args: Outdated, context: &Context) -> CommandResult {
     let question = move |catalog: &dyn crate::catalog::Catalog, environment: &_| {
         behind(&asked, environment, catalog, &locked)
     };
-    // The question is what is new: the cache is not asked.
+    // The latest versions are needed: the cache is not used.
     let (answer, error) = query_index::query(
         &spec,
         &lock.python.version,

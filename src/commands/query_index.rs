@@ -21,7 +21,7 @@ use crate::ui::{Bar, Unit};
 /// error of an index that could not be reached, if there was one.
 ///
 /// # Errors
-/// The store, the settings of the user or the HTTP client cannot be used.
+/// The store, the user's settings or the HTTP client cannot be used.
 pub async fn query<T: Send + 'static>(
     spec: &Spec,
     python: &Version,

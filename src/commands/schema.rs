@@ -8,13 +8,13 @@ use crate::reports::{self, Version};
 pub fn run(args: &Schema, context: &Context) -> CommandResult {
     let schemas = reports::schemas();
     let names: Vec<&str> = schemas.iter().map(|(name, _)| *name).collect();
-    let Some(wanted) = &args.name else {
+    let Some(requested) = &args.name else {
         let report = reports::Schema { version: Version, schemas: &names };
         context.result(&report, || names.join("\n"));
         return Ok(Exit::Ok);
     };
-    let found = schemas.iter().find(|(name, _)| name == wanted);
-    let unknown = || format!("there is no schema of `{wanted}`; there is {}", names.join(", "));
+    let found = schemas.iter().find(|(name, _)| name == requested);
+    let unknown = || format!("there is no schema of `{requested}`; there is {}", names.join(", "));
     let (_, text) = found.ok_or_else(|| Failure::message(Exit::Usage, unknown()))?;
     context.ui.result(text);
     Ok(Exit::Ok)

@@ -12,7 +12,7 @@ use crate::registry::embedded::{Report, existing, folder_of_user, listen, open, 
 use crate::reports::{self, Version};
 
 pub async fn run(args: Serve, context: &Context) -> CommandResult {
-    // Before the address is printed: its reader may end this process at once.
+    // Before the address is printed: the reader may end this process at once.
     let (mut interrupt, mut terminate) =
         (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?);
     let address = args.listen.unwrap_or_else(|| embedded::addresses(context)[0]);
@@ -20,7 +20,7 @@ pub async fn run(args: Serve, context: &Context) -> CommandResult {
         args.folder.as_ref().map_or_else(folder_of_user, |named| Ok(context.path(named)))?;
     let listener = match listen(address, args.insecure).await {
         Ok(listener) => Some(listener),
-        // Another command of this user may serve the same for a while; not so what is to be only read.
+        // Another command of this user may serve the same layout for a while; a read-only one is never shared.
         Err(taken) if taken.is_taken() && !args.read_only && existing(&folder).is_ok() => None,
         Err(taken) => return Err(taken.into()),
     };
@@ -66,7 +66,7 @@ fn report(args: &Serve, context: &Context, serving: &Serving, root: &str) {
     context.result(&report, || format!("http://{address}"));
     if !address.ip().is_loopback() {
         context.ui.warn(format!(
-            "everybody who reaches {address} can pull{}: there is neither TLS nor a login",
+            "everyone who reaches {address} can pull{}: there is neither TLS nor a login",
             if args.read_only { "" } else { ", push and delete" }
         ));
     }

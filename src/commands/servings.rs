@@ -9,15 +9,15 @@ use tokio::task::JoinHandle;
 
 use crate::ui::Ui;
 
-/// What ends within this time is not mentioned.
+/// Requests that end within this time are not mentioned.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
-/// Registries in this process that may still be answering others.
+/// Registries of this process that may still be answering other processes.
 #[derive(Debug, Clone, Default)]
 pub struct Servings(Arc<Mutex<Vec<JoinHandle<()>>>>);
 
 impl Servings {
-    /// Waits until requests of others have had the time to end, which they get once nothing here needs the registry.
+    /// Gives running requests of other processes time to end, once this process no longer needs the registry.
     pub async fn ended(&self, ui: &Ui) {
         let tasks = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let mut ending = pin!(join_all(tasks));

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use crate::exit::{Exit, Failure};
 
-/// The time that the environment asks for, where it does.
+/// The time that the environment sets, if any.
 ///
 /// # Errors
-/// It is no time.
+/// It is not a number of seconds.
 pub fn source_date() -> Result<Option<Timestamp>, Failure> {
     let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
     let time = text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());

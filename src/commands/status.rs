@@ -32,7 +32,7 @@ pub async fn run(args: cli::Status, context: &Context) -> CommandResult {
     }
     let current = history.current()?;
     let roles = match release::config_files(&context.folder, &spec.config) {
-        // Every release was made without a file, and none is missed.
+        // Every release was made without a file, so none is missing.
         Err(error) if error.is_absence() && current.release > 0 && current.values.is_empty() => {
             vec![]
         }

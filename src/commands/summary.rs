@@ -1,4 +1,4 @@
-//! What a run means, as Markdown for the page of a CI job and values for its later steps. Pure.
+//! The result of a run for a CI job: Markdown for its page, values for its later steps. Pure.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::lock::Diff;
 use crate::reference::PinnedReference;
 use crate::spec::ImageName;
 
-/// Longer tables are cut: a page has a limit, a reader too.
+/// Longer tables are cut: the page of a job has a limit.
 const ROWS: usize = 200;
 
 /// The packages that differ, as a table; one sentence where none does.
@@ -49,12 +49,12 @@ pub(super) fn images(images: &BTreeMap<ImageName, PinnedReference>) -> String {
     "| image | reference |\n|---|---|\n".to_owned() + &rows.collect::<String>()
 }
 
-/// A unified diff that a click opens; nothing where it is empty.
+/// A unified diff in a collapsed section; nothing where it is empty.
 pub(super) fn diff(title: &str, diff: &str) -> String {
     if diff.is_empty() {
         return String::new();
     }
-    // More backquotes than the text has in a row, so that none ends the block.
+    // A fence longer than any run of backquotes in the text.
     let fence = "`".repeat(3.max(1 + diff.split(|c| c != '`').map(str::len).max().unwrap_or(0)));
     let diff = diff.trim_end();
     format!("<details><summary>{title}</summary>\n\n{fence}diff\n{diff}\n{fence}\n\n</details>\n")

@@ -1,4 +1,4 @@
-//! Before and after, for people.
+//! A diff of a file before and after an edit, for people.
 
 use similar::TextDiff;
 

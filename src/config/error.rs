@@ -41,7 +41,7 @@ pub enum Error {
         #[label("here")]
         span: Option<SourceSpan>,
     },
-    /// The edit would have changed more than it was asked to.
+    /// The edit would have changed more than the values it names.
     #[error("changing {name} would change more than asked for: {}", paths.join(", "))]
     #[diagnostic(help(
         "an anchor, alias or merge key shares these values: write them out, or give each its own"
@@ -55,7 +55,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the editor says of a text, and what to do about it.
+    /// An error of the editor, with what to do about it.
     pub(super) fn of(bytes: &[u8], error: yaml_scalar_edit::Error) -> Self {
         use yaml_scalar_edit::Error as E;
         let name = "config.yaml".to_owned();

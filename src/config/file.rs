@@ -1,4 +1,4 @@
-//! The editor's functions, with errors that say what to do about a file of envlock's users.
+//! The functions of [`yaml_scalar_edit`], with errors that say what to do about a user's file.
 
 use yaml_scalar_edit::{Document, Edit, Edited, Scalar, YamlPath};
 
@@ -7,7 +7,7 @@ use super::Error;
 /// Reads a file with two parsers.
 ///
 /// # Errors
-/// Text that is not UTF-8, or not YAML to one of them.
+/// Text that is not UTF-8, or that one of them does not take for YAML.
 pub fn parse(bytes: &[u8]) -> Result<Document<'_>, Error> {
     Document::parse(bytes).map_err(|error| Error::of(bytes, error))
 }
@@ -28,7 +28,7 @@ pub fn edit(bytes: &[u8], edits: &[Edit]) -> Result<Edited, Error> {
     yaml_scalar_edit::edit(bytes, edits).map_err(|error| Error::of(bytes, error))
 }
 
-/// The same, where a rollback will lead back to these bytes.
+/// The same, for an edit that a rollback must be able to undo to the byte.
 ///
 /// # Errors
 /// Those of [`yaml_scalar_edit::edit_reversibly`].

@@ -1,5 +1,5 @@
-//! The file that runs the images: where its image scalars are, and how they change without another
-//! byte changing. Pure: bytes in, bytes out. The editing itself is [`yaml_scalar_edit`]'s.
+//! The file that runs the images: finds its image scalars and replaces them without changing any other
+//! byte. Pure: bytes in, bytes out. The editing itself is [`yaml_scalar_edit`]'s.
 mod diff;
 mod error;
 mod file;

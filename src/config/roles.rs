@@ -1,7 +1,7 @@
-//! Which values name images, and which `build.enabled` must be off beside them.
+//! Finds the values that name images, and the `build.enabled` that must be false beside them.
 //!
-//! An image by digest cannot be the tag of a build: where the platform would build as well,
-//! `build.enabled` becomes `false`. Absent means off. `services.ray.cpu` and `.gpu` without an image
+//! An image by digest cannot be the tag of a build: where the platform would also build it,
+//! `build.enabled` becomes `false`. Absent means false. `services.ray.cpu` and `.gpu` without an image
 //! or build of their own take those of `services.ray`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ pub struct Role {
     pub path: ConfigPath,
     /// The image that belongs there.
     pub image: ImageName,
-    /// What is there: a reference, or nothing.
+    /// The present value: a reference, or nothing.
     pub value: Option<String>,
     /// Where a service with this image says whether it is built, and whether it is. A compose file has no switch: its
     /// `build` alone says so.
@@ -32,7 +32,7 @@ pub struct Role {
 /// The files that name images, by their names relative to the project folder.
 pub type Files = BTreeMap<Utf8PathBuf, Vec<u8>>;
 
-/// A service: where its image comes from, and what says whether it is built.
+/// A service: the path of its image, and what says whether it is built.
 struct Service {
     role: ConfigPath,
     image: ImageName,
@@ -42,7 +42,7 @@ struct Service {
 }
 
 impl Role {
-    /// What of a compose file builds an image in this place all the same: `docker compose build` and `up --build` refuse
+    /// What in a compose file still builds an image in this place: `docker compose build` and `up --build` refuse
     /// to give it a digest for a name.
     pub fn composed(&self) -> impl Iterator<Item = &ConfigPath> {
         self.builds.keys().filter(|path| path.key() == BUILD)
@@ -198,7 +198,7 @@ fn platform(value: &Value) -> Vec<Service> {
     let ray = path("services.ray");
     let kinds: Vec<_> = ["cpu", "gpu"].iter().map(|k| ray.join(k)).filter(is_there).collect();
     let shared = ray.join("image");
-    // Where nobody names an image yet, the shared place serves all.
+    // Where no service names an image yet, the shared value serves all.
     let inherits = is_there(&shared) || !kinds.iter().any(|kind| is_there(&kind.join("image")));
     for kind in &kinds {
         let own = kind.join("image");

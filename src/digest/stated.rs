@@ -1,4 +1,4 @@
-//! Hashes that an index states of a file, in whatever algorithm, beside the sha256 that everything here is known by.
+//! Hashes that an index states of a file in other algorithms than sha256, which identifies files here.
 
 use std::io::{self, Read};
 
@@ -25,7 +25,7 @@ pub enum HashAlgorithm {
     Blake2b,
 }
 
-/// What somebody says of a file.
+/// A hash that is stated of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stated {
     /// In which algorithm.
@@ -34,7 +34,7 @@ pub struct Stated {
     pub hex: String,
 }
 
-/// A file that is not what was said of it.
+/// A file whose bytes do not have the stated hash.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} {found}, and {} is stated", algorithm.name(), stated.hex)]
 pub struct Mismatch {
@@ -83,11 +83,11 @@ impl HashAlgorithm {
     }
 }
 
-/// Hashes of one file, on their way.
+/// Hashers of one file, one for each stated hash.
 pub struct Checker(Vec<(Stated, Box<dyn DynDigest + Send>)>);
 
 impl Checker {
-    /// For everything that is stated.
+    /// Hashers for these statements.
     pub fn new(stated: &[Stated]) -> Self {
         let hasher = |s: &Stated| (s.clone(), s.algorithm.hasher(s.hex.len()));
         Checker(stated.iter().map(hasher).collect())
@@ -98,7 +98,8 @@ impl Checker {
         self.0.iter_mut().for_each(|(_, hasher)| hasher.update(bytes));
     }
 
-    /// Errors: the first statement that is not true of the bytes.
+    /// # Errors
+    /// The first stated hash that the bytes do not have.
     pub fn finish(self) -> Result<(), Mismatch> {
         for (stated, hasher) in self.0 {
             let found: String =
@@ -111,7 +112,7 @@ impl Checker {
     }
 }
 
-/// Holds a file to all that is stated of it. Blocks, and reads all of it, where anything is.
+/// Checks a file against all stated hashes. Blocks; reads the whole file where there are any.
 pub fn check(mut file: impl Read, stated: &[Stated]) -> io::Result<Result<(), Mismatch>> {
     let (mut checker, mut piece) = (Checker::new(stated), vec![0; 1 << 18]);
     loop {

@@ -1,4 +1,4 @@
-//! The `docker buildx` program: is it there, can its builder do what is asked, run it.
+//! The `docker buildx` program: finds it, checks its builder, runs it.
 
 use std::collections::BTreeMap;
 use std::process::{Output, Stdio};
@@ -131,7 +131,7 @@ async fn follow(
     Ok(child.wait().await?.success())
 }
 
-/// Brings the steps' bars to where the steps are: each with its state and the bytes that it shows.
+/// Updates the bars to the state of the steps: each with its state and the bytes that it shows.
 fn show(progress: &Progress, all: &Bar, bars: &mut BTreeMap<String, (Bar, State, u64)>) {
     for (digest, step) in progress.steps() {
         let new = || (all.part(&step.name, 0, &[]), State::Known, 0);

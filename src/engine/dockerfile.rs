@@ -63,7 +63,7 @@ impl Recipe {
     }
 
     /// The files of `docker/build` and `docker/files` that the project's Dockerfile uses and that are not envlock's:
-    /// what they do is known to BuildKit alone.
+    /// only BuildKit can carry them out.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -122,7 +122,7 @@ impl Recipe {
     }
 }
 
-/// A builder that can do what is asked.
+/// A builder that can do what is needed.
 #[derive(Debug, Clone)]
 pub struct Engine {
     buildx: Buildx,

@@ -1,4 +1,4 @@
-//! What can go wrong while images are built.
+//! Errors of builds.
 
 use camino::Utf8PathBuf;
 use miette::Diagnostic;
@@ -31,7 +31,7 @@ pub enum Error {
         detail: String,
     },
     /// buildx cannot write its progress as JSON.
-    #[error("buildx {found} is too old: envlock reads what {oldest} and newer ones say of a build")]
+    #[error("buildx {found} is too old: envlock reads the progress that {oldest} and newer write")]
     #[diagnostic(help(
         "install a newer one (Debian and Ubuntu: docker-buildx or docker-buildx-plugin)"
     ))]
@@ -47,7 +47,7 @@ pub enum Error {
         "start the Docker engine, or name another builder with --builder (`docker buildx ls` shows them)"
     ))]
     NoBuilder {
-        /// Which builder, in words.
+        /// Which builder, as messages name it.
         builder: String,
         /// What buildx said.
         detail: String,
@@ -59,7 +59,7 @@ pub enum Error {
          then `envlock build --push --builder envlock` (network=host lets it reach a registry on 127.0.0.1)"
     ))]
     NoPushByDigest {
-        /// Which builder, in words.
+        /// Which builder, as messages name it.
         builder: String,
     },
     /// A step of the Dockerfile failed.
@@ -85,14 +85,14 @@ pub enum Error {
         /// What BuildKit said.
         message: String,
     },
-    /// BuildKit ended well and did not say what it made.
+    /// BuildKit succeeded without reporting a digest.
     #[error("buildx did not report the digest of {image}")]
     NoDigest {
         /// The image.
         image: String,
     },
-    /// A locked file that is another one now.
-    #[error("{address} is not the file that env.lock has for {package} any more: {what}")]
+    /// A locked file that has other bytes now.
+    #[error("{address} is no longer the file that env.lock has for {package}: {what}")]
     #[diagnostic(help(
         "the bytes were thrown away. Find out why it changed, then lock what is there now: `envlock resolve --upgrade {package}`. \
          What is locked can be built where the store still has it, and with the layers engine wherever a registry \

@@ -15,7 +15,7 @@ use crate::index::{Fetcher, Locator, Sources, Surroundings, standalone};
 use crate::lock::{Lock, Package};
 use crate::net;
 use crate::spec::Spec;
-use crate::store::{self, Store, Wanted};
+use crate::store::{self, FileRequest, Store};
 use crate::ui::{Bar, Stage, Ui, Unit};
 
 /// Pages asked for at the same time.
@@ -26,7 +26,7 @@ const DOWNLOADS: usize = 6;
 /// Every file that the plan's context names, hashed in this run, by hash. Files that are in the store cost no request.
 ///
 /// # Errors
-/// A file that is nowhere (5), bytes that are not the locked ones (6).
+/// A file that no source has (exit 5), bytes that are not the locked ones (exit 6).
 pub async fn gather(
     plan: &Plan,
     lock: &Lock,
@@ -37,12 +37,12 @@ pub async fn gather(
 ) -> Result<BTreeMap<Sha256, Utf8PathBuf>, Failure> {
     let gatherer = Gatherer::new(Store::open()?, Arc::new(lock.clone()), spec, client, project);
     let files: Vec<&ContextFile> = plan.context.iter().flat_map(|group| &group.files).collect();
-    let wanted = gatherer.wanted(&files).await?;
+    let requested = gatherer.requested(&files).await?;
     let all = ui.bar("files", None, Unit::Bytes);
-    let parts: Vec<_> = wanted.iter().map(|w| all.part(&w.name, size(w), FETCHING)).collect();
-    let each = wanted.into_iter().zip(&parts).map(async |(wanted, part)| {
-        let how = begin(part, &[&wanted]);
-        let verified = gatherer.fetch(vec![wanted], part).await?;
+    let parts: Vec<_> = requested.iter().map(|w| all.part(&w.name, size(w), FETCHING)).collect();
+    let each = requested.into_iter().zip(&parts).map(async |(requested, part)| {
+        let how = begin(part, &[&requested]);
+        let verified = gatherer.fetch(vec![requested], part).await?;
         part.done(how);
         Ok::<_, Failure>(verified)
     });
@@ -52,24 +52,28 @@ pub async fn gather(
     Ok(verified.into_iter().flatten().collect())
 }
 
-/// What is done to a file, whether it is here already or not.
+/// What a bar says is done to a file, whether it must be downloaded or not.
 const FETCHING: &[Stage] = &[Stage::Download];
 
-/// Begins to fetch these files, or to hash them again where all are here; the word for its end.
-fn begin(bar: &Bar, wanted: &[&Wanted]) -> &'static str {
-    let total = Some(wanted.iter().map(|wanted| size(wanted)).sum());
-    match wanted.iter().all(|wanted| wanted.urls.is_empty()) {
+/// Starts a bar for these files: downloaded, or hashed again where all are in the store. Returns the word for its end.
+fn begin(bar: &Bar, requested: &[&FileRequest]) -> &'static str {
+    let total = Some(requested.iter().map(|requested| size(requested)).sum());
+    match requested.iter().all(|requested| requested.urls.is_empty()) {
         true => bar.begin(Stage::Check, total),
         false => bar.begin(Stage::Download, total),
     }
-    if wanted.iter().all(|wanted| wanted.urls.is_empty()) { "checked" } else { "downloaded" }
+    if requested.iter().all(|requested| requested.urls.is_empty()) {
+        "checked"
+    } else {
+        "downloaded"
+    }
 }
 
-fn size(wanted: &Wanted) -> u64 {
-    wanted.size.unwrap_or(0)
+fn size(requested: &FileRequest) -> u64 {
+    requested.size.unwrap_or(0)
 }
 
-/// Gets files of a lock, a few at a time; the sources are found when the first one is missing.
+/// Gets files of a lock, a few at a time; the sources are set up when the first file is missing.
 pub struct Gatherer {
     store: Store,
     lock: Arc<Lock>,
@@ -80,7 +84,7 @@ pub struct Gatherer {
 }
 
 impl Gatherer {
-    /// Nothing is asked yet.
+    /// No request is sent yet.
     pub fn new(
         store: Store,
         lock: Arc<Lock>,
@@ -101,36 +105,36 @@ impl Gatherer {
     /// are known.
     ///
     /// # Errors
-    /// As [`gather`].
+    /// Those of [`gather`].
     pub async fn get(
         &self,
         files: &[&ContextFile],
         bar: &Bar,
     ) -> Result<BTreeMap<Sha256, Utf8PathBuf>, Failure> {
-        let wanted = self.wanted(files).await?;
-        begin(bar, &wanted.iter().collect::<Vec<_>>());
-        self.fetch(wanted, bar).await
+        let requested = self.requested(files).await?;
+        begin(bar, &requested.iter().collect::<Vec<_>>());
+        self.fetch(requested, bar).await
     }
 
-    async fn wanted(&self, files: &[&ContextFile]) -> Result<Vec<Wanted>, Failure> {
+    async fn requested(&self, files: &[&ContextFile]) -> Result<Vec<FileRequest>, Failure> {
         let lookups = files.iter().map(|file| self.look_up(file));
         stream::iter(lookups).buffered(LOOKUPS).try_collect().await
     }
 
     async fn fetch(
         &self,
-        wanted: Vec<Wanted>,
+        requested: Vec<FileRequest>,
         bar: &Bar,
     ) -> Result<BTreeMap<Sha256, Utf8PathBuf>, Failure> {
         let client = self.sources.get().map_or(&self.client, |(_, client)| client);
-        let verified = self.store.fetch_all(client, wanted, DOWNLOADS, bar).await;
+        let verified = self.store.fetch_all(client, requested, DOWNLOADS, bar).await;
         let verified = verified.map_err(|error| self.explained(error))?;
         Ok(verified.into_iter().map(|file| (file.sha256(), file.path().to_owned())).collect())
     }
 
-    async fn look_up(&self, file: &ContextFile) -> Result<Wanted, Failure> {
+    async fn look_up(&self, file: &ContextFile) -> Result<FileRequest, Failure> {
         let package = file.package.as_ref().and_then(|name| self.lock.package(name));
-        let mut wanted = Wanted {
+        let mut requested = FileRequest {
             name: file.file.clone(),
             sha256: file.sha256,
             size: package.map(|p| p.size),
@@ -138,7 +142,7 @@ impl Gatherer {
         };
         if self.store.get(&file.sha256).is_none() {
             let (locator, _) = self.sources.get_or_try_init(|| self.find_sources()).await?;
-            wanted.urls = match (package, &self.lock.python.archive) {
+            requested.urls = match (package, &self.lock.python.archive) {
                 (Some(package), _) => locator.addresses(package).await?,
                 (None, Some(archive)) => {
                     vec![standalone::url(archive, self.spec.python.mirror.as_ref()).into()]
@@ -146,7 +150,7 @@ impl Gatherer {
                 (None, None) => vec![],
             };
         }
-        Ok(wanted)
+        Ok(requested)
     }
 
     /// The error of a locked file, with advice.
@@ -174,7 +178,7 @@ impl Gatherer {
         }
     }
 
-    /// A requirement that names an address has no other place to look at.
+    /// A requirement with an address has no other source.
     fn vanished(&self, source: net::Error) -> Failure {
         let is_there = |package: &&Package| {
             let requirement = self

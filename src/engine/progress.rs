@@ -12,15 +12,15 @@ use super::Error;
 /// How many of a step's last lines a failure shows.
 const LOG_LINES: usize = 20;
 
-/// What a build did so far.
+/// The state of a build.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     steps: BTreeMap<String, Step>,
-    /// Lines that were no JSON: buildx's own words.
+    /// Lines that are not JSON: messages of buildx itself.
     plain: VecDeque<String>,
 }
 
-/// How far a step is.
+/// The state of a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum State {
     #[default]
@@ -33,7 +33,7 @@ pub(super) enum State {
 /// A vertex of BuildKit's graph.
 #[derive(Debug, Default)]
 pub(super) struct Step {
-    /// Readable.
+    /// Its name, for people.
     pub(super) name: String,
     pub(super) state: State,
     /// Bytes that moved so far and in all, of each of its transfers.
@@ -111,7 +111,7 @@ impl Progress {
             }
         }
         for status in line.statuses {
-            // Without a total it counts something else than bytes.
+            // A status without a total does not count bytes.
             if let Some(step) = self.steps.get_mut(&status.vertex).filter(|_| status.total > 0) {
                 step.transfers.insert(status.id, (status.current, status.total));
             }
@@ -140,7 +140,8 @@ impl Progress {
         let Some((step, error)) = failed(false).or_else(|| failed(true)) else {
             let last =
                 self.plain.iter().rev().find(|l| l.starts_with("ERROR:")).or(self.plain.back());
-            let message = last.map_or("buildx said nothing", |l| l.trim_start_matches("ERROR: "));
+            let message =
+                last.map_or("buildx printed nothing", |l| l.trim_start_matches("ERROR: "));
             return Error::Build { message: message.to_owned() };
         };
         if error.starts_with("failed to push ") {
@@ -243,6 +244,6 @@ mod tests {
     fn without_a_failing_step_buildx_has_the_last_word() {
         let error = fed(&["ERROR: no such target", "", "see the manual"]).failure();
         assert_eq!(error.to_string(), "the build failed: no such target");
-        assert_eq!(fed(&[]).failure().to_string(), "the build failed: buildx said nothing");
+        assert_eq!(fed(&[]).failure().to_string(), "the build failed: buildx printed nothing");
     }
 }

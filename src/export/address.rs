@@ -1,8 +1,8 @@
-//! Addresses as they may be shown to anyone.
+//! Addresses without logins, as they may be published.
 
 use url::Url;
 
-/// The address without user name, password and fragment: a file that is passed on holds no login.
+/// The address without user name, password and fragment: an exported file holds no login.
 pub fn public(url: &Url) -> Url {
     let mut url = url.clone();
     url.set_fragment(None);

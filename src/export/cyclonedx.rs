@@ -11,7 +11,7 @@ use crate::lock::{BasePin, Lock, Package, PythonPin};
 use crate::reference;
 use crate::spec::GroupName;
 
-/// What the bill of a lock is of.
+/// The subject of a lock's bill of materials.
 const ROOT: &str = "env.lock";
 
 /// The lock as a bill of materials. The same lock gives the same bytes; `time` is in it when given.

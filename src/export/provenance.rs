@@ -12,10 +12,10 @@ use crate::spec::{GroupName, ImageName};
 pub const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 /// The predicate's type.
 pub const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
-/// What `externalParameters` mean.
+/// The build type, which defines what `externalParameters` mean.
 const BUILD_TYPE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/build/v1");
 
-/// How an image came to be.
+/// How an image was built.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
     /// The image.
@@ -32,7 +32,7 @@ pub struct Origin<'a> {
     pub lock_text: &'a str,
     /// `layers`, `dockerfile`
     pub engine: &'a str,
-    /// Who, where and when.
+    /// The run: its builder, commit and times.
     pub run: &'a RunFacts,
 }
 
@@ -49,7 +49,7 @@ pub struct RunFacts {
     pub source: Option<String>,
     /// The job's address, where a job runs it.
     pub invocation: Option<String>,
-    /// Who runs the job; `None`: envlock on somebody's machine.
+    /// The service that runs the job; `None`: envlock outside of CI.
     pub builder: Option<String>,
 }
 
@@ -71,7 +71,7 @@ pub fn provenance(origin: Origin) -> Value {
     })
 }
 
-/// What is said of the image.
+/// The predicate: what the statement says of the image.
 pub fn predicate(origin: Origin) -> Value {
     let Origin { lock, run, .. } = origin;
     let lock_sha256 = sha256(origin.lock_sha256());

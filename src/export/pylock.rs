@@ -28,7 +28,7 @@ pub fn is_pylock_name(name: &str) -> bool {
 }
 
 /// The lock as pylock.toml. A package without an entry in `found` is written without address, which
-/// installers refuse: give all. `lock_sha256` says which lock it was.
+/// installers refuse: pass all. `lock_sha256` says which lock it was.
 pub fn pylock(lock: &Lock, lock_sha256: Sha256, found: &BTreeMap<PackageName, Found>) -> String {
     let minor = minor(lock);
     let Markers { sys_platform, platform_machine, .. } = lock.target.platform.markers();
@@ -80,7 +80,7 @@ fn entry(package: &Package, lock: &Lock, found: Option<&Found>) -> String {
     wheel.insert("size".into(), value(&package.size));
     let hash = Table::from_iter([("sha256".to_owned(), Value::from(package.sha256.to_string()))]);
     wheel.insert("hashes".into(), Value::Table(hash));
-    // Of a wheel that is named by its address alone nobody asks whether METADATA states the version of the file name.
+    // For a wheel with only an address, installers do not compare METADATA's version with the file name's.
     match package.bare_metadata {
         true => text + &format!("archive = {}\n", inline(&wheel)),
         false => text + &format!("wheels = {}\n", inline(&[wheel])),

@@ -11,7 +11,7 @@ use crate::lock::{BasePin, Lock, Target};
 use crate::reference::{self, PinnedReference};
 use crate::spec::{CompilerNeed, GroupName, ImageSpec, PythonSource, Spec};
 
-/// The build arguments of a lock, whether or not it answers the spec.
+/// The build arguments of a lock, whether or not it matches the spec.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub fn arguments(
         let package = name.parse().ok().and_then(|name: PackageName| lock.package(&name));
         package.map(|p| p.version.to_string()).unwrap_or_default()
     };
-    // Triton compiles at run time; nothing else in the stack does.
+    // Only Triton compiles at run time.
     let compiler = match spec.build.compiler {
         CompilerNeed::Auto if !version("triton").is_empty() => "required",
         CompilerNeed::Auto | CompilerNeed::None => "none",
@@ -111,7 +111,7 @@ pub(super) fn labels(
 ///
 /// # Errors
 ///
-/// [`Error::Unpinned`] with what it lacks.
+/// [`Error::Unpinned`], which names what is missing.
 pub(super) fn bases(lock: &Lock) -> Result<(PinnedReference, PinnedReference), Error> {
     let missing = lock.unpinned();
     match (base_image(&lock.base.runtime), base_image(&lock.base.devel)) {

@@ -1,19 +1,19 @@
-//! Plan → input of BuildKit: a bake file with all images in one graph, or the line for a build by hand.
+//! Plan → input of BuildKit: a bake file with all images in one graph, or the line for a manual build.
 
 use serde_json::{Map, Value, json};
 
 use super::{ImagePlan, Plan};
 
-/// Where the parts of a build are, as `docker` sees them from the folder it is started in.
+/// The paths of a build's inputs, relative to the folder that `docker` is started in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// The folder that holds the Dockerfile and `docker/`.
     pub context: String,
-    /// The folder with a folder a group.
+    /// The folder with one folder for each group.
     pub envlock: String,
 }
 
-/// What becomes of the images.
+/// Where the images go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
     /// To the repository of the plan, by digest, without a tag. Plain http when `insecure`.
@@ -87,7 +87,7 @@ pub fn build_args(plan: &Plan) -> String {
     plan.args.iter().map(|(name, value)| format!("--build-arg {name}={value}\n")).collect()
 }
 
-/// The line that builds `image` by hand.
+/// The command line that builds `image` without envlock.
 pub fn command_line(plan: &Plan, places: &Places, image: &ImagePlan, args_file: &str) -> String {
     format!(
         "docker build --target {name} -t {name}:{tag} --build-context envlock={envlock} $(cat {args_file}) {context}",

@@ -1,4 +1,4 @@
-//! How big an image may be on a disk, told before anything is built.
+//! Checks how big an image may be on a disk, before anything is built.
 
 use super::layering::groups;
 use super::show::megabytes;
@@ -9,7 +9,7 @@ use crate::spec::{ImageName, Spec};
 /// How many wheels an error names.
 const NAMED: usize = 10;
 
-/// What lies under an image's wheels, as far as it is known. Bytes, unpacked.
+/// The layers below an image's wheels, as far as they are known. Bytes, unpacked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Below {
     /// The base image.
@@ -18,8 +18,8 @@ pub struct Below {
     pub python: Option<u64>,
 }
 
-/// Holds the plan's images against `max-size` of the spec. `below` knows what is under an image; `earlier` is the
-/// lock of an earlier release, to tell what grew.
+/// Compares the plan's images with `max-size` of the spec. `below` has the layers below an image; `earlier` is the
+/// lock of an earlier release, to say what grew.
 ///
 /// # Errors
 ///
@@ -68,7 +68,7 @@ fn named(package: &Package) -> String {
     format!("{:>10}  {} {}", megabytes(package.unpacked_size), package.name, package.version)
 }
 
-/// What is bigger than it was, most first.
+/// The packages that grew, those that grew most first.
 fn grown(now: &[Package], before: &[Package]) -> Vec<String> {
     let mut grown: Vec<_> = now
         .iter()

@@ -1,5 +1,5 @@
 //! The documents of an image that the `layers` engine makes: its base's config and manifest with our layers and
-//! settings, as OCI image spec 1.1 has them. The same input gives the same bytes.
+//! settings, in the form of the OCI image spec 1.1. The same input gives the same bytes.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::digest::Digest;
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
-/// What BuildKit gives a base that has no PATH.
+/// The PATH that BuildKit sets where a base has none.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A base image's documents, as its registry has them.
@@ -24,7 +24,7 @@ pub struct BaseDocuments<'a> {
 /// A layer that envlock made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddedLayer {
-    /// What people call it.
+    /// Its name for people.
     pub name: String,
     /// `application/vnd.oci.image.layer.v1.tar+gzip`
     pub media_type: String,
@@ -36,7 +36,7 @@ pub struct AddedLayer {
     pub diff_id: Digest,
 }
 
-/// What is pushed beside the layers.
+/// The documents that are pushed beside the layers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Documents {
     /// The image's config.
@@ -68,7 +68,8 @@ pub fn documents(
     if run.is_null() {
         *run = json!({});
     }
-    let run = run.as_object_mut().ok_or_else(|| unusable("its config is no object".to_owned()))?;
+    let run =
+        run.as_object_mut().ok_or_else(|| unusable("its config is not an object".to_owned()))?;
     if run.get("OnBuild").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
         return Err(unusable("it has ONBUILD instructions, which are steps of a build".to_owned()));
     }
@@ -150,7 +151,7 @@ fn base_layers(manifest: &[u8]) -> Result<Vec<Value>, String> {
     layers.iter().map(layer).collect()
 }
 
-/// `rootfs`: what each layer is, unpacked.
+/// `rootfs`: the digests of the unpacked layers.
 fn continue_root(
     config: &mut Map<String, Value>,
     base_layers: usize,
@@ -160,7 +161,7 @@ fn continue_root(
     let known = known.and_then(Value::as_array_mut).ok_or("its config has no rootfs.diff_ids")?;
     if known.len() != base_layers {
         let count = known.len();
-        return Err(format!("its config knows {count} layers, its manifest has {base_layers}"));
+        return Err(format!("its config has {count} layers, its manifest has {base_layers}"));
     }
     known.extend(layers.iter().map(|layer| json!(layer.diff_id)));
     Ok(())

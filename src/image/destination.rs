@@ -41,7 +41,7 @@ impl FromStr for Destination {
             Some((registry, prefix)) => (registry, Some(prefix)),
             None => (text.trim_end_matches('/'), None),
         };
-        // Docker's rule: without a dot, a port or `localhost`, the first word is no host.
+        // Docker's rule: without a dot, a port or `localhost`, the first component is not a host.
         if !(registry.contains(['.', ':']) || registry == "localhost") {
             return Err(bad("it does not start with a host"));
         }

@@ -1,4 +1,4 @@
-//! The text of a Dockerfile as instructions, words and values. What is not understood is said, never guessed.
+//! The text of a Dockerfile as instructions, words and values. What is not understood is reported, never guessed.
 
 /// An instruction with its continuation lines joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Instruction {
             .join(" ")
     }
 
-    /// As people write it, on one line.
+    /// The instruction on one line, for people.
     pub(super) fn shown(&self) -> String {
         format!("{} {}", self.keyword, self.rest.split_whitespace().collect::<Vec<_>>().join(" "))
     }
@@ -87,8 +87,8 @@ pub(super) fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     words.iter().map(pair).collect()
 }
 
-/// A word without its quotes, with `$NAME`, `${NAME}`, `${NAME:-ELSE}` and `${NAME:+THEN}` replaced. `None`: something
-/// else is asked of a variable, or a quote does not end.
+/// A word without its quotes, with `$NAME`, `${NAME}`, `${NAME:-ELSE}` and `${NAME:+THEN}` replaced. `None`: another
+/// expansion of a variable, or a quote that is not closed.
 pub(super) fn expand(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let mut out = String::new();
     let mut quote = None;
@@ -101,7 +101,7 @@ pub(super) fn expand(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Opti
             ('\\', None | Some('"')) => {
                 let next = rest.chars().next()?;
                 rest = &rest[next.len_utf8()..];
-                // Inside quotes a backslash stands for itself unless it takes a sign's meaning.
+                // Inside quotes a backslash is literal unless it escapes a special character.
                 if quote.is_some() && !matches!(next, '"' | '$' | '\\') {
                     out.push('\\');
                 }
@@ -140,7 +140,7 @@ fn name_length(text: &str) -> usize {
     }
 }
 
-/// Where the brace ends that `text` is in.
+/// The position of the closing brace for `text`, which starts inside.
 fn closing(text: &str) -> Option<usize> {
     let mut depth = 0;
     for (at, c) in text.char_indices() {

@@ -1,4 +1,4 @@
-//! Why a lock cannot become images.
+//! Errors of planning images.
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -10,12 +10,12 @@ use crate::spec::{GroupName, ImageName};
 /// A plan that cannot be made.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
-    /// Building it would choose something.
+    /// The lock is not complete: a build would have to choose something.
     #[error("the lock is not complete: {}", .0.join("; "))]
     #[diagnostic(help("run `envlock resolve` where the missing source can be reached"))]
     Unpinned(Vec<String>),
-    /// The spec moved on.
-    #[error("the lock does not answer the spec: {}", .0.join("; "))]
+    /// The spec changed since the lock was made.
+    #[error("the lock does not match the spec: {}", .0.join("; "))]
     #[diagnostic(help(
         "run `envlock resolve`, or give the same --index and --without that the lock was made with"
     ))]
@@ -34,7 +34,7 @@ pub enum Error {
         "build with --engine layers, which needs no stage; or name the image after one, or add one to the project's Dockerfile"
     ))]
     NoStage {
-        /// The Dockerfile, as people know it.
+        /// The Dockerfile, as messages name it.
         dockerfile: String,
         /// The image.
         image: ImageName,
@@ -47,7 +47,7 @@ pub enum Error {
         "build with --engine layers, which needs no such step; or put its packages into another group, or add `group.sh {group}` to the project's Dockerfile"
     ))]
     NoStep {
-        /// The Dockerfile, as people know it.
+        /// The Dockerfile, as messages name it.
         dockerfile: String,
         /// The image.
         image: ImageName,
@@ -60,11 +60,11 @@ pub enum Error {
         "build with --engine layers, which needs none; or add packages = [\"pip\"] to [groups.python] and run `envlock resolve`"
     ))]
     NoPip,
-    /// The Dockerfile does what the `layers` engine cannot do.
-    #[error("the stage `{image}` of {dockerfile} has what the layers engine cannot do:{}", listed(.instructions))]
+    /// The Dockerfile has instructions that the `layers` engine cannot carry out.
+    #[error("the stage `{image}` of {dockerfile} has instructions that the layers engine cannot carry out:{}", listed(.instructions))]
     #[diagnostic(help("build with --engine dockerfile, or put it into the base image"))]
     Foreign {
-        /// The Dockerfile, as people know it.
+        /// The Dockerfile, as messages name it.
         dockerfile: String,
         /// The image.
         image: ImageName,
@@ -77,7 +77,7 @@ pub enum Error {
     Base {
         /// The image.
         base: String,
-        /// What is in the way.
+        /// Why not.
         cause: String,
     },
     /// More layers than can be stacked.
@@ -95,7 +95,7 @@ pub enum Error {
     #[error("the layer {name} would have {size} bytes, registries take at most {most} in one")]
     #[diagnostic(help("use a smaller build of the package, or leave it out"))]
     BigLayer {
-        /// The layer, as people know it.
+        /// The layer, as messages name it.
         name: String,
         /// Its bytes.
         size: u64,
@@ -109,16 +109,16 @@ pub enum Error {
         if grown.is_empty() { String::new() } else { format!("\nwhat grew since the last release:{}", listed(.grown)) }
     )]
     #[diagnostic(help(
-        "leave out what is not needed, take a smaller base image, or raise max-size under [images.{image}] in envlock.toml"
+        "leave out what is not needed, use a smaller base image, or raise max-size under [images.{image}] in envlock.toml"
     ))]
     OverBudget {
         /// The image.
         image: ImageName,
-        /// What it would take.
+        /// Its size.
         size: String,
-        /// What it may take.
+        /// Its limit.
         most: String,
-        /// Where the bytes are.
+        /// The size by part.
         parts: String,
         /// The biggest wheels, a line each.
         biggest: Vec<String>,

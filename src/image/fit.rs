@@ -1,5 +1,5 @@
-//! Whether a Dockerfile makes the images of a spec. Only BuildKit asks: the `layers` engine needs neither a stage nor
-//! a pip.
+//! Whether a Dockerfile makes the images of a spec. Only needed for BuildKit: the `layers` engine needs neither a stage
+//! nor a pip.
 
 use pep508_rs::PackageName;
 

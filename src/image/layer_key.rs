@@ -1,5 +1,5 @@
-//! What shapes the bytes of a layer of wheels besides the wheels, and the key both make together. The same key means
-//! the same bytes, on every machine: so a layer is known before its wheels are read.
+//! What determines the bytes of a layer of wheels besides the wheels, and the key that is made of both. The same key
+//! means the same bytes, on every machine: so a layer's digest is known before its wheels are read.
 
 use crate::digest::{Hasher, Sha256};
 use crate::lock::Lock;
@@ -9,12 +9,12 @@ use crate::spec::{BuildSpec, Bytecode, Compression, PythonSource};
 /// gzip forms, compression levels and thresholds.
 const RULES: &str = "envlock layer rules 1";
 
-/// What shapes a layer's bytes besides its wheels.
+/// What determines a layer's bytes besides its wheels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerSettings {
     /// `3.14`
     pub python_minor: String,
-    /// The environment is a virtual one, of the base's interpreter.
+    /// Whether the environment is a virtual one of the base's interpreter.
     pub is_virtual: bool,
     /// Seconds since 1970-01-01 UTC, the time of every file.
     pub epoch: i64,
@@ -25,7 +25,7 @@ pub struct LayerSettings {
 }
 
 impl LayerSettings {
-    /// Of all layers of a lock.
+    /// The settings of all layers of a lock.
     pub fn of(lock: &Lock, build: BuildSpec) -> Self {
         let release = lock.python.version.release();
         let minor = release.iter().take(2).map(u64::to_string).collect::<Vec<_>>().join(".");
@@ -46,7 +46,7 @@ impl LayerSettings {
         let mut wheels: Vec<Sha256> = wheels.into_iter().collect();
         wheels.sort_unstable();
         let LayerSettings { python_minor, is_virtual, epoch, compression, bytecode } = self;
-        // Locks have such keys: the words stay what they are.
+        // Keys of locks are hashes of this text: it must not change.
         let compression = match compression {
             Compression::Gzip => "Gzip",
             Compression::Zstd => "Zstd",
@@ -73,7 +73,7 @@ mod tests {
         let one = LayerSettings::of(&lock, BuildSpec::default());
         assert_eq!(one.key([a, b]), one.key([b, a]));
         assert_ne!(one.key([a, b]), one.key([a]));
-        // What locks have.
+        // As in existing locks.
         assert_eq!(
             one.key([a, b]).to_string(),
             "77c7bd06da170dcdf1f5763ab34333c39f84f215acd2de4cf3e8508b22a66eb0"

@@ -13,7 +13,7 @@ use crate::spec::{GroupName, ImageName, Spec};
 
 /// A wheel of more bytes has a layer of its own.
 const BIG: u64 = 64_000_000;
-/// A bundle of more unpacked bytes is cut.
+/// A bundle of more unpacked bytes is split.
 const LONGEST_BUNDLE: u64 = 1_000_000_000;
 /// Own layers of an image with everything below it.
 const MOST_OWN: usize = 40;
@@ -28,7 +28,7 @@ const BIGGEST_LAYER: u64 = 8_000_000_000;
 pub struct ImageLayers {
     /// The image.
     pub image: ImageName,
-    /// What lies on its base.
+    /// The layers on its base.
     pub layers: Vec<OwnLayer>,
 }
 
@@ -36,7 +36,7 @@ pub struct ImageLayers {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum OwnLayer {
-    /// The user, the shims, the folders.
+    /// The user, the scripts, the folders.
     System,
     /// The interpreter.
     Python,
@@ -48,9 +48,9 @@ pub enum OwnLayer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct WheelLayer {
-    /// For people: `torch`, `ray (41 packages)`.
+    /// Its name for people: `torch`, `ray (41 packages)`.
     pub name: String,
-    /// Whose they are.
+    /// The group they belong to.
     pub group: GroupName,
     /// The distributions, sorted.
     pub packages: Vec<PackageName>,
@@ -84,7 +84,7 @@ pub fn layering(plan: &Plan, lock: &Lock, spec: &Spec) -> Result<Vec<ImageLayers
 ///
 /// # Errors
 ///
-/// As [`layering`].
+/// Those of [`layering`].
 pub fn layers_of_all(lock: &Lock, spec: &Spec) -> Result<Vec<ImageLayers>, Error> {
     all_layers(spec.images.iter().map(|image| &image.name), lock, spec)
 }
@@ -104,7 +104,7 @@ pub fn layer_keys(lock: &Lock, spec: &Spec) -> BTreeSet<Sha256> {
 }
 
 fn all_layers<'a>(
-    wanted: impl Iterator<Item = &'a ImageName>,
+    requested: impl Iterator<Item = &'a ImageName>,
     lock: &Lock,
     spec: &Spec,
 ) -> Result<Vec<ImageLayers>, Error> {
@@ -142,11 +142,11 @@ fn all_layers<'a>(
         let wheels = wheels.cloned().map(OwnLayer::Wheels);
         [OwnLayer::System, OwnLayer::Python].into_iter().chain(wheels).collect()
     };
-    Ok(wanted.map(|i| ImageLayers { image: i.clone(), layers: own(i) }).collect())
+    Ok(requested.map(|i| ImageLayers { image: i.clone(), layers: own(i) }).collect())
 }
 
 impl ImageLayers {
-    /// Errors when the image on a base of so many layers has more than overlay file systems take.
+    /// Fails when the image, on a base with this many layers, has more than overlay file systems support.
     pub fn fits_on(&self, base_layers: usize) -> Result<(), Error> {
         let count = base_layers + self.layers.len();
         if count <= MOST_IN_ALL {
@@ -168,7 +168,7 @@ pub fn groups<'a>(image: &ImageName, spec: &'a Spec) -> Vec<&'a GroupName> {
     groups
 }
 
-/// What users bump, and what is big, is not moved because of its neighbours.
+/// Packages that users update, and big ones, do not change layers because of other packages.
 pub(super) fn is_alone(package: &Package) -> bool {
     !package.requested.is_empty() || package.size > BIG
 }
@@ -197,8 +197,8 @@ fn layers_of(group: &GroupName, lock: &Lock, alone: &BTreeSet<&PackageName>) -> 
     layers
 }
 
-/// Into as many pieces as keep each below the limit. A package's piece depends on its name only, so a package that
-/// grows does not push others over an edge.
+/// Splits a bundle into as many pieces as keep each below the limit. A package's piece depends on its name only, so a
+/// package that grows does not move others to another piece.
 pub(super) fn cut<'a>(packages: &[&'a Package]) -> Vec<Vec<&'a Package>> {
     let size = |piece: &Vec<&Package>| piece.iter().map(|p| p.unpacked_size).sum::<u64>();
     for count in 1..=packages.len() as u64 {

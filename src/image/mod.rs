@@ -1,4 +1,4 @@
-//! Lock → plan: which images, in which layers, from which files. Values in, values out; the engines act on them.
+//! Lock → plan: which images, in which layers, from which files. Values in, values out; the engines carry plans out.
 mod arguments;
 mod bake;
 mod budget;
@@ -32,6 +32,6 @@ pub use layering::{
 };
 pub use pinned::packages_of;
 pub use plan::{ContextFile, GroupContext, ImagePlan, LayerPlan, PackagePlan, Plan};
-pub use planning::{Wanted, plan};
+pub use planning::{PlanRequest, plan};
 pub use show::show;
 pub use stages::{Stage, Stages};

@@ -1,4 +1,4 @@
-//! Which wheels a pinned layer holds, from a lock alone: an image can be read without the spec that made it.
+//! Finds the wheels in a pinned layer, from a lock alone: an image can be explained without its spec.
 
 use super::LayerSettings;
 use super::layering::{cut, is_alone};
@@ -6,7 +6,7 @@ use crate::lock::{LayerPin, Lock, Package};
 use crate::spec::{BuildSpec, Bytecode, Compression};
 
 /// The distributions in a layer of this lock, by name; none where the layer's key is not that of the wheels that its
-/// name stands for: then the lock says nothing of what is in it.
+/// name stands for: then the lock does not say what is in it.
 pub fn packages_of<'a>(pin: &LayerPin, lock: &'a Lock) -> Vec<&'a Package> {
     let mut packages = named(&pin.name, lock);
     packages.sort_by(|a, b| a.name.cmp(&b.name));
@@ -44,8 +44,8 @@ fn named<'a>(name: &str, lock: &'a Lock) -> Vec<&'a Package> {
     let rest = of_group.filter(|package| !(is_alone(package) && pinned(package)));
     let rest: Vec<&Package> = rest.collect();
     let pieces = cut(&rest);
-    let wanted = part.map_or(Some(0), |(index, _)| index.parse::<usize>().ok()?.checked_sub(1));
-    wanted.and_then(|index| pieces.into_iter().nth(index)).unwrap_or_default()
+    let index = part.map_or(Some(0), |(index, _)| index.parse::<usize>().ok()?.checked_sub(1));
+    index.and_then(|index| pieces.into_iter().nth(index)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The plan: what `build` will make of a lock. Both engines act on it and `--dry-run` prints it.
+//! The plan: what `build` makes of a lock. Both engines carry it out, and `--dry-run` prints it.
 
 use std::collections::BTreeMap;
 
@@ -40,9 +40,9 @@ pub struct ImagePlan {
     pub line: Vec<ImageName>,
     /// The image whose layers it continues.
     pub from: Option<ImageName>,
-    /// The image under all of it.
+    /// The base image.
     pub base: PinnedReference,
-    /// What it adds.
+    /// The layers it adds.
     pub layers: Vec<LayerPlan>,
     /// Its labels, those of the image it continues included.
     pub labels: BTreeMap<String, String>,
@@ -57,7 +57,7 @@ pub struct LayerPlan {
     pub group: GroupName,
     /// What is in it.
     pub packages: Vec<PackagePlan>,
-    /// Bytes of its wheels: about what a push moves.
+    /// Bytes of its wheels: about what a push transfers.
     pub size: u64,
     /// Bytes of the files in its wheels: about what the image takes on a disk.
     pub unpacked_size: u64,
@@ -108,7 +108,7 @@ impl Plan {
 }
 
 impl ImagePlan {
-    /// As [`super::is_devel`].
+    /// See [`super::is_devel`].
     pub(super) fn is_devel(&self) -> bool {
         names_devel(self.line.last().unwrap_or(&self.name))
     }

@@ -15,40 +15,42 @@ use crate::spec::{GroupName, ImageName, Spec};
 /// The folder with the interpreter's archive, beside the wheels of the group of this name.
 const PYTHON: &str = "python";
 
-/// What was asked of `build`.
+/// The input of [`plan`].
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct PlanRequest<'a> {
     /// The lock.
     pub lock: &'a Lock,
     /// Of the lock file's bytes.
     pub lock_sha256: Sha256,
-    /// The spec it must answer.
+    /// The spec that it must match.
     pub spec: &'a Spec,
     /// The images; empty: all of the spec's.
     pub images: &'a [ImageName],
-    /// Where they go; `None`: nowhere yet.
+    /// Where they go; `None`: not known yet.
     pub destination: Option<&'a Destination>,
 }
 
-/// The plan for `wanted`; of a Dockerfile's stages it has the folders that they read. Whether such stages make the
-/// images is another question ([`super::dockerfile_fits`]).
+/// The plan for `request`, with the folders that the Dockerfile's stages read. Whether those stages make the
+/// images is checked by [`super::dockerfile_fits`].
 ///
 /// # Errors
 ///
-/// A lock that is incomplete or answers another spec, an image that is not in the spec.
-pub fn plan(wanted: Wanted, stages: &Stages) -> Result<Plan, Error> {
-    let Wanted { lock, spec, .. } = wanted;
+/// A lock that is incomplete or for another spec, an image that is not in the spec.
+pub fn plan(request: PlanRequest, stages: &Stages) -> Result<Plan, Error> {
+    let PlanRequest { lock, spec, .. } = request;
     if lock.spec_sha256 != spec.sha256() || lock.profile != spec.profile {
         return Err(Error::Stale(lock::stale(lock, spec)));
     }
     let (runtime, devel) = bases(lock)?;
-    if let Some(image) = wanted.images.iter().find(|i| spec.image(i).is_none()) {
+    if let Some(image) = request.images.iter().find(|i| spec.image(i).is_none()) {
         let known = spec.images.iter().map(|i| i.name.as_str()).collect::<Vec<_>>().join(", ");
         return Err(Error::NoImage { image: image.clone(), known });
     }
-    let args = arguments(lock, wanted.lock_sha256, spec)?;
-    let chosen =
-        spec.images.iter().filter(|i| wanted.images.is_empty() || wanted.images.contains(&i.name));
+    let args = arguments(lock, request.lock_sha256, spec)?;
+    let chosen = spec
+        .images
+        .iter()
+        .filter(|i| request.images.is_empty() || request.images.contains(&i.name));
     let mut images = Vec::new();
     let mut needed = BTreeSet::new();
     for image in chosen {
@@ -63,11 +65,11 @@ pub fn plan(wanted: Wanted, stages: &Stages) -> Result<Plan, Error> {
             base: base.clone(),
             layers: image.groups.iter().map(|g| layer(g, lock)).collect(),
             labels: labels(image, spec, base, &args),
-            repository: wanted.destination.map(|d| d.repository(&image.name)),
+            repository: request.destination.map(|d| d.repository(&image.name)),
         });
     }
     Ok(Plan {
-        lock_sha256: wanted.lock_sha256,
+        lock_sha256: request.lock_sha256,
         platform: lock.target.platform,
         source_date_epoch: lock.target.source_date_epoch,
         context: context(lock, spec, &needed),
@@ -160,14 +162,14 @@ pub(super) mod tests {
     ) -> Result<Plan, Error> {
         let images: Vec<ImageName> = images.iter().map(|i| i.parse().unwrap()).collect();
         let destination: Option<Destination> = destination.map(|d| d.parse().unwrap());
-        let wanted = Wanted {
+        let request = PlanRequest {
             lock,
             lock_sha256: Sha256::of("lock"),
             spec: &builtin().unwrap(),
             images: &images,
             destination: destination.as_ref(),
         };
-        plan(wanted, &Stages::read("Dockerfile", dockerfile))
+        plan(request, &Stages::read("Dockerfile", dockerfile))
     }
 
     #[test]
@@ -213,14 +215,14 @@ pub(super) mod tests {
         );
         let mut spec = builtin().unwrap();
         spec.build.compiler = CompilerNeed::None;
-        let wanted = Wanted {
+        let request = PlanRequest {
             lock: &lock,
             lock_sha256: Sha256::of("lock"),
             spec: &spec,
             images: &[],
             destination: None,
         };
-        let plan = plan(wanted, &Stages::read("Dockerfile", DOCKERFILE)).unwrap();
+        let plan = plan(request, &Stages::read("Dockerfile", DOCKERFILE)).unwrap();
         assert_eq!(plan.args["COMPILER"], "none");
         lock.base.runtime.reference = "docker.io/nvidia/cuda:13.1.1-base-ubuntu24.04".to_owned();
         assert_eq!(plan_of(&lock, &[], None, DOCKERFILE).unwrap().args["CUDA_VERSION"], "13.1.1");

@@ -1,4 +1,4 @@
-//! What a Dockerfile's stages say about the containers of an image (ENV, USER, CMD …), without running it: the
+//! The container settings of an image (ENV, USER, CMD …) from a Dockerfile's stages, without running it: the
 //! instructions that the `layers` engine carries out itself, and the names of those that only BuildKit can.
 
 use std::collections::BTreeMap;
@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use super::dockerfile::{Instruction, exec_form, expand, pairs, words};
 use super::{ImagePlan, Plan, Stages};
 
-/// The folders that envlock's layers make; WORKDIR makes any other one, as root.
+/// The folders that envlock's layers make; WORKDIR creates any other one, as root.
 const FOLDERS: [&str; 3] = ["/", "/home/ray", "/workspace"];
 /// Arguments that BuildKit sets by itself.
 const AUTOMATIC: [&str; 2] = ["BUILD", "TARGET"];
 const PLATFORM_PARTS: [&str; 4] = ["PLATFORM", "OS", "ARCH", "VARIANT"];
 
-/// What an image's config says about its containers beyond its base's.
+/// The container settings that an image adds to its base's config.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Settings {
     /// ENV of the base with the changes, in order.
@@ -40,11 +40,11 @@ impl Stages {
         }
     }
 
-    /// What the image's stages set, on a base with this ENV.
+    /// The settings of the image's stages, on a base with this ENV.
     ///
     /// # Errors
     ///
-    /// As [`Stages::foreign`].
+    /// Those of [`Stages::foreign`].
     pub(super) fn settings(
         &self,
         plan: &Plan,
@@ -52,7 +52,7 @@ impl Stages {
         env: &[(String, String)],
     ) -> Result<Settings, Vec<String>> {
         let Some(chain) = self.chain_of(image) else {
-            // A project's Dockerfile that is about other images.
+            // A project's Dockerfile without a stage for this image.
             return Stages::built_in().settings(plan, image, env);
         };
         let is_its_own = chain.last().is_some_and(|stage| stage.name == image.name.as_str());
@@ -120,7 +120,7 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// `None`: not understood, or not for us.
+    /// `None`: not understood, or not supported.
     fn read(&mut self, instruction: &Instruction) -> Option<()> {
         let rest = instruction.rest.as_str();
         let said = match instruction.keyword.as_str() {
@@ -232,7 +232,7 @@ impl Reader<'_> {
     fn pairs(&self, text: &str) -> Option<Vec<(String, String)>> {
         let expanded =
             |(name, value): (String, String)| Some((self.expand(&name)?, self.expand(&value)?));
-        // All values of one instruction see what was before it.
+        // All values of one instruction use the environment before it.
         pairs(text)?.into_iter().map(expanded).collect()
     }
 
@@ -240,7 +240,7 @@ impl Reader<'_> {
         expand(text, &|name| self.value(name))
     }
 
-    /// ENV wins over ARG.
+    /// ENV takes precedence over ARG.
     fn value(&self, name: &str) -> Option<String> {
         let env = self.settings.env.iter().find(|(known, _)| known == name);
         env.map(|(_, value)| value.clone()).or_else(|| self.args.get(name).cloned())

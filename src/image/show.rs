@@ -1,4 +1,4 @@
-//! The plan as people read it.
+//! The plan as text for people.
 
 use std::fmt::Write as _;
 
@@ -32,7 +32,7 @@ pub fn show(plan: &Plan) -> String {
     text
 }
 
-/// Decimal, as registries count.
+/// In decimal units, as registries count.
 pub(super) fn megabytes(bytes: u64) -> String {
     let tenths = (bytes + 50_000) / 100_000;
     format!("{}.{} MB", tenths / 10, tenths % 10)

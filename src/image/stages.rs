@@ -25,26 +25,26 @@ pub struct Stage {
 /// The named stages of a Dockerfile, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stages {
-    /// How the Dockerfile is called in messages.
+    /// The Dockerfile's name in messages.
     pub dockerfile: String,
-    /// The project has it, and what it says of an image holds.
+    /// Whether it is the project's own: its settings for an image then apply.
     is_own: bool,
-    /// Before the first FROM.
+    /// Instructions before the first FROM.
     pub(super) globals: Vec<Instruction>,
     stages: Vec<Stage>,
 }
 
 impl Stages {
-    /// Of envlock's own Dockerfile.
+    /// The stages of envlock's own Dockerfile.
     pub fn built_in() -> Self {
         Self { is_own: false, ..Self::read("the built-in Dockerfile", BUILT_IN) }
     }
 
-    /// Reads `text`, a project's; instructions that are not understood are kept as they are, BuildKit judges them.
+    /// Reads `text`, a project's; instructions that are not understood are kept for BuildKit.
     pub fn read(dockerfile: impl Into<String>, text: &str) -> Self {
         let mut stages: Vec<Stage> = Vec::new();
         let mut globals = Vec::new();
-        // Another character continues lines (a parser directive): what follows would be read wrong, so nothing is claimed of it.
+        // A parser directive sets another escape character: the file would be read wrong, so no stage is read.
         if let Some(line) = text.lines().find(|line| is_escape(line)) {
             globals
                 .push(Instruction { keyword: "#".to_owned(), rest: line[1..].trim().to_owned() });
@@ -91,8 +91,8 @@ impl Stages {
         Some(chain.iter().flat_map(|stage| stage.groups.iter().map(String::as_str)).collect())
     }
 
-    /// The stages that say what the containers of an image are like: its own, else those of the nearest image below it
-    /// that has some, else the lowest ones. Envlock's own have no say in images on another base. `None`: there is none.
+    /// The stages with the container settings of an image: its own, else those of the nearest image below it
+    /// that has some, else the lowest ones. Envlock's own do not apply to images on another base. `None`: there is none.
     pub(super) fn chain_of(&self, image: &ImagePlan) -> Option<Vec<&Stage>> {
         let ground = if image.is_devel() { "devel" } else { "runtime" };
         let names = image.line.iter().map(ImageName::as_str).chain([ground]);

@@ -63,7 +63,7 @@ pub fn lines(text: &str, variable: impl Fn(&str) -> Option<String>) -> Vec<Line>
     let (mut all, mut open): (Vec<Line>, Option<(usize, usize, String)>) = (Vec::new(), None);
     for (number, (span, line)) in physical(text).into_iter().enumerate() {
         let is_comment = line.trim_start().starts_with('#');
-        // A comment ends a continued line, and is not continued.
+        // A comment ends a continued line, and is not continued itself.
         let line = if is_comment { format!(" {line}") } else { line.to_owned() };
         let (first, start, before) = open.take().unwrap_or((number + 1, span.start, String::new()));
         if line.ends_with('\\') && !is_comment {
@@ -108,7 +108,7 @@ fn finished(
     Some(Line { number, span, text, unset })
 }
 
-/// Up to a `#` at the begin or after a blank.
+/// The line up to a `#` at its start or after white space.
 fn without_comment(line: &str) -> &str {
     let mut before = None;
     for (at, c) in line.char_indices() {

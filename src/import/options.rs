@@ -1,4 +1,4 @@
-//! The options that may stand in a requirements file, as pip's parser reads them.
+//! The options of a requirements file, as pip's parser reads them.
 
 /// What envlock makes of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,13 +15,13 @@ pub(super) enum Kind {
     RequireHashes,
     /// Only wheels are ever taken.
     Followed,
-    /// It changes nothing that is chosen here; what it is for, and what to do.
-    Told(&'static str),
-    /// It cannot be followed; why, and what to do.
+    /// It does not change what is chosen here. The text says what it is for, and what to do.
+    NotFollowed(&'static str),
+    /// It cannot be followed. The text says why, and what to do.
     Refused(&'static str),
 }
 
-use Kind::{Constraints, Followed, Hash, Index, Refused, RequireHashes, Requirements, Told};
+use Kind::{Constraints, Followed, Hash, Index, NotFollowed, Refused, RequireHashes, Requirements};
 
 const NO_BUILD: &str = "nothing is built here, only wheels are taken";
 const FROM_SOURCE: &str = "a package is to be built from source, and only wheels are locked";
@@ -50,14 +50,21 @@ const OPTIONS: [(&str, Option<char>, bool, Kind); 20] = [
         "pre",
         None,
         false,
-        Told("pre-releases are allowed by package: [packages] NAME = { prereleases = \"allow\" }"),
+        NotFollowed(
+            "pre-releases are allowed by package: [packages] NAME = { prereleases = \"allow\" }",
+        ),
     ),
-    ("trusted-host", None, true, Told("certificates are always checked; SSL_CERT_FILE names more")),
-    ("use-feature", None, true, Told("it is for pip itself")),
-    ("global-option", None, true, Told(NO_BUILD)),
-    ("config-settings", Some('C'), true, Told(NO_BUILD)),
-    ("config-setting", None, true, Told(NO_BUILD)),
-    ("build-constraint", None, true, Told(NO_BUILD)),
+    (
+        "trusted-host",
+        None,
+        true,
+        NotFollowed("certificates are always checked; SSL_CERT_FILE names more"),
+    ),
+    ("use-feature", None, true, NotFollowed("it is for pip itself")),
+    ("global-option", None, true, NotFollowed(NO_BUILD)),
+    ("config-settings", Some('C'), true, NotFollowed(NO_BUILD)),
+    ("config-setting", None, true, NotFollowed(NO_BUILD)),
+    ("build-constraint", None, true, NotFollowed(NO_BUILD)),
 ];
 
 /// One option as it is written, and its value.
@@ -86,7 +93,7 @@ pub(super) fn options(text: &str) -> Result<Vec<Given>, String> {
             (true, Some(value)) => Some(value),
             (true, None) => {
                 let value = words.next();
-                Some(value.ok_or_else(|| format!("{name} wants a value"))?)
+                Some(value.ok_or_else(|| format!("{name} needs a value"))?)
             }
         };
         all.push(Given { name, kind, value });
@@ -98,7 +105,7 @@ type Known = (&'static str, Option<char>, bool, Kind);
 
 /// `--name`, `--name=value`, `-n`, `-nvalue`; a long name may be cut short where it stays the only one.
 fn known(word: &str) -> Result<(&'static Known, Option<String>), String> {
-    let unknown = || format!("`{word}` is no option of a requirements file");
+    let unknown = || format!("`{word}` is not an option of a requirements file");
     if let Some(long) = word.strip_prefix("--") {
         let (name, value) = match long.split_once('=') {
             Some((name, value)) => (name, Some(value.to_owned())),
@@ -152,14 +159,14 @@ mod tests {
     #[test]
     fn what_is_no_option_is_told() {
         for (text, why) in [
-            ("--nothing", "`--nothing` is no option"),
-            ("--no", "`--no` is no option"),
-            ("-x", "`-x` is no option"),
-            ("--", "`--` is no option"),
-            ("-r", "--requirement wants a value"),
+            ("--nothing", "`--nothing` is not an option"),
+            ("--no", "`--no` is not an option"),
+            ("-x", "`-x` is not an option"),
+            ("--", "`--` is not an option"),
+            ("-r", "--requirement needs a value"),
             ("--pre=x", "--pre has no value"),
             ("-r 'a", "a quote is not closed"),
-            ("-r a b", "`b` is no option"),
+            ("-r a b", "`b` is not an option"),
         ] {
             assert!(options(text).unwrap_err().contains(why), "{text}: {:?}", options(text));
         }

@@ -1,4 +1,4 @@
-//! The versions of another tool's lock: uv.lock, or pylock.toml (PEP 751). They are taken first where they fit.
+//! The versions of another tool's lock: uv.lock, or pylock.toml (PEP 751). They are preferred where they fit.
 
 use std::str::FromStr;
 
@@ -44,7 +44,7 @@ struct Package {
     vcs: Option<Value>,
 }
 
-/// The format of uv.lock that is known; a newer revision of it adds what may be passed over.
+/// The format of uv.lock that is known; a newer revision adds only what can be ignored.
 const UV: i64 = 1;
 
 /// The versions of a lock's text, in its order. Packages that come from no index are left out.
@@ -66,7 +66,9 @@ pub fn preferences(text: &str) -> Result<Vec<Preference>, BadPyproject> {
         (None, Some(other)) => {
             return Err(wrong(format!("this uv.lock has the format {other}"), 0..0));
         }
-        (None, None) => return Err(wrong("this is no lock: it has no version".to_owned(), 0..0)),
+        (None, None) => {
+            return Err(wrong("this is not a lock: it has no version".to_owned(), 0..0));
+        }
     };
     let from_index = |package: &Package| {
         let registry = |source: &Value| source.get("registry").is_some();
@@ -125,7 +127,7 @@ mod tests {
     #[test]
     fn what_is_no_lock_is_told() {
         for (text, why) in [
-            ("", "no lock"),
+            ("", "not a lock"),
             ("version = 2\n", "has the format 2"),
             ("lock-version = \"2.0\"\n", "has the format 2.0"),
             ("version = 1\n[[package]]\nname = \"a\"\nversion = \"x\"\n", "version"),

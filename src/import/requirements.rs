@@ -21,15 +21,15 @@ pub struct Entry {
     /// Whether all requirements must have hashes from here on.
     pub require_hashes: bool,
     /// What is not followed.
-    pub told: Vec<Told>,
+    pub not_followed: Vec<NotFollowed>,
 }
 
 /// An option that is not followed, and why that is no harm.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct NotFollowed {
     /// `--pre`
     pub option: String,
-    /// What holds instead.
+    /// What applies instead.
     pub why: &'static str,
 }
 
@@ -78,8 +78,8 @@ fn take(given: Given, beside_requirement: bool, entry: &mut Entry) -> Result<(),
     let alone =
         matches!(kind, Kind::Requirements | Kind::Constraints | Kind::Index | Kind::RequireHashes);
     if beside_requirement && alone {
-        // pip passes over it.
-        let message = format!("`{line}` stands behind a requirement");
+        // pip ignores it.
+        let message = format!("`{line}` follows a requirement");
         return Err(BadLine { message, help: "give it a line of its own".to_owned() });
     }
     match kind {
@@ -96,7 +96,7 @@ fn take(given: Given, beside_requirement: bool, entry: &mut Entry) -> Result<(),
                 return Err(BadLine { message, help });
             }
         },
-        Kind::Told(why) => entry.told.push(Told { option: line, why }),
+        Kind::NotFollowed(why) => entry.not_followed.push(NotFollowed { option: line, why }),
         Kind::Refused(why) => {
             let message = format!("`{line}` cannot be followed: {why}");
             return Err(BadLine { message, help: "take this line out".to_owned() });
@@ -136,7 +136,7 @@ pub fn requirement_text(text: &str) -> Result<String, BadLine> {
         bare.starts_with(['.', '/', '~']) || bare.contains("://") && !text.contains(" @ ");
     if is_path || bare.starts_with("git+") {
         return Err(BadLine {
-            message: format!("`{bare}` is no wheel, and only wheels are locked"),
+            message: format!("`{bare}` is not a wheel, and only wheels are locked"),
             help:
                 "build a wheel of it, and name that: NAME @ https://HOST/NAME-1.0-py3-none-any.whl"
                     .to_owned(),
@@ -175,7 +175,7 @@ mod tests {
             ("base.txt", "bounds.txt")
         );
         assert_eq!(found.indexes[0].1, "https://h.example/simple");
-        assert_eq!(found.told[0].option, "--pre");
+        assert_eq!(found.not_followed[0].option, "--pre");
         assert_eq!(read("--only-binary=:all: --prefer-binary"), Ok(Entry::default()));
         assert!(read("--require-hashes").unwrap().require_hashes);
     }
@@ -199,12 +199,12 @@ mod tests {
             ("-e .", "`--editable .` cannot be followed: a package is to be built"),
             ("--no-binary :all:", "cannot be followed"),
             ("--no-index", "no index is to be asked"),
-            (".", "is no wheel"),
-            ("./lib", "is no wheel"),
-            ("git+https://h.example/a.git@v1", "is no wheel"),
-            ("https://h.example/a-1.tar.gz", "is no wheel"),
-            ("a -r b.txt", "stands behind a requirement"),
-            ("a --index-url https://h.example/", "stands behind a requirement"),
+            (".", "is not a wheel"),
+            ("./lib", "is not a wheel"),
+            ("git+https://h.example/a.git@v1", "is not a wheel"),
+            ("https://h.example/a-1.tar.gz", "is not a wheel"),
+            ("a -r b.txt", "follows a requirement"),
+            ("a --index-url https://h.example/", "follows a requirement"),
             ("a --hash=md5:00", "is not a sha256"),
             ("a --hash=sha256:00", "is not a sha256"),
             ("--hash=sha256:00", "is not a sha256"),

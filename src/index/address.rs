@@ -35,11 +35,11 @@ impl Surroundings {
     /// the default of the installed pip.
     ///
     /// # Errors
-    /// None of them has one, or one cannot be read.
+    /// None of these places has a URL, or one cannot be read.
     pub async fn pypi(&self) -> Result<Address, Error> {
         for name in VARIABLES {
             if let Some(value) = self.variable(name) {
-                // uv's files have the other settings to warn of; one that cannot be read is not needed.
+                // uv's files are read for warnings about other settings; one that cannot be read is not needed.
                 let files = self.uv_settings().unwrap_or_default();
                 return address(value, name, self.besides_uv(&files));
             }
@@ -158,10 +158,10 @@ fn address(text: &str, from: &str, unused: Vec<String>) -> Result<Address, Error
         _ => text.trim(),
     };
     if let [_, second, ..] = text.split_whitespace().collect::<Vec<_>>()[..] {
-        return Err(bad(format!("the index address goes on with `{}`", login::masked(second))));
+        return Err(bad(format!("the index address continues with `{}`", login::masked(second))));
     }
     let full = match (text.contains("://"), Utf8Path::new(from).parent()) {
-        // uv lets an index be a folder, beside the file that says so.
+        // For uv an index may be a folder, relative to the settings file.
         (false, Some(folder)) if from.starts_with('/') => {
             Url::from_file_path(folder.join(text)).map_or(text.to_owned(), Into::into)
         }

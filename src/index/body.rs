@@ -1,4 +1,4 @@
-//! Bytes of a file, in parts that were asked for or in pieces as they come.
+//! Bytes of a file: requested parts, or pieces of a stream.
 
 use bytes::Bytes;
 

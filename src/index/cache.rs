@@ -1,7 +1,7 @@
 //! Earlier responses of the indexes, on disk: small files, each named by the hash of its question.
 //!
-//! An entry appears whole or not at all, also with several writers; one that is damaged, or of another version of
-//! envlock, is ignored; nothing here replaces the check of a hash.
+//! Entries are written atomically, also with several writers. One that is damaged, or of another version of
+//! envlock, is ignored. The cache does not replace the check of a hash.
 
 use std::fs::File;
 use std::io::Write;
@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256;
 
-/// Bound to the program's version: entries are Rust values as this version writes them. The number changes with their
+/// Includes the program's version: entries are Rust values as this version writes them. The number changes with their
 /// shape, too: parts of them are read when they cannot be requested again.
 const FORMAT: &str = concat!("envlock ", env!("CARGO_PKG_VERSION"), " cache 3 ");
 
-/// Seconds that a page is fresh when its server does not say, as in pip and uv.
+/// Seconds for which a page is fresh when its server does not say, as in pip and uv.
 const FRESH: u64 = 600;
 
 /// The modification time of an entry that is used is renewed at most this often.
@@ -93,7 +93,7 @@ impl Validity {
 /// A response, as it was read, with its validity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept<T> {
-    /// What was read of it.
+    /// The value read from it.
     pub answer: T,
     /// How long it may be reused, and the validators for the next request.
     pub validity: Validity,
@@ -136,7 +136,7 @@ impl Cache {
         value
     }
 
-    /// Keeps a response. A thread writes it, see [`Cache::flush`]; a failure costs only the time of the next request.
+    /// Stores a response. A thread writes it, see [`Cache::flush`]; a failure costs only the time of the next request.
     pub fn put<T: Serialize + Send + 'static>(&self, kind: &'static str, key: &Sha256, value: T) {
         let path = self.path(kind, key);
         self.writer.send(move || {
@@ -149,7 +149,7 @@ impl Cache {
         });
     }
 
-    /// Waits until everything kept so far is written. May block.
+    /// Waits until everything stored so far is written. May block.
     pub fn flush(&self) {
         self.writer.finish();
     }

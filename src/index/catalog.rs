@@ -45,8 +45,8 @@ pub struct LiveCatalog {
 
 impl LiveCatalog {
     /// Starts. Must be called inside a tokio runtime; the [`Catalog`] methods must be called outside
-    /// its workers (`spawn_blocking`). `bar` counts wheels tried into. `locked` is what an earlier
-    /// lock knows, by the hash of the bytes it is true of.
+    /// its workers (`spawn_blocking`). `bar` counts wheels tried into. `locked` has the facts of an
+    /// earlier lock, by the hash of the wheel.
     pub fn start(
         spec: &Spec,
         target: Target,
@@ -100,12 +100,12 @@ impl LiveCatalog {
             let older = project.candidates.iter().filter(|c| c.version < candidate.version);
             let next = older.take((tried * FURTHER).min(FACTS_AT_ONCE));
             let all = next.map(|candidate| client.metadata(candidate));
-            // The solver gets a failure again if it comes so far.
+            // The solver gets the failure again if it needs the metadata.
             drop(futures_util::future::join_all(all).await);
         });
     }
 
-    /// Keeps what the requirements needed, for [`LiveCatalog::expect_likely`] of another run.
+    /// Stores what the requirements needed, for [`LiveCatalog::expect_likely`] of another run.
     pub fn learn(&self, chosen: &[Chosen]) {
         if let Some(cache) = self.client.fetcher.cache() {
             closure::learn(cache, &self.requirements, chosen);
@@ -153,7 +153,7 @@ impl LiveCatalog {
 
     async fn facts(&self, candidate: &Candidate) -> Result<WheelFacts, Error> {
         let uploaded = self.times.of(&self.client.fetcher, candidate).await?;
-        // Read by the solver already.
+        // The solver has read it already.
         let stated = &self.client.metadata(candidate).await?.version;
         let bare_metadata = candidate.version.is_local() && !stated.is_local();
         Ok(WheelFacts { uploaded, bare_metadata, ..self.client.facts(candidate).await? })

@@ -1,5 +1,5 @@
-//! What requirements are likely to need, before any request: the distributions that the same requirements needed the last time, or
-//! that well-known packages require. A wrong guess costs a request and never changes the choice.
+//! Guesses what requirements are going to need, before any request: the distributions that the same requirements needed
+//! the last time, or that well-known packages require. A wrong guess costs a request and never changes the choice.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -57,7 +57,7 @@ pub(super) fn likely(
 
 type Closure = Vec<(PackageName, Version)>;
 
-/// Keeps what each requirement needed, for the next run.
+/// Stores what each requirement needed, for the next run.
 pub(super) fn learn(cache: &Cache, requirements: &[RequirementSpec], chosen: &[Chosen]) {
     let mut asked: BTreeMap<&PackageName, Vec<&Chosen>> = BTreeMap::new();
     for one in chosen {

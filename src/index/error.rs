@@ -1,4 +1,4 @@
-//! What can go wrong between a requirement and a wheel's facts.
+//! Errors of indexes, wheels and the settings for them.
 
 use std::sync::Arc;
 
@@ -66,8 +66,8 @@ pub enum Error {
         advice: String,
     },
     /// Its index quarantined it (PEP 792).
-    #[error("{name} is quarantined by {source_name}: its files are kept back{}{why}", if why.is_empty() { "" } else { ": " })]
-    #[diagnostic(help("it may do harm; see the page of the project for what is known of it"))]
+    #[error("{name} is quarantined by {source_name}: its files are withheld{}{why}", if why.is_empty() { "" } else { ": " })]
+    #[diagnostic(help("it may be malicious; see the project's page on the index"))]
     Quarantined {
         /// The project.
         name: String,
@@ -77,7 +77,7 @@ pub enum Error {
         why: String,
     },
     /// A locked file that is not on any page of its sources.
-    #[error("{file} is not there any more; looked at {asked}")]
+    #[error("{file} is no longer there; looked at {asked}")]
     #[diagnostic(help("run `envlock resolve`, or name a mirror that has it: --index NAME=URL"))]
     Gone {
         /// The wheel.
@@ -105,7 +105,7 @@ pub enum Error {
     /// A sha256 that differs from the one in the index or the lock.
     #[error("{url} has sha256 {found}, but {promised_by} says {expected}")]
     #[diagnostic(help(
-        "the file or the statement was changed; do not use it before you know which"
+        "the file or the stated hash was changed; do not use the file before you know which"
     ))]
     Hash {
         /// The file.
@@ -120,7 +120,7 @@ pub enum Error {
     /// A hash by another algorithm that differs from the one in the index.
     #[error("{url} has {mismatch} by the index page")]
     #[diagnostic(help(
-        "the file or the statement was changed; do not use it before you know which"
+        "the file or the stated hash was changed; do not use the file before you know which"
     ))]
     Stated {
         /// The file.
@@ -139,9 +139,7 @@ pub enum Error {
         found: u64,
     },
     /// A file without an upload time, where there is a cut-off.
-    #[error(
-        "nobody says when {url} was uploaded, so nobody knows whether it is from before {cut_off}"
-    )]
+    #[error("the upload time of {url} is not known, so it may be from after {cut_off}")]
     #[diagnostic(help(
         "its index has no upload times and its server no Last-Modified; `exclude-newer = false` under [sources.NAME], or for it under [packages], exempts \
          what is yours; or take the package from another source, or leave out --exclude-newer"
@@ -164,7 +162,7 @@ pub enum Error {
         /// The cut-off.
         cut_off: Timestamp,
     },
-    /// The store failed to take a file.
+    /// The store could not save a file.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Store(Stored),
@@ -190,7 +188,7 @@ pub enum Error {
     /// Something on this machine that a source names.
     #[error("{url} cannot be read: {why}")]
     #[diagnostic(help(
-        "see that it is there: a path in envlock.toml begins in the folder of that file"
+        "check that it exists: a path in envlock.toml is relative to the folder of that file"
     ))]
     Local {
         /// The file or folder.
@@ -254,7 +252,7 @@ impl Error {
         let own = Diagnostic::help(&self).map(|help| format!("{help}\n")).unwrap_or_default();
         let instead = next.map(|next| {
             format!(
-                "{next} is not asked instead: what it has under this name may be another project\n"
+                "{next} is not asked instead: its project of this name may be a different one\n"
             )
         });
         let says_so = status.filter(|_| refused).map(|status| {

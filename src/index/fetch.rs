@@ -50,7 +50,7 @@ pub enum Asked {
 }
 
 impl Fetcher {
-    /// On top of this client.
+    /// A fetcher that uses this client.
     pub fn new(client: Client) -> Self {
         Self { client, store: None, concurrency: Concurrency::default(), cache: None }
     }
@@ -67,7 +67,7 @@ impl Fetcher {
     /// The headers of a file. `None`: the server does not respond to HEAD.
     ///
     /// # Errors
-    /// As [`Client::send`].
+    /// Those of [`Client::send`].
     pub async fn head(&self, url: &Url) -> Result<Option<Head>, Error> {
         if let Some(path) = local::path(url)? {
             let (state, length) = local::state(url, &path)?;
@@ -109,7 +109,7 @@ impl Fetcher {
         self.cache.as_ref()
     }
 
-    /// A page of links. `None`: there is none, as one of these statuses means.
+    /// A page of links. `None`: there is none, as 404 or one of these statuses says.
     ///
     /// # Errors
     /// The request failed, or the response is no such page.
@@ -123,7 +123,7 @@ impl Fetcher {
     /// The same, on the condition that it changed since it had this validity.
     ///
     /// # Errors
-    /// As [`Fetcher::page`].
+    /// Those of [`Fetcher::page`].
     pub async fn page_unless(
         &self,
         url: &Url,
@@ -198,7 +198,7 @@ impl Fetcher {
         }
         let slot = self.concurrency.slot(url).await;
         let headers = header(RANGE, range);
-        // Some servers fail over a range, and would fail again.
+        // Some servers fail on a range request, and would fail again.
         let lasting = &[StatusCode::INTERNAL_SERVER_ERROR];
         let mut budget = self.client.retry().budget().but_not_after(lasting);
         loop {
@@ -221,7 +221,7 @@ impl Fetcher {
     /// validator that the file is the same; else `take` gets [`Piece::Restart`]. Returns the number of bytes.
     ///
     /// # Errors
-    /// The request failed, or `take` did.
+    /// The request or `take` failed.
     pub async fn stream(
         &self,
         url: &Url,
@@ -256,7 +256,7 @@ impl Fetcher {
                     None => return Err(Error::answer(url, "fewer bytes than it announced")),
                 }
             };
-            // A download that makes progress may break off any number of times.
+            // A download that makes progress may be interrupted any number of times.
             if before > 0 && got > before {
                 budget = client.retry().budget();
             }

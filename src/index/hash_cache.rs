@@ -10,7 +10,7 @@ use super::{Error, Fetcher};
 use crate::digest::{Checker, Hasher, Sha256, Stated};
 use crate::net::redacted;
 
-/// The kind of fact, with the version of its form.
+/// The store's kind of these facts, with the version of their form.
 const KIND: &str = "location-1";
 
 #[derive(Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub(super) async fn hash(
     }
     let (sha256, size) = fetcher.keep(store, url, stated).await?;
     let known = |head| Entry { head, sha256, size, stated: stated.to_vec() };
-    // A file that changed while it was read must not be kept under either state.
+    // The hash of a file that changed while it was read must not be stored under either validator.
     if let Some(head) = before
         && fetcher.head(url).await?.as_ref() == Some(&head)
     {

@@ -125,7 +125,7 @@ impl IndexClient {
         let url = place.page(name);
         asked.push(url.clone());
         self.bar.message(name.to_string());
-        // The tags say the platform, too.
+        // The tags name the platform, too.
         let Target { platform: _, python, tags, cuda, cut_offs, times, allow } = &self.target;
         let cut_off = cut_offs.of(name, source);
         let times = cut_off.map(|_| times);
@@ -137,7 +137,7 @@ impl IndexClient {
         self.cached("pages", question, &url, &place.absent(), read).await
     }
 
-    /// What `read` makes of the page at `url`: from the cache while that is valid, else by a conditional request.
+    /// The result of `read` for the page at `url`: from the cache while that is valid, else by a conditional request.
     async fn cached<T: Clone + Serialize + DeserializeOwned + Send + 'static>(
         &self,
         kind: &'static str,
@@ -187,7 +187,7 @@ impl IndexClient {
         asked.push(url.clone());
         let Some(page) = self.page(&url, place).await? else { return Ok(None) };
         let project = page.project(name, source, &self.target);
-        // A list of files has a project only if it has a file of it.
+        // A list of files has a project only if it lists a file of it.
         project.map(has_files).map_err(|bad| Error::page(&url, &bad))
     }
 

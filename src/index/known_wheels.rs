@@ -1,4 +1,4 @@
-//! What was read of single wheels so far.
+//! The facts of single wheels that were read.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -21,18 +21,18 @@ pub(super) struct Wheels {
     pub(super) remote: OnceMap<Url, Arc<RemoteWheel>>,
     pub(super) facts: OnceMap<Url, WheelFacts>,
     pub(super) seen: Mutex<HashMap<Url, Seen>>,
-    /// Of an earlier lock, by the hash of the bytes.
+    /// Facts of an earlier lock, by the hash of the bytes.
     pub(super) locked: HashMap<Sha256, Locked>,
 }
 
 impl Wheels {
-    /// With what an earlier lock has, by the hash of the bytes it is true of.
+    /// With the facts of an earlier lock, by the hash of the wheel.
     pub fn knowing(locked: HashMap<Sha256, Locked>) -> Self {
         Self { locked, ..Self::default() }
     }
 }
 
-/// What was read of one wheel; valid as long as its page says the same of it.
+/// The facts of one wheel; valid as long as its page states the same of it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Seen {
     /// The head of its METADATA.
@@ -47,13 +47,13 @@ pub(super) struct Seen {
     pub(super) sha256: Option<Sha256>,
 }
 
-/// What an earlier lock says of a wheel's bytes.
+/// The facts of a wheel in an earlier lock.
 #[derive(Debug, Clone, Copy)]
 pub struct Locked {
     /// Bytes of the wheel.
     pub size: u64,
     /// Bytes of the files in it.
     pub unpacked_size: u64,
-    /// What it was built for; only for what declares a CUDA build.
+    /// What it was built for; only for wheels that declare a CUDA build.
     pub build: Option<CudaTag>,
 }

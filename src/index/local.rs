@@ -1,4 +1,4 @@
-//! Sources on this machine, `file://`: folders laid out as PEP 503 has it, lists of files, folders of wheels, wheels.
+//! Sources on this machine, `file://`: folders with the layout of PEP 503, lists of files, folders of wheels, wheels.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -20,13 +20,13 @@ const PLAIN: &AsciiSet =
 /// The file or folder of a `file:` URL; `None`: it has another scheme.
 ///
 /// # Errors
-/// It is no path on this machine.
+/// It is not a path on this machine.
 pub(super) fn path(url: &Url) -> Result<Option<Utf8PathBuf>, Error> {
     if url.scheme() != "file" {
         return Ok(None);
     }
     let path = url.to_file_path().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
-    path.map(Some).ok_or_else(|| Error::local(url, "it is no path on this machine"))
+    path.map(Some).ok_or_else(|| Error::local(url, "it is not a path on this machine"))
 }
 
 /// The page at a path: a file's text, a folder's index.html, or the list of the files in the folder. `None`: there is none,

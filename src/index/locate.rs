@@ -1,4 +1,4 @@
-//! Where a locked wheel is now, by the page of its source, so that a mirror with other paths works.
+//! Finds where a locked wheel is now, by the page of its source, so that a mirror with other paths works.
 
 use std::sync::Arc;
 
@@ -23,13 +23,13 @@ pub struct Locator {
 }
 
 impl Locator {
-    /// Over these sources.
+    /// A locator over these sources.
     pub fn new(sources: Sources, fetcher: Fetcher) -> Self {
         Self { sources, fetcher, pages: OnceMap::default() }
     }
 
-    /// Where the wheel is now, preferred first: from the pages of the lock's locations, then of the sources that its requirement has
-    /// today. The bytes are not verified. A source that fails or does not have the file is skipped while another has it.
+    /// The URLs of the wheel, preferred first: from the pages of the lock's locations, then of the sources that its
+    /// requirement has today. The bytes are not verified. A source that fails or does not have the file is skipped while another has it.
     ///
     /// # Errors
     /// The page of a locked location states another sha256 than the lock. No page has the file: the first failure, or
@@ -112,7 +112,7 @@ pub fn pages(place: &Place, package: &Package, location: Option<&Location>) -> V
                 let parts: Vec<u64> = version.split('.').filter_map(|p| p.parse().ok()).collect();
                 return place.pyg_pages(&parts, cuda);
             }
-            // Elsewhere the version has it: `0.9.0+pt214cu130`.
+            // Elsewhere the version names the torch release: `0.9.0+pt214cu130`.
             let built = BuiltFor::of(&package.version);
             let cuda = built.accelerator.and_then(|accelerator| accelerator.tag());
             built.torch.zip(cuda).map_or_else(Vec::new, |((major, minor), cuda)| {

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use super::Error;
 
 /// Results by key. Calls for a key whose work is running wait for its result; when the future that does the work is dropped,
-/// the next one starts anew.
+/// the next call starts again.
 #[derive(Debug)]
 pub(super) struct OnceMap<K, V>(Mutex<HashMap<K, Cell<V>>>);
 
@@ -22,10 +22,10 @@ impl<K, V> Default for OnceMap<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> OnceMap<K, V> {
-    /// The result for `key`, by `work` where there is none yet.
+    /// The result for `key`, computed by `work` where there is none yet.
     ///
     /// # Errors
-    /// Those of `work`, which are kept as well.
+    /// Those of `work`, which are stored as well.
     pub async fn get<F>(&self, key: &K, work: impl FnOnce() -> F) -> Result<V, Error>
     where
         F: Future<Output = Result<V, Error>>,

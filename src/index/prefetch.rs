@@ -1,5 +1,5 @@
-//! Requests what the solver is going to need before it asks: the newest matching wheel of every requirement, what that requires,
-//! and so on. A wrong guess costs a request and never changes the choice.
+//! Requests what the solver is going to need before it asks: the newest matching wheel of every requirement, what that
+//! wheel requires, and so on. A wrong guess costs a request and never changes the choice.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub(super) async fn look_into(
     client.metadata(candidate).await
 }
 
-/// Runs until the closure of the requirements is known. A failure ends its branch; the solver gets it again if it matters.
+/// Runs until the closure of the requirements is known. A failure ends its branch; the solver meets it again if it matters.
 pub(super) async fn prefetch(
     client: Arc<IndexClient>,
     requirements: Vec<Requirement<VerbatimUrl>>,
@@ -200,8 +200,8 @@ fn likely<'a>(
     specifiers: &'a [VersionSpecifiers],
 ) -> impl Iterator<Item = &'a Candidate> {
     let fits = |c: &&Candidate| !c.yanked && specifiers.iter().all(|s| s.contains(&c.version));
-    let wanted = specifiers.iter().any(|s| s.iter().any(|one| one.version().any_prerelease()));
+    let by_name = specifiers.iter().any(|s| s.iter().any(|one| one.version().any_prerelease()));
     let any_stable = project.candidates.iter().filter(fits).any(|c| !c.version.any_prerelease());
-    let stable = wanted || !any_stable;
+    let stable = by_name || !any_stable;
     project.candidates.iter().filter(fits).filter(move |c| stable || !c.version.any_prerelease())
 }

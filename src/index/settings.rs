@@ -8,10 +8,10 @@ use super::Error;
 use super::surroundings::{Surroundings, is_absent};
 use super::tools::{pip_conf, uv_toml};
 
-/// PIP_CONFIG_FILE with this value means no settings at all.
+/// PIP_CONFIG_FILE with this value disables all settings files.
 const NONE: &str = "/dev/null";
 
-/// pip's variables that are about indexes.
+/// pip's variables for indexes.
 const PIP: [&str; 5] =
     ["PIP_INDEX_URL", "PIP_PYPI_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"];
 
@@ -54,7 +54,7 @@ impl Surroundings {
             match uv_toml::read_pyproject(&text, file.as_str()) {
                 Ok(Some(settings)) => return Ok(Some(settings)),
                 Ok(None) => {}
-                // A file of other programs: uv goes on as well.
+                // The file may belong to other programs: uv ignores it as well.
                 Err(why) => tracing::warn!("{file} is ignored: {why}"),
             }
         }

@@ -1,4 +1,4 @@
-//! Which source has which project, and the URLs of the sources.
+//! The sources of each project, and the URLs of the sources.
 
 use std::collections::BTreeMap;
 
@@ -19,9 +19,9 @@ pub struct Sources {
     routes: BTreeMap<PackageName, Vec<SourceName>>,
     default: Vec<SourceName>,
     direct: BTreeMap<PackageName, DirectWheel>,
-    /// Each with the URL that it is for.
+    /// Logins, each with the URL that it is for.
     logins: Vec<(Url, Login)>,
-    /// Settings of the user that are not used, a sentence each.
+    /// The user's settings that are not used, a sentence each.
     pub notes: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ impl Sources {
     /// With URLs from the spec, and that of `pypi` from the surroundings where the spec has none.
     ///
     /// # Errors
-    /// As [`Surroundings::pypi`].
+    /// Those of [`Surroundings::pypi`].
     pub async fn find(spec: &Spec, surroundings: &Surroundings) -> Result<Self, Error> {
         let (mut places, mut logins) = (BTreeMap::new(), spec.logins.clone());
         let mut notes = Vec::new();
@@ -93,7 +93,7 @@ impl Sources {
     /// The logins for these sources: from their URLs, netrc and the keyring.
     ///
     /// # Errors
-    /// As [`Surroundings::netrc`].
+    /// Those of [`Surroundings::netrc`].
     pub fn logins(&self, spec: &Spec, surroundings: &Surroundings) -> Result<Logins, Error> {
         let logins = surroundings.netrc()?.with_own(self.logins.iter().cloned());
         let asked = spec.keyring.unwrap_or_else(|| surroundings.keyring());
@@ -120,8 +120,8 @@ impl Place {
         }
     }
 
-    /// The statuses by which it says that a page is not there. A list of files is always there: nothing is said of
-    /// a project by one that is not.
+    /// The statuses that mean that a page does not exist. A list of files must exist: a missing one says nothing
+    /// about a project.
     pub fn absent(&self) -> Vec<StatusCode> {
         let gone = match self.kind {
             SourceKind::FindLinks => &[][..],
@@ -130,8 +130,8 @@ impl Place {
         [gone, &self.ignored].concat()
     }
 
-    /// The pages that may have the wheels for a torch release, in the order to try: PyG aliases
-    /// patch releases to X.Y.0 by hand, and not always.
+    /// The pages that may have the wheels for a torch release, in the order to try: PyG has
+    /// aliases of X.Y.0 for some patch releases, not for all.
     pub fn pyg_pages(&self, torch: &[u64], cuda: impl std::fmt::Display) -> Vec<Url> {
         let part = |at: usize| torch.get(at).copied().unwrap_or_default();
         let page = |patch: u64| {

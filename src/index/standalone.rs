@@ -21,7 +21,7 @@ const LATEST: &str =
 /// Where the project's publisher lists all of its releases, with hashes; uv reads it.
 const ALL: &str = "https://releases.astral.sh/github/versions/main/v1/";
 
-/// Below it: `TAG/SHA256SUMS` and `TAG/FILE`.
+/// The base URL of `TAG/SHA256SUMS` and `TAG/FILE`.
 const RELEASES: &str = "https://github.com/astral-sh/python-build-standalone/releases/download/";
 
 /// An interpreter that cannot be pinned.
@@ -37,7 +37,7 @@ pub enum Error {
     /// A file there cannot be parsed.
     #[error("{url} cannot be read: {cause}")]
     #[diagnostic(help(
-        "if this is a mirror, copy the file again; the project's layout is expected"
+        "if this is a mirror, copy the file again; a mirror must have the project's layout"
     ))]
     Malformed {
         /// The file.
@@ -46,7 +46,7 @@ pub enum Error {
         cause: String,
     },
     /// No release has such a Python.
-    #[error("the release {release} has no Python {wanted} for {platform}, only {found}{listed}")]
+    #[error("the release {release} has no Python {requested} for {platform}, only {found}{listed}")]
     #[diagnostic(help(
         "ask for one of these in envlock.toml ([python] version), or take the base image's own: \
          [python] source = \"base\""
@@ -55,12 +55,12 @@ pub enum Error {
         /// The release.
         release: String,
         /// `3.14` or `3.14.2`
-        wanted: PythonRequest,
-        /// For what.
+        requested: PythonRequest,
+        /// The platform.
         platform: Platform,
-        /// What it has.
+        /// The versions it has.
         found: String,
-        /// What became of the list of all releases.
+        /// The result of reading the list of all releases.
         listed: String,
     },
 }
@@ -90,25 +90,25 @@ impl Classified for Error {
 }
 
 /// The newest patch release of `X.Y`, or exactly `X.Y.Z`: its full version and its archive with the sha256 that the
-/// project states. The newest release is read first, and where it lacks that (it has one patch of each `X.Y`, which may be
-/// a release candidate), the list of all. A pre-release is taken where no release has a final version.
+/// project states. The newest release is read first; where it lacks the version (it has one patch of each `X.Y`, which
+/// may be a release candidate), the list of all releases is read. A pre-release is taken where no release has a final version.
 ///
 /// # Errors
 /// [`Error::Net`], [`Error::Malformed`], [`Error::NoSuchPython`].
 pub async fn pin(
     client: &net::Client,
-    wanted: &PythonRequest,
+    requested: &PythonRequest,
     platform: Platform,
     mirror: Option<&Url>,
 ) -> Result<(Version, PythonArchive), Error> {
     let (release, archives) = newest_release(client, platform, mirror).await?;
-    if let Some(found) = newest_final(&archives, wanted) {
+    if let Some(found) = newest_final(&archives, requested) {
         return Ok(found.clone());
     }
     let listed = match all_releases(client, platform, mirror).await {
-        Ok(all) => {
-            newest(&all, wanted).cloned().ok_or_else(|| "; nor has any release before".into())
-        }
+        Ok(all) => newest(&all, requested)
+            .cloned()
+            .ok_or_else(|| "; no earlier release has it either".into()),
         Err(error) if error.is_unreachable() => return Err(error),
         Err(error) => Err(format!(
             "; and the list of all releases, one of which may have it, cannot be read: {}",
@@ -117,8 +117,8 @@ pub async fn pin(
     };
     listed.map_err(|listed| {
         let versions: Vec<_> = archives.iter().map(|(version, _)| version.to_string()).collect();
-        let (wanted, found) = (wanted.clone(), versions.join(", "));
-        Error::NoSuchPython { release, wanted, platform, found, listed }
+        let (requested, found) = (requested.clone(), versions.join(", "));
+        Error::NoSuchPython { release, requested, platform, found, listed }
     })
 }
 

@@ -1,4 +1,4 @@
-//! The files of a python-build-standalone release, parsed.
+//! Parses the files of a python-build-standalone release.
 
 use pep440_rs::Version;
 use percent_encoding::percent_decode_str;
@@ -47,7 +47,7 @@ pub(super) fn archives(sums: &str, tag: &str, platform: Platform) -> Vec<Archive
 /// release), oldest first.
 ///
 /// # Errors
-/// The number of a line that is none, from 1, and why.
+/// The number of the line that cannot be parsed, from 1, and why.
 pub(super) fn archives_of_all(list: &str, platform: Platform) -> Result<Vec<Archive>, String> {
     let mut found = Vec::new();
     for (at, line) in list.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -93,18 +93,21 @@ fn sorted(mut archives: Vec<Archive>) -> Vec<Archive> {
 /// The newest final version that matches.
 pub(super) fn newest_final<'a>(
     archives: &'a [Archive],
-    wanted: &PythonRequest,
+    requested: &PythonRequest,
 ) -> Option<&'a Archive> {
-    newest(archives, wanted).filter(|(version, _)| !version.any_prerelease())
+    newest(archives, requested).filter(|(version, _)| !version.any_prerelease())
 }
 
 /// The newest that matches. A pre-release only where there is no final one.
-pub(super) fn newest<'a>(archives: &'a [Archive], wanted: &PythonRequest) -> Option<&'a Archive> {
+pub(super) fn newest<'a>(
+    archives: &'a [Archive],
+    requested: &PythonRequest,
+) -> Option<&'a Archive> {
     let fits = |version: &Version| match version.release() {
         [major, minor, rest @ ..] => {
             let patch = rest.first().copied().unwrap_or(0);
-            (*major, *minor) == (wanted.major, wanted.minor)
-                && wanted.patch.is_none_or(|wanted| wanted == patch)
+            (*major, *minor) == (requested.major, requested.minor)
+                && requested.patch.is_none_or(|requested| requested == patch)
         }
         _ => false,
     };
@@ -133,10 +136,10 @@ mod tests {
         names.map(|name| format!("{}  {name}\n", Sha256::of(name))).concat()
     }
 
-    fn pin(wanted: &str) -> Option<String> {
+    fn pin(requested: &str) -> Option<String> {
         let archives = archives(&sums(), "20260203", PLATFORM);
-        let wanted = wanted.to_owned().try_into().unwrap();
-        newest(&archives, &wanted).map(|(version, archive)| {
+        let requested = requested.to_owned().try_into().unwrap();
+        newest(&archives, &requested).map(|(version, archive)| {
             assert_eq!(archive.sha256, Sha256::of(&archive.file));
             assert!(
                 archive.file.starts_with(&format!("cpython-{version}+20260203-x86_64-unknown"))
@@ -172,16 +175,16 @@ mod tests {
     fn a_release_candidate_is_not_what_a_minor_version_asks_for() {
         let [only_candidate, newest_release] =
             RECORDED.map(|(tag, sums)| archives(sums, tag, PLATFORM));
-        let wanted = |text: &str| text.to_owned().try_into().unwrap();
+        let requested = |text: &str| text.to_owned().try_into().unwrap();
         assert_eq!(only_candidate.len(), 1);
-        assert_eq!(newest_final(&only_candidate, &wanted("3.14")), None);
-        assert_eq!(newest_final(&only_candidate, &wanted("3.14.5")), None);
+        assert_eq!(newest_final(&only_candidate, &requested("3.14")), None);
+        assert_eq!(newest_final(&only_candidate, &requested("3.14.5")), None);
         let version = |text: &str| {
-            newest_final(&newest_release, &wanted(text)).map(|(version, _)| version.to_string())
+            newest_final(&newest_release, &requested(text)).map(|(version, _)| version.to_string())
         };
         assert_eq!(version("3.14").as_deref(), Some("3.14.7"));
         assert_eq!(version("3.15"), None);
-        assert_eq!(newest(&newest_release, &wanted("3.15")).unwrap().0.to_string(), "3.15.0rc1");
+        assert_eq!(newest(&newest_release, &requested("3.15")).unwrap().0.to_string(), "3.15.0rc1");
     }
 
     #[test]
@@ -205,8 +208,8 @@ mod tests {
         let found: Vec<_> = all.iter().map(|(v, a)| format!("{v} {}", a.release)).collect();
         assert_eq!(found, ["3.14.5rc1 20260508", "3.14.6 20260610", "3.14.6 20260701"]);
         assert!(all[2].1.file.starts_with("cpython-3.14.6+20260701-"), "{}", all[2].1.file);
-        let wanted = "3.14.6".to_owned().try_into().unwrap();
-        assert_eq!(newest_final(&all, &wanted).unwrap().1.release, "20260701");
+        let requested = "3.14.6".to_owned().try_into().unwrap();
+        assert_eq!(newest_final(&all, &requested).unwrap().1.release, "20260701");
         let why = archives_of_all(&(list + "<html>"), PLATFORM).unwrap_err();
         assert!(why.starts_with("line 6: "), "{why}");
     }

@@ -1,4 +1,4 @@
-//! What the settings of the user are read from: environment, project folder, build.
+//! Where the user's settings are read from: environment, project folder, build.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use camino::Utf8PathBuf;
 
-/// Where settings are looked for, as a value.
+/// The places where settings are looked for, as a value.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
     /// Environment variables.

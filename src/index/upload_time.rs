@@ -1,4 +1,4 @@
-//! When files were uploaded, where there is a cut-off: as the index says, else by Last-Modified of the file.
+//! Upload times of files, for cut-offs: from the index, else from the file's Last-Modified header.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::spec::SourceName;
 #[derive(Debug, Default)]
 pub(super) struct UploadTimes {
     cut_offs: CutOffs,
-    /// Of locked files, by their hash.
+    /// Times of locked files, by their hash.
     kept: Arc<BTreeMap<Sha256, Upload>>,
     asked: OnceMap<Url, Timestamp>,
 }
@@ -43,7 +43,7 @@ impl UploadTimes {
         candidate: &Candidate,
     ) -> Result<Option<Upload>, Error> {
         let Some(cut_off) = self.cut_off(candidate) else { return Ok(None) };
-        // A URL in the spec is a choice already; no later file can replace it.
+        // A URL in the spec names one file; no later file can replace it.
         if candidate.location.source == SourceName::direct() {
             return Ok(None);
         }

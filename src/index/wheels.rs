@@ -21,11 +21,11 @@ use crate::spec::SourceName;
 
 /// The binding of torch to Python.
 const TORCH_PYTHON: &str = "torch/lib/libtorch_python.so";
-/// Unpacked bytes; 35 MB in torch 2.14.
+/// Limit of its unpacked bytes; it has 35 MB in torch 2.14.
 const TORCH_PYTHON_LIMIT: u64 = 256 << 20;
 
 impl IndexClient {
-    /// What was read of this wheel.
+    /// The facts of this wheel that were read.
     fn seen(&self, candidate: &Candidate) -> Seen {
         let mut all = self.wheels.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seen) = all.get(&candidate.url) {
@@ -85,10 +85,10 @@ impl IndexClient {
     async fn beside(&self, candidate: &Candidate) -> Result<Option<(Bytes, CoreMetadata)>, Error> {
         let why = match sidecar(&self.fetcher, &candidate.url, candidate.sidecar).await? {
             Beside::None => return Ok(None),
-            Beside::Wrong => "has other bytes than its index says".to_owned(),
+            Beside::Wrong => "does not have the hash that its index states".to_owned(),
             Beside::Bytes(bytes) => match parsed(candidate, &bytes) {
                 Ok(metadata) => return Ok(Some((bytes, metadata))),
-                Err(error) => format!("is of no use: {error}"),
+                Err(error) => format!("cannot be used: {error}"),
             },
         };
         tracing::info!("{}.metadata {why}", redacted(&candidate.url));
@@ -189,7 +189,7 @@ impl IndexClient {
         let wheel = self.wheel(url).await?;
         same_size(candidate.size.unwrap_or(wheel.size), wheel.size)?;
         wheel.check(&candidate.file)?;
-        // The hash of an index is checked at every build; that of a URL in the spec now.
+        // A hash from an index is checked at every build; that of a URL in the spec is checked now.
         let is_requirement = candidate.location.source == SourceName::direct();
         let found = match (candidate.sha256, wheel.sha256) {
             (_, Some(found)) => {
@@ -220,7 +220,7 @@ impl IndexClient {
     }
 }
 
-/// METADATA, which must name the project and version of the wheel.
+/// Parses METADATA, which must name the project and version of the wheel.
 fn parsed(candidate: &Candidate, bytes: &[u8]) -> Result<CoreMetadata, Error> {
     let bad = |why: String| Error::Wheel { url: redacted(&candidate.url), why };
     let metadata = CoreMetadata::parse(bytes).map_err(|e| bad(e.to_string()))?;

@@ -1,4 +1,4 @@
-//! Does a lock still answer the spec? Needs nothing but the two.
+//! Whether a lock still satisfies the spec. Needs nothing but the two.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +20,8 @@ pub fn stale(lock: &Lock, spec: &Spec) -> Vec<String> {
             Some(name) => format!("the profile {name}"),
             None => "no profile".to_owned(),
         };
-        let (locked, wanted) = (name(&lock.profile), name(&spec.profile));
-        reasons.push(format!("it is the lock of {locked}, and {wanted} is asked for"));
+        let (locked, requested) = (name(&lock.profile), name(&spec.profile));
+        reasons.push(format!("it is the lock of {locked}, and {requested} is asked for"));
     }
     if lock.spec_sha256 != spec.sha256() {
         reasons.extend(changes(lock, spec));
@@ -84,7 +84,7 @@ pub fn replaced(
 
 fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
     let mut changes = Vec::new();
-    // What is asked for only elsewhere is not asked for.
+    // A requirement whose marker does not hold here is not checked.
     let environment = marker_environment(lock.target.platform, &lock.python.version);
     let active =
         |requirement: &RequirementSpec| requirement.pep508.evaluate_markers(&environment, &[]);
@@ -92,7 +92,7 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
         let name = &requirement.pep508.name;
         let text = requirement.written();
         match lock.package(name) {
-            // It may have been left out because it did not fit.
+            // An optional one may have been left out because it did not fit.
             None if requirement.optional => {}
             None => changes.push(format!("{name} is asked for and not locked")),
             Some(locked) if !locked.requested.contains(&text) => {
@@ -147,9 +147,9 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
     let dropped =
         lock.packages.iter().filter(|p| !p.requested.is_empty() && !asked.contains(&p.name));
     changes.extend(dropped.map(|p| format!("{} is locked and no longer asked for", p.name)));
-    let differs = |what: &str, locked: &str, wanted: &str| {
-        (locked != wanted)
-            .then(|| format!("{what} is {wanted} in the spec and {locked} in the lock"))
+    let differs = |what: &str, locked: &str, requested: &str| {
+        (locked != requested)
+            .then(|| format!("{what} is {requested} in the spec and {locked} in the lock"))
     };
     changes.extend(differs("the runtime base", &lock.base.runtime.reference, &spec.base.runtime));
     changes.extend(differs("the devel base", &lock.base.devel.reference, &spec.base.devel));
@@ -161,7 +161,7 @@ fn changes(lock: &Lock, spec: &Spec) -> Vec<String> {
     changes
 }
 
-/// The rules that are other ones than when the lock was made.
+/// The rules that changed since the lock was made.
 fn rules(lock: &Lock, spec: &Spec) -> Vec<String> {
     let mut changes = Vec::new();
     for package in &lock.packages {
@@ -174,7 +174,7 @@ fn rules(lock: &Lock, spec: &Spec) -> Vec<String> {
     changes
 }
 
-/// Whether the times in the lock answer the spec's cut-offs.
+/// Whether the upload times in the lock satisfy the spec's cut-offs.
 fn about_times(lock: &Lock, spec: &Spec) -> Vec<String> {
     let cut_off = |p: &Package| {
         // An address in the spec is a choice already.

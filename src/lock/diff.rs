@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::Lock;
 
-/// The difference of one lock to an older one (or to none).
+/// The difference between one lock and an older one (or none).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Diff {
     /// In the new one only.
@@ -21,7 +21,7 @@ pub struct Diff {
     pub environment: Vec<String>,
 }
 
-/// A distribution that came or went.
+/// A distribution that was added or removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Entry {
     /// Its name.
@@ -34,7 +34,7 @@ pub struct Entry {
     pub size: u64,
 }
 
-/// A distribution that is another one now.
+/// A distribution whose version or file changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Change {
     /// Its name.
@@ -53,7 +53,7 @@ pub struct Change {
 }
 
 impl Diff {
-    /// What is new in `new`.
+    /// The changes from `old` to `new`.
     pub fn between(old: Option<&Lock>, new: &Lock) -> Self {
         let mut diff =
             Diff { added: vec![], removed: vec![], changed: vec![], environment: vec![] };

@@ -30,7 +30,7 @@ pub fn is_file_name(name: &str) -> bool {
 
 const HEADER: &str = "# Written by `envlock resolve`. Change envlock.toml, not this file.\n";
 
-/// A lock that cannot be used.
+/// Why a lock cannot be read.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
     /// There is none yet.
@@ -56,7 +56,7 @@ pub enum Error {
         /// The format in the file.
         found: u32,
     },
-    /// Not a lock.
+    /// It is not a lock.
     #[error("{message}")]
     #[diagnostic(help("restore {FILE_NAME} from git, or run `envlock resolve` to write it anew"))]
     Broken {
@@ -124,7 +124,7 @@ pub(crate) mod tests {
     use crate::platform::Platform;
     use crate::spec::PythonSource;
 
-    /// A small lock that other modules' tests use too.
+    /// A small lock for tests, those of other modules too.
     pub(crate) fn sample() -> Lock {
         let package = |name: &str, version: &str, group: &str| Package {
             name: name.parse().unwrap(),

@@ -22,7 +22,7 @@ pub struct Lock {
     /// The format of the file.
     #[schemars(range(min = 1, max = 1))]
     pub version: u32,
-    /// The hash of the spec this answers.
+    /// The hash of the spec that it was resolved for.
     pub spec_sha256: Sha256,
     /// The profile of envlock.toml this is the lock of; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,11 +41,11 @@ pub struct Lock {
     pub layers: Vec<LayerPin>,
 }
 
-/// A layer of wheels that was made: whoever finds its digest in a registry needs none of the wheels.
+/// A layer of wheels that was made: where a registry has its digest, none of the wheels is needed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LayerPin {
-    /// What people call it: `torch`, `ray (41 packages)`.
+    /// Its name for people: `torch`, `ray (41 packages)`.
     pub name: String,
     /// Of the wheels and of everything that shapes the layer's bytes.
     pub key: Sha256,
@@ -78,7 +78,7 @@ pub struct Target {
     /// What torch has code for; only where the spec names GPUs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arch_list: Vec<Arch>,
-    /// What was taken whatever CUDA it is for: `[cuda] allow` of the spec.
+    /// What was taken regardless of its CUDA line: `[cuda] allow` of the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub cuda_allow: Vec<PackageName>,
@@ -141,16 +141,16 @@ pub struct Bases {
 pub struct BasePin {
     /// As the spec names it, with its tag.
     pub reference: String,
-    /// What the tag meant. Absent: the registry could not be asked, builds refuse.
+    /// What the tag referred to. Absent: the registry could not be asked, builds refuse.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub digests: Option<BaseDigests>,
 }
 
-/// What a base image's tag meant when it was resolved.
+/// What a base image's tag referred to when it was resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BaseDigests {
-    /// The digest the tag answered: an image index, or the manifest itself.
+    /// The digest of the tag: of an image index, or of the manifest itself.
     pub index_digest: Digest,
     /// The manifest for the target platform.
     pub platform_digest: Digest,
@@ -171,7 +171,7 @@ pub struct Package {
     /// The requirements that name it, as written; empty for a transitive dependency.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requested: Vec<String>,
-    /// The rules of the spec about it, as it has them: `constraint: numpy<2.3`.
+    /// The rules of the spec about it, as the spec writes them: `constraint: numpy<2.3`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
     /// The distributions that need it, sorted.
@@ -199,21 +199,21 @@ pub struct Package {
     /// When it was uploaded; only where the spec has a cut-off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uploaded: Option<Timestamp>,
-    /// Who says so.
+    /// The source of the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uploaded_from: Option<UploadedFrom>,
 }
 
-/// When a file was uploaded, and who says so.
+/// When a file was uploaded, and the source of that time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Upload {
     /// The moment.
     pub at: Timestamp,
-    /// Who says so.
+    /// The source of the time.
     pub from: UploadedFrom,
 }
 
-/// Who says when a file was uploaded.
+/// The source of an upload time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UploadedFrom {

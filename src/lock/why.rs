@@ -1,4 +1,4 @@
-//! Why a distribution is in the set: the shortest ways to it from every requirement.
+//! Why a distribution is in the set: the shortest paths to it from every requirement.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,4 +1,4 @@
-//! Which torch goes with what: candidates → a table for each Python, as text, JSON or SVG. Pure.
+//! Which torch goes with which other packages: candidates → a table for each Python, as text, JSON or SVG. Pure.
 mod model;
 mod survey;
 mod svg;

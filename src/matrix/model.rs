@@ -12,16 +12,16 @@ use crate::cuda::CudaTag;
 pub struct Matrix {
     /// What everything must be built for.
     pub cuda: CudaTag,
-    /// In the order asked for.
+    /// In the requested order.
     pub tables: Vec<Table>,
 }
 
-/// What there is for one Python.
+/// The table for one Python.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Table {
     /// The Python, as far as it is known: `3.14.2`, or `3.14`.
     pub python: String,
-    /// What stands beside torch.
+    /// The packages beside torch.
     pub columns: Vec<Column>,
     /// Newest torch first.
     pub rows: Vec<Row>,
@@ -82,7 +82,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// As people read it.
+    /// As text for people.
     pub(super) fn shown(&self) -> String {
         match self {
             Cell::Has(version) => version.clone().without_local().to_string(),
@@ -103,7 +103,7 @@ impl Build {
 }
 
 impl Table {
-    /// What is said below the table: why newer torches are not taken, what could not be asked.
+    /// The notes below the table: why newer torches are not taken, which sources could not be asked.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for row in self.rows.iter().filter(|row| !row.why_not.is_empty()) {

@@ -1,4 +1,4 @@
-//! Queries a catalog for what there is, and compares it with what the solver takes.
+//! Queries a catalog for all versions, and compares them with what the solver takes.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::spec::{RequirementSpec, SourceKind, SourceName, Spec};
 use crate::torch::{TorchAbi, local_cuda};
 
 const TORCH: &str = "torch";
-/// What stands beside torch, in this order.
+/// The packages beside torch, in this order.
 const COLUMNS: [&str; 8] = [
     "torchvision",
     "pyg-lib",
@@ -136,7 +136,7 @@ fn torches(project: &Project, taken: Option<&Version>, catalog: &dyn Catalog) ->
         why_not: vec![],
     };
     let is_final = |v: &Version| !v.any_prerelease();
-    // From after the cut-off: as if it were not there.
+    // Files from after the cut-off count as missing.
     let skipped = project.skipped.iter().filter(|s| !matches!(*s.why, Skip::TooNew(_)));
     let mut versions: Vec<(&Version, Result<&Candidate, &Skip>)> = project
         .candidates
@@ -214,7 +214,7 @@ impl Asked {
 
     fn cell(&self, row: &Row, cuda: CudaTag) -> Cell {
         let Some(offers) = &self.offers else { return Cell::Unknown };
-        // A torch of another CUDA goes with nothing that is bound to torch, whatever versions say.
+        // A torch of another CUDA fits nothing that is bound to torch, whatever the versions say.
         let other = match row.build {
             Build::For(tag) => tag != cuda,
             Build::NoWheel => true,

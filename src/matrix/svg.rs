@@ -26,7 +26,7 @@ pub fn svg(matrix: &Matrix) -> String {
         y += LINE / 2;
     }
     let (width, height) = (width + MARGIN, y + MARGIN / 2);
-    // The card's width is known only now; lines across it are drawn by class.
+    // The width is known only now: it replaces its placeholder in lines that span it.
     let body = body.replace("WIDTH", &(width - 2 * MARGIN).to_string());
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
@@ -38,7 +38,7 @@ pub fn svg(matrix: &Matrix) -> String {
     )
 }
 
-/// Draws one table from `y` down; its width.
+/// Draws one table from `y` down; returns its width.
 fn draw(matrix: &Matrix, table: &Table, y: &mut usize, body: &mut String) -> usize {
     let mut put = |x: usize, y: usize, class: &str, text: &str| {
         let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");

@@ -1,4 +1,4 @@
-//! A survey of a small world, which the renderers' tests draw too.
+//! A survey of a small catalog, which the renderers' tests draw too.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a request that failed means for the user: an exit code, and what may help.
+//! A failed request as an error of this program: its exit code, and what may help.
 
 use std::fmt::Display;
 use std::ops::Deref;
@@ -39,12 +39,12 @@ impl From<http_retry::Error> for Failure {
     }
 }
 
-/// What may help; `None`: nothing that we know of.
+/// What may help; `None`: nothing known.
 fn advice(error: &http_retry::Error) -> Option<String> {
     use http_retry::Error as E;
     Some(match error {
         E::Offline { .. } => {
-            "run the same command once without --offline: what it learns is kept".to_owned()
+            "run the same command once without --offline: the answers are cached".to_owned()
         }
         E::Patience { .. } => {
             "run the same command again after that time; `[network] patience` in envlock.toml says how long a run \
@@ -63,7 +63,7 @@ fn advice(error: &http_retry::Error) -> Option<String> {
                      envlock.toml"
                 ),
                 StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                    "the proxy wants a login: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT".to_owned()
+                    "the proxy requires a login: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT".to_owned()
                 }
                 status if Retry::is_passing(status) => {
                     format!("{host} was asked several times; try again later")

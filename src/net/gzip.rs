@@ -30,7 +30,7 @@ fn at_once(packed: &[u8]) -> Option<Vec<u8>> {
     }
     let mut plain = vec![0; size];
     let written = Decompressor::new().gzip_decompress(packed, &mut plain).ok()?;
-    // It stops after the first member: the sum at the very end must be that member's too.
+    // It stops after the first member: the checksum at the very end must be that member's too.
     let sum = libdeflater::crc32(&plain).to_le_bytes();
     (written == size && trailer.starts_with(&sum)).then_some(plain)
 }

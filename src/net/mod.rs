@@ -1,4 +1,4 @@
-//! HTTP with retries ([`http_retry`]), and what the program says where that fails. `index`, `store` and `registry` all go
+//! HTTP with retries ([`http_retry`]), and its failures as errors of this program. `index`, `store` and `registry` all go
 //! through here.
 mod error;
 mod gzip;
@@ -7,5 +7,5 @@ pub use error::Error;
 pub use gzip::gunzip;
 pub use http_retry::{Body, Budget, Client, Logins, Opened, Part, Retry, Wait, Why, redacted};
 
-/// What this program is called by servers.
+/// The User-Agent of this program.
 pub const AGENT: &str = concat!("envlock/", env!("CARGO_PKG_VERSION"));

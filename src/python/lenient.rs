@@ -27,15 +27,17 @@ pub fn requirement(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
 /// A requirement exactly as in PEP 508.
 ///
 /// # Errors
-/// The text is none, or one that the parser panics at.
+/// The text is not a requirement, or is one that makes the parser panic.
 pub fn strict(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
     // The parser counts characters where it should count bytes.
     if let Some(odd) = text.chars().find(|c| !c.is_ascii()) {
-        return Err(format!("`{}` does not belong into a requirement", odd.escape_default()));
+        return Err(format!("`{}` is not allowed in a requirement", odd.escape_default()));
     }
     // The parser panics at this, unless it is at the end.
     if let Some(name) = names(text).find(|name| name.ends_with(['.', '-', '_'])) {
-        return Err(format!("`{name}` is no name: the last sign of one is a letter or a digit"));
+        return Err(format!(
+            "`{name}` is not a name: the last character of one is a letter or a digit"
+        ));
     }
     text.parse().map_err(|error: pep508_rs::Pep508Error| error.message.to_string())
 }
@@ -179,7 +181,7 @@ mod tests {
     fn other_alphabets_are_an_error_and_no_crash() {
         // Found by fuzzing: the parser cut such a marker in the middle of a character.
         let error = requirement("a; (b == \"c\" and\u{91}\u{91}\u{91} d)").unwrap_err();
-        assert_eq!(error, "`\\u{91}` does not belong into a requirement");
+        assert_eq!(error, "`\\u{91}` is not allowed in a requirement");
     }
 
     #[test]
@@ -194,7 +196,7 @@ mod tests {
             "a-",
         ] {
             let error = requirement(text).unwrap_err();
-            assert!(error.contains("is no name"), "{text}: {error}");
+            assert!(error.contains("is not a name"), "{text}: {error}");
         }
         for text in ["a.b-c_d[e.f,g]", "a @ https://x.example/a-.whl", "a ; extra == 'b.'"] {
             requirement(text).unwrap();

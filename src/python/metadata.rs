@@ -22,8 +22,8 @@ pub struct CoreMetadata {
 }
 
 impl CoreMetadata {
-    /// Reads the header of a METADATA file; the description below it is not looked at. Requirements
-    /// in the forms old tools wrote are mended.
+    /// Reads the header of a METADATA file; the description below it is ignored. Requirements
+    /// in the forms of old tools are corrected.
     ///
     /// # Errors
     ///

@@ -72,7 +72,7 @@ impl TargetTags {
             "none" if own => Form::Pure,
             "abi3" if own && native => Form::StableAbi,
             "abi3" if native && (2..self.minor).contains(&minor) => Form::StableAbiOlder,
-            // The ABI must be exactly this interpreter's: `cp314t` is another one.
+            // The ABI must be exactly this interpreter's: `cp314t` is a different one.
             _ if own && native && abi == python => Form::OwnAbi,
             _ => return None,
         };

@@ -1,4 +1,4 @@
-//! What the registry client's errors mean for the user: an exit code, and what to do.
+//! The registry client's errors as errors of this program: exit codes, and what to do.
 
 use std::fmt::Display;
 use std::ops::Deref;
@@ -77,28 +77,30 @@ fn advice(error: &Error) -> String {
         Error::MissingBlob { .. } => "the image cannot be pulled any more; push it again",
         Error::Status { status, .. } => of(*status),
         Error::Integrity { .. } => {
-            "do not use this image; push it again, or ask who runs the registry or mirror"
+            "do not use this image; push it again, or ask the operators of the registry or mirror"
         }
         Error::Malformed { .. } => "only OCI and Docker schema 2 images are understood",
         Error::NotKept { .. } => {
-            "records = \"auto\" under [release] in envlock.toml makes releases without what the registry does not keep"
+            "records = \"auto\" under [release] in envlock.toml makes releases without what the registry cannot store"
         }
         Error::SessionLost { .. } => {
             "run the same command again: blobs that arrived are not sent again. Where several registries stand behind \
              one address, each client must stay with one of them"
         }
-        Error::Blob { .. } => "a file it is made of is gone or cut; build again",
+        Error::Blob { .. } => "a file that it is made of is missing or incomplete; build again",
         Error::Changed { .. } => "nothing of it was published; run the same command again",
     };
     fixed.to_owned()
 }
 
-/// What to do about an answer: waiting helps only where the registry itself is what is wrong.
+/// What to do about a status: waiting helps only where the registry itself has failed.
 fn of(status: StatusCode) -> &'static str {
     match status.as_u16() {
         404 => "check the name, and that the repository exists and this account may use it",
-        405 | 501 => "this registry, or a proxy before it, does not do that: ask who runs it",
-        407 => "the proxy wants a login: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+        405 | 501 => {
+            "this registry, or a proxy in front of it, does not support that: ask its operators"
+        }
+        407 => "the proxy requires a login: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
         409 | 412 | 507 => {
             "what the registry says names its rule: a tag that may not be written again, or a quota that is used \
              up; free some, or ask who runs it"
@@ -109,7 +111,7 @@ fn of(status: StatusCode) -> &'static str {
         }
         408 | 429 | 500 | 502.. => "try again later; `envlock doctor` checks the registry",
         300..400 => {
-            "the registry sends this elsewhere without end: check its address, or ask who runs it"
+            "the registry redirects this without end: check its address, or ask its operators"
         }
         _ => {
             "it will not change by itself: what the registry says names the cause; `envlock doctor` checks \
@@ -118,7 +120,7 @@ fn of(status: StatusCode) -> &'static str {
     }
 }
 
-/// How a repository is made at a registry, in a sentence.
+/// How to create a repository at a registry, as a command.
 fn creation(host: &str, repository: &str) -> String {
     let (project, _) = repository.split_once('/').unwrap_or((repository, ""));
     let labels: Vec<_> = host.split('.').collect();

@@ -1,4 +1,4 @@
-//! How far blobs are, as bars.
+//! The progress of blobs, as bars.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl Progress for Bar {
     }
 }
 
-/// A bar that shows how far a blob is.
+/// A bar that shows the progress of a blob.
 pub fn progress(bar: &Bar) -> Arc<dyn Progress> {
     Arc::new(bar.clone())
 }

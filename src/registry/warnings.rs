@@ -1,10 +1,10 @@
-//! What registries warn of and do not take, as sentences. Pure but for the asking.
+//! Warnings of registries, and what they cannot store, as sentences.
 
 use std::collections::BTreeSet;
 
 use oci_registry::{Client, LossKind, Warning};
 
-/// What registries warned of since this was asked last, and what they cannot keep; each sentence once, with its host.
+/// The warnings of registries since the last call, and what they cannot store; each sentence once, with its host.
 pub fn warnings(client: &Client) -> Vec<String> {
     let sentences: BTreeSet<_> = client.take_warnings().into_iter().map(sentence).collect();
     sentences.into_iter().collect()

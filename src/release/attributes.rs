@@ -1,5 +1,5 @@
-//! What a file has besides its bytes: owner, mode, access control list, extended attributes. A file that takes its place is
-//! given all of it, or does not take it.
+//! The attributes of a file: owner, mode, access control list, extended attributes. A file that replaces another one
+//! gets all of them, or does not replace it.
 
 use std::fs::File;
 use std::io::{Error as IoError, ErrorKind};
@@ -13,11 +13,11 @@ use super::Error;
 /// The access control list, as Linux keeps it.
 const ACL: &str = "system.posix_acl_access";
 
-/// Sums over a file's bytes that the kernel makes: those of other bytes would be wrong.
+/// Attributes with checksums of a file's bytes, made by the kernel: they would be wrong for other bytes.
 const OF_THE_BYTES: [&str; 2] = ["security.ima", "security.evm"];
 
-/// Gives `file` what the file at `target` has; where there is none, only a mode that lets all read. `at` is where `file`
-/// lies, for messages.
+/// Gives `file` the attributes of the file at `target`; where there is none, only a mode that lets all read. `at` is
+/// the path of `file`, for messages.
 ///
 /// # Errors
 /// [`Error::OtherOwner`], [`Error::Attribute`].
@@ -37,11 +37,11 @@ pub(super) fn copy(target: &Utf8Path, file: &File, at: &Utf8Path) -> Result<(), 
             Error::OtherOwner { path: target.to_owned(), uid, gid, source }
         })?;
     }
-    // A folder may give its new files a list of who else may read them.
+    // A folder may give new files a default access control list.
     if file.get_xattr(ACL).is_ok_and(|list| list.is_some()) {
         file.remove_xattr(ACL).map_err(failed(target, ACL))?;
     }
-    // After the owner: a change of owner takes the set-id bits away.
+    // After the owner: a change of owner clears the set-id bits.
     set_mode(before.mode() & 0o7777)?;
     copy_extended(target, &old, file)
 }
@@ -59,7 +59,7 @@ fn copy_extended(target: &Utf8Path, old: &File, new: &File) -> Result<(), Error>
             continue;
         }
         let value = old.get_xattr(&name).map_err(failed(target, &shown))?;
-        // What the kernel gave the new file too (a label) need not be ours to give.
+        // An attribute that the kernel gave the new file too (a label) need not be set.
         let Some(value) = value.filter(|v| new.get_xattr(&name).ok().flatten().as_ref() != Some(v))
         else {
             continue;

@@ -1,4 +1,4 @@
-//! Whether an image still is where a release put it, whole.
+//! Checks whether an image is still where a release put it, and complete.
 
 use std::future::Future;
 
@@ -7,13 +7,13 @@ use oci_spec::distribution::Reference;
 use crate::reference::PinnedReference;
 use crate::registry;
 
-/// Asks about images.
+/// Checks images in their registries.
 pub trait ImageCheck {
-    /// What the registry lacks of this image, in words; `None` when it has all of it. Of a tag, only the
+    /// What the registry lacks of this image, as a phrase; `None` when it has all of it. Of a tag, only the
     /// manifest is asked for.
     ///
     /// # Errors
-    /// In words, when the registry does not answer the question.
+    /// A sentence, when the registry does not answer the question.
     fn missing(
         &self,
         image: &Reference,

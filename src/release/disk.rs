@@ -1,4 +1,4 @@
-//! Files that are whole after any crash: written beside their place, synced, renamed. Nothing here decides anything.
+//! Atomic changes of files: written beside their place, synced, renamed. No decisions are made here.
 
 use std::fs::File;
 use std::io::Write;
@@ -15,7 +15,7 @@ pub const FOLDER: &str = ".envlock";
 /// The file behind symlinks; for a file that does not exist yet, its place in the real folder.
 ///
 /// # Errors
-/// A folder that is not there, a symlink that leads nowhere.
+/// A missing folder, a dangling symlink.
 pub(super) fn real_path(path: &Utf8Path) -> Result<Utf8PathBuf, Error> {
     match path.canonicalize_utf8() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {
@@ -42,16 +42,16 @@ pub(super) fn read(path: &Utf8Path) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
-/// What a power cut may do to a write.
+/// What a power failure may do to a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sync {
-    /// Nothing: it is on disk before anything that follows.
+    /// Nothing: it is on disk before any later write.
     Now,
-    /// Take it back: only a crash of envlock alone must not. Each wait for the disk costs milliseconds.
+    /// Undo it: only a crash of envlock alone must not. Each sync costs milliseconds.
     Later,
 }
 
-/// Replaces a file, whole, by way of `NAME.new` beside it. For envlock's own files: others keep their mode and owner.
+/// Replaces a file atomically, by way of `NAME.new` beside it. Only for envlock's own files: mode and owner are not kept.
 pub(super) fn replace(path: &Utf8Path, bytes: &[u8], sync: Sync) -> Result<(), Error> {
     let staged = Utf8PathBuf::from(format!("{path}.new"));
     write(&staged, bytes, sync)?;
@@ -62,7 +62,7 @@ pub(super) fn replace(path: &Utf8Path, bytes: &[u8], sync: Sync) -> Result<(), E
     }
 }
 
-/// Writes a new file for this user only: the file it is made from may be secret.
+/// Writes a new file for this user only: its source may be secret.
 fn write(path: &Utf8Path, bytes: &[u8], sync: Sync) -> Result<(), Error> {
     let file = begin(path, bytes)?;
     match sync {
@@ -89,7 +89,7 @@ fn begin(path: &Utf8Path, bytes: &[u8]) -> Result<File, Error> {
     begin().map_err(Error::file(path, "written"))
 }
 
-/// Renames. Until [`sync_folder`], a power cut may take it back.
+/// Renames. Until [`sync_folder`], a power failure may undo it.
 pub(super) fn rename(from: &Utf8Path, to: &Utf8Path) -> Result<(), Error> {
     fs_err::rename(from, to).map_err(|error| match error.kind() {
         std::io::ErrorKind::ResourceBusy => Error::Mounted { path: to.to_owned() },
@@ -106,7 +106,7 @@ pub(super) fn make_folder(folder: &Utf8Path) -> Result<(), Error> {
     }
 }
 
-/// Sees to it that no power cut takes back what was renamed, made or removed in a folder.
+/// Syncs a folder: no power failure undoes what was renamed, created or removed in it before.
 pub(super) fn sync_folder(folder: &Utf8Path) -> Result<(), Error> {
     let folder = if folder.as_str().is_empty() { Utf8Path::new(".") } else { folder };
     File::open(folder).and_then(|f| f.sync_all()).map_err(Error::file(folder, "synced"))

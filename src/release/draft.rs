@@ -1,4 +1,4 @@
-//! A release that is decided on and not written yet: in between, its registry is told of it.
+//! A release that is decided but not written yet: in between, it is recorded in its registry.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ pub struct Published {
     /// The new line of the history; `None`: config.yaml and the last release already say the same,
     /// and nothing was written.
     pub record: Option<Record>,
-    /// What changed in the files, as a unified diff; empty when no file had to change.
+    /// The changes of the files, as a unified diff; empty when no file had to change.
     pub diff: String,
 }
 
@@ -26,11 +26,11 @@ pub struct Draft {
     pub(super) record: Option<Record>,
     /// The history's file as it was read.
     pub(super) before: Option<Vec<u8>>,
-    /// What it says.
+    /// The history, read.
     pub(super) history: History,
     /// The other files.
     pub(super) changes: Vec<FileChange>,
-    /// What changes in them.
+    /// The changes in them.
     pub(super) diff: String,
 }
 
@@ -56,21 +56,21 @@ impl Draft {
         }
     }
 
-    /// Gives it a higher number: numbers rise, and may leave some out.
+    /// Gives it a higher number: numbers rise, and may have gaps.
     pub fn renumber(&mut self, number: u64) {
         if let Some(record) = &mut self.record {
             record.number = number.max(self.history.next_number());
         }
     }
 
-    /// Says of more images that the registry does not keep everything.
+    /// Adds images of which the registry does not keep everything.
     pub fn not_kept(&mut self, images: BTreeSet<ImageName>) {
         if let Some(record) = &mut self.record {
             record.not_kept.extend(images);
         }
     }
 
-    /// Whether `other` records the same release, made at another moment or by somebody else.
+    /// Whether `other` records the same release, made at another moment or by another user.
     pub fn is_same(&self, other: &Record) -> bool {
         let Some(record) = &self.record else { return false };
         let Record { v, number, kind, lock, engine, images, edits, commit, .. } = record;
@@ -79,7 +79,7 @@ impl Draft {
             && *commit == other.commit
     }
 
-    /// Takes over a record of the same release; whether it was one ([`Draft::is_same`]).
+    /// Takes over the record of the same release; returns whether it was the same ([`Draft::is_same`]).
     pub fn adopt(&mut self, other: Record) -> bool {
         let same = self.is_same(&other);
         if same {
@@ -98,7 +98,7 @@ impl Draft {
         Ok(changes)
     }
 
-    /// Finds out whether it can be written, with `more` bytes of envlock's own, and leaves nothing behind.
+    /// Checks whether it can be written, with `more` bytes of envlock's own, and leaves nothing behind.
     ///
     /// # Errors
     /// Those of [`Draft::write`] that can be known before.

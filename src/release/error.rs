@@ -1,4 +1,4 @@
-//! What can go wrong with releases.
+//! Errors of releases.
 
 use camino::Utf8PathBuf;
 use miette::Diagnostic;
@@ -15,7 +15,7 @@ use crate::room;
 pub enum Error {
     /// A file or folder that cannot be read or written.
     #[error("{path} cannot be {action}: {source}{}", room::left(path, source))]
-    #[diagnostic(help("nothing was changed; see to the file, its folder and the free space"))]
+    #[diagnostic(help("nothing was changed; check the file, its folder and the free space"))]
     File {
         /// The file.
         path: Utf8PathBuf,
@@ -25,7 +25,7 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// Nowhere to name the images.
+    /// No file to name the images in.
     #[error("{path} does not exist: there is no file that would name the images")]
     #[diagnostic(help(
         "write it, name another one with `path` under [config] in envlock.toml, or give --no-config to `build --push`: the images \
@@ -54,7 +54,7 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// A file of somebody else's, who would lose it by the change.
+    /// A file of another user, who would lose it by the change.
     #[error(
         "{path} belongs to user {uid}, group {gid}, and cannot be replaced without taking it from them: {source}"
     )]
@@ -70,7 +70,7 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// A file that the kernel keeps as it is.
+    /// A file that the kernel keeps unchanged.
     #[error("{path} cannot be replaced: it has the attribute {flag} (chattr +{flag})")]
     #[diagnostic(help("nothing was changed; run `chattr -{flag} {path}`, then run again"))]
     Flagged {
@@ -79,7 +79,7 @@ pub enum Error {
         /// As `lsattr` shows it.
         flag: char,
     },
-    /// A file that was mounted on its own.
+    /// A file that is itself a mount point.
     #[error("{path} cannot be replaced: the file itself is mounted there")]
     #[diagnostic(help(
         "nothing was changed; mount the folder that it is in, not the file (docker run -v FOLDER:/work)"
@@ -123,17 +123,17 @@ pub enum Error {
         /// The other.
         other: Utf8PathBuf,
     },
-    /// Another envlock, for which nobody wants to wait.
+    /// Another envlock is running, and `--no-wait` is set.
     #[error("another envlock {what} this project")]
     #[diagnostic(help("nothing was changed; run again later, or without --no-wait"))]
     Busy {
         /// What it does.
         what: &'static str,
     },
-    /// A change that failed, and could not be undone yet either.
+    /// A change that failed, and could not be undone yet.
     #[error("a change was interrupted and is not undone yet ({undo})")]
     #[diagnostic(help(
-        "see to the disk and to the files' permissions; the next envlock command finishes or undoes it"
+        "check the disk and the files' permissions; the next envlock command finishes or undoes it"
     ))]
     Unfinished {
         /// Why it could not be undone.
@@ -143,7 +143,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// A file that someone else wrote to in the meantime.
-    #[error("{path} was changed by someone else while envlock was at work")]
+    #[error("{path} was changed by someone else while envlock was running")]
     #[diagnostic(help("nothing was changed; run again"))]
     ChangedMeanwhile {
         /// The file.
@@ -162,7 +162,7 @@ pub enum Error {
     /// An interrupted change that can be neither finished nor undone.
     #[error("an interrupted change to {path} can be neither finished nor undone: {reason}")]
     #[diagnostic(help(
-        "bring the file back by hand (git shows the last state), then delete .envlock/transaction"
+        "restore the file yourself (git has the last state), then delete .envlock/transaction"
     ))]
     Stuck {
         /// The file.
@@ -192,7 +192,7 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// A last line that was not written to its end.
+    /// A last line that was not written completely.
     #[error("the last line of {FILE_NAME} ({line}) is cut off: {text}")]
     #[diagnostic(help("restore the file from git, or delete that line, then run again"))]
     TornLine {
@@ -234,24 +234,24 @@ pub enum Error {
     #[error("changed by hand since the last release: {0}")]
     #[diagnostic(help("nothing was changed; --force overwrites these values"))]
     ChangedByHand(String),
-    /// Images that the registry does not have any more.
-    #[error("not in the registry any more: {0}")]
+    /// Images that the registry no longer has.
+    #[error("no longer in the registry: {0}")]
     #[diagnostic(help(
         "nothing was changed; choose another release with --to N, or build it again from its lock"
     ))]
     ImagesGone(String),
     /// A registry that does not say whether it has an image.
-    #[error("whether {image} still exists cannot be found out: {reason}")]
-    #[diagnostic(help("nothing was changed; see to the registry and the login, then run again"))]
+    #[error("whether {image} still exists is not known: {reason}")]
+    #[diagnostic(help("nothing was changed; check the registry and the login, then run again"))]
     RegistrySilent {
         /// The image.
         image: String,
         /// Why.
         reason: String,
     },
-    /// A lock that is nowhere to be found.
+    /// A lock that was not found.
     #[error("the {FILE} with sha256 {sha256} is neither in .envlock/locks nor in git's history", FILE = crate::lock::FILE_NAME)]
-    #[diagnostic(help("roll back without --lock, or restore it by hand; nothing was changed"))]
+    #[diagnostic(help("roll back without --lock, or restore it yourself; nothing was changed"))]
     LockLost {
         /// The lock's hash.
         sha256: Sha256,
@@ -259,7 +259,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether a file is not there, in contrast to one that cannot be read.
+    /// Whether a file is missing, in contrast to one that cannot be read.
     pub fn is_absence(&self) -> bool {
         match self {
             Error::NoConfig { .. } => true,
@@ -268,7 +268,7 @@ impl Error {
         }
     }
 
-    /// The same error, told to somebody whose images are in the registry by now.
+    /// The same error, for a user whose images are in the registry by now.
     pub fn after_push(self) -> Self {
         match self {
             Error::ChangedMeanwhile { path } => Error::ChangedDuringBuild { path },

@@ -1,4 +1,4 @@
-//! Proves before a rollback that what it goes back to still exists.
+//! Checks before a rollback that the images it goes back to still exist.
 
 use std::collections::BTreeSet;
 
@@ -20,9 +20,9 @@ pub async fn prove(check: &impl ImageCheck, plan: &Plan) -> Result<Vec<String>, 
     for text in &questions {
         match reference::parse(text) {
             Ok(image) => images.push((text, image)),
-            // A variable, a template: what it stands for is for its reader to say, and was never envlock's to vouch for.
+            // A variable or template: what it expands to is not known here, and envlock never checked it.
             Err(_) => warnings.push(format!(
-                "`{text}` is no image reference: it is written back as it was, and nobody was asked what it stands for"
+                "`{text}` is not an image reference: it is written back unchanged, and was not checked"
             )),
         }
     }
@@ -34,9 +34,9 @@ pub async fn prove(check: &impl ImageCheck, plan: &Plan) -> Result<Vec<String>, 
             Err(reason) if image.contains('@') => {
                 return Err(Error::RegistrySilent { image: (*image).clone(), reason });
             }
-            // A tag from before the first release was never envlock's to vouch for.
+            // A tag from before the first release was never checked by envlock.
             Err(reason) => {
-                warnings.push(format!("whether {image} exists cannot be found out: {reason}"));
+                warnings.push(format!("whether {image} exists is not known: {reason}"));
             }
         }
     }
@@ -55,7 +55,7 @@ fn questions(plan: &Plan) -> BTreeSet<String> {
             };
             is_on(&service) || service.parent().is_some_and(|parent| is_on(&parent))
         });
-        // A tag that is built on the spot is in no registry, and need not be.
+        // A tag that the compose file builds itself need not be in a registry.
         (!built && edit.path.key() != "enabled").then(|| image.to_owned())
     });
     recorded.chain(written).collect()
@@ -108,7 +108,10 @@ mod tests {
         let default = format!("${{RAY_IMAGE:-x:v1@sha256:{}}}", "0".repeat(64));
         for text in [&default, "${REG}/a:b", "{{ image }}", "", "Ray Latest"] {
             let warnings = prove(&Fake(&[]), &plan(text, false)).await.unwrap();
-            assert!(matches!(&*warnings, [one] if one.contains("is no image reference")), "{text}");
+            assert!(
+                matches!(&*warnings, [one] if one.contains("is not an image reference")),
+                "{text}"
+            );
         }
     }
 }

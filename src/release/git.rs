@@ -1,4 +1,4 @@
-//! What git knows about the project folder. Without git or a repository: nothing, and that is fine.
+//! What git knows about the project folder. Without git or a repository: nothing, which is not an error.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use camino::Utf8Path;
 
 use crate::digest::Sha256;
 
-/// Who and where, for a release record.
+/// The user and commit, for a release record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GitFacts {
     /// The commit that is checked out.
@@ -22,7 +22,7 @@ impl GitFacts {
             let text = String::from_utf8(ask(folder, args)?).ok()?;
             Some(text.trim().to_owned()).filter(|text| !text.is_empty())
         };
-        // Two programs, one wait.
+        // Both programs run at the same time.
         let (commit, by) = std::thread::scope(|scope| {
             let by = scope.spawn(|| line(&["config", "user.name"]));
             let commit = line(&["rev-parse", "--verify", "--quiet", "HEAD"]);
@@ -49,7 +49,7 @@ pub fn file_at(folder: &Utf8Path, revision: &str, file: &Utf8Path) -> Result<Str
         return String::from_utf8(output.stdout).map_err(|_| format!("{blob} is not text"));
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("it is no file, and git has no {blob} ({})", said.trim()))
+    Err(format!("it is not a file, and git has no {blob} ({})", said.trim()))
 }
 
 /// The bytes of `file` (relative to `folder`) with this hash, from any commit of any branch.

@@ -9,7 +9,7 @@ use super::{Error, FORMAT, Record};
 pub struct History {
     /// Oldest first; numbers rise.
     pub records: Vec<Record>,
-    /// A last line that was not written to its end.
+    /// A last line that was not written completely.
     pub torn: Option<Torn>,
     bytes: Vec<u8>,
 }
@@ -24,7 +24,7 @@ pub struct Torn {
 }
 
 impl History {
-    /// Reads the file's bytes. A last line without its end is kept apart in `torn`.
+    /// Reads the file's bytes. An incomplete last line goes to `torn`.
     ///
     /// # Errors
     /// [`Error::Newer`], [`Error::Broken`] for any other line.
@@ -51,7 +51,7 @@ impl History {
     /// The file's bytes with one more release.
     ///
     /// # Errors
-    /// [`Error::TornLine`], because a new line would hide what was lost.
+    /// [`Error::TornLine`]: a new line would hide what was lost.
     pub fn with(&self, record: &Record) -> Result<Vec<u8>, Error> {
         if let Some(Torn { line, text }) = self.torn.clone() {
             return Err(Error::TornLine { line, text });

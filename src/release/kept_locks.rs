@@ -1,4 +1,4 @@
-//! A copy of each released env.lock, so that `rollback --lock` has it back byte for byte.
+//! Copies of each released env.lock, so that `rollback --lock` restores it byte for byte.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ fn path(folder: &Utf8Path, sha256: Sha256) -> Utf8PathBuf {
     folder.join(FOLDER).join("locks").join(format!("{sha256}.lock"))
 }
 
-/// Keeps a copy of a lock.
+/// Stores a copy of a lock.
 ///
 /// # Errors
 /// [`Error::File`].
@@ -41,7 +41,7 @@ pub fn find(folder: &Utf8Path, sha256: Sha256) -> Result<Vec<u8>, Error> {
         .ok_or(Error::LockLost { sha256 })
 }
 
-/// Removes the copies that are not among `needed`, unless `dry_run`; how many.
+/// Removes the copies that are not among `needed`, unless `dry_run`; returns how many.
 ///
 /// # Errors
 /// [`Error::File`].
@@ -70,7 +70,7 @@ fn names(folder: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> {
     std::iter::once(lock::FILE_NAME.into()).chain(of_profiles)
 }
 
-/// The file that a lock with these bytes belongs into: each profile has its own.
+/// The file for a lock with these bytes: each profile has its own.
 pub fn file_of(bytes: &[u8]) -> Utf8PathBuf {
     let lock = std::str::from_utf8(bytes).ok().and_then(|text| lock::parse(text).ok());
     lock::file_name(lock.and_then(|lock| lock.profile).as_ref())

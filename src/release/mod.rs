@@ -1,4 +1,4 @@
-//! What was released, when and by whom; and the change of several files together or not at all.
+//! What was released, when and by whom; and atomic changes of several files.
 mod attributes;
 mod check;
 mod disk;

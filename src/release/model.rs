@@ -42,13 +42,13 @@ pub struct Record {
     pub images: BTreeMap<ImageName, PinnedReference>,
     /// What changed in which file.
     pub edits: Vec<FileEdit>,
-    /// Images of which the registry did not keep record, tag or documents: what is not there was not taken away.
+    /// Images of which the registry did not keep record, tag or documents: these were never there, so they are not reported as removed.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub not_kept: BTreeSet<ImageName>,
     /// The commit that was checked out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub commit: Option<String>,
-    /// Who ran envlock.
+    /// The user who ran envlock.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub by: Option<String>,
     /// The version of envlock.
@@ -63,7 +63,7 @@ pub enum Kind {
     Build,
     /// `rollback`
     Rollback {
-        /// The release whose state was put back; 0: what was there before the first.
+        /// The release whose state was restored; 0: the state before the first.
         to: u64,
     },
 }
@@ -77,15 +77,15 @@ pub struct FileEdit {
     /// Where in it.
     #[schemars(with = "String")]
     pub path: ConfigPath,
-    /// What was there; absent: the key was not.
+    /// The old value; absent: there was no key.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ScalarText>")]
     pub before: Option<Scalar>,
-    /// What is there now; absent: the key is gone.
+    /// The new value; absent: the key was removed.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ScalarText>")]
     pub after: Option<Scalar>,
-    /// The same, letter for letter; not in lines of format 1.
+    /// The same as text, exactly as written; not in lines of format 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Letters>")]
     pub text: Option<TextChange>,
@@ -101,18 +101,18 @@ enum ScalarText {
     String(String),
 }
 
-/// A [`TextChange`]: what gave way to what, letter for letter.
+/// A [`TextChange`]: the old and the new text, exactly as written.
 #[derive(JsonSchema)]
 #[schemars(rename = "TextChange")]
 #[expect(dead_code, reason = "its schema is what counts")]
 struct Letters {
-    /// What was there.
+    /// The old text.
     before: String,
-    /// What is there now.
+    /// The new text.
     after: String,
 }
 
-/// `null` is a value here; only an absent key is `None`.
+/// `null` is a value here; only a missing key is `None`.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Scalar>, D::Error> {
     Scalar::deserialize(deserializer).map(Some)
 }

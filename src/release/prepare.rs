@@ -1,5 +1,5 @@
-//! What edits make of files that were read: what is to be written, what a release's line says of it, what people are
-//! shown. Pure.
+//! Applies edits to files that were read: the new bytes, the changes for the release's line, and a diff for people.
+//! Pure.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use camino::Utf8PathBuf;
 use super::{FileChange, FileEdit};
 use crate::config::{self, Edit, Edited, Files};
 
-/// Edits, made but not written.
+/// Edits that were made but not written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Prepared {
     /// The files' new bytes; files that stay as they are, are left out.
     pub changes: Vec<FileChange>,
-    /// What a release's line says of them.
+    /// The changes for the release's line.
     pub edits: Vec<FileEdit>,
     /// The same for people.
     pub diff: String,
 }
 
-/// Makes the edits of each file with `edit`: [`config::edit_reversibly`] on the way there, [`config::edit`] on the way
-/// back, which must not depend on whether there is another one.
+/// Makes the edits of each file with `edit`: [`config::edit_reversibly`] for a release, [`config::edit`] for a
+/// rollback, which need not be reversible itself.
 ///
 /// # Errors
 /// Those of `edit`, with the file's name.

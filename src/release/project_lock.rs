@@ -1,6 +1,6 @@
-//! Keeps two envlocks apart that work in one project.
+//! Locks that keep two envlocks from working in one project at the same time.
 //!
-//! The locks are the kernel's (flock): a process that ends, however it ends, holds none any more.
+//! The locks are the kernel's (flock): they are released when the process ends, in whatever way.
 
 use std::fs::{File, TryLockError};
 
@@ -10,7 +10,7 @@ use super::disk::{FOLDER, Sync};
 use super::transaction::{self, FileChange, Recovered};
 use super::{Error, disk};
 
-/// While it lives, no other envlock writes to the project.
+/// While this value exists, no other envlock writes to the project.
 #[derive(Debug)]
 pub struct ProjectLock {
     folder: Utf8PathBuf,
@@ -46,8 +46,8 @@ impl ProjectLock {
         &self.folder
     }
 
-    /// Finishes or undoes what an interrupted envlock left. Call it before reading what you will
-    /// change.
+    /// Finishes or undoes what an interrupted envlock left. Call it before reading files that will
+    /// be changed.
     ///
     /// # Errors
     /// [`Error::Stuck`] when neither is possible.
@@ -59,7 +59,7 @@ impl ProjectLock {
     ///
     /// # Errors
     /// [`Error::ChangedMeanwhile`], [`Error::ReadOnly`], [`Error::File`] …: then every file has its old bytes.
-    /// [`Error::Unfinished`]: the next [`ProjectLock::recover`] sees to that.
+    /// [`Error::Unfinished`]: the next [`ProjectLock::recover`] undoes it.
     pub fn commit(&self, changes: &[FileChange]) -> Result<(), Error> {
         transaction::commit(&self.folder, changes)
     }
@@ -85,14 +85,14 @@ pub fn hold_build_now(folder: &Utf8Path) -> Result<File, Error> {
     hold(folder, BUILD, || Err(Error::Busy { what: "builds in" }))
 }
 
-/// An exclusive lock on `.envlock/NAME`, which is made where it is missing.
+/// An exclusive lock on `.envlock/NAME`, which is created where it is missing.
 fn hold(
     folder: &Utf8Path,
     name: &str,
     taken: impl FnOnce() -> Result<(), Error>,
 ) -> Result<File, Error> {
     let own = folder.join(FOLDER);
-    // Not the project folder itself: a mistyped --project must not make one.
+    // Not the project folder itself: a mistyped --project must not create one.
     disk::make_folder(&own)?;
     let ignore = own.join(".gitignore");
     if disk::read(&ignore)?.is_none() {

@@ -1,4 +1,4 @@
-//! Writes a release: config.yaml, env.releases.jsonl and whatever belongs to them, in one transaction.
+//! Writes a release: config.yaml, env.releases.jsonl and the files that change with them, in one transaction.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ use crate::digest::Sha256;
 use crate::reference::PinnedReference;
 use crate::spec::{ConfigSpec, ImageName};
 
-/// What a build made, to be put to use.
+/// The result of a build, to be released.
 #[derive(Debug, Clone, Copy)]
 pub struct Publication<'a> {
     /// Which files run the images, and where in them; `None`: the release is recorded without one.
     pub config: Option<&'a ConfigSpec>,
-    /// These files as [`config_files`] read them, once: what is decided on and written is made of this.
+    /// These files as [`config_files`] read them, once: decisions and edits are based on these bytes.
     pub files: &'a Files,
     /// The images that were pushed and read back.
     pub images: &'a BTreeMap<ImageName, PinnedReference>,
@@ -36,13 +36,13 @@ pub struct Publication<'a> {
 /// The diff that [`publish`] would make.
 ///
 /// # Errors
-/// Those of `publish` that the files' texts alone can have.
+/// Those of `publish` that depend on the files' texts alone.
 pub fn preview(publication: &Publication<'_>) -> Result<String, Error> {
     Ok(prepared(publication)?.diff)
 }
 
-/// Everything that [`publish`] does before files get their new content, undone again: what it would be refused for is found
-/// out before minutes are spent. The diff that it would make.
+/// Does and undoes everything that [`publish`] does before files get their new content, so that a refusal is found
+/// before the build takes minutes. Returns the diff that it would make.
 ///
 /// # Errors
 /// Those of `publish`.
@@ -79,7 +79,7 @@ pub fn draft(project: &ProjectLock, publication: &Publication<'_>) -> Result<Dra
 fn compose(folder: &Utf8Path, publication: &Publication<'_>) -> Result<Draft, Error> {
     let (before, history) = read_history(folder)?;
     let now = config_files(folder, publication.config)?;
-    // Also of those that would stay as they are: that they may, was decided on what they said.
+    // Also files that would not change: that was decided from their content.
     let known = now.keys().chain(publication.files.keys());
     if let Some(path) = known.into_iter().find(|f| now.get(*f) != publication.files.get(*f)) {
         return Err(Error::ChangedMeanwhile { path: path.clone() });
@@ -167,10 +167,10 @@ fn prepared(publication: &Publication<'_>) -> Result<Prepared, Error> {
     Ok(prepare(files, &config::plan(files, config, images)?, config::edit_reversibly)?)
 }
 
-/// The files that name images, read; none where none is to. config.yaml may be missing where other files are named.
+/// Reads the files that name images; none with --no-config. config.yaml may be missing where other files are named.
 ///
 /// # Errors
-/// [`Error::NoConfig`] for any other that is not there.
+/// [`Error::NoConfig`] for any other that is missing.
 pub fn config_files<'s>(
     folder: &Utf8Path,
     spec: impl Into<Option<&'s ConfigSpec>>,
@@ -201,7 +201,7 @@ fn record(
     engine: Option<String>,
 ) -> Record {
     let GitFacts { commit, by } = GitFacts::of(folder);
-    // Whole seconds: nobody releases more often, and the line stays readable.
+    // Whole seconds, so that the line stays readable.
     let time = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
     Record {
         v: FORMAT,

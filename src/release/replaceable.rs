@@ -1,5 +1,5 @@
-//! Whether a file can be replaced by another one: what the kernel would refuse, and what it would not but somebody would
-//! miss, as far as that can be known before trying.
+//! Whether a file can be replaced by another one: what the kernel would refuse, and what would be lost by it, as far as
+//! that can be known before trying.
 
 use std::fs::File;
 use std::io::{Error as IoError, Write};
@@ -11,11 +11,11 @@ use rustix::fs::{Access, access};
 use super::disk::Sync;
 use super::{Error, attributes};
 
-/// Looks at the file and its folder. A rename would pass over the file's own write protection: it counts here.
+/// Checks the file and its folder. A rename would ignore the file's own write protection: it is checked here.
 ///
 /// # Errors
 /// [`Error::ReadOnly`], [`Error::Flagged`], [`Error::Mounted`], [`Error::HardLinked`], [`Error::ReadOnlyFolder`],
-/// [`Error::File`] for what is no file.
+/// [`Error::File`] for what is not a file.
 pub(super) fn check(target: &Utf8Path) -> Result<(), Error> {
     if let Ok(facts) = fs_err::metadata(target) {
         let path = target.to_owned();
@@ -42,7 +42,7 @@ pub(super) fn check(target: &Utf8Path) -> Result<(), Error> {
 #[cfg(target_os = "linux")]
 fn special(path: &Utf8Path) -> Result<(), Error> {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
-    // An old kernel, or one of somebody else's making, may not answer: then the change itself fails, and is undone.
+    // An old or modified kernel may not answer: then the change itself fails, and is undone.
     let Ok(facts) = statx(CWD, path.as_std_path(), AtFlags::empty(), StatxFlags::empty()) else {
         return Ok(());
     };
@@ -53,7 +53,7 @@ fn special(path: &Utf8Path) -> Result<(), Error> {
             return Err(Error::Flagged { path, flag });
         }
     }
-    // That a folder is mounted is as it should be.
+    // A folder that is a mount point is no obstacle.
     if has(StatxAttributes::MOUNT_ROOT) && path.is_file() {
         return Err(Error::Mounted { path });
     }
@@ -65,8 +65,8 @@ fn special(_: &Utf8Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes so many bytes into a file without a name beside `target`, and gives it all that the target has. While the answer
-/// lives, the room is taken.
+/// Writes so many bytes to an unnamed file beside `target`, with the attributes of the target. The space stays reserved
+/// while the result exists.
 ///
 /// # Errors
 /// Those that writing the target anew would have.

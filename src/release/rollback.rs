@@ -1,4 +1,4 @@
-//! Decides what a rollback changes: history and files as they are → edits and conflicts. Pure.
+//! Decides what a rollback changes: history and present files → edits and conflicts. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,13 @@ use crate::config::{self, ConfigPath, Edit, Scalar};
 /// What a rollback would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The state that comes back.
+    /// The state that is restored.
     pub target: State,
     /// The edits of each file. Values that are right already are left out, unless they would change with the others.
     pub edits: BTreeMap<Utf8PathBuf, Vec<Edit>>,
-    /// The files as they were read: what the edits are made in.
+    /// The files as they were read, in which the edits are made.
     pub files: config::Files,
-    /// Values that are neither what the last release left nor what is to come.
+    /// Values that are neither those of the last release nor those to be restored.
     pub conflicts: Vec<Conflict>,
 }
 
@@ -27,9 +27,9 @@ pub struct Conflict {
     pub file: Utf8PathBuf,
     /// Where in it.
     pub path: ConfigPath,
-    /// What the last release left.
+    /// The value after the last release.
     pub expected: Option<Scalar>,
-    /// What is there.
+    /// The present value.
     pub found: Option<Scalar>,
 }
 
@@ -42,8 +42,8 @@ impl std::fmt::Display for Conflict {
 }
 
 /// What going back to release `to` (the previous state when `None`) changes in files with these
-/// bytes. `files` is asked once a file. Only values that releases touched are looked at: other edits
-/// stay; a file that is gone is a conflict.
+/// bytes. `files` is asked once a file. Only values that releases changed are considered: other edits
+/// stay; a missing file is a conflict.
 ///
 /// # Errors
 /// Those of [`History::state`] and [`History::previous`], a file that is not readable.
@@ -69,7 +69,7 @@ pub fn decide(
         }
         let (bytes, expected) = (plan.files.get(file), expected.get(place).cloned().flatten());
         let Some(bytes) = bytes else {
-            // Nothing can be put into a file that somebody took away; the conflict says so.
+            // A file that was removed cannot be edited; the conflict reports it.
             if value.is_some() {
                 let (file, path) = place.clone();
                 plan.conflicts.push(Conflict { file, path, expected, found: None });

@@ -1,4 +1,4 @@
-//! How a release is named on the command line: `3`, `previous`, `sha256:0f…`.
+//! Names of releases on the command line: `3`, `previous`, `sha256:0f…`.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use super::{Error, History, Kind};
 /// The fewest hex digits that name an image.
 const FEWEST: usize = 6;
 
-/// A release that is asked for.
+/// A requested release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selector {
     /// Its number; 0 is the state before the first.
@@ -35,7 +35,7 @@ impl FromStr for Selector {
         if let Ok(number) = text.parse() {
             return Ok(Selector::Number(number));
         }
-        // A whole reference is what one copies from config.yaml.
+        // A whole reference, as copied from config.yaml.
         let digest = text.rsplit_once('@').map_or(text, |(_, digest)| digest);
         let hex = |name, most| {
             let hex: &str = digest.strip_prefix(name)?;
@@ -52,7 +52,7 @@ impl FromStr for Selector {
 }
 
 impl History {
-    /// The number of the release that is meant. Whether there is such a number is for [`History::state`] to say.
+    /// The number of the selected release. [`History::state`] checks whether there is such a number.
     ///
     /// # Errors
     /// [`Error::NoEarlier`], [`Error::NoSuchImage`], [`Error::SeveralImages`].

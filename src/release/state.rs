@@ -1,4 +1,4 @@
-//! What ran after a release: every value releases ever touched, and the images. Pure.
+//! The state after a release: every value that releases ever changed, and the images. Pure.
 //!
 //! A rollback's state is the state of the release it went back to. What ran before a release is the
 //! state of the record before it, so two rollbacks in a row go further back, not back and forth.
@@ -16,7 +16,7 @@ use crate::spec::ImageName;
 /// A value's file and path.
 pub type Place = (Utf8PathBuf, ConfigPath);
 
-/// What ran after a release.
+/// The state after a release.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct State {
     /// The build it comes from; 0: before the first release.
@@ -29,7 +29,7 @@ pub struct State {
     pub images: BTreeMap<ImageName, PinnedReference>,
     /// Whether its build changed a file: without one, its images are in the record alone.
     pub changed_files: bool,
-    /// What each value was; `None`: the key was not there.
+    /// Each value; `None`: there was no key.
     pub values: BTreeMap<Place, Option<Scalar>>,
 }
 
@@ -57,7 +57,7 @@ impl History {
         Ok(state)
     }
 
-    /// What ran before the current state came: the target of a plain `rollback`.
+    /// The state before the current one: the target of a plain `rollback`.
     ///
     /// # Errors
     /// [`Error::NoEarlier`] before the first release.
@@ -105,8 +105,8 @@ impl History {
         Ok(number)
     }
 
-    /// The text of each value that changed since release `number`, from what the last release left to what was there
-    /// then. Left out: what a line does not tell, or somebody wrote to between two releases.
+    /// The text of each value that changed since release `number`: from the text after the last release to the text
+    /// then. Left out: values without text in a line, or changed by others between two releases.
     pub(super) fn text_back(&self, number: u64) -> BTreeMap<Place, TextChange> {
         let mut back: BTreeMap<Place, Option<(TextChange, Option<Scalar>)>> = BTreeMap::new();
         for record in self.records.iter().rev().take_while(|record| record.number > number) {
@@ -131,7 +131,7 @@ impl History {
         back.into_iter().filter_map(fits).collect()
     }
 
-    /// A value is what the last edit up to `number` made it, or what the first edit after found.
+    /// A value is the result of the last edit up to `number`, or the old value of the first edit after it.
     fn values_after(&self, number: u64) -> BTreeMap<Place, Option<Scalar>> {
         let mut values = BTreeMap::new();
         for record in &self.records {

@@ -1,4 +1,4 @@
-//! Several files change together or not at all, under kill -9 at any point.
+//! Several files change together or not at all, also under kill -9 at any point.
 //!
 //! Old and new bytes are written beside each file and synced; only when the journal that names them all
 //! is on disk are the new ones renamed into place. A journal that is found later is finished, or, when
@@ -15,7 +15,7 @@ use crate::digest::Sha256;
 /// The format of the journal.
 const VERSION: u32 = 2;
 
-/// More than a journal ever takes, in bytes.
+/// An upper bound of a journal's size, in bytes.
 const JOURNAL: usize = 8 << 10;
 
 /// A file's new content.
@@ -25,11 +25,11 @@ pub struct FileChange {
     pub file: Utf8PathBuf,
     /// What was read; `None`: there was no file.
     pub before: Option<Vec<u8>>,
-    /// What is to be written.
+    /// The bytes to write.
     pub after: Vec<u8>,
 }
 
-/// What became of an interrupted change.
+/// The result of recovering an interrupted change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recovered {
     /// These files have their new content now.
@@ -60,7 +60,7 @@ pub(super) fn commit(folder: &Utf8Path, changes: &[FileChange]) -> Result<(), Er
     let mut transaction = Transaction { folder, journal: None };
     for step in transaction.steps(changes)? {
         if let Err(error) = transaction.run(&step) {
-            // The same way back that a crash takes; the error that started it is the one to show.
+            // Undone as after a crash; the error shown is the one that caused it.
             return Err(match transaction.undo() {
                 Ok(()) => error,
                 Err(undo) => Error::Unfinished { undo: undo.to_string(), source: Box::new(error) },
@@ -70,7 +70,7 @@ pub(super) fn commit(folder: &Utf8Path, changes: &[FileChange]) -> Result<(), Er
     Ok(())
 }
 
-/// Finds out whether [`commit`] could do its work, and leaves nothing behind: looks at every file, and writes as much
+/// Checks whether [`commit`] would succeed, and leaves nothing behind: checks every file, and writes as many bytes
 /// beside each as it would, with `more` bytes of envlock's own.
 ///
 /// # Errors
@@ -101,7 +101,7 @@ pub(super) fn recover(folder: &Utf8Path) -> Result<Option<Recovered>, Error> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Phase {
-    /// Files are as they were; new bytes may lie beside them.
+    /// Files are unchanged; new bytes may be beside them.
     Staging,
     /// All new bytes are on disk; files may have them already.
     Committing,
@@ -118,13 +118,13 @@ struct Journal {
 /// mounted elsewhere when the journal is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
-    /// As the user knows it.
+    /// Its path, as messages name it.
     file: Utf8PathBuf,
     before: Option<Sha256>,
     after: Sha256,
 }
 
-/// Where a file and its other contents are.
+/// The paths of a file and of its old and new bytes.
 struct Place {
     /// The file itself, symlinks followed.
     target: Utf8PathBuf,
@@ -134,7 +134,7 @@ struct Place {
     old: Utf8PathBuf,
 }
 
-/// One thing that is done at once; a crash falls between two of them or leaves one half done.
+/// One atomic step; a crash happens between two of them or leaves one incomplete.
 #[derive(Debug, Clone)]
 enum Step<'c> {
     Journal(Journal),
@@ -158,7 +158,7 @@ impl Transaction<'_> {
         self.home().join("journal.json")
     }
 
-    /// The journal of a change that is over, while what lies beside the files is cleared away.
+    /// The journal of a completed change, while the files beside are removed.
     fn done_path(&self) -> Utf8PathBuf {
         self.home().join("done.json")
     }
@@ -216,7 +216,7 @@ impl Transaction<'_> {
                 disk::make_folder(&self.home())?;
                 self.journal = Some(journal.clone());
                 let text = serde_json::to_vec_pretty(journal).expect("a journal always serializes");
-                // Before that of the second phase is on disk, no file is touched: the first only tells what lies around.
+                // No file is changed before the journal of the second phase is on disk: the first only lists the files beside.
                 let sync = match journal.phase {
                     Phase::Staging => Sync::Later,
                     Phase::Committing => Sync::Now,
@@ -253,7 +253,7 @@ impl Transaction<'_> {
 
     fn recover(mut self) -> Result<Option<Recovered>, Error> {
         let Some(journal) = self.read(&self.journal_path())? else {
-            // One of the first phase that a power cut emptied: no file was touched.
+            // A journal of the first phase that a power failure emptied: no file was changed.
             if self.journal_path().exists() {
                 self.clear(&Journal { v: VERSION, phase: Phase::Staging, entries: vec![] });
                 return Ok(None);
@@ -290,7 +290,7 @@ impl Transaction<'_> {
             .map_err(|e| stuck(format!("the journal cannot be read ({e})")))?;
         match journal.v {
             VERSION => Ok(Some(journal)),
-            v => Err(stuck(format!("its format is {v}, this envlock knows {VERSION}"))),
+            v => Err(stuck(format!("its format is {v}, this envlock reads {VERSION}"))),
         }
     }
 
@@ -307,10 +307,10 @@ impl Transaction<'_> {
         Ok(true)
     }
 
-    /// Gives files that have their new bytes their old ones; files someone else wrote to stay.
+    /// Gives files that have their new bytes their old ones back; files that someone else wrote to stay.
     fn undo(&mut self) -> Result<(), Error> {
         let Some(journal) = self.journal.clone() else { return Ok(()) };
-        // While new bytes were only laid out, no file was touched: what is there is not ours to change.
+        // While new bytes were only written beside, no file was changed: their content must stay.
         let touched = journal.phase == Phase::Committing;
         for entry in journal.entries.iter().filter(|_| touched) {
             let place = self.place(entry)?;
@@ -331,7 +331,7 @@ impl Transaction<'_> {
         self.finish()
     }
 
-    /// Before the journal may go, no power cut may take back what it made of the files.
+    /// Syncs the folders: the journal may only be removed when no power failure can undo the renames.
     fn sync(&self, journal: &Journal) -> Result<(), Error> {
         let targets = journal.entries.iter().map(|entry| Ok(self.place(entry)?.target));
         let targets = targets.collect::<Result<Vec<_>, Error>>()?;
@@ -343,7 +343,7 @@ impl Transaction<'_> {
 
     fn finish(&mut self) -> Result<(), Error> {
         let Some(journal) = self.journal.clone() else { return Ok(()) };
-        // From here on the change is over, whatever becomes of what lies beside the files.
+        // From here on the change is complete, even if the files beside cannot be removed.
         if self.journal_path().exists() {
             disk::rename(&self.journal_path(), &self.done_path())?;
             disk::sync_folder(&self.home())?;
@@ -353,7 +353,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Removes what a change left beside the files. What cannot be removed now is tried again by the next envlock.
+    /// Removes what a change left beside the files. What cannot be removed now is removed by the next envlock.
     fn clear(&self, journal: &Journal) {
         let clear = || -> Result<(), Error> {
             for entry in &journal.entries {

@@ -1,20 +1,20 @@
-//! What a build of the images needs, as a compose file says it.
+//! The inputs of an image build, as a compose file needs them.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// Where a build's parts are, seen from the compose file's folder.
+/// The paths of a build's inputs, relative to the compose file's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Builds {
     /// The folder with the Dockerfile and `docker/`.
     pub context: String,
 }
 
-/// What templates know as `lock`.
+/// The variable `lock` of templates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lock {
-    /// Of what was chosen.
+    /// The hash of the lock's chosen part.
     pub sha256: String,
     /// The build arguments of envlock's Dockerfile.
     pub args: BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! What the schema cannot say: values of config.yaml that do not go together.
+//! Checks beyond the schema: values of config.yaml that contradict each other.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::effective::{SHM, is_by_digest};
 use super::services::services;
 use super::{Problem, networks, size};
 
-/// What cannot work, and what probably is not meant. `config` is as it was written, `effective` what follows from it.
+/// Errors, and warnings about probable mistakes. `config` is as written, `effective` has its defaults filled in.
 pub fn check(config: &Value, effective: &Value) -> (Vec<Problem>, Vec<Problem>) {
     let mut mistakes = images(effective);
     mistakes.extend(ports(effective));
@@ -30,7 +30,7 @@ fn images(config: &Value) -> Vec<Problem> {
     without.map(|(path, _)| problem(&path)).collect()
 }
 
-/// The trap: `docker compose build` fails for an image by digest.
+/// `docker compose build` fails for an image by digest.
 fn builds_by_digest(config: &Value, effective: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (path, service) in services(effective) {
@@ -61,7 +61,7 @@ fn builds_by_digest(config: &Value, effective: &Value) -> Vec<Problem> {
     problems
 }
 
-/// A port of the host, and where it is said.
+/// A port of the host, and the key that sets it.
 struct HostPort<'v> {
     keys: Vec<&'v str>,
     bind: &'v str,
@@ -105,8 +105,11 @@ fn ports(config: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (at, later) in ports.iter().enumerate() {
         if let Some(earlier) = ports[..at].iter().find(|earlier| meet(earlier, later)) {
-            let message =
-                format!("port {} of the host is taken by {}", later.port, earlier.keys.join("."));
+            let message = format!(
+                "port {} of the host is used by {} already",
+                later.port,
+                earlier.keys.join(".")
+            );
             problems.push(Problem::new(&later.keys, message, "give each its own port"));
         }
     }
@@ -157,7 +160,7 @@ fn token(config: &Value) -> Vec<Problem> {
     }
 }
 
-/// Ray's least, and Docker's own default for /dev/shm is far below it.
+/// Ray's minimum for /dev/shm; Docker's default is far below it.
 const LEAST_SHM: u64 = 1 << 30;
 
 fn memory(config: &Value) -> Vec<Problem> {
@@ -171,7 +174,7 @@ fn memory(config: &Value) -> Vec<Problem> {
         if shm < LEAST_SHM {
             doubt(
                 "shm_size",
-                "Ray wants 1gb or more, or it ends without a word",
+                "Ray needs 1gb or more, or it ends without a message",
                 "make it 1gb or more",
             );
         }
@@ -188,7 +191,7 @@ fn memory(config: &Value) -> Vec<Problem> {
             let help = "raise it, or lower task_memory or object_store_memory";
             doubt(
                 "memory",
-                "it is less than Ray is told to hand out: the kernel would end the node",
+                "it is less than what Ray may hand out: the kernel would kill the node",
                 help,
             );
         }
@@ -201,7 +204,7 @@ mod tests {
     use super::super::{Builds, conform, effective};
     use super::*;
 
-    /// Mistakes and doubts of `services: {…}` with what follows it.
+    /// Errors and warnings of `services: {…}` with the keys after it.
     fn of(services: &str) -> (Vec<String>, Vec<String>) {
         let yaml = format!("project: {{name: p}}\nservices: {{{services}\n");
         let config: Value = yaml_serde::from_str(&yaml).unwrap();
@@ -219,11 +222,11 @@ mod tests {
             ("marimo: {}}", "services.marimo: it has no image"),
             (
                 "ray: {image: a, cpu: {ports: {client: 8080}}}, marimo: {image: b}}",
-                "services.marimo.port: port 8080 of the host is taken by services.ray.cpu.ports.client",
+                "services.marimo.port: port 8080 of the host is used by services.ray.cpu.ports.client",
             ),
             (
                 "ray: {image: a, cpu: {ports: {client: 9, gcs: 9}}}}",
-                "services.ray.cpu.ports.gcs: port 9 of the host is taken by services.ray.cpu.ports.client",
+                "services.ray.cpu.ports.gcs: port 9 of the host is used by services.ray.cpu.ports.client",
             ),
             (
                 "ray: {image: a, cpu: {bind: 0.0.0.0, ports: {client: 9}}}, health: {port: 9}}",
@@ -252,7 +255,7 @@ mod tests {
             ),
             (
                 "}\nnetworks: {a: {subnet: 10.0.0.4/31}}",
-                "networks.a.subnet: 10.0.0.4/31 has no room",
+                "networks.a.subnet: 10.0.0.4/31 has no addresses",
             ),
             (
                 "}\nnetworks: {a: {subnet: 10.0.0.0/16}, b: {subnet: 10.0.3.0/24}}",
@@ -277,7 +280,7 @@ mod tests {
             ),
             (
                 "marimo: {image: a, ip: 10.1.0.255}}\nnetworks: {a: {subnet: 10.1.0.0/24}}",
-                "services.marimo.ip: 10.1.0.255 is no host's",
+                "services.marimo.ip: 10.1.0.255 is not the address of a host",
             ),
             (
                 "marimo: {image: a, ip: 10.1.0.1}}\nnetworks: {a: {subnet: 10.1.0.0/24}}",
@@ -319,7 +322,7 @@ mod tests {
                 "marimo: {image: \"a@sha256:0\", build: {enabled: true}}}",
                 "services.marimo.build.enabled: it is true",
             ),
-            ("ray: {image: a, cpu: {shm_size: 64mb}}}", "services.ray.cpu.shm_size: Ray wants 1gb"),
+            ("ray: {image: a, cpu: {shm_size: 64mb}}}", "services.ray.cpu.shm_size: Ray needs 1gb"),
             (
                 "ray: {image: a, cpu: {object_store_memory: 3gb}}}",
                 "services.ray.cpu.object_store_memory: it is more than /dev/shm has",

@@ -1,4 +1,4 @@
-//! The file that is made: its first line, the proof that it is YAML, and what it wants from the disk.
+//! The compose file: its first line, the check that it is YAML, and the files it mounts.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use yaml_scalar_edit::{Document, Value};
 
 use super::{Error, Rendered};
 
-/// What was rendered, as it is written: with a line that says where it comes from and an end of line.
+/// The rendered text as it is written: with a first line that names its origin, and a final line break.
 ///
 /// # Errors
 /// [`Error::NotYaml`], from either of two parsers.

@@ -1,15 +1,15 @@
-//! config.yaml as templates see it: what services take from services.ray, and what stands for a key that is absent.
+//! config.yaml as templates see it: with what services inherit from services.ray, and defaults for missing keys.
 
 use serde_json::{Map, Value, json};
 
 use super::services::{SERVICES, services};
 use super::{Builds, networks, size};
 
-/// `config` with everything said that follows from it:
-/// cpu and gpu of services.ray take image and build from there where they have none, `build` always has `enabled`,
-/// `context`, `dockerfile` (seen from the context) and `target`, and nothing with an image by digest is built;
+/// `config` with inherited values and defaults filled in:
+/// cpu and gpu of services.ray inherit image and build from it where they have none, `build` always has `enabled`,
+/// `context`, `dockerfile` (seen from the context) and `target`, and no service with an image by digest is built;
 /// role, bind, port, head_whitelist and the health service have their defaults, Ray's sizes are bytes.
-/// What does not conform to the schema comes out as it was.
+/// Values that do not conform to the schema are left unchanged.
 pub fn effective(config: &Value, builds: &Builds) -> Value {
     let mut config = config.clone();
     let Some(services) = config.get_mut("services").and_then(Value::as_object_mut) else {
@@ -41,7 +41,7 @@ pub fn effective(config: &Value, builds: &Builds) -> Value {
     config
 }
 
-/// Bytes of a node's /dev/shm where config.yaml does not say.
+/// Bytes of a node's /dev/shm by default.
 pub(super) const SHM: u64 = 2 << 30;
 
 const LOCAL: &str = "127.0.0.1";
@@ -76,7 +76,7 @@ fn complete_ray(ray: &mut Map<String, Value>) {
             (_, false) => "head",
         };
         node.entry("role").or_insert(json!(role));
-        // /dev/shm is small by default; of a big machine's memory Ray would take more, and then put it on the disk.
+        // /dev/shm is small by default; on a big machine Ray would use more memory than that, and then the disk.
         if !node.contains_key("shm_size") {
             node.entry("object_store_memory").or_insert(json!(SHM / 10 * 9));
         }
@@ -113,7 +113,7 @@ fn complete(service: &mut Map<String, Value>, stage: &str, builds: &Builds) {
     }
 }
 
-/// Whether an image is named by its digest: compose cannot build what has its name already.
+/// Whether an image is named by its digest: compose cannot build it.
 pub(super) fn is_by_digest(image: &str) -> bool {
     image.contains("@sha256:") || image.contains("@sha512:")
 }
@@ -122,14 +122,15 @@ fn text(map: &Map<String, Value>, key: &str) -> Option<String> {
     map.get(key).and_then(Value::as_str).map(str::to_owned)
 }
 
-/// Compose wants the Dockerfile seen from the context; config.yaml may say it from where the context is said.
+/// Compose needs the Dockerfile's path relative to the context; config.yaml may have it relative to the same folder as
+/// the context.
 fn below(file: &str, context: &str) -> String {
     let context = context.trim_end_matches('/');
     let rest = file.strip_prefix(context).and_then(|rest| rest.strip_prefix('/'));
     rest.unwrap_or(file).to_owned()
 }
 
-/// Says in which network each fixed address is.
+/// Adds the network of each fixed address.
 fn place_addresses(config: &mut Value) {
     let found: Vec<_> = services(config)
         .filter_map(|(path, service)| Some((path, networks::of_ip(config, service)?)))

@@ -1,4 +1,4 @@
-//! Why nothing is rendered.
+//! Errors of rendering.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::exit::{Classified, Exit};
 /// A compose file that cannot be made.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
-    /// config.yaml is not as it must be.
+    /// config.yaml has errors.
     #[error("{message}")]
     #[diagnostic(help("{help}"))]
     Setting {
@@ -32,7 +32,7 @@ pub enum Error {
         #[related]
         others: Vec<Error>,
     },
-    /// The template is wrong, or asks for what is not there.
+    /// The template is wrong, or uses an undefined variable.
     #[error("{file}, line {line}: {message}")]
     Template {
         /// The template, or the one it includes.
@@ -51,24 +51,24 @@ pub enum Error {
         #[label("here")]
         span: Option<SourceSpan>,
     },
-    /// What came out is no YAML.
-    #[error("what {template} gives is not YAML{origin}: {message}")]
+    /// The rendered text is not YAML.
+    #[error("the result of {template} is not YAML{origin}: {message}")]
     #[diagnostic(help("correct the template; nothing was written"))]
     NotYaml {
         /// The template.
         template: String,
-        /// Which of its lines gave that, in words; empty when that is not known.
+        /// The line of the template that gave that, as a phrase; empty when that is not known.
         origin: String,
         /// What is wrong.
         message: String,
-        /// What came out.
+        /// The rendered text.
         #[source_code]
         text: Arc<NamedSource<String>>,
         /// Where.
         #[label("here")]
         span: Option<SourceSpan>,
     },
-    /// config.yaml has a value that JSON does not know.
+    /// config.yaml has a value that JSON cannot hold.
     #[error("{file} cannot be read as settings: {message}")]
     #[diagnostic(help("keys must be text, and values text, numbers, true, false, lists or maps"))]
     NotSettings {

@@ -1,5 +1,5 @@
-//! config.yaml and a Jinja2 template → a compose file. Values in, text out: what is wrong with config.yaml is found
-//! before the template is looked at, and what the template gives is read as YAML before anybody writes it.
+//! config.yaml and a Jinja2 template → a compose file. Values in, text out: errors in config.yaml are found
+//! before the template is used, and the result is parsed as YAML before it is written.
 mod builds;
 mod check;
 mod compose;

@@ -1,4 +1,4 @@
-//! The networks that config.yaml names: subnets that can be, and who has which address.
+//! The networks of config.yaml: checks of their subnets and of the services' addresses.
 
 use core::net::IpAddr;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Problem;
 use super::services::services;
 
-/// A network with a subnet that can be read.
+/// A network with a valid subnet.
 struct Subnet<'v> {
     name: &'v str,
     range: IpNet,
@@ -35,7 +35,7 @@ pub(super) fn of_ip(config: &Value, service: &Value) -> Option<String> {
     found.map(|subnet| subnet.name.to_owned())
 }
 
-/// What cannot be of networks and addresses.
+/// Errors of networks and addresses.
 pub(super) fn check(config: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
     let networks = config.get("networks").and_then(Value::as_object);
@@ -72,7 +72,7 @@ fn one(name: &str, network: &Value) -> Vec<Problem> {
         wrong(
             "external",
             "a network that exists has its addresses already".to_owned(),
-            "take subnet and gateway away",
+            "remove subnet and gateway",
         );
     }
     let Some(subnet) = text("subnet") else {
@@ -108,14 +108,14 @@ fn one(name: &str, network: &Value) -> Vec<Problem> {
     if range.prefix_len() + 2 > range.max_prefix_len() {
         wrong(
             "subnet",
-            format!("{range} has no room for services"),
-            "take a shorter prefix, such as /24",
+            format!("{range} has no addresses for services"),
+            "use a shorter prefix, such as /24",
         );
     }
     if let Some(gateway) = text("gateway").and_then(|ip| ip.parse::<IpAddr>().ok())
         && !range.contains(&gateway)
     {
-        wrong("gateway", format!("{gateway} is not in {range}"), "take an address of the subnet");
+        wrong("gateway", format!("{gateway} is not in {range}"), "use an address of the subnet");
     }
     problems
 }
@@ -154,13 +154,13 @@ fn members(config: &Value, subnets: &[Subnet<'_>]) -> Vec<Problem> {
                     gateway.and_then(|ip| ip.parse().ok()).or_else(|| range?.hosts().next());
                 if range.is_some_and(|r| [r.network(), r.broadcast()].contains(&address)) {
                     wrong(
-                        format!("{ip} is no host's address"),
-                        "take an address between the first and the last",
+                        format!("{ip} is not the address of a host"),
+                        "use an address between the first and the last",
                     );
                 } else if gateway == Some(address) {
                     wrong(
                         format!("{ip} is the address of the host in {name}"),
-                        "take another address",
+                        "use another address",
                     );
                 }
             }

@@ -1,15 +1,15 @@
-//! Something in config.yaml that is not as it should be.
+//! An error or warning about config.yaml.
 
 use std::fmt;
 
 use yaml_scalar_edit::Document;
 
-/// A mistake, or what may be one, with its place.
+/// An error, or a probable one, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The keys from the top of the file to it.
     pub keys: Vec<String>,
-    /// Whether the key itself is meant, not its value.
+    /// Whether the place is the key itself, not its value.
     pub is_key: bool,
     /// What is wrong, the place included.
     pub message: String,

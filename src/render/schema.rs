@@ -1,4 +1,4 @@
-//! config.yaml against its published JSON Schema: what editors mark, `render` finds, by the same words.
+//! Validates config.yaml by its published JSON Schema: `render` finds what editors mark, with the same messages.
 
 use std::sync::LazyLock;
 
@@ -18,7 +18,7 @@ static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
     options.build(&SCHEMA).expect("the schema is one: a test builds it")
 });
 
-/// What of `config` the schema does not admit: mistakes, and keys it does not know.
+/// The parts of `config` that the schema does not allow: wrong values, and unknown keys.
 pub fn conform(config: &Value) -> (Vec<Problem>, Vec<Problem>) {
     let (mut mistakes, mut unknown) = (Vec::new(), Vec::new());
     for error in VALIDATOR.iter_errors(config) {
@@ -90,7 +90,7 @@ fn unknown_key(error: &ValidationError<'_>, keys: &[String], key: &str) -> Probl
 /// The part of the schema that an error is about: what holds the keyword.
 fn part(error: &ValidationError<'_>) -> &'static Value {
     let mut path = error.schema_path().as_str();
-    // A keyword inside `anyOf` and the like says nothing by itself; what is named has a title.
+    // An error inside `anyOf` and the like is no use by itself; a named definition has a title.
     while let Some((above, _)) = path.rsplit_once('/') {
         path = above;
         match SCHEMA.pointer(path) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// Bytes. Units are powers of 1024, as everywhere in Docker; `None` for what is no size.
+/// Bytes. Units are powers of 1024, as everywhere in Docker; `None` for text that is not a size.
 pub(super) fn bytes(value: &Value) -> Option<u64> {
     let text = match value {
         Value::Number(number) => return number.as_u64(),

@@ -1,5 +1,5 @@
-//! Jinja2: a template and values → text. What Jinja2's own templates do works here, to the letter but for how `tojson` writes
-//! other scripts; printing or looping over what is not defined is an error.
+//! Jinja2: a template and values → text. Renders Jinja2's own templates identically, except for how `tojson` writes
+//! non-ASCII text; printing or looping over an undefined value is an error.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,28 +21,28 @@ pub const BUILT_IN: &str = include_str!("../../docker/compose.yaml.jinja2");
 pub struct Template {
     /// Its path, as messages name it.
     pub name: String,
-    /// What is in it.
+    /// Its text.
     pub text: String,
 }
 
-/// What came of a template.
+/// A rendered template.
 #[derive(Debug, Clone)]
 pub struct Rendered {
     /// The text.
     pub text: String,
-    /// The text of every template that took part.
+    /// The text of every template that was used.
     pub sources: String,
     pieces: Vec<Piece>,
 }
 
-/// Where a piece of the text comes from.
+/// The origin of a piece of the text.
 #[derive(Debug, Clone)]
 struct Piece {
     output: Range<usize>,
     file: String,
-    /// Where it begins in the file, counted from 1.
+    /// The line of the file where it begins, counted from 1.
     line: usize,
-    /// Whether it stands in the file as it came out, line by line.
+    /// Whether the file has it literally, line by line.
     is_copied: bool,
 }
 
@@ -113,7 +113,7 @@ impl Template {
             ErrorKind::UndefinedError => {
                 let is_lock = what.split(['.', ' ', '[']).next() == Some("lock");
                 let help = no_lock.filter(|_| is_lock).map_or_else(
-                    || "correct the name, or say what else is meant: `| default(…)`".to_owned(),
+                    || "correct the name, or give a default: `| default(…)`".to_owned(),
                     str::to_owned,
                 );
                 (format!("`{what}` is not defined"), Some(help))
@@ -130,20 +130,20 @@ impl Template {
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     minijinja_contrib::add_to_environment(&mut environment);
-    // What a Python value can do: text.startswith(), map.items() and so on.
+    // Methods of Python values: text.startswith(), map.items() and so on.
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-    environment.set_syntax(syntax.expect("these are no delimiters"));
-    // As Jinja2's own StrictUndefined, but that `{% if x.y %}` may ask: templates that people have do.
+    environment.set_syntax(syntax.expect("these are not delimiters"));
+    // As Jinja2's StrictUndefined, but `{% if x.y %}` is allowed: existing templates use it.
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-    // The file's name must not decide that text is quoted.
+    // Whether text is escaped must not depend on the file's name.
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    // For the place of an error.
+    // Needed for the place of an error.
     environment.set_debug(true);
     environment
 }
 
-/// The error in the template where it happened, below those of the templates that include it.
+/// The error in the template where it occurred, which is the innermost of the including templates' errors.
 fn innermost(error: &minijinja::Error) -> &minijinja::Error {
     let mut found = error;
     let mut next = std::error::Error::source(error);

@@ -11,7 +11,7 @@ use crate::image::Plan;
 use crate::reference::PinnedReference;
 use crate::spec::ImageName;
 
-/// What was built, or would be.
+/// The result of a build.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Build<'a> {
@@ -19,9 +19,9 @@ pub enum Build<'a> {
     Planned {
         /// The form of this report.
         version: Version,
-        /// What would be built.
+        /// The plan.
         plan: &'a Plan,
-        /// The change of the files that name images, as a unified diff, with words where the digests will be; may be
+        /// The change of the files that name images, as a unified diff, with placeholders for the digests; may be
         /// empty.
         config: &'a str,
     },
@@ -47,13 +47,13 @@ pub enum Build<'a> {
         version: Version,
         /// Each image by digest.
         images: &'a BTreeMap<ImageName, PinnedReference>,
-        /// The number of the release; null: nothing changed, or nothing was to be released.
+        /// The number of the release; null: nothing changed, or it was a build without --push.
         release: Option<u64>,
         /// The SHA-256 of env.lock as `resolve` wrote it.
         lock: Sha256,
         /// How many packages the lock has.
         packages: usize,
-        /// What changed in files, as a unified diff; null: nothing was to be released.
+        /// What changed in files, as a unified diff; null: it was a build without --push.
         diff: Option<&'a str>,
     },
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Report, Version};
 use crate::store::Pruned;
 
-/// Where the cache is, or what was taken out of it.
+/// The folder of the cache, or what was removed from it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Cache<'a> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Report, Version};
 
-/// What was looked at, and how it is.
+/// The results of all checks.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Doctor<'a> {
     /// The form of this report.
@@ -20,11 +20,11 @@ impl Report for Doctor<'_> {
     const COMMAND: &'static str = "doctor";
 }
 
-/// How a check came out.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// As it should be.
+    /// No problem.
     Ok,
     /// Some commands will not do everything.
     Warn,
@@ -35,9 +35,9 @@ pub enum Level {
 /// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Check {
-    /// What was looked at.
+    /// What was checked.
     pub name: &'static str,
-    /// How it came out.
+    /// Its outcome.
     pub level: Level,
     /// What was found.
     pub found: String,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Report, Version};
 use crate::release::Record;
 
-/// The releases so far.
+/// The releases.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct History<'a> {
     /// The form of this report.

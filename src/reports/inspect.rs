@@ -17,11 +17,11 @@ pub struct Inspect<'a> {
     pub version: Version,
     /// The image.
     pub image: &'a PinnedReference,
-    /// Its digest alone.
+    /// Its digest.
     pub digest: Digest,
-    /// The image it was built on, as its label says; null: it has none.
+    /// The image it was built on, from its label; null: it has none.
     pub base: Option<PinnedReference>,
-    /// When it was made, as its config says: RFC 3339.
+    /// When it was made, from its config: RFC 3339.
     pub created: Option<&'a str>,
     /// The labels in its config.
     pub labels: BTreeMap<&'a str, &'a str>,
@@ -29,7 +29,7 @@ pub struct Inspect<'a> {
     pub releases: &'a BTreeSet<u64>,
     /// The lock it was built from; null: it was not found.
     pub lock: Option<Lock<'a>>,
-    /// From the bottom.
+    /// Its layers, from the lowest.
     pub layers: Vec<Layer<'a>>,
     /// Artifacts about the image, as the registry lists them.
     pub referrers: Vec<Referrer<'a>>,
@@ -44,9 +44,9 @@ impl Report for Inspect<'_> {
 pub struct Lock<'a> {
     /// Of its bytes.
     pub sha256: Sha256,
-    /// Where it was found, in words.
+    /// Where it was found, as text.
     pub from: &'a str,
-    /// What it pins.
+    /// The packages it pins.
     pub packages: Vec<Package<'a>>,
 }
 
@@ -67,7 +67,7 @@ pub struct Layer<'a> {
     pub digest: Digest,
     /// How many bytes these are.
     pub size: u64,
-    /// What the lock calls it; null: it is not in the lock, or there is none.
+    /// Its name in the lock; null: it is not in the lock, or there is no lock.
     pub name: Option<&'a str>,
 }
 
@@ -80,8 +80,8 @@ pub struct Referrer<'a> {
     pub digest: Digest,
     /// Bytes of its manifest.
     pub size: u64,
-    /// What it is; empty where the registry does not say.
+    /// Its artifact type; empty where the registry does not state one.
     pub artifact_type: &'a str,
-    /// Facts about it.
+    /// Its annotations.
     pub annotations: &'a BTreeMap<String, String>,
 }

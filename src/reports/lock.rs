@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::lock::Lock;
 
-/// What env.lock holds, its keys with `_` in place of `-` as all keys of reports have it.
+/// The content of env.lock, its keys with `_` in place of `-` as in all reports.
 #[derive(Debug, Clone, Copy)]
 pub struct LockFile<'a>(pub &'a Lock);
 
@@ -41,7 +41,7 @@ fn snake(key: &str) -> String {
     key.replace('-', "_")
 }
 
-/// A lock has no keys that are data, so all of them can be renamed.
+/// All keys of a lock are fixed names, none is data, so all of them can be renamed.
 fn in_values(value: &mut Value) {
     match value {
         Value::Object(map) => {

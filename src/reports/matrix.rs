@@ -7,14 +7,14 @@ use super::{Report, Version};
 use crate::cuda::CudaTag;
 use crate::matrix::Table;
 
-/// Which torch goes with what.
+/// Which torch goes with which other packages.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Matrix<'a> {
     /// The form of this report.
     pub version: Version,
     /// What everything must be built for.
     pub cuda: CudaTag,
-    /// One a Python, in the order asked for.
+    /// A table for each Python, in the requested order.
     pub tables: &'a [Table],
 }
 

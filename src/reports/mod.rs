@@ -1,4 +1,4 @@
-//! What commands print with `--json`, a type a command: [`Report`]. The files in `schemas/` are made from these types.
+//! The results that commands print with `--json`, a type for each command: [`Report`]. The files in `schemas/` are made from these types.
 mod build;
 mod cache;
 mod doctor;

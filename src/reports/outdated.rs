@@ -11,7 +11,7 @@ use crate::solve::Behind;
 pub struct Outdated<'a> {
     /// The form of this report.
     pub version: Version,
-    /// What the spec asks for comes first.
+    /// The packages, those of the spec's requirements first.
     pub outdated: &'a [Behind],
 }
 

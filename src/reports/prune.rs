@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Report, Version};
 use crate::digest::Digest;
 
-/// What is older than the kept releases.
+/// What was older than the kept releases.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Prune<'a> {
     /// The form of this report.
@@ -17,13 +17,13 @@ pub struct Prune<'a> {
     pub dry_run: bool,
     /// Releases from this number on are kept.
     pub kept_from: u64,
-    /// What went out of the registries, or would.
+    /// What was removed from the registries, or would be.
     pub removed: Vec<Removed>,
-    /// Registries that delete nothing, with what they said.
+    /// Registries that refuse to delete, with their answers.
     pub refused: &'a BTreeMap<String, String>,
     /// How many copies of released locks were removed, or would be.
     pub locks: u64,
-    /// Bytes that came free in the user's own registry.
+    /// Bytes that were freed in the user's own registry.
     pub freed_bytes: u64,
 }
 
@@ -31,7 +31,7 @@ impl Report for Prune<'_> {
     const COMMAND: &'static str = "prune";
 }
 
-/// Something that went out of a registry, or would.
+/// Something that was removed from a registry, or would be.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "what", rename_all = "lowercase")]
 pub enum Removed {

@@ -10,15 +10,15 @@ use super::{Report, Version};
 pub struct Render<'a> {
     /// The form of this report.
     pub version: Version,
-    /// The template's path, or what envlock's own is called.
+    /// The template's path, or the name of envlock's own.
     pub template: &'a str,
     /// The file of the settings.
     pub config: &'a str,
-    /// Where the result belongs; null: it is in `text`.
+    /// The output file; null: the result is in `text`.
     pub file: Option<&'a str>,
-    /// Whether the file was something else before. With `--check` it still is.
+    /// Whether the file was different before. With `--check` it still is.
     pub changed: bool,
-    /// What is probably not meant, a sentence each.
+    /// Warnings about probable mistakes, a sentence each.
     pub warnings: &'a [String],
     /// The result, where no file was named.
     pub text: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! What every result is.
+//! The trait of all results.
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -6,32 +6,32 @@ use serde::Serialize;
 use super::{LockFile, Report, Version};
 use crate::lock::Diff;
 
-/// What was resolved, checked or compared.
+/// The result of a resolve, check or comparison.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Resolve<'a> {
-    /// A run, with `--dry-run` too.
+    /// A resolve, also with `--dry-run`.
     Resolved {
         /// The form of this report.
         version: Version,
         /// Whether the file changed.
         written: bool,
-        /// What env.lock holds now, or would.
+        /// The content of env.lock now, or as it would be.
         lock: LockFile<'a>,
-        /// What is new in it.
+        /// The changes in it.
         diff: &'a Diff,
-        /// What keeps newer versions out, a sentence each.
+        /// What holds newer versions back, a sentence each.
         held_back: &'a [String],
-        /// What nobody would expect of the set, a sentence each.
+        /// What is unexpected in the set, a sentence each.
         surprises: &'a [String],
-        /// What a build still lacks, a sentence each.
+        /// What is still missing for a build, a sentence each.
         unpinned: &'a [String],
     },
     /// With `--check`.
     Checked {
         /// The form of this report.
         version: Version,
-        /// Whether the lock answers the spec.
+        /// Whether the lock matches the spec.
         fresh: bool,
         /// Why not, a sentence each.
         reasons: &'a [String],
@@ -42,9 +42,9 @@ pub enum Resolve<'a> {
         version: Version,
         /// The lock's file.
         lock: &'a str,
-        /// What it is compared with, as it was asked for.
+        /// What it is compared with, as requested.
         before: &'a str,
-        /// What is new in the lock.
+        /// The changes in the lock.
         diff: &'a Diff,
     },
 }

@@ -9,14 +9,14 @@ use super::{Report, Version};
 use crate::reference::PinnedReference;
 use crate::spec::ImageName;
 
-/// What came back, or would.
+/// What was restored, or would be.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Rollback<'a> {
     /// The form of this report.
     pub version: Version,
     /// Whether nothing was written (`--dry-run`).
     pub dry_run: bool,
-    /// The release that runs again; 0: the state before the first.
+    /// The release that was restored; 0: the state before the first.
     pub to: u64,
     /// The number under which this was recorded; null: nothing was written.
     pub release: Option<u64>,
@@ -24,7 +24,7 @@ pub struct Rollback<'a> {
     pub images: &'a BTreeMap<ImageName, PinnedReference>,
     /// Values that someone changed by hand, a sentence each.
     pub conflicts: Vec<String>,
-    /// What changed in files, as a unified diff.
+    /// The changes of files, as a unified diff.
     pub diff: &'a str,
 }
 

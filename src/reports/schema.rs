@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Report, Version};
 
-/// What has a schema.
+/// The names of all schemas.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Schema<'a> {
     /// The form of this report.

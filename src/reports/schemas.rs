@@ -1,4 +1,5 @@
-//! The JSON Schemas: of reports and of files that envlock writes from their types, of files that people write by hand.
+//! The JSON Schemas: those of reports and of files that envlock writes are made from types; those of files that people
+//! write are maintained by hand.
 
 use std::borrow::Cow;
 
@@ -9,8 +10,8 @@ use schemars::{JsonSchema, Schema};
 use super::Report;
 use crate::{lock, release};
 
-/// Name and text of every schema: files by what they are, then results by the command that prints them. The texts are
-/// what `schemas/NAME.json` holds.
+/// Name and text of every schema: first those of files, then those of results by command. The texts are the
+/// content of `schemas/NAME.json`.
 pub fn schemas() -> Vec<(&'static str, Cow<'static, str>)> {
     vec![
         ("spec", include_str!("../../schemas/spec.json").into()),
@@ -54,7 +55,7 @@ fn schema<T: JsonSchema>(name: &str, title: &str) -> Cow<'static, str> {
     schema.insert("title".to_owned(), title.into());
     schema.insert("$id".to_owned(), format!("{PLACE}/{name}.json").into());
     let object = schema.as_object_mut().expect("a schema of a type is an object");
-    // What a reader looks for first stands first.
+    // The keys that a reader looks for first come first.
     for (at, key) in ["$schema", "$id", "title", "description"].into_iter().enumerate() {
         if let Some(value) = object.shift_remove(key) {
             object.shift_insert(at, key.to_owned(), value);
@@ -75,7 +76,7 @@ fn plain(schema: &mut Schema) {
     }
 }
 
-/// No object has keys that its type does not have.
+/// Forbids keys that a type does not have.
 #[derive(Debug, Clone)]
 struct Closed;
 
@@ -86,7 +87,7 @@ impl Transform for Closed {
             return transform_subschemas(self, schema);
         }
         match schema.remove("oneOf") {
-            // Each of these adds to the keys beside it: only all together are they closed.
+            // Each of these adds to the keys beside it: only their combination can be closed.
             Some(parts) => {
                 transform_subschemas(self, schema);
                 schema.insert("oneOf".to_owned(), parts);

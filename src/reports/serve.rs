@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Report, Version};
 
-/// What is served; printed as soon as it is.
+/// What is served; printed as soon as the server listens.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Serve<'a> {
     /// The form of this report.

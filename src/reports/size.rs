@@ -6,18 +6,18 @@ use serde::Serialize;
 use super::{Report, Version};
 use crate::size::{self, Changes, Files, ImageSize, Shared};
 
-/// What images weigh.
+/// The sizes of images.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Size<'a> {
     /// The form of this report.
     pub version: Version,
-    /// In the order asked for; an image that continues another comes after it.
+    /// In the requested order; an image that continues another comes after it.
     pub images: &'a [ImageSize],
     /// What the images share; null: there is only one.
     pub shared: Option<&'a Shared>,
-    /// What is new since another release, an entry an image; only with `--since`.
+    /// The changes since another release, an entry for each image; only with `--since`.
     pub changes: &'a [Changes],
-    /// What the files are, an entry an image; only with `--files`.
+    /// The files by kind, an entry for each image; only with `--files`.
     pub files: &'a [Files],
 }
 

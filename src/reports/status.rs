@@ -9,14 +9,14 @@ use crate::config::ConfigPath;
 use crate::reference::PinnedReference;
 use crate::spec::ImageName;
 
-/// What runs now.
+/// What runs now, and how it differs from the last release.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Status {
     /// The form of this report.
     pub version: Version,
     /// The build that runs after the last release; 0: none.
     pub release: u64,
-    /// env.lock beside the lock of the release that runs.
+    /// env.lock compared with the lock of the release that runs.
     pub lock: LockState,
     /// The places in files that name images.
     pub roles: Vec<Role>,
@@ -28,13 +28,13 @@ impl Report for Status {
     const COMMAND: &'static str = "status";
 }
 
-/// env.lock beside the lock of the release that runs.
+/// env.lock compared with the lock of the release that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LockState {
     /// There is no env.lock.
     Missing,
-    /// There is one and no release.
+    /// There is one, but no release.
     NotReleased,
     /// They are the same bytes.
     Released,
@@ -53,13 +53,13 @@ pub struct Role {
     pub path: ConfigPath,
     /// The image that belongs there.
     pub image: ImageName,
-    /// What is there; null: the key is missing or empty.
+    /// Its value; null: the key is missing or empty.
     pub value: Option<String>,
     /// The newest release with this very image.
     pub release: Option<u64>,
-    /// Whether it is not what the last release left here.
+    /// Whether it differs from what the last release wrote here.
     pub drift: bool,
-    /// What builds an image in this place, too, and makes `docker compose build` fail beside an image by digest:
+    /// What also builds an image in this place, and so makes `docker compose build` fail beside an image by digest:
     /// `build.enabled` that is true, or the build of a compose file.
     #[schemars(with = "Vec<String>")]
     pub builds: Vec<ConfigPath>,
@@ -68,7 +68,7 @@ pub struct Role {
     pub in_registry: Option<Presence>,
 }
 
-/// An image that runs by the record alone.
+/// An image that only the release record names.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Image {
     /// The spec's name for it.

@@ -1,4 +1,4 @@
-//! The schemas of our types that are text in JSON.
+//! The schemas of types that are text in JSON.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::platform::Platform;
 use crate::python::GlibcVersion;
 use crate::spec::{GroupName, ImageName, ProfileName, SourceName};
 
-/// Types with a pattern, which schemas refer to.
+/// Types with a pattern, as definitions that schemas refer to.
 macro_rules! patterns {
     ($($type:ident: $pattern:literal, $about:literal;)*) => { $(
         impl JsonSchema for $type {
@@ -26,7 +26,7 @@ macro_rules! patterns {
     )* };
 }
 
-/// Types that are a word.
+/// Types without a pattern.
 macro_rules! words {
     ($($type:ident)*) => { $(
         impl JsonSchema for $type {

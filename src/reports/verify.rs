@@ -8,28 +8,28 @@ use crate::attestation::Finding;
 use crate::reference::PinnedReference;
 use crate::verify::checks::ImageReport;
 
-/// How images are.
+/// The results of checking images.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Verify<'a> {
-    /// They were run.
+    /// The images were run.
     Run {
         /// The form of this report.
         version: Version,
         /// Whether no check failed.
         sound: bool,
-        /// What ran the images.
+        /// The container runtime.
         runtime: Runtime<'a>,
-        /// What was found of each.
+        /// The results of each image.
         images: &'a [ImageReport],
     },
-    /// With `--supply`: what lies beside them was read.
+    /// With `--supply`: the artifacts beside the images were checked.
     Supply {
         /// The form of this report.
         version: Version,
         /// Whether nothing is missing and nothing contradicts the rest.
         sound: bool,
-        /// What was found of each.
+        /// The results of each image.
         images: Vec<SupplyImage<'a>>,
     },
 }
@@ -38,7 +38,7 @@ impl Report for Verify<'_> {
     const COMMAND: &'static str = "verify";
 }
 
-/// What ran the images.
+/// The container runtime.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Runtime<'a> {
     /// `docker` or `podman`
@@ -47,11 +47,11 @@ pub struct Runtime<'a> {
     pub version: &'a str,
 }
 
-/// What lies beside an image.
+/// The artifacts beside an image.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SupplyImage<'a> {
     /// The image.
     pub image: &'a PinnedReference,
-    /// One a link of the chain.
+    /// A check for each link of the chain.
     pub findings: &'a [Finding],
 }

@@ -1,12 +1,12 @@
-//! The number of the form that all reports share.
+//! The version number that all reports share.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
-/// Always [`Version::NUMBER`]: the form of a report. It rises when a key goes or changes its meaning, for all reports
-/// at once; new keys leave it as it is.
+/// Always [`Version::NUMBER`]: the version of a report's form. It rises when a key is removed or changes its meaning, for
+/// all reports at once; new keys do not change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Version;
 

@@ -16,7 +16,7 @@ pub struct Why<'a> {
     pub version: Version,
     /// The package.
     pub package: Locked<'a>,
-    /// The shortest ways to it, each from something the spec asks for, shortest first.
+    /// The shortest paths to it, each from a requirement of the spec, shortest first.
     pub paths: Vec<Vec<Step<'a>>>,
 }
 
@@ -40,7 +40,7 @@ pub struct Locked<'a> {
     pub rules: &'a [String],
 }
 
-/// A package on the way.
+/// A package on a path.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Step<'a> {
     /// Its name, normalized.

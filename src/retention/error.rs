@@ -1,4 +1,4 @@
-//! What can go wrong with kept releases.
+//! Errors of kept releases.
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::exit::{Classified, Exit};
 use crate::{registry, release};
 
-/// A release that its registry does not keep, or does not give back.
+/// A release that its registry does not keep or does not return.
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
     /// The registry did not do what was asked.
@@ -17,18 +17,16 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Release(#[from] release::Error),
-    /// Others take every number at the same moment.
-    #[error(
-        "release {number} was taken by somebody else at the same moment, {times} times in a row"
-    )]
-    #[diagnostic(help("no file was written; run again when the other releases are through"))]
+    /// Other runs take every number at the same time.
+    #[error("release {number} was taken by another run at the same time, {times} times in a row")]
+    #[diagnostic(help("no file was written; run again when the other releases are done"))]
     Crowded {
         /// The last number tried.
         number: u64,
         /// How often.
         times: u32,
     },
-    /// No record of a release anywhere.
+    /// No record of a release was found.
     #[error("no release is recorded in {places}")]
     #[diagnostic(help(
         "records are pushed by `build --push`; name the registry that has them with --registry HOST[/PREFIX], or set \
@@ -51,9 +49,9 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// The registry keeps what it has.
-    #[error("{host} does not let anything be deleted: {said}")]
-    #[diagnostic(help("{}; nothing that is in use was touched", by_other_means(host)))]
+    /// The registry refuses to delete.
+    #[error("{host} refuses to delete: {said}")]
+    #[diagnostic(help("{}; nothing that is in use was changed", by_other_means(host)))]
     Undeletable {
         /// Which.
         host: String,
@@ -62,7 +60,7 @@ pub enum Error {
     },
 }
 
-/// How something is deleted in a registry that refuses it to us.
+/// How to delete in a registry that refuses it here.
 fn by_other_means(host: &str) -> &'static str {
     match host {
         "ghcr.io" => {

@@ -1,4 +1,4 @@
-//! Takes old releases out of their registries.
+//! Removes old releases from their registries.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use crate::registry::{Client, Deleted};
 /// Questions at the same time.
 const CONCURRENCY: usize = 8;
 
-/// What became of the removals of one repository.
+/// The result of the removals in one repository.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Collected {
-    /// What is gone now.
+    /// What was removed.
     pub removed: Vec<Removal>,
-    /// What the registry keeps, each with its answer.
+    /// What the registry refused to remove, each with its answer.
     pub refused: Vec<(Removal, String)>,
 }
 
-/// What would go, by repository; those with nothing to remove are left out. The second: numbers in the registry that
-/// the history does not know.
+/// What would be removed, by repository; those with nothing to remove are left out. The second: numbers in the registry
+/// that are not in the history.
 pub async fn plan(
     client: &Client,
     retention: &Retention,
@@ -61,8 +61,8 @@ pub async fn plan(
     Ok((all, foreign))
 }
 
-/// Carries out the removals of one repository. A tag that cannot be taken from an image that stays is no harm, and
-/// some registries delete no tags: that is not told.
+/// Carries out the removals of one repository. A tag that cannot be removed from an image that stays does no harm, and
+/// some registries delete no tags: that is not reported.
 pub async fn collect(
     client: &Client,
     place: &Repository,

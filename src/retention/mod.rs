@@ -1,5 +1,5 @@
-//! Releases kept alive in their registries: each of the last ones has a tag on every image and a record beside it, so
-//! that jobs which delete untagged manifests cannot take them, and a lost history can be read back.
+//! Releases kept in their registries: each of the last ones has a tag on every image and a record beside it, so
+//! that jobs which delete untagged manifests do not remove them, and a lost history can be restored.
 mod error;
 mod gc;
 mod names;

@@ -1,25 +1,25 @@
-//! What kept releases are called in a registry. Pure.
+//! The names of kept releases in a registry: tags and artifact types. Pure.
 
 /// The artifact that records a release.
 pub const RELEASE: &str = "application/vnd.dev.envlock.release.v1+json";
-/// Its line of env.releases.jsonl.
+/// The blob with its line of env.releases.jsonl.
 pub const RECORD: &str = "application/vnd.dev.envlock.record.v1+json";
-/// env.releases.jsonl as it was with that line as its last.
+/// The blob with env.releases.jsonl up to that line.
 pub const HISTORY: &str = "application/vnd.dev.envlock.history.v1+jsonl";
-/// env.lock, byte for byte: part of a release, and an artifact of its own.
+/// The blob with env.lock: part of a release, and an artifact of its own.
 pub const LOCK: &str = "application/vnd.dev.envlock.lock.v1+toml";
 
-/// A tag of ours.
+/// A tag that envlock sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Name {
     /// On an image of this release.
     Image(u64),
-    /// On its record: else that would be an untagged manifest too.
+    /// On its record, which would else be an untagged manifest too.
     Record(u64),
 }
 
 impl Name {
-    /// Reads a tag; `None`: it is somebody else's.
+    /// Reads a tag; `None`: it is not one of envlock's.
     pub fn parse(tag: &str) -> Option<Self> {
         let rest = tag.strip_prefix("envlock-r")?;
         let (digits, kind): (&str, fn(u64) -> Name) = match rest.strip_suffix(".record") {

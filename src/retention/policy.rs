@@ -1,4 +1,4 @@
-//! What may go: decided from the history, the files that name images, and what a repository has. Pure.
+//! Decides what may be removed, from the history, the files that name images, and the tags of a repository. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::digest::{Algorithm, Digest, Sha256};
 use crate::image::Repository;
 use crate::release::{History, Kind};
 
-/// What stays, and what is old.
+/// What is kept, and what is old.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Retention {
     /// The number of the oldest release that is kept.
@@ -20,7 +20,7 @@ pub struct Retention {
     pub old: BTreeMap<Repository, Vec<(u64, Digest)>>,
 }
 
-/// Something to be taken out of a repository.
+/// Something to be removed from a repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Removal {
     /// The record of a release; its image may stay.
@@ -71,9 +71,9 @@ impl Retention {
     }
 }
 
-/// What of one repository goes, given all its tags: records of old releases, images that nothing protects and that have
-/// no tag but those of old releases, tags of old releases on images that stay. Numbers that the history does not know
-/// are somebody else's.
+/// What to remove from one repository, given all its tags: records of old releases, images that nothing protects and that have
+/// no tag but those of old releases, tags of old releases on images that stay. Numbers that are not in the history
+/// belong to others.
 pub fn removals(
     old: &[(u64, Digest)],
     tags: &BTreeMap<String, Digest>,
@@ -110,7 +110,7 @@ pub fn removals(
     removals.into_iter().collect()
 }
 
-/// Every digest that a text names, in whatever form.
+/// Every digest in a text.
 pub fn mentioned(text: &[u8]) -> BTreeSet<Digest> {
     let text = String::from_utf8_lossy(text);
     let of = |algorithm: Algorithm, digits: usize| {

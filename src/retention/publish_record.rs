@@ -1,11 +1,11 @@
 //! Records a release in the registry before any file is written: a number that is free there, a record beside each
-//! image, a tag on both. A number that is taken is never overwritten, so one that is not used in the end only leaves a gap.
+//! image, a tag on both. A number that is in use is never overwritten, so one that is not used in the end only leaves a gap.
 //!
 //! Two runs on one branch: the one that finds its own release recorded (the same images, edits, lock, commit, after the
 //! same history) takes that record over byte for byte, and both write the same files. Otherwise it takes the next
-//! free number. Afterwards every tag is read back: the run that lost a race begins again.
+//! free number. Afterwards every tag is read back: the run that lost a race starts again.
 //!
-//! All of this is beside the release: what a registry does not keep is told, and stops it only where `[release]` says
+//! The release does not depend on this: what a registry does not keep is reported, and stops it only where `[release]` says
 //! `records = "required"`.
 
 use std::collections::BTreeSet;
@@ -21,14 +21,14 @@ use crate::registry::{self, Client, Part};
 use crate::release::{Draft, Record};
 use crate::spec::ImageName;
 
-/// Numbers that are tried before it is given up.
+/// How many numbers are tried.
 const TRIES: u32 = 8;
 
-/// Sends the bytes of the record: what [`publish_record`] needs and can be done beside the checks that decide whether a
-/// release is made at all. The bytes have no name yet: if no release follows, the registry's own cleaning removes them.
+/// Sends the bytes of the record for [`publish_record`]; can run beside the checks that decide whether a release is made
+/// at all. The bytes have no tag yet: if no release follows, the registry's garbage collection removes them.
 ///
 /// # Errors
-/// As those of [`publish_record`].
+/// Those of [`publish_record`].
 pub async fn prepare(
     client: &Client,
     draft: &Draft,
@@ -48,10 +48,10 @@ pub async fn prepare(
 
 /// Gives the draft a number that is free in the repositories of `fresh` (the images that this run pushed), and
 /// records and tags the release there and beside its other images. Returns warnings about what is not kept; the draft
-/// then says which images that is about.
+/// then names the images concerned.
 ///
 /// # Errors
-/// [`Error::Crowded`], and where it is all `required` [`Error::Registry`] (exit 8); then nothing may be written.
+/// [`Error::Crowded`], and with `records = "required"` [`Error::Registry`] (exit 8); then nothing may be written.
 pub async fn publish_record(
     client: &Client,
     draft: &mut Draft,
@@ -73,7 +73,7 @@ pub async fn publish_record(
         let parts = parts(&record, &draft.lines()?, lock);
         let puts = places.iter().zip(seen);
         let puts = puts.map(|(image, seen)| put(client, image, &record, &parts, seen));
-        // All of them come to their end: a place that fails must not leave another half recorded.
+        // All of them are awaited: one that fails must not leave another incomplete.
         let puts = join_all(puts).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let listed = client.list_attached().await;
         if puts.iter().all(|put| put.as_ref().is_some_and(|put| put.holds)) {
@@ -94,7 +94,7 @@ pub async fn publish_record(
     Err(Error::Crowded { number, times: TRIES })
 }
 
-/// What is not kept of a release.
+/// What a registry does not keep of a release.
 #[derive(Default)]
 struct Lost {
     images: BTreeSet<ImageName>,
@@ -104,7 +104,7 @@ struct Lost {
 impl Lost {
     ///
     /// # Errors
-    /// It was required.
+    /// The records are required.
     fn add(
         &mut self,
         name: &ImageName,
@@ -125,10 +125,10 @@ impl Lost {
         Ok(())
     }
 
-    /// What came of making lists show what this run attached.
+    /// The result of adding what this run attached to the lists of referrers.
     ///
     /// # Errors
-    /// That was required.
+    /// The records are required.
     fn add_list(
         &mut self,
         listed: Result<(), registry::Error>,
@@ -143,17 +143,18 @@ impl Lost {
     }
 
     fn warn_of_list(&mut self, error: &registry::Error) {
-        self.warnings.insert(format!("what lies beside the images is in no list: {error}"));
+        self.warnings
+            .insert(format!("what is beside the images is in no list of referrers: {error}"));
     }
 }
 
 fn renumbered(draft: &Draft, record: &Record) -> Option<String> {
     let next = draft.history().next_number();
-    let taken = format!("release {next} is taken in the registry by another run or project");
+    let taken = format!("release {next} is in use in the registry by another run or project");
     (record.number != next).then(|| format!("{taken}: this is release {}", record.number))
 }
 
-/// The record beside images that this run did not push: they are somebody else's business too.
+/// The record beside images that this run did not push, and that other projects may use too.
 async fn beside(
     client: &Client,
     draft: &Draft,
@@ -181,7 +182,7 @@ async fn beside(
                     .inspect(|e| lost.warn_of_list(e));
                 put.untold().map(ToString::to_string)
             }
-            Ok(None) => Some("somebody else has this number there".to_owned()),
+            Ok(None) => Some("another run has this number there".to_owned()),
             Err(error) => Some(error.to_string()),
         };
         if let Some(why) = why {
@@ -191,8 +192,8 @@ async fn beside(
     }
 }
 
-/// The draft's own number where that is free or its own record is there already, else the first free one. What was seen
-/// at that number in each place, where it was looked at.
+/// The draft's own number where that is free or its own record is there already, else the first free one. Also returns
+/// what was found at that number in each repository that was checked.
 async fn choose_number(
     client: &Client,
     draft: &mut Draft,
@@ -226,7 +227,7 @@ async fn choose_number(
     Ok(vec![None; places.len()])
 }
 
-/// Who has a number in a repository.
+/// The state of a number in a repository.
 #[derive(Debug)]
 enum Standing {
     /// `None`: that could not be read.
@@ -244,12 +245,12 @@ async fn standing(
 ) -> Result<Standing, Error> {
     let (place, tags) = (Repository::of(image), (record_tag(number), tag(number)));
     let asked = try_join(client.artifact(&place, &tags.0), client.tagged(&place, &tags.1));
-    // What cannot be read is not known: whether it may be written decides.
+    // A repository that cannot be read may still be writable: the write decides.
     let Ok((found, tagged)) = asked.await else { return Ok(Standing::Free(None)) };
     let record = found.as_ref().map(|found| found.reference.digest());
     let seen = Seen { record, image: tagged };
     let Some(found) = found else {
-        // A tag without a record is what an interrupted run leaves, if it is on this image.
+        // A tag on this image without a record is left by an interrupted run.
         let free = tagged.is_none_or(|digest| digest == image.digest());
         return Ok(if free { Standing::Free(Some(seen)) } else { Standing::Taken });
     };

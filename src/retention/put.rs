@@ -14,13 +14,13 @@ use crate::reference::PinnedReference;
 use crate::registry::{self, Artifact, Client, Part, Subject};
 use crate::release::Record;
 
-/// What a record artifact holds.
+/// The content of a record artifact.
 pub(super) fn parts(record: &Record, history: &[u8], lock: Option<&[u8]>) -> Vec<Part> {
     let part = |media_type: &str, name: &str, bytes: &[u8]| Part {
         media_type: media_type.to_owned(),
         name: name.to_owned(),
         bytes: Bytes::copy_from_slice(bytes),
-        // Who locks the same has the same lock; the moment of a release is in the others.
+        // The lock may be in the registry already; the other blobs contain the time of the release.
         is_new: media_type != LOCK,
     };
     let line = serde_json::to_vec(record).expect("a record always serializes");
@@ -42,41 +42,41 @@ fn artifact(subject: Subject, record: &Record, parts: &[Part]) -> Artifact {
     Artifact { artifact_type: RELEASE.to_owned(), subject, annotations, parts: parts.to_vec() }
 }
 
-/// What a number's tags mean in a repository, a moment before they are written.
+/// What a number's tags refer to in a repository, just before they are written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
     pub(super) record: Option<Digest>,
     pub(super) image: Option<Digest>,
 }
 
-/// What came of recording a release beside one image.
+/// The result of recording a release beside one image.
 pub(super) struct Put {
-    /// Whether the tags that were set still were ours a moment later.
+    /// Whether the tags still referred to this release when they were read back.
     pub(super) holds: bool,
-    /// What the registry did not take.
+    /// What the registry refused.
     pub(super) lost: Vec<registry::Error>,
-    /// Whether lists show what lies beside the image.
+    /// Whether the lists of referrers show what is beside the image.
     pub(super) listed: Result<(), registry::Error>,
 }
 
 impl Put {
-    /// What kept something from being kept; what a registry takes in no way is told by its client, once.
+    /// Why something was not kept. What a registry cannot store at all is reported by its client, once.
     pub(super) fn untold(&self) -> Option<&registry::Error> {
         self.lost.iter().find(|error| is_untold(error))
     }
 }
 
-/// Whether a tag that was set is still ours.
+/// Whether a tag still refers to this release.
 async fn holds(client: &Client, place: &Repository, digest: Option<Digest>, tag: &str) -> bool {
     match digest {
-        // What cannot be read any more was taken when it was written.
+        // A tag that can no longer be read was accepted when it was written.
         Some(digest) => client.holds(place, digest, tag).await.unwrap_or(true),
         None => true,
     }
 }
 
-/// The record beside one image and both tags. `seen`: what they mean, where that was asked just now. `None`: one of them
-/// is on something else.
+/// Puts the record beside one image and sets both tags. `seen`: what they refer to, if that was just read. `None`: one
+/// of them refers to something else.
 pub(super) async fn put(
     client: &Client,
     image: &PinnedReference,
@@ -87,7 +87,7 @@ pub(super) async fn put(
     let place = Repository::of(image);
     let mut put = Put { holds: true, lost: vec![], listed: Ok(()) };
     let tags = (record_tag(record.number), tag(record.number));
-    // Both are looked at before either is written.
+    // Both are read before either is written.
     let known = async {
         let now = async {
             match seen {
@@ -145,7 +145,7 @@ pub(super) async fn put(
     Ok(Some(put))
 }
 
-/// Whether nobody has told of it yet.
+/// Whether it was not reported yet.
 pub(super) fn is_untold(error: &registry::Error) -> bool {
     !matches!(error, registry::Error::NotKept { .. })
 }

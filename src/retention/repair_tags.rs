@@ -1,4 +1,4 @@
-//! Whether each kept release is still alive in its registry, and making it so again.
+//! Checks whether each kept release still has its images and tags in its registry, and repairs the tags.
 
 use futures_util::{StreamExt, stream};
 
@@ -14,22 +14,22 @@ use crate::spec::ImageName;
 /// Questions at the same time.
 const CONCURRENCY: usize = 8;
 
-/// How one image of a release is.
+/// The state of one image of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Alive {
-    /// It is there under its tag.
+    /// It exists, with its tag.
     Kept,
-    /// It is there without: a retention job may take it.
+    /// It exists without its tag: a retention job may delete it.
     Untagged,
     /// Its tag is on another image.
     Elsewhere,
-    /// It is gone.
+    /// It no longer exists.
     Gone,
     /// The registry does not say.
     Unknown(String),
 }
 
-/// How the images of all kept builds are, newest release first.
+/// The states of the images of all kept builds, newest release first.
 pub async fn look(
     client: &Client,
     history: &History,
@@ -52,7 +52,7 @@ pub async fn look(
 }
 
 async fn state(client: &Client, number: u64, image: &PinnedReference) -> Result<Alive, Error> {
-    // Some registries say of a tag that is not there that it may not be read.
+    // Some registries answer for a missing tag that it may not be read.
     let tagged = client.tagged_if_readable(&Repository::of(image), &tag(number)).await?;
     if tagged == Some(image.digest()) {
         return Ok(Alive::Kept);
@@ -64,8 +64,8 @@ async fn state(client: &Client, number: u64, image: &PinnedReference) -> Result<
     })
 }
 
-/// Records and tags kept releases that are there untagged, such as those of an envlock that did not tag yet. `lock`
-/// gives the lock of a release where it is at hand. Returns warnings.
+/// Records and tags kept releases that have no tags, such as those of an older envlock. `lock`
+/// returns the lock of a release where it is available. Returns warnings.
 pub async fn repair_tags(
     client: &Client,
     history: &History,
@@ -77,11 +77,11 @@ pub async fn repair_tags(
         let about = format!("{name} of release {number} ({image})");
         match alive {
             Alive::Kept | Alive::Unknown(_) => {}
-            Alive::Gone => warnings.push(format!("{about} is not in the registry any more")),
+            Alive::Gone => warnings.push(format!("{about} is no longer in the registry")),
             Alive::Elsewhere => {
                 warnings.push(format!("{about} is not kept: {} is on another image", tag(number)));
             }
-            // What the registry does not take now was told of this release.
+            // A registry that refuses it now has refused it for this release too, which was reported.
             Alive::Untagged if client.keeps_nothing(&Repository::of(&image)) => {}
             Alive::Untagged => {
                 let Some(record) = history.records.iter().find(|r| r.number == number) else {
@@ -91,7 +91,7 @@ pub async fn repair_tags(
                 let parts = parts(record, &lines, lock(record).as_deref());
                 let why = match put(client, &image, record, &parts, None).await {
                     Ok(Some(put)) => put.untold().map(ToString::to_string),
-                    Ok(None) => Some("its number is somebody else's".to_owned()),
+                    Ok(None) => Some("its number belongs to another run".to_owned()),
                     Err(error) => Some(error.to_string()),
                 };
                 warnings.extend(why.map(|why| format!("{about} is not kept: {why}")));
@@ -99,7 +99,7 @@ pub async fn repair_tags(
         }
     }
     if let Err(error) = client.list_attached().await {
-        warnings.push(format!("what lies beside older releases is in no list: {error}"));
+        warnings.push(format!("what is beside older releases is in no list of referrers: {error}"));
     }
     warnings
 }

@@ -1,4 +1,4 @@
-//! The history, read back from the records of a registry.
+//! Restores the history from the records of a registry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,11 +21,11 @@ pub struct Restored {
     pub from: Repository,
     /// The locks of its releases that are still kept, by hash.
     pub locks: BTreeMap<Sha256, Bytes>,
-    /// Newer records that were passed over, a sentence each.
+    /// Newer records that were ignored, a sentence each.
     pub notes: Vec<String>,
 }
 
-/// The newest history in these repositories that `fits` the files at hand; when none does, the newest of all.
+/// The newest history in these repositories that `fits` the local files; when none does, the newest of all.
 ///
 /// # Errors
 /// [`Error::NothingKept`], [`Error::BadRecord`].
@@ -66,7 +66,7 @@ pub async fn restore(
 
 fn skipped(number: u64) -> String {
     format!(
-        "release {number} is in the registry, and the files here are not in its state: it is left out"
+        "release {number} is in the registry, and the files here do not match it: it is left out"
     )
 }
 

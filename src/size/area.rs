@@ -1,5 +1,5 @@
-//! Where a treemap's parts lie on a page, and which text fits on each. Areas are exact: lines between parts are drawn
-//! over them, and names of groups stand outside.
+//! The positions of a treemap's parts on a page, and the text that fits on each. Areas are exact: lines between parts
+//! are drawn over them, and names of groups are outside.
 
 use super::bytes::short;
 use super::squarify::{Rect, squarify};
@@ -9,12 +9,12 @@ use super::treemap::Node;
 const SIZES: [f64; 7] = [21.0, 18.0, 16.0, 14.0, 12.5, 11.0, 10.0];
 /// Space around text.
 const MARGIN: f64 = 6.0;
-/// Fewer characters say nothing.
+/// Shorter labels are left out.
 const FEWEST: usize = 5;
-/// A tile that is shorter or narrower is not drawn apart: its hover text says nothing that one could point at.
+/// A tile that is shorter or narrower is not drawn: it is too small to point at.
 const SMALLEST: f64 = 0.5;
 
-/// A region of the page: one group.
+/// A region of the page, for one group.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Region {
     pub(super) name: String,
@@ -37,7 +37,7 @@ pub(super) struct Text {
     pub(super) name: String,
     pub(super) bytes: Option<String>,
     pub(super) size: f64,
-    /// It runs downwards.
+    /// Whether it runs downwards.
     pub(super) turned: bool,
 }
 
@@ -97,7 +97,7 @@ fn text(name: &str, bytes: u64, rect: Rect) -> Option<Text> {
     fits.then(|| Text { name: format!("{cut}…"), bytes: None, size, turned })
 }
 
-/// How long and how deep text on a tile may be.
+/// The length and height available for text on a tile.
 fn sides(rect: Rect, turned: bool) -> (f64, f64) {
     if turned { (rect.height, rect.width) } else { (rect.width, rect.height) }
 }
@@ -107,7 +107,7 @@ pub(super) fn small(size: f64) -> f64 {
     (size * 0.75).max(10.0)
 }
 
-/// How wide text is at most, pixels: by DejaVu Sans, the widest of the fonts that are asked for.
+/// The greatest width of text, pixels: that in DejaVu Sans, the widest of the fonts in the style sheet.
 pub(super) fn wide(text: &str, size: f64) -> f64 {
     let em = |character: char| match character {
         'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | '\'' | '|' | '!' | ' ' => 0.35,

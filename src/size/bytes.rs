@@ -1,4 +1,4 @@
-//! Bytes as people read them: decimal, as registries count.
+//! Bytes as text: in decimal units, as registries count.
 
 /// `3,374.5 MB`
 pub fn megabytes(bytes: u64) -> String {

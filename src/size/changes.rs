@@ -9,42 +9,42 @@ use super::shared::has;
 use super::{ImageSize, LayerSize, PackageSize, Sum};
 use crate::reference::PinnedReference;
 
-/// One image against an earlier one.
+/// One image compared with an earlier one.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Changes {
     /// The image.
     pub name: String,
-    /// What it is held against: `release 3`, or as it was asked for.
+    /// What it is compared with: `release 3`, or as it was named.
     pub since: String,
     /// The earlier image.
     pub before: Option<PinnedReference>,
-    /// What the earlier one weighs.
+    /// The size of the earlier one.
     pub compressed_before: Sum,
-    /// Its tar files.
+    /// The size of its tar files.
     pub unpacked_before: Sum,
     /// Bytes that a machine with the earlier image pulls.
     pub pulled: Sum,
-    /// Packages that came, went or are others now, by how much their wheels changed; empty where a lock is missing.
+    /// Packages that were added, removed or changed, by the change of their wheels' size; empty where a lock is missing.
     pub packages: Vec<PackageChange>,
     /// Layers that only one of them has.
     pub layers: Vec<LayerChange>,
 }
 
-/// A distribution that is not what it was.
+/// A distribution that changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PackageChange {
     /// Its name.
     pub name: String,
-    /// What it was; `None`: it is new.
+    /// Its earlier version; `None`: it is new.
     pub from: Option<PackageSize>,
-    /// What it is; `None`: it is gone.
+    /// Its present version; `None`: it was removed.
     pub to: Option<PackageSize>,
 }
 
 /// Layers of one name that only one of the images has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LayerChange {
-    /// What people call it.
+    /// Its name for people.
     pub name: String,
     /// Bytes in the registry that it had; `None`: there was none of this name, or they are not known.
     pub from: Option<u64>,
@@ -52,7 +52,7 @@ pub struct LayerChange {
     pub to: Option<u64>,
 }
 
-/// What is new in `now`. `since` is what people call `before`.
+/// The changes from `before` to `now`. `since` is the name of `before` for people.
 pub fn changes(before: &ImageSize, now: &ImageSize, since: &str) -> Changes {
     let new = now.layers.iter().filter(|layer| !has(before, layer));
     Changes {
@@ -88,7 +88,7 @@ fn packages(before: &ImageSize, now: &ImageSize) -> Vec<PackageChange> {
         })
         .collect();
     let bytes = |side: &Option<PackageSize>| side.as_ref().map_or(0, |package| package.compressed);
-    // The sort is stable: what changed by the same is in the order of the names.
+    // The sort is stable: equal changes stay in the order of the names.
     changed.sort_by_key(|c| std::cmp::Reverse(bytes(&c.to).abs_diff(bytes(&c.from))));
     changed
 }
@@ -103,7 +103,7 @@ fn layers(before: &ImageSize, now: &ImageSize) -> Vec<LayerChange> {
         let same = gone.iter().position(|old| stem(&old.name) == stem(&layer.name));
         let old = same.map(|at| gone.remove(at));
         if layer.digest.is_none() && layer.compressed.is_none() {
-            // It is planned, and nobody knows yet whether it will be another.
+            // It is only planned: whether its bytes change is not known yet.
             continue;
         }
         let (from, to) = (old.and_then(|old| old.compressed), layer.compressed);

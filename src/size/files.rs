@@ -1,4 +1,4 @@
-//! What the files of an image are: kinds, the same file more than once, one library from several packages.
+//! The files of an image: by kind, duplicates, one library from several packages.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256;
 
-/// What is found twice and is smaller is not worth a line.
+/// Smaller duplicates are not listed.
 const SMALLEST_COPY: u64 = 4096;
 
 /// A file of a layer.
@@ -25,20 +25,20 @@ pub struct FileFact {
     pub package: Option<String>,
 }
 
-/// What the files of an image are.
+/// The files of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Files {
     /// The image.
     pub name: String,
-    /// How many there are.
+    /// Their number.
     pub count: usize,
     /// Bytes of all of them.
     pub bytes: u64,
     /// By kind, biggest first.
     pub kinds: Vec<KindSum>,
-    /// Bytes that are there more than once, each time after the first.
+    /// Bytes of duplicates, without one copy of each.
     pub repeated: u64,
-    /// Files that are the same bytes, by what they waste.
+    /// Files with the same bytes, those that waste most first.
     pub duplicates: Vec<Duplicate>,
     /// Libraries that more than one package brings, by their bytes.
     pub libraries: Vec<Library>,
@@ -71,7 +71,7 @@ pub enum Kind {
     Bytecode,
     /// Below a folder `test` or `tests`.
     Tests,
-    /// Package managers' caches and lists.
+    /// Caches and lists of package managers.
     Caches,
     /// The rest.
     Other,
@@ -104,7 +104,7 @@ pub struct Copy {
     pub path: String,
     /// Its bytes.
     pub bytes: u64,
-    /// Whose it is; `None`: no distribution's, as the base image's are.
+    /// Its distribution; `None`: it belongs to none, as those of the base image.
     pub package: Option<String>,
 }
 
@@ -159,7 +159,7 @@ fn is_shared(name: &str) -> bool {
     })
 }
 
-/// What the files of an image are; `layers` from the lowest on, each as [`super::inventory()`] reads it.
+/// The files of an image by kind; `layers` from the lowest, each as [`super::inventory()`] reads it.
 pub fn files<'a>(name: &str, layers: impl IntoIterator<Item = &'a [FileFact]>) -> Files {
     let mut merged: BTreeMap<&str, &FileFact> = BTreeMap::new();
     for file in layers.into_iter().flatten() {
@@ -187,7 +187,7 @@ pub fn files<'a>(name: &str, layers: impl IntoIterator<Item = &'a [FileFact]>) -
     }
 }
 
-/// What a white-out takes away (OCI image spec, "Whiteouts").
+/// What a white-out removes (OCI image spec, "Whiteouts").
 enum Removed {
     Path(String),
     Below(String),

@@ -1,4 +1,4 @@
-//! The report as one page that needs nothing else: both treemaps, to be switched without a script, and the tables.
+//! The report as one self-contained page: both treemaps, switched without a script, and the tables.
 
 use std::fmt::Write as _;
 
@@ -18,7 +18,7 @@ tr.p td:first-child{padding-left:2.2rem}tr.p{color:var(--faint)}
 input[type=radio]{accent-color:var(--link)}label{margin:0 1rem 0 .3rem}.map{display:none;margin-top:.6rem}
 #compressed:checked~.compressed,#unpacked:checked~.unpacked{display:block}";
 
-/// The page; `measure` is the treemap that is seen first.
+/// The page; `measure` is the treemap that is shown first.
 pub fn html(report: &Report, measure: Measure) -> String {
     let images = &report.images;
     let names: Vec<&str> = images.iter().map(|image| image.name.as_str()).collect();

@@ -1,4 +1,4 @@
-//! A layer's tar stream, as it is stored, → its files, and how long the tar file is. Memory holds names, not contents.
+//! A layer's stored tar stream → its files, and the size of the tar file. Memory holds names, not contents.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 use super::FileFact;
 use crate::digest::{Hasher, Sha256};
 
-/// Smaller files are not hashed: what they waste is no matter.
+/// Smaller files are not hashed: their duplicates do not matter.
 const HASHED: u64 = 4096;
-/// A RECORD of more bytes is no RECORD.
+/// A file of more bytes is not read as a RECORD.
 const LONGEST_RECORD: u64 = 64 * 1024 * 1024;
 
-/// What a layer holds.
+/// The content of a layer.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Inventory {
     /// Bytes of the tar file.
     pub unpacked: u64,
-    /// In their order.
+    /// Its files, in their order.
     pub files: Vec<FileFact>,
 }
 
-/// Reads a layer: gzip, zstd or plain tar, told by its first bytes.
+/// Reads a layer: gzip, zstd or plain tar, recognized by its first bytes.
 pub fn inventory(layer: impl Read) -> io::Result<Inventory> {
     let mut tar = Counted { inner: unpacked(layer)?, count: 0 };
     let (mut files, mut records) = (Vec::new(), BTreeMap::new());
@@ -48,7 +48,7 @@ pub fn inventory(layer: impl Read) -> io::Result<Inventory> {
     for file in &mut files {
         file.package = records.get(&file.path).cloned();
     }
-    // What follows the last entry is part of the tar file too.
+    // The bytes after the last entry are part of the tar file too.
     io::copy(&mut tar, &mut io::sink())?;
     Ok(Inventory { unpacked: tar.count, files })
 }
@@ -113,7 +113,7 @@ fn joined(folder: &str, path: &str) -> String {
     parts.join("/")
 }
 
-/// A reader that counts.
+/// A reader that counts its bytes.
 struct Counted<R> {
     inner: R,
     count: u64,

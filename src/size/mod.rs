@@ -1,5 +1,5 @@
-//! What images weigh: manifest, config and lock → layers and packages with their bytes; what images share, what
-//! changed, what their files are; as text, JSON, SVG or HTML. Pure.
+//! Sizes of images: manifest, config and lock → layers and packages with their bytes; what images share, what
+//! changed, which files they have; as text, JSON, SVG or HTML. Pure.
 mod area;
 mod bytes;
 mod changes;

@@ -1,4 +1,4 @@
-//! What images weigh, as values.
+//! Sizes of images, as values.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,41 +12,41 @@ use crate::spec::GroupName;
 pub struct ImageSize {
     /// `ray-runtime`
     pub name: String,
-    /// Where it is; `None`: it is planned only.
+    /// Its reference; `None`: it is only planned.
     pub image: Option<PinnedReference>,
-    /// The sum of what is known of its layers, as the registry has them.
+    /// The sum of the known sizes of its layers in the registry.
     pub compressed: Sum,
-    /// The sum of what is known of their tar files.
+    /// The sum of the known sizes of their tar files.
     pub unpacked: Sum,
-    /// From the bottom.
+    /// Its layers, from the lowest.
     pub layers: Vec<LayerSize>,
 }
 
-/// A sum that may lack something.
+/// A sum that may be incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Sum {
     /// Bytes of all layers that are known.
     pub bytes: u64,
-    /// How many layers are not.
+    /// How many layers are unknown.
     pub unknown_layers: usize,
 }
 
 /// One layer.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LayerSize {
-    /// What people call it: `torch`, `ray (41 packages)`, `base image`.
+    /// Its name for people: `torch`, `ray (41 packages)`, `base image`.
     pub name: String,
-    /// What is in it.
+    /// The kind of its content.
     pub kind: LayerKind,
     /// The group of its packages.
     pub group: Option<GroupName>,
-    /// `None`: it was not made yet.
+    /// Its digest; `None`: it was not made yet.
     pub digest: Option<Digest>,
     /// Bytes in the registry; of a layer that was not made yet, of its wheels. `None`: not known.
     pub compressed: Option<u64>,
     /// Bytes of its tar file; of a layer that was not made yet, of the files in its wheels. `None`: not known.
     pub unpacked: Option<u64>,
-    /// What the lock says is in it, biggest first.
+    /// Its packages by the lock, biggest first.
     pub packages: Vec<PackageSize>,
 }
 
@@ -56,7 +56,7 @@ pub struct LayerSize {
 pub enum LayerKind {
     /// It is the base image's.
     Base,
-    /// The user, the shims, the folders.
+    /// The user, the scripts, the folders.
     System,
     /// The interpreter.
     Python,
@@ -79,18 +79,18 @@ pub struct PackageSize {
     pub unpacked: u64,
 }
 
-/// Which bytes are meant.
+/// Which bytes are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Measure {
-    /// As a registry has them and a pull moves them
+    /// As a registry stores them and a pull transfers them
     #[default]
     Compressed,
-    /// As they lie on a disk
+    /// As they are on a disk
     Unpacked,
 }
 
 impl Measure {
-    /// Of a layer.
+    /// The bytes of a layer.
     pub fn of(self, layer: &LayerSize) -> Option<u64> {
         match self {
             Measure::Compressed => layer.compressed,
@@ -98,7 +98,7 @@ impl Measure {
         }
     }
 
-    /// Of a package.
+    /// The bytes of a package.
     pub fn of_package(self, package: &PackageSize) -> u64 {
         match self {
             Measure::Compressed => package.compressed,
@@ -126,7 +126,7 @@ impl Sum {
 }
 
 impl ImageSize {
-    /// With the sums of its layers.
+    /// An image with the sums of its layers.
     pub fn new(name: String, image: Option<PinnedReference>, layers: Vec<LayerSize>) -> Self {
         ImageSize {
             name,

@@ -1,4 +1,4 @@
-//! Lock + spec → what the images will weigh, before they are made.
+//! Lock + spec → the sizes of images before they are made.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::lock::{self, Lock, Package};
 use crate::registry::{Descriptor, Manifest};
 use crate::spec::Spec;
 
-/// The base images under what is planned: `None` where one is not known.
+/// The base images of what is planned: `None` where one is not known.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Grounds<'a> {
     /// Under the runtime images.
@@ -21,8 +21,8 @@ pub struct Grounds<'a> {
     pub unpacked: Option<&'a BTreeMap<Digest, u64>>,
 }
 
-/// All images of the spec. Layers that the lock has pins of are known, of others the
-/// wheels.
+/// All images of the spec. Layers that the lock pins are known; of others only the
+/// wheels are.
 ///
 /// # Errors
 /// The lock is of another spec; layers that cannot be made.

@@ -1,16 +1,16 @@
-//! All that `envlock size` tells at once.
+//! The whole report of `envlock size`.
 
 use super::{Changes, Files, ImageSize, Shared};
 
-/// Everything that was asked of `envlock size`.
+/// Everything that `envlock size` reports.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// In the order asked for; an image that continues another comes after it.
+    /// In the requested order; an image that continues another comes after it.
     pub images: Vec<ImageSize>,
     /// What the images share; only where there are several.
     pub shared: Option<Shared>,
-    /// Against another release, an entry an image; only with `--since`.
+    /// The changes since another release, an entry for each image; only with `--since`.
     pub changes: Vec<Changes>,
-    /// What the files are; only with `--files`.
+    /// The files by kind; only with `--files`.
     pub files: Vec<Files>,
 }

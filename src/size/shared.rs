@@ -1,4 +1,4 @@
-//! What images share: layers that a registry has once and a machine pulls once.
+//! Layers that images share, which a registry stores once and a machine pulls once.
 
 use schemars::JsonSchema;
 use serde::Serialize;

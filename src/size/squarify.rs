@@ -1,5 +1,5 @@
-//! Squarified treemaps (Bruls, Huizing, van Wijk 2000): rectangles that fill another exactly, each as big as its
-//! weight and as near to a square as the order of weights allows.
+//! Squarified treemaps (Bruls, Huizing, van Wijk 2000): rectangles that fill another exactly, each with an area by its
+//! weight and as close to a square as the order of weights allows.
 
 /// A rectangle; y grows downwards.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -20,7 +20,7 @@ impl Rect {
         self.width * self.height
     }
 
-    /// The rectangle without a margin all around; none of it is left where the margin is too big.
+    /// The rectangle without a margin on all sides; empty where the margin is too big.
     pub fn inset(&self, margin: f64) -> Rect {
         let (width, height) = (self.width - 2.0 * margin, self.height - 2.0 * margin);
         Rect {
@@ -73,7 +73,7 @@ fn row(weights: &[u64], rest: u64, free: Rect) -> usize {
     length
 }
 
-/// The row along the shorter side of `free`, and what stays free. Edges are computed, not widths: neighbours touch.
+/// The row along the shorter side of `free`, and the remaining rectangle. Edges are computed, not widths: neighbours touch.
 fn lay(row: &[u64], sum: u64, rest: u64, free: Rect) -> (Vec<Rect>, Rect) {
     let upright = free.width >= free.height;
     let (long, side) = if upright { (free.width, free.height) } else { (free.height, free.width) };

@@ -1,5 +1,5 @@
-//! A treemap as a picture that is readable on light and dark pages: it brings its own background and follows the
-//! reader's colour scheme. Nothing is fetched.
+//! A treemap as a picture that is readable on light and dark pages: it has its own background and follows the
+//! reader's colour scheme. It refers to no other file.
 
 use std::fmt::Write as _;
 
@@ -58,7 +58,7 @@ pub(super) fn style() -> String {
     style
 }
 
-/// The picture, with its rules where it must bring them.
+/// The picture, with its rules where the page does not have them.
 pub(super) fn drawing(images: &[ImageSize], measure: Measure, style: Option<&str>) -> String {
     let mut body = String::new();
     let mut y = MARGIN + 14.0;
@@ -207,7 +207,7 @@ fn draw_text(text: &Text, rect: Rect, body: &mut String) {
     }
 }
 
-/// Edges are rounded, not widths: parts that touch still do.
+/// Edges are rounded, not widths: adjacent parts still touch.
 fn edges(rect: Rect) -> String {
     let round = |value: f64| (value * 100.0).round() / 100.0;
     let (left, top) = (round(rect.x), round(rect.y));

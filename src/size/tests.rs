@@ -141,7 +141,7 @@ fn layers_are_named_and_sums_are_the_manifests() {
         let (manifest, _) = documents(&lock("2.60.0"), layers);
         let sum: u64 = manifest.layers.iter().map(|layer| layer.size).sum();
         assert_eq!(image.compressed, Sum { bytes: sum, unknown_layers: 0 });
-        // Nobody read the base: it is not counted, and that is said.
+        // The base was not read: it is not counted, and that is reported.
         assert_eq!(image.unpacked.unknown_layers, 1);
     }
     let bundle = &images[0].layers[5];
@@ -196,7 +196,7 @@ fn an_image_of_buildkit_has_the_groups_that_its_history_installs() {
     assert!(
         found.layers[3].name.starts_with("apt-get install") && found.layers[3].name.ends_with('…')
     );
-    // A history that does not tell of all layers tells of none.
+    // A history that does not name all layers is not used.
     let config = json!({ "history": [{ "created_by": "ADD rootfs.tar /" }] });
     let found = weigh(Weighed { config: &config, lock: None, ..known });
     assert!(

@@ -91,7 +91,7 @@ fn of_layer(layer: &LayerSize, measure: Measure, top: usize) -> (Row, Vec<Row>) 
     }
     let mut packages: Vec<&PackageSize> = layer.packages.iter().collect();
     packages.sort_by_key(|package| std::cmp::Reverse(measure.of_package(package)));
-    // One more line says less than the package itself.
+    // A single package needs no line of its own.
     let shown = if packages.len() == top + 1 { packages.len() } else { top.min(packages.len()) };
     let (shown, rest) = packages.split_at(shown);
     let mut below: Vec<Row> = shown
@@ -235,7 +235,7 @@ fn inside(files: &Files, top: usize) -> String {
     text + &more(files.libraries.len(), top)
 }
 
-/// A path without what all packages' paths begin with.
+/// A path without the common prefix of all packages' paths.
 fn shown(path: &str) -> String {
     match path.split_once("/site-packages/") {
         Some((_, rest)) => format!("…/{rest}"),

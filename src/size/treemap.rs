@@ -1,4 +1,4 @@
-//! Images → a tree whose bytes add up: groups, layers, packages. What is in several images is in it once.
+//! Images → a tree whose bytes add up: groups, layers, packages. A layer of several images is in it once.
 
 use super::bytes::{megabytes, share};
 use super::shared::{has, union};
@@ -7,9 +7,9 @@ use super::{ImageSize, LayerKind, LayerSize, Measure, PackageSize};
 /// A part of a treemap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// What is written on it.
+    /// Its label.
     pub label: String,
-    /// What is shown when one points at it, a line each.
+    /// The lines of its hover text.
     pub detail: Vec<String>,
     /// Its weight: the sum of its children's, where it has some.
     pub bytes: u64,

@@ -1,5 +1,5 @@
-//! What is known of an image in its registry → what it weighs. Names come from the lock, the base image and the
-//! image's own history, in this order; nothing is guessed.
+//! The documents of an image in its registry → its sizes. Names come from the lock, the base image and the
+//! image's own history, in this order; none is guessed.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use crate::reference::PinnedReference;
 use crate::registry::{Descriptor, Manifest};
 use crate::spec::GroupName;
 
-/// How the layers engine begins the history's line of a layer.
+/// The prefix of a layer's line of history, as the layers engine writes it.
 const OURS: &str = "envlock layer ";
-/// What the Dockerfile installs a group with.
+/// The Dockerfile's script that installs a group.
 const INSTALLS: &str = "/mnt/group.sh ";
-/// What the Dockerfile does to a base before it installs anything, first things first.
+/// The Dockerfile's scripts that change a base before any group is installed, in their order.
 const SYSTEM: [(&str, &str); 2] =
     [("/mnt/build/base.sh", "system"), ("/mnt/compiler.sh", "compiler")];
 /// The longest name that a layer gets from the history.
@@ -26,15 +26,15 @@ const LONGEST: usize = 60;
 /// What is known of an image.
 #[derive(Debug, Clone, Copy)]
 pub struct Weighed<'a> {
-    /// What it is called.
+    /// Its name.
     pub name: &'a str,
-    /// Where it is.
+    /// Its reference.
     pub image: &'a PinnedReference,
     /// Its manifest.
     pub manifest: &'a Manifest,
     /// Its config.
     pub config: &'a Value,
-    /// The layers of its base; `None`: the base could not be asked, and the image's history tells.
+    /// The layers of its base; `None`: they are not known, and the image's history is used.
     pub base: Option<&'a [Digest]>,
     /// The lock it was built from.
     pub lock: Option<&'a Lock>,
@@ -42,7 +42,7 @@ pub struct Weighed<'a> {
     pub unpacked: &'a BTreeMap<Digest, u64>,
 }
 
-/// What the image weighs, layer by layer.
+/// The size of the image, layer by layer.
 pub fn weigh(known: Weighed) -> ImageSize {
     let steps = steps(known.config, known.manifest.layers.len());
     let below = below(known.base, &known.manifest.layers, &steps);
@@ -79,7 +79,7 @@ pub(super) fn base_name(index: usize, of: usize) -> String {
     }
 }
 
-/// The lines of the history that made layers, from the bottom; none where it does not tell of all.
+/// The lines of the history that made layers, from the bottom; none where it does not name all layers.
 fn steps(config: &Value, layers: usize) -> Vec<String> {
     let history = config["history"].as_array().map(Vec::as_slice).unwrap_or_default();
     let made = history.iter().filter(|step| step["empty_layer"] != Value::Bool(true));
@@ -88,7 +88,7 @@ fn steps(config: &Value, layers: usize) -> Vec<String> {
     if lines.len() == layers { lines } else { Vec::new() }
 }
 
-/// A layer that only the history tells of.
+/// A layer that only the history names.
 fn by_step(step: Option<&str>, lock: Option<&Lock>) -> LayerSize {
     let Some(step) = step.filter(|step| !step.is_empty()) else {
         return bare("layer without a name".to_owned(), LayerKind::Other);
@@ -97,7 +97,7 @@ fn by_step(step: Option<&str>, lock: Option<&Lock>) -> LayerSize {
         return match name {
             "system" => bare(name.to_owned(), LayerKind::System),
             "python" => bare(name.to_owned(), LayerKind::Python),
-            // Which wheels are in it only its pin says, and this lock has none of it.
+            // Only its pin says which wheels are in it, and this lock does not have it.
             name => bare(name.to_owned(), LayerKind::Packages),
         };
     }
@@ -117,7 +117,7 @@ fn by_step(step: Option<&str>, lock: Option<&Lock>) -> LayerSize {
             layer
         }
         None => {
-            // Of a RUN with mounts, the command is what tells.
+            // Of a RUN with mounts, the command is shown.
             let line = step.rsplit("/bin/sh -c ").next().unwrap_or(step);
             let line = line.strip_suffix("# buildkit").unwrap_or(line);
             let line = line.split_whitespace().collect::<Vec<_>>().join(" ");

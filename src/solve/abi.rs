@@ -1,7 +1,7 @@
 //! What must match beyond version numbers: PyG wheels and torch, and one CUDA line for everything.
 //! The wheels of PyG declare no dependency on torch; their local version `+ptMMNcuXXX` is the only
 //! statement of what they were built for. torch on PyPI has no local part; `version.py` inside the
-//! wheel says what it is.
+//! wheel names its CUDA build.
 
 use pep440_rs::Version;
 use pep508_rs::PackageName;
@@ -10,16 +10,16 @@ use crate::built_for::Accelerator;
 use crate::cuda::{CudaLine, CudaTag};
 
 /// Why this package, whatever its version, cannot be in an environment of this CUDA tag: its name
-/// says another CUDA major (`nvidia-cublas-cu12`, `cupy-cuda12x`).
+/// has another CUDA major (`nvidia-cublas-cu12`, `cupy-cuda12x`).
 pub fn foreign_name(name: &PackageName, target: CudaTag) -> Option<String> {
-    let wanted = target.line()?.major;
+    let required = target.line()?.major;
     let major = name_cuda_major(name.as_ref())?;
-    (major != wanted)
+    (major != required)
         .then(|| format!("{name} is for CUDA {major}, and everything here must be for {target}"))
 }
 
-/// The name of the same distribution for the target's CUDA: `cupy-cuda13x` of `cupy-cuda12x`. `None`: this one's name
-/// says no other CUDA. Whether there is such a distribution is not known here.
+/// The name of the same distribution for the target's CUDA: `cupy-cuda13x` of `cupy-cuda12x`. `None`: the name
+/// has no other CUDA version. Whether there is such a distribution is not known here.
 pub fn same_for(name: &PackageName, target: CudaTag) -> Option<PackageName> {
     foreign_name(name, target)?;
     let line = target.line()?;
@@ -39,17 +39,17 @@ pub fn same_for(name: &PackageName, target: CudaTag) -> Option<PackageName> {
     parts.collect::<Vec<_>>().join("-").parse().ok()
 }
 
-/// Why this version cannot be: the CUDA toolkit's version is its CUDA line.
+/// Why this version cannot be used: the CUDA toolkit's version is its CUDA line.
 pub fn foreign_toolkit(name: &PackageName, version: &Version, target: CudaTag) -> Option<String> {
-    let wanted = target.line()?;
+    let required = target.line()?;
     let &[major, minor, ..] = version.release() else { return None };
     let line = CudaLine { major: u16::try_from(major).ok()?, minor: u16::try_from(minor).ok()? };
-    (name.as_ref() == "cuda-toolkit" && line != wanted).then(|| {
+    (name.as_ref() == "cuda-toolkit" && line != required).then(|| {
         format!("{name} {version} is CUDA {line}, and everything here must be for {target}")
     })
 }
 
-/// Why a version whose local part says what it was built for cannot be in an environment for `target`.
+/// Why a version whose local part names what it was built for cannot be in an environment for `target`.
 pub fn foreign_local(
     name: &PackageName,
     version: &Version,

@@ -1,5 +1,5 @@
-//! A base image against the wheels: one CUDA major, and no higher driver than the wheels need
-//! without a word. NVIDIA's images state theirs in their environment.
+//! Compares a base image with the wheels: both need the same CUDA major, and a base that needs a newer driver than the
+//! wheels gives a warning. NVIDIA's images state theirs in their environment.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ pub fn check(
     }))
 }
 
-/// The branches of datacenter drivers that NVIDIA maintains, and the CUDA that each came with.
+/// The branches of datacenter drivers that NVIDIA maintains, and the CUDA version of each.
 const DATACENTER: [(u32, CudaLine); 4] = [
     (535, CudaLine { major: 12, minor: 2 }),
     (550, CudaLine { major: 12, minor: 4 }),
@@ -52,7 +52,7 @@ fn refused_driver(require: &str, wheels: CudaLine) -> Option<u32> {
     runs.copied().find(|driver| !admits(require, *driver)).map(|(driver, _)| driver)
 }
 
-/// Blanks stand between alternatives, commas between what must hold together: `cuda>=13.1 brand=tesla,driver>=580,driver<581`.
+/// Spaces separate alternatives, commas separate conditions that must all hold: `cuda>=13.1 brand=tesla,driver>=580,driver<581`.
 fn admits(require: &str, driver: (u32, CudaLine)) -> bool {
     require.split_whitespace().any(|one| one.split(',').all(|part| holds(part, driver)))
 }
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(check_env(&[("PATH", "/bin")], "cu130"), Ok(None));
     }
 
-    /// Of nvidia/cuda:13.1.1: GeForce needs the driver of 13.1, other brands some older branches.
+    /// From nvidia/cuda:13.1.1: GeForce needs the driver of 13.1, other brands some older branches.
     const REQUIRE: &str = "cuda>=13.1 brand=unknown,driver>=535,driver<536 brand=tesla,driver>=535,driver<536 \
         brand=tesla,driver>=550,driver<551 brand=tesla,driver>=570,driver<571 brand=tesla,driver>=575,driver<576 \
         brand=grid,driver>=580,driver<581 brand=tesla,driver>=580,driver<581";

@@ -1,4 +1,4 @@
-//! Locked distributions of which there are newer versions, and what a full upgrade would move.
+//! Locked distributions with newer versions, and what a full upgrade would change.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::reason::{allows, why};
 use crate::catalog::{Candidate, Catalog, Problem};
 use crate::spec::{Preferred, Spec};
 
-/// A locked distribution of which there is a newer version.
+/// A locked distribution with a newer version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Behind {
     /// Its name.
@@ -29,16 +29,16 @@ pub struct Behind {
     /// The newer version that a full upgrade takes.
     #[schemars(with = "Option<String>")]
     pub fits: Option<Version>,
-    /// The newest there is.
+    /// The newest version.
     #[schemars(with = "String")]
     pub newest: Version,
-    /// What keeps a full upgrade from the newest.
+    /// Why a full upgrade does not take the newest.
     pub why: Option<String>,
     /// Whether the locked file was withdrawn.
     pub withdrawn: bool,
 }
 
-/// What is locked of a distribution.
+/// The locked version and file of a distribution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedFile {
     /// Its version.
@@ -47,7 +47,7 @@ pub struct LockedFile {
     pub file: String,
 }
 
-/// What a full upgrade would and would not move, requirements first.
+/// What a full upgrade would and would not change, requirements first.
 pub fn behind(
     spec: &Spec,
     environment: &MarkerEnvironment,

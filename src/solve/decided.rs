@@ -1,5 +1,5 @@
-//! The catalog as the user's rules leave it: versions beyond a constraint are no candidates, metadata is as it was
-//! mended, requirements are as they were overridden. Solver and explanations both look through it and see the same.
+//! The catalog with the user's rules applied: versions beyond a constraint are not candidates, metadata is corrected,
+//! requirements are overridden. Solver and explanations both use this view.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use crate::cuda::CudaTag;
 use crate::python::CoreMetadata;
 use crate::spec::{Mended, Prereleases, Rule, Rules};
 
-/// See the module.
+/// A catalog with rules applied.
 pub(super) struct Decided<'a> {
     catalog: &'a dyn Catalog,
     pub(super) rules: &'a Rules,
@@ -28,7 +28,7 @@ pub(super) struct Decided<'a> {
     metadata: RefCell<BTreeMap<(PackageName, Version), Arc<CoreMetadata>>>,
 }
 
-/// The rules that hold for one distribution, each with the versions that it leaves.
+/// The rules that apply to one distribution, each with the versions that it allows.
 #[derive(Default)]
 struct Bounds<'a>(Vec<(Ranges<Version>, Against<'a>)>);
 
@@ -57,7 +57,7 @@ impl Against<'_> {
         }
     }
 
-    /// What can be changed.
+    /// How it can be changed.
     pub(super) fn advice(self, name: &PackageName) -> String {
         match self {
             Against::Constraint(Rule { requirement, origin }) => {
@@ -74,7 +74,7 @@ impl Against<'_> {
 }
 
 impl<'a> Decided<'a> {
-    /// A rule whose marker does not hold here is none.
+    /// The catalog under these rules; a rule whose marker does not hold here is ignored.
     pub(super) fn new(
         catalog: &'a dyn Catalog,
         rules: &'a Rules,
@@ -104,13 +104,13 @@ impl<'a> Decided<'a> {
         Decided::new(self.catalog, rules, environment)
     }
 
-    /// The versions that the rules leave of a distribution; `None`: all.
+    /// The versions of a distribution that the rules allow; `None`: all.
     pub(super) fn left(&self, name: &PackageName) -> Option<Ranges<Version>> {
         let bounds = &self.bounds.get(name)?.0;
         Some(bounds.iter().fold(Ranges::full(), |all, (left, _)| all.intersection(left)))
     }
 
-    /// What denies all versions of it.
+    /// The rule that denies all versions of it.
     pub(super) fn denied(&self, name: &PackageName) -> Option<&'a Rule> {
         self.bounds.get(name)?.0.iter().find_map(|(left, against)| match against {
             Against::Denied(rule) if left.is_empty() => Some(*rule),
@@ -148,9 +148,9 @@ impl<'a> Decided<'a> {
         Some(format!("{name} {version} {}", against.why(name)))
     }
 
-    /// Whether its hash is none of those that a requirements file has, as what follows the version in a sentence.
+    /// If its hash is none of those that a requirements file has: what follows the version in a sentence.
     fn another_file(&self, candidate: &Candidate) -> Option<String> {
-        // Where nobody states hashes, no page's file is looked at.
+        // Without stated hashes no file is checked.
         if self.rules.hashes.is_empty() {
             return None;
         }
@@ -180,7 +180,7 @@ impl<'a> Decided<'a> {
     }
 
     fn mended(&self, candidate: &Candidate, mended: &Mended) -> Result<Arc<CoreMetadata>, Problem> {
-        // What the wheel says of its needs may be unreadable: that can be why it was mended.
+        // The wheel's own metadata may be unreadable: that can be why it was corrected.
         let own = match &mended.requires {
             Some(requires) => CoreMetadata {
                 name: candidate.name.clone(),
@@ -205,7 +205,7 @@ impl<'a> Decided<'a> {
             return metadata;
         }
         let requires = metadata.requires.iter().flat_map(|r| self.rules.in_force(r)).collect();
-        // What it needs for an extra may be left out; the extra is there all the same.
+        // An extra exists even if all requirements for it are left out.
         let mut extras = metadata.extras.clone();
         let named = named_extras(&metadata.requires).into_iter();
         extras.extend(named.filter(|extra| !metadata.extras.contains(extra)));

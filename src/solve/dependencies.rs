@@ -1,4 +1,4 @@
-//! The pubgrub side of a run: which version next, and what does it need.
+//! The interface to pubgrub: which version to try next, and its dependencies.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ impl Provider<'_> {
         Ok(intersected(all))
     }
 
-    /// Why this wheel cannot be in the set, whatever else is.
+    /// Why this wheel cannot be in any set.
     fn foreign(&self, candidate: &Candidate) -> Result<Option<String>, Problem> {
         let Candidate { name, version, .. } = candidate;
         if self.spec.cuda_allow.contains(name) {
@@ -118,7 +118,7 @@ impl Provider<'_> {
             ));
         }
         for requirement in &metadata.requires {
-            // An extra's node carries only what the extra adds.
+            // An extra's node has only what the extra adds.
             if !extras.is_empty() && requirement.evaluate_markers(self.environment, &[]) {
                 continue;
             }
@@ -148,7 +148,8 @@ impl DependencyProvider for Provider<'_> {
     type VS = Ranges<Version>;
     type M = String;
     type Err = Problem;
-    /// Root, torch, the other requirements, then the rest; of these what conflicts most. Not the order of the spec.
+    /// The order of decisions: root, torch, the other requirements, then the rest; among these what conflicts most. It does
+    /// not depend on the order of the spec.
     type Priority = (Reverse<u8>, u32, Reverse<Node>);
 
     fn prioritize(
@@ -217,7 +218,7 @@ pub fn root_version() -> Version {
     Version::new([0])
 }
 
-/// One range a node: requirements may name a distribution more than once.
+/// One range for each node: requirements may name a distribution more than once.
 fn intersected(all: Vec<(Node, Ranges<Version>)>) -> Constraints {
     let mut merged: BTreeMap<Node, Ranges<Version>> = BTreeMap::new();
     for (node, versions) in all {

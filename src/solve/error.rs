@@ -1,4 +1,4 @@
-//! Why there is no set.
+//! Errors of the solver.
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -13,10 +13,10 @@ pub enum Error {
     /// The requirements contradict each other or what the indexes have.
     #[error("no set of versions satisfies every requirement: {0}")]
     Unsatisfiable(Conflict),
-    /// Only of a run that was given a limit.
+    /// Only for a run with a limit.
     #[error("finding a set of versions takes too long")]
     TooLong,
-    /// The catalog failed; the edge that feeds it knows the cause.
+    /// The catalog failed; its implementation has the cause.
     #[error("{0}")]
     Catalog(String),
 }

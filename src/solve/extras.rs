@@ -1,6 +1,6 @@
-//! Extras that are asked for are had. A version without the extra is none for a requirement: it would be an old version that
-//! looks as if everything went well. What others need with an extra that is not there is told, not refused; pip and uv
-//! do the same.
+//! Extras of requirements must exist. A version without the extra does not satisfy a requirement: else an old version
+//! that never had it would be chosen silently. A missing extra in a dependency is reported, not refused, as in pip
+//! and uv.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,9 +15,9 @@ use crate::spec::RequirementSpec;
 #[derive(Default)]
 pub(super) struct Extras {
     pub(super) requested: BTreeSet<(PackageName, ExtraName)>,
-    /// For those that none of the newest versions offers: what is told.
+    /// For those that none of the newest versions offers: what is reported.
     pub(super) unknown: RefCell<BTreeMap<(PackageName, ExtraName), Option<String>>>,
-    /// The versions that were passed over for want of an extra.
+    /// The versions that were refused because they lack an extra.
     pub(super) lacking: RefCell<BTreeMap<(PackageName, ExtraName), BTreeSet<Version>>>,
 }
 
@@ -32,7 +32,7 @@ impl Extras {
     }
 }
 
-/// Whether a distribution offers an extra: it says so, or it needs something for it.
+/// Whether a distribution offers an extra: it declares it, or has a dependency for it.
 pub(super) fn offers(
     metadata: &CoreMetadata,
     extra: &ExtraName,

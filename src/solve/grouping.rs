@@ -1,4 +1,4 @@
-//! Who needs whom, and which group ships what: a distribution belongs to the first group, in the
+//! Dependents of each distribution, and the group that ships it: a distribution belongs to the first group, in the
 //! spec's order, that needs it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use crate::spec::{GroupName, RequirementSpec, Spec};
 pub struct Graph {
     /// Distribution → its group.
     pub groups: BTreeMap<PackageName, GroupName>,
-    /// Distribution → who needs it.
+    /// Distribution → its dependents.
     pub required_by: BTreeMap<PackageName, BTreeSet<PackageName>>,
     /// Distribution → the requirements that name it.
     pub requested: BTreeMap<PackageName, Vec<String>>,

@@ -12,8 +12,8 @@ use super::range::is_same_public;
 use super::reason::{allows, forbidden, why};
 use crate::catalog::{Candidate, Catalog, Project, Skip};
 
-/// A sentence for every requirement whose newest final version was passed over for a reason that is not
-/// the requirement's own.
+/// A sentence for every requirement whose newest final version was not chosen for another reason than the requirement
+/// itself.
 pub(super) fn held_back(answer: &Answer) -> Result<Vec<String>, Error> {
     let Answer { question, provider, settled, .. } = answer;
     let mut sentences = Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn held_back(answer: &Answer) -> Result<Vec<String>, Error> {
         let Some(newest) = project.candidates.iter().find(newer) else { continue };
         let mut sentence =
             format!("{name} {chosen} instead of {}: {}", newest.version, why(answer, newest)?);
-        // The newest is impossible; what about the one that is not?
+        // The newest cannot be used; why not the newest that can?
         if let Some(other) = provider.ladder(name).newest()
             && other > chosen
             && *other != newest.version
@@ -81,7 +81,7 @@ fn unusable_newer(
         .then(|| format!("{} {chosen} instead of {}: {why}", requirement.name, skipped.version))
 }
 
-/// A distribution that nobody asks for, nobody forbids in its newest version, and that is not in it all the same.
+/// A distribution that is no requirement, whose newest version nothing forbids, and that has an older one all the same.
 fn gave_way(answer: &Answer, own: &Settled) -> Result<Option<String>, Error> {
     let Answer { provider, settled, .. } = answer;
     let Candidate { name, version, .. } = &own.candidate;

@@ -1,4 +1,4 @@
-//! Versions without an extra that is asked for, as a run of the solver meets them.
+//! Versions without a requested extra, as a run of the solver finds them.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +12,15 @@ use super::provider::Provider;
 use crate::catalog::{Candidate, Catalog, Problem};
 use crate::python::CoreMetadata;
 
-/// Release lines whose newest version is looked into before an extra counts as one that nobody offers: a
+/// Release lines whose newest version is read before an extra counts as one that no version offers: a
 /// misspelt one must not cost the metadata of a thousand versions.
 const LINES: usize = 10;
 
-/// How alike two names are of which one is likely to be misspelt; 1.0: the same.
+/// The similarity of two names from which on one is taken for a misspelling of the other; 1.0: equal.
 const ALMOST: f64 = 0.7;
 
 impl Provider<'_> {
-    /// Why this version does not do for those who ask for `extra`; `None`: it has the extra, or no requirement asks for it.
+    /// Why this version does not satisfy requirements with `extra`; `None`: it has the extra, or no requirement asks for it.
     pub(super) fn lacks(
         &self,
         candidate: &Candidate,
@@ -46,7 +46,7 @@ impl Provider<'_> {
         Ok(Some(unknown.unwrap_or_else(|| format!("{name} {version} has no extra `{extra}`"))))
     }
 
-    /// What is told of an extra that none of the newest versions has, once that is known.
+    /// The report on an extra that none of the newest versions has, once that is known.
     pub(super) fn unknown_extra(&self, name: &PackageName, extra: &ExtraName) -> Option<String> {
         self.extras.unknown.borrow().get(&(name.clone(), extra.clone()))?.clone()
     }
@@ -56,7 +56,7 @@ impl Provider<'_> {
         self.extras.lacking.borrow().keys().cloned().collect()
     }
 
-    /// The extra of the newest version that is written almost like this one.
+    /// The extra of the newest version whose name is similar to this one.
     pub(super) fn almost(&self, name: &PackageName, extra: &ExtraName) -> Option<ExtraName> {
         let project = self.catalog.project(name).ok()?;
         let versions = self.requested_versions(name).ok()?;

@@ -7,14 +7,14 @@ use pep440_rs::Version;
 
 use crate::catalog::Candidate;
 
-/// What a release line counts for in days where the index does not say when files were uploaded.
+/// The days that a release line counts for where the index has no upload times.
 const DAYS_OF_A_LINE: i64 = 91;
 
 /// The distance of a version from the newest, smaller is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Lag {
     /// Days between the uploads of the newest version and of this one, or of the oldest that is between them: a late
-    /// maintenance release of an old line is not young.
+    /// maintenance release of an old line counts as old.
     pub(super) days: i64,
     /// Versions that are newer.
     pub(super) newer: usize,
@@ -23,7 +23,7 @@ pub(super) struct Lag {
 }
 
 impl Lag {
-    /// Whether a user wants to be told what it would cost not to go back so far: more than a release line, or a year.
+    /// Whether the cost of a newer version is reported: the distance is more than a release line, or a year.
     pub(super) fn is_far(self) -> bool {
         self.lines > 1 || self.days > 365
     }
@@ -34,10 +34,10 @@ impl Lag {
 pub(super) struct Ladder(Vec<(Version, Lag)>);
 
 impl Ladder {
-    /// From usable candidates, newest first.
+    /// The ladder of usable candidates, newest first.
     pub(super) fn of<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> Self {
         let candidates: Vec<_> = candidates.collect();
-        // Some times are no times: a version without one would seem to be of today.
+        // All or none: a version without a time would seem to be of today.
         let times: Option<Vec<Timestamp>> = candidates.iter().map(|c| c.uploaded).collect();
         let newest = times.iter().flatten().next().copied();
         let (mut lines, mut oldest) = (BTreeSet::new(), newest);
@@ -72,7 +72,7 @@ impl Ladder {
         self.0.iter().take_while(|(_, lag)| *lag <= most).last().map(|(version, _)| version)
     }
 
-    /// Whether a version is exactly so far behind.
+    /// Whether a version has exactly this distance.
     pub(super) fn has(&self, lag: Lag) -> bool {
         self.0.iter().any(|(_, own)| *own == lag)
     }

@@ -1,9 +1,9 @@
-//! Of all sets that satisfy the requirements, the one whose requirement that is furthest behind its newest version is least behind;
-//! of those, the one whose next is, and so on. Transitive distributions give way first.
+//! Of all sets that satisfy the requirements, finds the one in which the requirement that is furthest behind its newest
+//! version is least behind; of those, the one in which the next is, and so on. Transitive distributions give way first.
 //!
 //! One run of pubgrub finds some set: whichever requirement it decides first keeps its newest version, whatever that costs
-//! the others. So the requirement that fell back is tried again from above: is there a set in which every requirement is at most so far
-//! behind? Bounds begin where nobody is, grow until there is one, and are then halved.
+//! the others. So the requirement that fell back is tried again from above: is there a set in which every requirement is at most
+//! this far behind? The bound starts at zero, grows until there is a set, and is then bisected.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use super::found::Found;
 use super::lag::{Ladder, Lag};
 use super::question::Floors;
 
-/// Bounds that are tried one after another, in days; then the best that is known.
+/// Bounds that are tried one after another, in days; then the best known one.
 const DAYS: [i64; 10] = [0, 7, 30, 91, 182, 365, 730, 1461, 2922, 5844];
 
-/// Steps of the solver that are spent on one look: so many, and so many for each distribution of the set.
+/// Steps of the solver for one try: a fixed number, and some for each distribution of the set.
 const STEPS: usize = 500;
 const STEPS_EACH: usize = 20;
 
-/// Where more requirements than this could equally well be the one that is furthest behind, it is not tried which.
+/// Where more requirements than this could be the one that is furthest behind, the choice among them is not tried.
 const TIED: usize = 3;
 
 impl Found<'_> {
@@ -33,7 +33,7 @@ impl Found<'_> {
         lags
     }
 
-    /// How far each of these is behind.
+    /// The distance of each of these.
     fn lags<'n>(&self, ladders: &BTreeMap<&'n PackageName, Ladder>) -> Vec<(Lag, &'n PackageName)> {
         let own = |(name, ladder): (&&'n PackageName, &Ladder)| {
             (self.version(name).map_or_else(Lag::default, |version| ladder.lag(version)), *name)
@@ -43,7 +43,7 @@ impl Found<'_> {
 }
 
 /// Improves `first` as far as that goes for the requirements of these names. `solve` finds a set in which none is older than
-/// its floor; `None`: there is none, or finding out takes too long.
+/// its floor; `None`: there is none, or the search takes too long.
 pub(super) fn least_behind<'a>(
     first: Found<'a>,
     names: &[&PackageName],
@@ -67,7 +67,7 @@ fn improve<'a>(
         let Some((worst, name)) = furthest.filter(|(lag, _)| *lag > Lag::default()) else {
             return Ok(best);
         };
-        // Everybody at most so far behind, but for `paying`.
+        // All are at most this far behind, except `paying`.
         let bounded = |most: Lag, paying: Option<&PackageName>| {
             let own = |(name, ladder): (&&PackageName, &Ladder)| {
                 let most = if paying == Some(name) { worst } else { most };
@@ -75,7 +75,7 @@ fn improve<'a>(
             };
             let mut floors: Floors = ladders.iter().filter_map(own).collect();
             floors.extend(fixed.clone());
-            // A proof that there is no such set can take longer than anybody waits.
+            // A proof that there is no such set may take far too long.
             solve(floors, STEPS + STEPS_EACH * best.settled.len())
         };
         let levels = levels(&ladders, worst);
@@ -83,7 +83,7 @@ fn improve<'a>(
             best = found;
             continue;
         }
-        // It cannot be helped that one of them is so far behind. If more than one could be, who?
+        // One of them must be this far behind. If it could be more than one, which?
         let payers: Vec<_> =
             ladders.iter().filter(|(_, l)| l.has(worst)).map(|(n, _)| *n).collect();
         let mut ends = Vec::new();
@@ -183,7 +183,7 @@ mod tests {
     use crate::solve::fixture::{MapCatalog, environment, spec};
     use crate::solve::solve;
 
-    /// The requirements' versions and what is told, for requirements in every order: always the same.
+    /// The versions and the report, for requirements in every order: always the same.
     fn chosen(requirements: &[&str], catalog: &str) -> (String, Vec<String>) {
         let catalog = MapCatalog::new(catalog);
         let answers = permutations(requirements).into_iter().map(|requirements| {
@@ -192,9 +192,9 @@ mod tests {
             let asked = solution.chosen.iter().filter(|c| !c.requested.is_empty());
             let set: Vec<_> =
                 asked.map(|c| format!("{} {}", c.candidate.name, c.candidate.version)).collect();
-            let mut told = solution.held_back;
-            told.sort();
-            (set.join(", "), told)
+            let mut report = solution.held_back;
+            report.sort();
+            (set.join(", "), report)
         });
         let answers: std::collections::BTreeSet<_> = answers.collect();
         assert_eq!(answers.len(), 1, "{answers:#?}");
@@ -215,14 +215,14 @@ mod tests {
 
     #[test]
     fn the_order_of_requirements_does_not_matter_and_nobody_falls_back_years() {
-        let (set, told) = chosen(
+        let (set, report) = chosen(
             &["pillow", "moviepy"],
             "pillow 13.0!at=2026-10-01:\npillow 11.3!at=2025-07-01:\npillow 9.0!at=2022-01-01:\n\
              moviepy 2.2.1!at=2025-05-01: pillow<12\nmoviepy 0.2.3!at=2017-01-01:",
         );
         assert_eq!(set, "moviepy 2.2.1, pillow 11.3");
         assert_eq!(
-            told,
+            report,
             [
                 "pillow 11.3 instead of 13.0: moviepy 2.2.1 needs pillow<12; pillow 13.0 would take moviepy 0.2.3"
             ]
@@ -236,10 +236,10 @@ mod tests {
              z 2.0!at=2026-09-01:\nz 1.0!at=2019-01-01:\nz 1.9!at=2019-06-01:";
         assert_eq!(chosen(&["a", "z"], catalog).0, "a 2.9, z 2.0");
         let all = "b 5.0!at=2026-01-01: a>=3\nb 4.0!at=2020-01-01:\n".to_owned() + catalog;
-        // With `b`, which falls further still without the newest `a`, `z` pays after all, and it is told what for.
-        let (set, told) = chosen(&["a", "b", "z"], &all);
+        // With `b`, which falls further still without the newest `a`, `z` pays after all, and the reason is reported.
+        let (set, report) = chosen(&["a", "b", "z"], &all);
         assert_eq!(set, "a 2.9, b 4.0, z 2.0");
-        assert!(told.iter().any(|t| t.contains("b 5.0 would take z 1.9")), "{told:?}");
+        assert!(report.iter().any(|t| t.contains("b 5.0 would take z 1.9")), "{report:?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A requirement does not go back to an old version for the sake of an extra that newer ones do not have.
+//! Refuses sets in which a requirement has an old version only because newer ones lack its extra.
 
 use super::error::Error;
 use super::explain::{Change, Conflict};
@@ -14,7 +14,7 @@ pub(super) fn not_for_an_extra(question: &Question, best: &Found) -> Result<(), 
         let (Some(newest), Some(chosen)) = (newer, chosen) else { continue };
         let without = Change::Extra(name.clone(), extra.clone(), None);
         let Some(spec) = without.of(question.spec) else { continue };
-        // Something else may keep it back just as far.
+        // Something else may hold it back just as far.
         if question.works(&spec, Floors::from([(name.clone(), newest.clone())]))? {
             return Err(Conflict::lost_extra(name, extra, newest, chosen).into());
         }
@@ -52,7 +52,7 @@ mod tests {
           → or ask for t without the extra `tf`
         ");
         assert!(solved("g: t[tf]<3", catalog).is_ok());
-        // Who would not have the newest anyway loses nothing.
+        // Where the newest would not be chosen anyway, nothing is lost.
         assert!(solved("g: t[tf]; old", catalog).is_ok());
     }
 }

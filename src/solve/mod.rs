@@ -1,4 +1,4 @@
-//! Candidates → the chosen set. Pure: what the solver needs it asks of a [`crate::catalog::Catalog`].
+//! Candidates → the chosen set. Pure: everything else comes from a [`crate::catalog::Catalog`].
 pub mod abi;
 pub mod base;
 mod behind;

@@ -1,4 +1,4 @@
-//! What pubgrub calls a package.
+//! The nodes that pubgrub calls packages.
 
 use std::fmt;
 

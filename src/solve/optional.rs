@@ -124,7 +124,7 @@ mod tests {
     use crate::solve::fixture::{MapCatalog, environment, spec};
     use crate::solve::solve;
 
-    /// The set without dependencies, and what was said.
+    /// The set without dependencies, and the sentences.
     fn chosen(groups: &str, optional: &[&str], catalog: &str) -> (String, String) {
         let mut spec = spec(groups);
         for requirement in spec.groups.iter_mut().flat_map(|g| &mut g.requirements) {

@@ -1,4 +1,4 @@
-//! What one run of pubgrub sees: the requirements, the target, what may be chosen, and what was learned on the way.
+//! The input of one run of pubgrub: the requirements, the target, the candidates, and what was learned on the way.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,21 +20,21 @@ use crate::catalog::{Candidate, Catalog, Problem, Project, Skip};
 use crate::cuda::CudaTag;
 use crate::spec::{Prereleases, RequirementSpec, Spec};
 
-/// One run's view: the requirements, the target and what was learned on the way.
+/// The input of one run, and what was learned on the way.
 pub struct Provider<'a> {
     pub(super) requirements: Vec<&'a RequirementSpec>,
     pub(super) spec: &'a Spec,
     pub(super) environment: &'a MarkerEnvironment,
     pub(super) catalog: &'a Decided<'a>,
-    /// What is asked for: it keeps its newest version when a transitive distribution can give way.
+    /// The names in requirements: they keep their newest version when a transitive distribution can give way.
     pub(super) requested: BTreeSet<PackageName>,
     pub(super) bounds: Bounds,
     pub(super) steps: Cell<usize>,
     /// Distributions for which some requirement names a pre-release.
     prereleases: RefCell<BTreeSet<PackageName>>,
-    /// What some requirement names with `==`: only so a withdrawn version is chosen.
+    /// Versions that some requirement names with `==`: only these are chosen although withdrawn.
     pins: RefCell<BTreeMap<PackageName, BTreeSet<Version>>>,
-    /// What is asked for with them.
+    /// The extras of the requirements.
     pub(super) extras: Extras,
     /// Versions to keep where they still fit.
     pub(super) kept: &'a BTreeMap<PackageName, Version>,
@@ -48,7 +48,7 @@ impl<'a> Provider<'a> {
         bounds: Bounds,
     ) -> Self {
         let Question { spec, environment, catalog, kept, refused } = question.clone();
-        // Only for what is told: torch explains most.
+        // Only for explanations: torch explains most.
         requirements.sort_by_key(|r| r.pep508.name.as_ref() != "torch");
         let requested = requirements.iter().map(|r| r.pep508.name.clone()).collect();
         let explicit = requirements.iter().filter(|r| names_prerelease(&r.pep508));
@@ -88,7 +88,7 @@ impl<'a> Provider<'a> {
         let project = self.catalog.project(name)?;
         let found = project.candidates.iter().position(|c| c.version == *version);
         let index = found
-            .ok_or_else(|| Problem::Stop(format!("{name} {version} vanished from its index")))?;
+            .ok_or_else(|| Problem::Stop(format!("{name} {version} disappeared from its index")))?;
         Ok((project, index))
     }
 
@@ -133,7 +133,7 @@ impl<'a> Provider<'a> {
         }
     }
 
-    /// Whether nothing but this version will do, and that is what somebody asks for with `==`.
+    /// Whether nothing but this version will do, and some requirement names it with `==`.
     fn is_pinned(&self, candidate: &Candidate, versions: &Ranges<Version>) -> bool {
         let pins = self.pins.borrow();
         let named = |pin: &Version| exactly(pin).contains(&candidate.version);
@@ -149,7 +149,7 @@ impl<'a> Provider<'a> {
         self.requirements.iter().any(same)
     }
 
-    /// The candidate of the version to keep; of another build of it, where that one is not there.
+    /// The candidate of the version to keep, or of another build of it where that one is missing.
     pub(super) fn kept_in<'p>(&self, project: &'p Project) -> Option<&'p Candidate> {
         let kept = self.kept.get(&project.name)?;
         let exact = project.candidates.iter().find(|c| c.version == *kept);
@@ -199,7 +199,7 @@ impl<'a> Provider<'a> {
         Ok(versions)
     }
 
-    /// The versions that a requirement could have if nothing else were asked for, as far as is known; the kept one stands for
+    /// The versions that a requirement could have on its own, as far as is known; the kept one counts as
     /// the newest.
     pub(super) fn ladder(&self, name: &PackageName) -> Ladder {
         let Ok(versions) = self.requested_versions(name) else { return Ladder::default() };
@@ -214,7 +214,7 @@ impl<'a> Provider<'a> {
     }
 }
 
-/// Whether there are no others, of which a rule may have left none.
+/// Whether there are no other versions; a rule may have removed them.
 fn only_prereleases(project: &Project) -> bool {
     let candidates = project.candidates.iter().map(|c| &c.version);
     let ruled = project.skipped.iter().filter(|s| matches!(*s.why, Skip::Ruled(_)));

@@ -1,4 +1,4 @@
-//! What all runs of pubgrub for one answer share, and what one of them has to keep to.
+//! The input that all runs of pubgrub for one answer share, and the bounds of a single run.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,14 +20,14 @@ pub(super) struct Question<'a> {
     pub refused: Refusals,
 }
 
-/// What a run of the solver has to keep to.
+/// The bounds of a run of the solver.
 #[derive(Debug, Default)]
 pub(super) struct Bounds {
     /// The oldest version that a distribution may have.
     pub floors: Floors,
-    /// Steps after which it is given up.
+    /// Steps after which it gives up.
     pub limit: Option<usize>,
-    /// Pre-releases may be taken of everything that has no final version.
+    /// Whether pre-releases may be taken of everything without a final version.
     pub prereleases: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Version specifiers as ranges, as PyPI's `packaging` understands them (26 and later); `ci/agree-with-packaging.sh` holds
-//! them to it. A version with a local part satisfies what its public part does: `==2.15.0`, `<=2.15.0` take
+//! Version specifiers as ranges, as PyPI's `packaging` understands them (26 and later); `ci/agree-with-packaging.sh` compares
+//! the two. A version with a local part satisfies what its public part does: `==2.15.0`, `<=2.15.0` take
 //! `2.15.0+cu130`, `!=2.15.0` does not (PEP 440, "Local version identifiers").
 
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
@@ -144,12 +144,12 @@ mod tests {
             for version in versions {
                 let version: Version = version.parse().unwrap();
                 // `===` compares what is written (PEP 440, "Arbitrary equality").
-                let wanted = if let Some(exact) = text.strip_prefix("===") {
+                let expected = if let Some(exact) = text.strip_prefix("===") {
                     version.to_string() == exact
                 } else {
                     specifiers.contains(&version)
                 };
-                assert_eq!(range.contains(&version), wanted, "{version} in {text}");
+                assert_eq!(range.contains(&version), expected, "{version} in {text}");
             }
         }
     }

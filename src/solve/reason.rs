@@ -1,4 +1,4 @@
-//! What keeps a newer version out of the set: its root, not a consequence.
+//! Why a newer version is not in the set: the root cause, not a consequence.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::catalog::{Candidate, Catalog};
 use crate::spec::RequirementSpec;
 use crate::torch::TorchAbi;
 
-/// So many facts fit a line.
+/// How many facts fit on a line.
 const ROOT_FACTS: usize = 4;
 
-/// What keeps `newer` out, as what follows `instead of VERSION: `.
+/// Why `newer` was not chosen, as the text after `instead of VERSION: `.
 ///
 /// # Errors
 /// The catalog failed.
@@ -35,7 +35,7 @@ pub(super) fn why(answer: &Answer, newer: &Candidate) -> Result<String, Error> {
     }
 }
 
-/// The facts that leave no set with `newer` in it; `None`: there is one, or the facts are too many to be told.
+/// The facts that leave no set with `newer` in it; `None`: there is one, or the facts are too many to be shown.
 fn root(
     question: &Question,
     required: &[&RequirementSpec],
@@ -54,11 +54,11 @@ fn root(
     Ok(Some(facts.join("; ")).filter(|_| (1..=ROOT_FACTS).contains(&facts.len())))
 }
 
-/// Why a version was passed over.
+/// Why a version was not chosen.
 enum Reason {
-    /// There is nothing behind it.
+    /// A root cause.
     Root(String),
-    /// Something is, which is not told elsewhere.
+    /// A consequence of something that is not reported elsewhere.
     Consequence(String),
 }
 
@@ -99,7 +99,7 @@ fn reason(
     }
 }
 
-/// Who of the set forbids this version.
+/// What in the set forbids this version.
 pub(super) fn forbidden(
     provider: &Provider,
     settled: &BTreeMap<PackageName, Settled>,
@@ -136,7 +136,7 @@ fn does_not_fit(
     })
 }
 
-/// What `newer` needs and nothing can be taken of, with the reason of the newest that it would take.
+/// The dependency of `newer` of which no version can be used, with the reason of the newest one.
 fn needs_what_is_refused(provider: &Provider, newer: &Candidate) -> Option<String> {
     let metadata = provider.catalog.metadata(newer).ok()?;
     let refused = provider.refused.borrow();

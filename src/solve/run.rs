@@ -15,20 +15,20 @@ use super::question::{Bounds, Floors, Question, Refusals};
 use crate::catalog::{Catalog, Problem};
 use crate::spec::{RequirementSpec, Spec};
 
-/// Steps of the solver after which something that would be good to know stays unknown.
+/// Steps of the solver after which an optional question stays unanswered.
 pub(super) const ENOUGH: usize = 4000;
 
 /// Why one run of pubgrub has no set.
 pub(super) enum Unsolved<'a> {
     /// There is none.
     NoSet(Box<NoSet<'a>>),
-    /// It was given up.
+    /// It took too many steps.
     TooLong,
     /// The catalog failed.
     Catalog(CatalogFailed),
 }
 
-/// What a catalog says that cannot go on; the edge that feeds it knows the cause.
+/// The message of a catalog that failed; its implementation has the cause.
 pub(super) struct CatalogFailed(pub String);
 
 /// The proof that there is no set.
@@ -44,7 +44,7 @@ impl<'a> Question<'a> {
         requirements: &[&'a RequirementSpec],
         bounds: Bounds,
     ) -> Result<Found<'a>, Unsolved<'a>> {
-        // Groups are walked in the spec's order; what is told keeps to it.
+        // In the spec's order, as explanations list them.
         let mut requirements = requirements.to_vec();
         requirements.sort_by_key(|w| {
             self.spec.requirements().position(|(_, other)| std::ptr::eq(other, *w))
@@ -67,7 +67,7 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// A set in which nothing is older than its floor; `None`: there is none, or finding out takes too long.
+    /// A set in which nothing is older than its floor; `None`: there is none, or the search takes too long.
     pub fn bounded(
         &self,
         requirements: &[&'a RequirementSpec],
@@ -81,8 +81,8 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Whether the requirements of `spec` that are not optional, instead of the question's own, are known to be met by some set in which
-    /// nothing is older than its floor.
+    /// Whether some set is known for the requirements of `spec` that are not optional, instead of the question's own, in
+    /// which nothing is older than its floor.
     pub fn works(&self, spec: &Spec, floors: Floors) -> Result<bool, CatalogFailed> {
         // What is refused may be refused for a requirement that is no longer there.
         let decided = self.catalog.with(&spec.rules, self.environment);

@@ -23,13 +23,13 @@ pub struct Solution {
     /// For each requirement that did not get its newest version, or is optional and left out: a sentence
     /// that says what held it back.
     pub held_back: Vec<String>,
-    /// What a user would not expect of the set, a sentence each.
+    /// What is unexpected in the set, a sentence each.
     pub surprises: Vec<String>,
 }
 
 /// Chooses the newest versions that fit together: no requirement is further behind its newest than it must be; what they
-/// need gives way first. The order of the requirements does not matter. A version in `kept` (an earlier lock's) is not left while it fits. The same
-/// catalog gives the same answer.
+/// need gives way first. The order of the requirements does not matter. A version in `kept` (an earlier
+/// lock's) stays while it fits. The same catalog gives the same answer.
 pub fn solve(
     spec: &Spec,
     environment: &MarkerEnvironment,
@@ -60,7 +60,7 @@ pub fn solve(
     Ok(Solution { chosen, held_back, surprises })
 }
 
-/// Whether there is any set for the requirements that are not optional; `false` also where that cannot be found out.
+/// Whether there is any set for the requirements that are not optional; `false` also where that is not known.
 pub fn possible(spec: &Spec, environment: &MarkerEnvironment, catalog: &dyn Catalog) -> bool {
     let (kept, refused) = (BTreeMap::new(), Refusals::default());
     let catalog = &Decided::new(catalog, &spec.rules, environment);

@@ -1,4 +1,4 @@
-//! What a user would not expect of the set that was chosen: a sentence each.
+//! What is unexpected in the chosen set: a sentence each.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ fn pre_release(
     Some(format!("{name} {version} is a pre-release: {why}"))
 }
 
-/// A wheel that its authors took back.
+/// A wheel that its authors withdrew.
 fn withdrawn(provider: &Provider, own: &Settled) -> Option<String> {
     let Candidate { name, version, yanked, .. } = &own.candidate;
     if !yanked {
@@ -77,7 +77,7 @@ fn withdrawn(provider: &Provider, own: &Settled) -> Option<String> {
     })
 }
 
-/// Somebody needs an extra that is not there.
+/// Something needs an extra that does not exist.
 fn missing_extras(
     provider: &Provider,
     settled: &BTreeMap<PackageName, Settled>,
@@ -108,28 +108,28 @@ mod tests {
     use crate::solve::fixture::{MapCatalog, environment, spec};
     use crate::solve::solve;
 
-    fn told(groups: &str, catalog: &str, kept: &[(&str, &str)]) -> Vec<String> {
+    fn sentences(groups: &str, catalog: &str, kept: &[(&str, &str)]) -> Vec<String> {
         let kept = kept.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
         solve(&spec(groups), &environment(), &MapCatalog::new(catalog), &kept).unwrap().surprises
     }
 
     #[test]
     fn a_pre_release_that_no_requirement_names_is_told_with_the_reason() {
-        let told = |groups: &str, catalog: &str| told(groups, catalog, &[]);
+        let sentences_of = |groups: &str, catalog: &str| sentences(groups, catalog, &[]);
         let deepspeed = "deepspeed 0.19.0.dev1:\ndeepspeed 0.18.0!sdist";
         assert_eq!(
-            told("g: deepspeed", deepspeed),
+            sentences_of("g: deepspeed", deepspeed),
             [
                 "deepspeed 0.19.0.dev1 is a pre-release: no final version can be used here: deepspeed 0.18.0 is only a source distribution, and envlock compiles nothing"
             ]
         );
-        assert_eq!(told("g: deepspeed>=0.19.dev0", deepspeed), [""; 0]);
+        assert_eq!(sentences_of("g: deepspeed>=0.19.dev0", deepspeed), [""; 0]);
         assert_eq!(
-            told("g: a", "a 1.0: b>=2.0b1\nb 2.0b1:\nb 1.0:"),
+            sentences_of("g: a", "a 1.0: b>=2.0b1\nb 2.0b1:\nb 1.0:"),
             ["b 2.0b1 is a pre-release: a 1.0 asks for one"]
         );
         assert_eq!(
-            told("g: a", "a 1.0b1:"),
+            sentences_of("g: a", "a 1.0b1:"),
             ["a 1.0b1 is a pre-release: there is no final version yet"]
         );
     }
@@ -138,11 +138,11 @@ mod tests {
     fn a_withdrawn_version_is_told_whether_it_is_pinned_or_locked() {
         let catalog = "a 2.0!yanked:\na 1.0:";
         assert_eq!(
-            told("g: a==2.0", catalog, &[]),
+            sentences("g: a==2.0", catalog, &[]),
             ["a 2.0 was withdrawn (yanked), and `==` leaves nothing else"]
         );
         assert_eq!(
-            told("g: a", catalog, &[("a", "2.0")]),
+            sentences("g: a", catalog, &[("a", "2.0")]),
             [
                 "a 2.0 of the lock was withdrawn since (yanked); `envlock resolve --upgrade a` takes another"
             ]
@@ -151,6 +151,6 @@ mod tests {
 
     #[test]
     fn what_is_final_and_newest_is_no_surprise() {
-        assert_eq!(told("g: a", "a 2.0rc1:\na 1.0: b\nb 1.0:", &[]), [""; 0]);
+        assert_eq!(sentences("g: a", "a 2.0rc1:\na 1.0: b\nb 1.0:", &[]), [""; 0]);
     }
 }

@@ -1,8 +1,8 @@
-//! How images are made, as values: what `[build]` says.
+//! `[build]` as values: how images are made.
 
 use serde::{Deserialize, Serialize};
 
-/// How images are made.
+/// Settings of builds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BuildSpec {
     /// By which engine.
@@ -21,10 +21,10 @@ pub struct BuildSpec {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CompilerNeed {
-    /// Where the lock holds Triton.
+    /// If the lock has Triton.
     #[default]
     Auto,
-    /// The images take what the base has, and torch.compile may fail in them.
+    /// No: torch.compile may fail in the images.
     None,
 }
 
@@ -35,7 +35,7 @@ pub enum Bytecode {
     /// The images hold sources only.
     #[default]
     None,
-    /// By the locked interpreter, which must run on the building machine; their source is never looked at (PEP 552).
+    /// By the locked interpreter, which must run on the building machine; Python then never checks their source (PEP 552).
     UncheckedHash,
 }
 

@@ -1,4 +1,4 @@
-//! Sizes as people write them.
+//! Sizes in envlock.toml.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(into = "String", try_from = "String")]
 pub struct ByteSize(u64);
 
-/// Text that is no size.
+/// Text that is not a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a size such as 8 GB or 7.5 GB (GB, MB, kB; decimal)")]
 pub struct BadSize(String);

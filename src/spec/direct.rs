@@ -30,7 +30,7 @@ impl RequirementSpec {
         direct(&self.pep508)?.ok()
     }
 
-    /// As a lock remembers it. A path stays as it is written, so that it means the same in any folder.
+    /// The requirement as a lock has it. A path stays as it is written, so that it means the same in any folder.
     pub fn written(&self) -> String {
         let text = self.pep508.to_string();
         let Some(VersionOrUrl::Url(url)) = &self.pep508.version_or_url else { return text };
@@ -51,7 +51,7 @@ impl SourceName {
 /// The requirement that names a wheel by its path, with or without `NAME @` before it; `None`: the text has no path.
 ///
 /// # Errors
-/// In words.
+/// What is wrong, a sentence.
 pub(super) fn of_path(
     text: &str,
     folder: &Utf8Path,
@@ -80,7 +80,7 @@ pub(super) fn of_path(
         let url = Url::from_file_path(folder.join(path)).ok();
         // Without `.` and `..`.
         let url = url.and_then(|url| Some(login::parse(url.as_str()).ok()?.0));
-        let mut url = url.ok_or_else(|| format!("{path} is no path"))?;
+        let mut url = url.ok_or_else(|| format!("{path} is not a path"))?;
         url.set_fragment(fragment);
         let marker = if marker.is_empty() { String::new() } else { format!(" ;{marker}") };
         let text = format!("{name} @ {url}{marker}").replacen("[]", "", 1);

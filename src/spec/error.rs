@@ -1,4 +1,4 @@
-//! What can be wrong with a spec, shown at its place in envlock.toml.
+//! Errors of a spec, shown at their place in envlock.toml.
 
 use camino::Utf8PathBuf;
 use miette::{Diagnostic, NamedSource, SourceSpan};
@@ -33,7 +33,7 @@ pub enum Error {
         #[label("here")]
         span: Option<SourceSpan>,
     },
-    /// A command-line override that names nothing in the spec.
+    /// A command-line override for something that is not in the spec.
     #[error("{0}")]
     Override(String),
 }

@@ -58,7 +58,7 @@ pub fn parse(name: &str, text: &str) -> Result<Spec, Error> {
 /// The same, with the changes of `[profiles.PROFILE]`.
 ///
 /// # Errors
-/// Also a profile that is not there.
+/// Also a profile that does not exist.
 pub fn parse_profile(name: &str, text: &str, profile: Option<&ProfileName>) -> Result<Spec, Error> {
     parse_with(name, text, profile, &Alone)
 }
@@ -111,7 +111,7 @@ fn build(mut file: File, place: &Place, files: &dyn Files) -> Result<Spec, Error
     let mirror = python_mirror(file.python.mirror, &mut logins, place)?;
     mirrors(&file.registry.mirrors, place)?;
     let packages = packages(&file.packages, &sources, place)?;
-    let wanted = file.groups.ok_or_else(|| missing("groups"))?;
+    let group_tables = file.groups.ok_or_else(|| missing("groups"))?;
     let import = import_table::pyproject(&file.import, files, place, &mut rules)?;
     let python = file.python.version.clone();
     let reader = RequirementReader {
@@ -122,7 +122,7 @@ fn build(mut file: File, place: &Place, files: &dyn Files) -> Result<Spec, Error
         python,
     };
     let mut found = Found::default();
-    let mut groups = groups(wanted, &reader, files, &mut found)?;
+    let mut groups = groups(group_tables, &reader, files, &mut found)?;
     if let Some(import) = import {
         import.join(&mut groups, &reader, &mut found)?;
     }
@@ -201,7 +201,7 @@ fn python_mirror(
     Ok(Some(url))
 }
 
-/// Every group is in an image, and every role names one.
+/// Checks that every group is in an image, and that every role names one.
 fn all_used(
     groups: &[GroupSpec],
     images: &[ImageSpec],

@@ -1,4 +1,4 @@
-//! What a spec may read besides its own text.
+//! The files and environment that a spec may read besides its own text.
 
 use std::io;
 
@@ -33,7 +33,7 @@ impl Files for Folder<'_> {
     }
 }
 
-/// None: a text that stands alone.
+/// No files: for a text on its own.
 pub(super) struct Alone;
 
 impl Files for Alone {

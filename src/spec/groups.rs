@@ -1,4 +1,4 @@
-//! What ships together, as envlock.toml says: `[groups]` and `[images]`.
+//! `[groups]` and `[images]` of envlock.toml: what ships together.
 
 use toml::Spanned;
 

@@ -1,4 +1,4 @@
-//! What a lock remembers of a spec.
+//! What a lock stores of a spec: the hash of everything that decides what is locked.
 
 use std::collections::BTreeSet;
 

@@ -63,15 +63,15 @@ pub(super) fn pyproject(
     let names = |list: &Option<Vec<Spanned<String>>>| {
         list.iter().flatten().map(|name| name.get_ref().clone()).collect()
     };
-    let wanted = Selection {
+    let selection = Selection {
         dependencies: table.dependencies.unwrap_or(true),
         groups: names(&table.groups),
         extras: names(&table.extras),
     };
     let (name, text) = read_text(files, Utf8Path::new(path.get_ref()), &(place, path.span()))?;
     let own = Place { name: &name, text: &text, folder: place.folder.clone() };
-    let read = import::pyproject(&text, &wanted).map_err(|bad| {
-        // What is asked for and not there is a mistake of envlock.toml.
+    let read = import::pyproject(&text, &selection).map_err(|bad| {
+        // A name that does not exist in the file is a mistake in envlock.toml.
         let listed = table.groups.iter().chain(&table.extras).flatten();
         let mut asked =
             listed.filter(|name| bad.message.contains(&format!("`{}`", name.get_ref())));
@@ -148,11 +148,11 @@ impl Import {
             let (origin, sources) = (place.origin(span), sources.clone());
             StatedIndex::new("[[tool.uv.index]] url", address, origin, sources)
         }));
-        let told = read
-            .told
+        let not_followed = read
+            .not_followed
             .iter()
             .map(|(key, instead)| format!("{name}: tool.uv.{key} is not followed: {instead}"));
-        found.imports.told.extend(told);
+        found.imports.not_followed.extend(not_followed);
         self.runs_here(reader, by)
     }
 
@@ -162,11 +162,11 @@ impl Import {
         by: &std::ops::Range<usize>,
     ) -> Result<(), Error> {
         let Some((text, _)) = &self.file.read.requires_python else { return Ok(()) };
-        let Ok(wanted) = text.parse::<pep440_rs::VersionSpecifiers>() else { return Ok(()) };
+        let Ok(required) = text.parse::<pep440_rs::VersionSpecifiers>() else { return Ok(()) };
         let Some(version) = &reader.python else { return Ok(()) };
-        // Of a release line the newest is taken.
+        // Of a release line the newest patch release is taken.
         let patch = version.patch.unwrap_or(999);
-        if wanted.contains(&pep440_rs::Version::new([version.major, version.minor, patch])) {
+        if required.contains(&pep440_rs::Version::new([version.major, version.minor, patch])) {
             return Ok(());
         }
         let message =
@@ -182,7 +182,7 @@ impl Import {
         place: &Place,
         reader: &RequirementReader,
     ) -> Result<SourceName, Error> {
-        let help = format!("say it in envlock.toml: [packages] {package} = {{ index = [\"…\"] }}");
+        let help = format!("name it in envlock.toml: [packages] {package} = {{ index = [\"…\"] }}");
         let wrong = |message: String| place.at(span.clone(), message, &help);
         let index = match from {
             Ok(index) => index,

@@ -1,4 +1,4 @@
-//! What files beside envlock.toml say, as values.
+//! Indexes, hashes and versions from imported files, as values.
 
 use super::{Origin, SourceName};
 use crate::import::Preference;
@@ -9,9 +9,9 @@ use crate::login;
 pub struct Imports {
     /// Indexes that they name.
     pub indexes: Vec<StatedIndex>,
-    /// What they say and nobody follows, a sentence each.
-    pub told: Vec<String>,
-    /// The versions of other locks, in the order in which they count.
+    /// Their settings that are not followed, a sentence each.
+    pub not_followed: Vec<String>,
+    /// The versions of other locks, in their order of precedence.
     pub preferred: Vec<Preferred>,
 }
 

@@ -1,4 +1,4 @@
-//! What other files ask for: `-r FILE` and `-c FILE` in a group's `packages`, and what they lead to.
+//! Requirements and constraints of other files: `-r FILE` and `-c FILE` in a group's `packages`, and the files they name.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use super::{Error, Hashes, Imports, Origin, RequirementSpec, Rule, SourceName, S
 use crate::import::{self, BadLine, Entry, Line};
 use crate::login;
 
-/// Everything that files of one spec led to, but for requirements.
+/// Everything that imported files of one spec contain, except requirements.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) constraints: Vec<Rule>,
@@ -28,7 +28,7 @@ pub(super) struct Importer<'a> {
     /// The group's sources.
     sources: &'a [SourceName],
     found: &'a mut Found,
-    /// The files that are being read, each named by the one before.
+    /// The stack of files that are being read, each named by the one before.
     open: Vec<Utf8PathBuf>,
     require_hashes: bool,
     /// The first requirement without a hash.
@@ -108,7 +108,7 @@ impl<'a> Importer<'a> {
         if self.open.contains(&path) {
             let way: Vec<_> = self.open.iter().chain([&path]).map(|p| p.as_str()).collect();
             let message = format!("{path} names itself: {}", way.join(" → "));
-            return Err(place.at(span.clone(), message, "take this out"));
+            return Err(place.at(span.clone(), message, "remove this"));
         }
         let (_, text) = read_text(self.files, &path, &(place, span.clone()))?;
         let own = Place { name: path.as_str(), text: &text, folder: place.folder.clone() };
@@ -131,11 +131,11 @@ impl<'a> Importer<'a> {
         let origin = Origin { file: place.name.to_owned(), line: line.number };
         let entry = import::entry(line).map_err(wrong)?;
         self.require_hashes |= entry.require_hashes;
-        let told = entry.told.iter().map(|told| {
-            let option = login::masked(&told.option);
-            format!("{origin}: `{option}` is not followed: {}", told.why)
+        let not_followed = entry.not_followed.iter().map(|option| {
+            let name = login::masked(&option.option);
+            format!("{origin}: `{name}` is not followed: {}", option.why)
         });
-        self.found.imports.told.extend(told);
+        self.found.imports.not_followed.extend(not_followed);
         self.found.imports.indexes.extend(entry.indexes.iter().map(|(option, address)| {
             StatedIndex::new(option, address, origin.clone(), self.sources.to_vec())
         }));

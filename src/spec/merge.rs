@@ -1,4 +1,4 @@
-//! How one file's keys go over another's: a file over the built-in stack, a profile over its file.
+//! Merges the keys of one file over those of another: a file over the built-in stack, a profile over its file.
 
 use toml::Spanned;
 
@@ -8,7 +8,7 @@ use super::tables::{
     PackageTable, PythonTable, RegistryTable, ReleaseTable, TargetTable,
 };
 
-/// Of two tables, key by key, what the first says, else what the second says.
+/// Of two tables, key by key, the first one's value, else the second one's.
 macro_rules! first {
     ($own:expr, $other:expr, $table:ident { $($key:ident),* }) => {
         $table { $($key: $own.$key.or($other.$key)),* }
@@ -18,7 +18,7 @@ macro_rules! first {
 impl File {
     /// This file's keys where it has them, else `defaults`'. Groups and images are replaced as a whole.
     pub(super) fn over(self, defaults: File) -> File {
-        // The built-in images, as far as the file's own groups make them up.
+        // The built-in images, as far as the file's own groups are in them.
         let mut images = defaults.images;
         if let (Some(images), Some(groups)) = (&mut images, &self.groups) {
             for (_, image) in &mut images.0 {
@@ -106,7 +106,7 @@ impl File {
             network: NetworkTable { patience: self.network.patience.or(defaults.network.patience) },
             config: ConfigTable {
                 path: self.config.path.or(defaults.config.path),
-                // Which value gets which image is one answer, not a sum.
+                // The roles of two files are not merged.
                 roles: if self.config.roles.is_empty() {
                     defaults.config.roles
                 } else {
@@ -119,7 +119,7 @@ impl File {
                 },
             },
             release: first!(self.release, defaults.release, ReleaseTable { after, keep, records }),
-            // Key or keyless is one answer, not a sum.
+            // The signing settings of two files are not merged.
             sign: self.sign.or(defaults.sign),
             profiles,
         }
@@ -127,7 +127,7 @@ impl File {
 }
 
 impl PackageTable {
-    /// Whether it says nothing that the other one does not say: `envlock init` writes the built-in stack into the file.
+    /// Whether it sets nothing else than the other one does: `envlock init` writes the built-in stack into the file.
     fn is_same(&self, other: &Self) -> bool {
         let names = |index: &Option<Vec<Spanned<SourceName>>>| -> Option<Vec<SourceName>> {
             Some(index.as_ref()?.iter().map(|name| name.get_ref().clone()).collect())

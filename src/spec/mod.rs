@@ -1,4 +1,4 @@
-//! What is wanted: `envlock.toml`, or the built-in stack where there is none.
+//! The spec: `envlock.toml`, or the built-in stack where there is none.
 mod build;
 mod builtin;
 mod byte_size;

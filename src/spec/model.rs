@@ -22,18 +22,18 @@ use crate::login::Login;
 use crate::platform::Platform;
 use crate::python::{GlibcVersion, marker_environment};
 
-/// What is wanted, complete: defaults and command-line overrides are already in it.
+/// The complete spec, with defaults and command-line overrides.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
-    /// The profile of envlock.toml that is in it; `None`: the file as it is.
+    /// The profile of envlock.toml that was applied; `None`: none.
     pub profile: Option<ProfileName>,
     /// The interpreter.
     pub python: PythonSpec,
-    /// What the environment runs on.
+    /// The target that the environment runs on.
     pub target: TargetSpec,
-    /// Distributions that are taken whatever CUDA they are for: somebody knows that they do no harm.
+    /// Distributions that are taken regardless of their CUDA line, by the user's decision.
     pub cuda_allow: BTreeSet<PackageName>,
-    /// The images ours are built on.
+    /// The base images.
     pub base: BaseSpec,
     /// Packages that ship together, in layer order. A transitive dependency belongs to the first
     /// group that needs it.
@@ -42,7 +42,7 @@ pub struct Spec {
     pub rules: Rules,
     /// What other files state beside requirements and rules.
     pub imports: Imports,
-    /// What is different for single packages, wherever they are needed.
+    /// Settings of single packages, wherever they are needed.
     pub packages: BTreeMap<PackageName, PackageSpec>,
     /// Where distributions come from, by name. `pypi`, `pytorch` and `pyg` always exist.
     pub sources: BTreeMap<SourceName, SourceSpec>,
@@ -50,17 +50,17 @@ pub struct Spec {
     pub images: Vec<ImageSpec>,
     /// Where images go.
     pub registry: RegistrySpec,
-    /// How servers are asked.
+    /// Settings of requests.
     pub network: NetworkSpec,
-    /// How they are made.
+    /// Settings of builds.
     pub build: BuildSpec,
     /// The file that runs them.
     pub config: ConfigSpec,
-    /// What belongs to a release.
+    /// Settings of releases.
     pub release: ReleaseSpec,
     /// How images are signed; `None`: not at all.
     pub sign: Option<SignSpec>,
-    /// Files uploaded at this moment or later do not count.
+    /// Files uploaded at this moment or later are ignored.
     pub exclude_newer: Option<CutOff>,
     /// Logins that stood in addresses of sources and mirrors, each with its address. The addresses have none.
     pub logins: Vec<(Url, Login)>,
@@ -68,17 +68,17 @@ pub struct Spec {
     pub keyring: Option<KeyringProvider>,
 }
 
-/// Who is asked for the password of a user named in an index URL; the words are uv's.
+/// Where the password of a user named in an index URL comes from; the values are uv's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyringProvider {
-    /// Nobody.
+    /// Nowhere.
     Disabled,
     /// The command `keyring`.
     Subprocess,
 }
 
-/// The interpreter that is wanted.
+/// The requested interpreter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PythonSpec {
     /// `3.14`, or a full `3.14.2`.
@@ -100,21 +100,21 @@ pub enum PythonSource {
     Base,
 }
 
-/// What the environment runs on.
+/// The target that the environment runs on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TargetSpec {
     /// `linux/amd64`
     pub platform: Platform,
     /// `major.minor` of the C library; absent: read from the runtime base image.
     pub glibc: Option<GlibcVersion>,
-    /// Which builds of torch and friends are wanted.
+    /// The CUDA build of torch and the packages bound to it.
     pub cuda: CudaTag,
-    /// Compute capabilities of the GPUs the images will meet; torch must have code for each.
+    /// Compute capabilities of the GPUs that the images run on; torch must have code for each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gpus: Vec<ComputeCapability>,
 }
 
-/// The images ours are built on, as references with a tag or digest.
+/// The base images, as references with a tag or digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BaseSpec {
     /// Under ray-runtime and marimo-runtime.
@@ -128,7 +128,7 @@ pub struct BaseSpec {
 pub struct GroupSpec {
     /// `torch`, `pyg`, `ray`, `marimo`, …
     pub name: GroupName,
-    /// What is asked for.
+    /// The requirements.
     pub requirements: Vec<RequirementSpec>,
     /// Where its packages come from, unless they say otherwise.
     pub sources: Vec<SourceName>,
@@ -155,14 +155,14 @@ impl RequirementSpec {
         RequirementSpec { pep508, sources, optional, overridden: None, origin: None }
     }
 
-    /// As a lock repeats it: with the file that it comes from; `None`: from envlock.toml.
+    /// The requirement as a lock has it, with the file that it comes from; `None`: it is of envlock.toml.
     pub fn imported(&self) -> Option<String> {
         let file = &self.origin.as_ref()?.file;
         Some(format!("wish: {} ({file})", self.pep508))
     }
 
-    /// As messages name it: with the place where it is written, and what is overridden.
-    pub fn told(&self) -> String {
+    /// The requirement as messages show it: with the place where it is written, and what is overridden.
+    pub fn described(&self) -> String {
         let RequirementSpec { pep508, overridden, origin, .. } = self;
         let place = origin.as_ref().map_or_else(String::new, |origin| format!(" ({origin})"));
         match overridden {
@@ -172,14 +172,14 @@ impl RequirementSpec {
     }
 }
 
-/// What is different for one package: a table in `[packages]`.
+/// The settings of one package: a table in `[packages]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageSpec {
     /// In order; the first source that has the project is used.
     pub sources: Option<Vec<SourceName>>,
-    /// Whether the user wrote it, and not the built-in stack.
+    /// Whether it is from the user's file, not from the built-in stack.
     pub is_own: bool,
-    /// A cut-off of its own; `Some(None)`: none counts for it.
+    /// Its own cut-off; `Some(None)`: it has none.
     pub exclude_newer: Option<Option<CutOff>>,
 }
 
@@ -192,13 +192,13 @@ pub struct SourceSpec {
     pub url: Option<Url>,
     /// The address as it is written, where it depends on the CUDA tag.
     pub template: Option<Url>,
-    /// By which statuses, beside 404, it says that it does not have a project; `None`: see [`SourceSpec::ignored`].
+    /// The statuses, beside 404, that mean that it does not have a project; `None`: see [`SourceSpec::ignored`].
     pub ignore_error_codes: Option<Vec<u16>>,
-    /// A cut-off of its own; `Some(None)`: none counts for it.
+    /// Its own cut-off; `Some(None)`: it has none.
     pub exclude_newer: Option<Option<CutOff>>,
 }
 
-/// Where what is missing answers 403, because the bucket behind it does not list its files.
+/// Hosts that answer 403 for missing files, because the bucket behind them does not list its files.
 const HIDING: [&str; 3] = ["download.pytorch.org", "download-r2.pytorch.org", "data.pyg.org"];
 
 impl SourceSpec {
@@ -211,7 +211,7 @@ impl SourceSpec {
         self
     }
 
-    /// By which statuses, beside 404, the source of this name and address says that it does not have a project.
+    /// The statuses, beside 404, by which the source of this name and address says that it does not have a project.
     pub fn ignored(&self, name: &SourceName, url: &Url) -> Vec<u16> {
         let is_hiding = || {
             self.kind == SourceKind::Pyg
@@ -247,7 +247,7 @@ pub struct ImageSpec {
     pub from: Option<ImageName>,
     /// The groups it adds.
     pub groups: Vec<GroupName>,
-    /// What it may take on a disk, everything below it included.
+    /// The limit of its size on a disk, with everything below it.
     pub max_size: Option<ByteSize>,
 }
 
@@ -266,10 +266,10 @@ pub struct RegistrySpec {
     pub mirrors: BTreeMap<String, String>,
 }
 
-/// How servers are asked.
+/// Settings of requests.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NetworkSpec {
-    /// What a run waits in all where servers ask for it; `None`: 15 minutes.
+    /// The longest time that a run waits in all where servers ask for it; `None`: 15 minutes.
     pub patience: Option<Duration>,
 }
 
@@ -291,7 +291,7 @@ pub struct TargetPlace {
     pub file: Utf8PathBuf,
     /// Where in it.
     pub path: YamlPath,
-    /// What belongs there.
+    /// The image that belongs there.
     pub image: ImageName,
 }
 
@@ -323,7 +323,7 @@ impl Spec {
         self
     }
 
-    /// Files of `name` in `source` from this moment on do not count: the package's own word, else the source's, else that
+    /// Files of `name` in `source` from this moment on do not count: by the package's own cut-off, else the source's, else that
     /// for all.
     pub fn cut_off(&self, name: &PackageName, source: &SourceName) -> Option<CutOff> {
         let package = self.packages.get(name).and_then(|package| package.exclude_newer);
@@ -346,7 +346,7 @@ impl Spec {
         std::iter::successors(self.image(image), |image| self.image(image.from.as_ref()?))
     }
 
-    /// The versions that are taken first on a target with these markers, and which file says so.
+    /// The versions that are preferred on a target with these markers, each with its file.
     pub fn preferred(&self) -> BTreeMap<PackageName, &Preferred> {
         let version = &self.python.version;
         let python = [version.major, version.minor, version.patch.unwrap_or_default()];
@@ -356,7 +356,7 @@ impl Spec {
             let markers = &p.version.markers;
             markers.is_empty() || markers.iter().any(|m| m.evaluate(&environment, &[]))
         };
-        // The first that holds, of the first file.
+        // The first that applies, of the first file.
         let all = self.imports.preferred.iter().filter(holds).rev();
         all.map(|p| (p.version.name.clone(), p)).collect()
     }

@@ -1,11 +1,11 @@
-//! Where something that was read is written.
+//! The place of something in a file.
 
 use std::fmt;
 
 /// The spec's file name in the project folder.
 pub const FILE_NAME: &str = "envlock.toml";
 
-/// Where something is written.
+/// The file and line of something that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// As it is shown: `envlock.toml`, `deps/constraints.txt`.

@@ -10,7 +10,7 @@ use super::place::is_fetched;
 use super::{CutOff, Error, GroupName, SourceKind, SourceName, SourceSpec, Spec};
 use crate::login;
 
-/// What the command line changes in a spec.
+/// Changes of a spec by the command line.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
     /// `--index`
@@ -21,8 +21,8 @@ pub struct Overrides {
     pub exclude_newer: Option<CutOff>,
 }
 
-/// `GROUP=NAME|URL`: where a group's asked-for packages come from instead. Any text is taken, and refused when it is
-/// applied: the command line's own message would repeat a login in it.
+/// `GROUP=NAME|URL`: where a group's asked-for packages come from instead. Any text is accepted here, and refused when it is
+/// applied: clap's own message would repeat a login in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IndexOverride(String);
 
@@ -42,7 +42,7 @@ impl fmt::Debug for IndexOverride {
 
 impl Overrides {
     /// The spec with these changes. A group or package that is not in the spec is an error: a typing
-    /// mistake must not pass as a choice. `pypi=URL` sets the address of that source itself.
+    /// mistake must not be ignored. `pypi=URL` sets the address of that source itself.
     pub fn apply(&self, mut spec: Spec) -> Result<Spec, Error> {
         for change in &self.index {
             apply_index(&mut spec, change).map_err(|why| {
@@ -94,7 +94,7 @@ fn apply_index(spec: &mut Spec, change: &IndexOverride) -> Result<(), String> {
         return Err(format!("no group or source `{group}` (groups: {})", names.join(", ")));
     };
     let name = match address {
-        // The lock records a name, never a host: an address given by hand is called after its group.
+        // The lock records a name, never a host: an address from the command line is named after its group.
         Some(url) => {
             let name: SourceName = group.parse().map_err(|e| format!("{e}"))?;
             let source = SourceSpec {

@@ -1,4 +1,4 @@
-//! What is different for single packages, as envlock.toml says: `[packages]`.
+//! `[packages]` of envlock.toml: settings of single packages.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub(super) fn packages(
 }
 
 impl Spec {
-    /// The packages of `[packages]` that were written for nothing: neither asked for nor among those that are needed.
+    /// The packages of `[packages]` that have no effect: neither requirements nor needed by any.
     pub fn unused<'a>(
         &'a self,
         is_needed: impl Fn(&PackageName) -> bool + 'a,

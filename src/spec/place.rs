@@ -1,4 +1,4 @@
-//! The text of envlock.toml, to point into.
+//! Places in the text of envlock.toml, for errors.
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use super::time::cut_off;
 use super::{CutOff, Error, Origin};
 use crate::login::{self, Login};
 
-/// The text being read, to point into.
+/// The text being read, for the places of errors.
 pub(super) struct Place<'a> {
     pub(super) name: &'a str,
     pub(super) text: &'a str,
@@ -21,7 +21,7 @@ pub(super) struct Place<'a> {
     pub(super) folder: Utf8PathBuf,
 }
 
-/// What is told of an address that nothing is fetched from.
+/// Advice for an address that nothing is fetched from.
 pub(super) const SCHEMES: &str = "write https://HOST/PATH/, file:///PATH or ./PATH";
 
 /// Whether anything is fetched from such an address: over HTTP, or from this machine.
@@ -42,18 +42,18 @@ impl Place<'_> {
     /// An address or a path, as an address.
     ///
     /// # Errors
-    /// It is neither, or none from which anything is fetched, in words.
+    /// A sentence: it is neither, or nothing is fetched from such an address.
     pub(super) fn address(&self, text: &str) -> Result<(Url, Option<Login>), String> {
         if is_path(text) {
             let path = self.folder.join(text);
-            let url = Url::from_file_path(&path).map_err(|()| format!("{path} is no path"))?;
+            let url = Url::from_file_path(&path).map_err(|()| format!("{path} is not a path"))?;
             // Without `.` and `..`.
             return login::parse(url.as_str()).map_err(|e| e.to_string());
         }
         let (url, login) = login::parse(text).map_err(|e| format!("this is not a URL: {e}"))?;
         match (is_fetched(&url), url.scheme()) {
             (true, _) => Ok((url, login)),
-            (false, "file") => Err("this is no path on this machine".to_owned()),
+            (false, "file") => Err("this is not a path on this machine".to_owned()),
             (false, scheme) => Err(format!("nothing is fetched from a `{scheme}:` address")),
         }
     }
@@ -64,10 +64,10 @@ impl Place<'_> {
         message: impl ToString,
         help: impl ToString,
     ) -> Error {
-        // A span that came from the defaults does not fit this text; then only the words are shown.
+        // A span from the defaults does not fit this text; then only the message is shown.
         let span = (span.end <= self.text.len()).then(|| span.into());
         Error::File {
-            // What is shown of the file may have a login in it.
+            // The shown part of the file may have a login in it.
             message: login::masked(&message.to_string()),
             help: help.to_string(),
             text: NamedSource::new(self.name, login::masked(self.text)).with_language("TOML"),
@@ -75,13 +75,13 @@ impl Place<'_> {
         }
     }
 
-    /// Where a span begins. One of the defaults has no place in this text, and is not asked for.
+    /// The place where a span begins. Not called for spans of the defaults, which have none in this text.
     pub(super) fn origin(&self, span: &Range<usize>) -> Origin {
         let before = self.text.get(..span.start).unwrap_or_default();
         Origin { file: self.name.to_owned(), line: before.matches('\n').count() + 1 }
     }
 
-    /// A cut-off of a package or a source; `None`: `false`, which is none at all.
+    /// The cut-off of a package or source; `None`: `false`, which means no cut-off.
     pub(super) fn cut_off(&self, value: &Spanned<toml::Value>) -> Result<Option<CutOff>, Error> {
         let help = "write 2026-11-23 (to its end, UTC), 2026-11-23T12:00:00Z, 7 days, or false: no cut-off";
         let wrong = |why: String| self.at(value.span(), why, help);
@@ -108,8 +108,8 @@ impl Place<'_> {
         })
     }
 
-    /// Where a key is written, by the keys that lead to it from the top of the file or of a profile. One that only the
-    /// defaults have is nowhere in the text. For errors: it reads the file again.
+    /// Where a key is written, by the keys that lead to it from the top of the file or of a profile. A key of the
+    /// defaults has no place in the text. For errors: it reads the file again.
     pub(super) fn key(&self, path: &[&str]) -> Range<usize> {
         let document = DeTable::parse(self.text).map(Spanned::into_inner).unwrap_or_default();
         let profiles = entry(&document, "profiles").and_then(|(_, profiles)| profiles.as_table());

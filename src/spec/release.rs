@@ -1,28 +1,28 @@
-//! What happens to releases, as values: what `[release]` and `[sign]` say.
+//! `[release]` and `[sign]` as values.
 
 use std::num::NonZeroUsize;
 
 use serde::Deserialize;
 
-/// What belongs to a release.
+/// Settings of releases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseSpec {
     /// A shell command that is run when `build --push` or `rollback` has written something.
     pub after: Option<String>,
-    /// How many builds are kept alive in their registry.
+    /// How many builds are kept in their registry.
     pub keep: NonZeroUsize,
-    /// What is put beside the images.
+    /// Which records are put beside the images.
     pub records: Records,
 }
 
-/// What lies beside a release's images in their registry: its record, tags, lock, bill of materials, provenance.
+/// What is put beside a release's images in their registry: its record, tags, lock, bill of materials, provenance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Records {
-    /// As much as the registry takes; what it does not take is told, and the release is made.
+    /// As much as the registry accepts; what it refuses is reported, and the release is made.
     #[default]
     Auto,
-    /// All of it, or there is no release.
+    /// All of it, else there is no release.
     Required,
     /// Nothing.
     None,
@@ -38,7 +38,7 @@ impl Default for ReleaseSpec {
 /// How images are signed, by cosign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignSpec {
-    /// With what.
+    /// The key or identity.
     pub with: SignWith,
     /// Whether signatures go into sigstore's public transparency log.
     pub log: bool,
@@ -56,9 +56,9 @@ pub enum SignWith {
     },
     /// A certificate for the person or job that runs envlock, by OpenID Connect.
     Keyless {
-        /// Who may have signed, for `verify --supply`.
+        /// The identity of valid signers, for `verify --supply`.
         identity: Option<String>,
-        /// Who vouches for that identity.
+        /// The issuer of that identity.
         issuer: Option<String>,
     },
 }

@@ -1,4 +1,4 @@
-//! The text of a requirement → [`RequirementSpec`]: where it may come from, and what stands in its place.
+//! The text of a requirement → [`RequirementSpec`]: its sources, and the overrides that replace it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::python::{plain_markers, strict};
 
-/// What is needed to read requirements.
+/// Reads requirements.
 pub(super) struct RequirementReader<'a> {
     /// `[packages]`
     pub(super) packages: &'a BTreeMap<PackageName, PackageTable>,
@@ -36,8 +36,8 @@ pub(super) struct Text<'a> {
 }
 
 impl RequirementReader<'_> {
-    /// `default` is where the group's packages come from. More or fewer than one requirement where an override stands in its
-    /// place.
+    /// `default` is where the group's packages come from. More or fewer than one requirement where overrides replace
+    /// it.
     pub(super) fn read(
         &self,
         at: &Text,
@@ -61,11 +61,11 @@ impl RequirementReader<'_> {
         })?;
         let name = &requirement.name;
         let overridden = match (self.rules.overrides.get(name), at.origin) {
-            // Who cannot change a file may leave out what it asks for.
+            // A requirement of another file may be left out by an override, as users may not be able to change that file.
             (Some(Override::LeftOut(_)), Some(_)) => None,
             (Some(Override::LeftOut(by)), None) => {
                 let message = format!("{name} is asked for, and [overrides] leaves it out ({by})");
-                return Err(wrong(message, "take it out of one of the two"));
+                return Err(wrong(message, "remove it from one of the two"));
             }
             (Some(Override::By(rules)), _) => {
                 rules.first().map(|rule| (requirement.to_string(), rule.origin.clone()))

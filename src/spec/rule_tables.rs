@@ -1,4 +1,4 @@
-//! `[constraints]`, `[overrides]`, `[deny]`, `[metadata]` and `prereleases`, as envlock.toml says.
+//! `[constraints]`, `[overrides]`, `[deny]`, `[metadata]` and `prereleases` of envlock.toml.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -36,7 +36,7 @@ pub(super) fn rules(file: &mut File, place: &Place) -> Result<Rules, Error> {
 
 const CONSTRAINT: &str =
     "write versions: numpy = \"<2.3\", or several: [\"<2.3; python_version < '3.14'\", \"<3\"]";
-const OVERRIDE: &str = "write versions and extras: numpy = \"==2.2.*\", ray = \"[default]>=2.50\", or \"*\" for any; false: nobody gets it";
+const OVERRIDE: &str = "write versions and extras: numpy = \"==2.2.*\", ray = \"[default]>=2.50\", or \"*\" for any; false: it is left out";
 const DENIED: &str = "write versions: litellm = \"==1.82.7\", or \"*\" for all";
 
 fn all(table: Bounds, help: &str, place: &Place) -> Result<Vec<Rule>, Error> {
@@ -59,7 +59,7 @@ fn bounds(
         let requirement = bound(name, text)?;
         match requirement.extras.is_empty() || help == OVERRIDE {
             true => Ok(Rule { requirement, origin: place.origin(&value.span()) }),
-            false => Err(format!("`{name}{text}` names an extra, which nothing can be kept from")),
+            false => Err(format!("`{name}{text}` names an extra, which has no effect here")),
         }
     };
     let rules: Result<Vec<_>, String> = texts.iter().map(rule).collect();
@@ -70,10 +70,10 @@ fn bounds(
 fn bound(name: &PackageName, text: &str) -> Result<Requirement<VerbatimUrl>, String> {
     let text = text.trim();
     let rest = text.strip_prefix('*').unwrap_or(text).trim_start();
-    // Whatever else follows a name would be read as a part of it.
+    // Any other character after a name would be read as part of it.
     let begins = rest.is_empty() || rest.starts_with(['<', '>', '=', '!', '~', '[', ';']);
     if !begins || text.is_empty() {
-        return Err(format!("`{text}` says no versions of {name}"));
+        return Err(format!("`{text}` names no versions of {name}"));
     }
     requirement(&format!("{name}{rest}"))
 }
@@ -129,7 +129,7 @@ fn mended(key: &Spanned<String>, table: MetadataTable, place: &Place) -> Result<
         && table.requires_python.is_none()
         && table.provides_extra.is_none()
     {
-        let message = format!("nothing is said of {}", key.get_ref());
+        let message = format!("nothing is set for {}", key.get_ref());
         return Err(place.at(key.span(), message, "add requires-dist = [\"…\"]"));
     }
     let requires = table.requires_dist.map(|texts| {

@@ -1,4 +1,4 @@
-//! What the user decides about the set beside its requirements: bounds, overrides, mended metadata, pre-releases, denials.
+//! The user's rules for the set beside its requirements: bounds, overrides, corrected metadata, pre-releases, denials.
 //! A rule about a distribution that nothing needs does nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,11 +25,11 @@ pub struct Rule {
 /// All rules of a spec.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Rules {
-    /// Versions beyond these are never taken; nothing is asked for.
+    /// Bounds of versions; they require nothing by themselves.
     pub constraints: Vec<Rule>,
-    /// What holds instead of every requirement on a distribution.
+    /// What replaces every requirement on a distribution.
     pub overrides: BTreeMap<PackageName, Override>,
-    /// What holds instead of a wheel's own metadata, the most exact first.
+    /// What replaces a wheel's own metadata, the most specific first.
     pub metadata: Vec<Mended>,
     /// Which pre-releases may be taken.
     pub prereleases: BTreeMap<PackageName, Prereleases>,
@@ -51,9 +51,9 @@ pub struct Hashes {
 /// What replaces every requirement on a distribution, those of the spec included.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Override {
-    /// These, each where its marker holds.
+    /// By these, each where its marker holds.
     By(Vec<Rule>),
-    /// Nobody gets it.
+    /// It is left out.
     LeftOut(Origin),
 }
 
@@ -70,11 +70,11 @@ pub struct Mended {
     pub extras: Option<Vec<ExtraName>>,
 }
 
-/// Which pre-releases of a distribution may be taken; the words are uv's, but for `never`.
+/// Which pre-releases of a distribution may be taken; the values are uv's, except `never`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Prereleases {
-    /// None, even if it is named.
+    /// None, even if a requirement names it.
     Never,
     /// Where no final version fits.
     IfNecessary,
@@ -93,7 +93,7 @@ impl fmt::Display for Prereleases {
 }
 
 impl Rule {
-    /// Whether it is about this version; markers are not looked at.
+    /// Whether it is about this version; markers are ignored.
     pub fn has(&self, name: &PackageName, version: &Version) -> bool {
         let fits = match &self.requirement.version_or_url {
             Some(VersionOrUrl::VersionSpecifier(specifiers)) => specifiers.contains(version),
@@ -102,7 +102,7 @@ impl Rule {
         self.requirement.name == *name && fits
     }
 
-    /// Without the file where that is envlock.toml, as a lock repeats it.
+    /// The rule as a lock has it: without the file where that is envlock.toml.
     fn said(&self) -> String {
         match self.origin.file == FILE_NAME {
             true => self.requirement.to_string(),
@@ -112,7 +112,7 @@ impl Rule {
 }
 
 impl Rules {
-    /// Every rule about this distribution, as a lock repeats it; with a version: only what is about that one.
+    /// Every rule about this distribution, as a lock has it; with a version: only those about that one.
     pub fn of(&self, name: &PackageName, version: Option<&Version>) -> Vec<String> {
         let about = |rule: &&Rule| rule.requirement.name == *name;
         let mut all: Vec<String> = Vec::new();
@@ -149,7 +149,7 @@ impl Rules {
         names.chain(self.overrides.keys()).chain(self.prereleases.keys()).collect()
     }
 
-    /// The first rule that stands in place of requirements on this distribution.
+    /// The first rule that replaces requirements on this distribution.
     pub fn override_of(&self, name: &PackageName) -> Option<&Rule> {
         match self.overrides.get(name)? {
             Override::By(rules) => rules.first(),
@@ -157,13 +157,13 @@ impl Rules {
         }
     }
 
-    /// What holds instead of the metadata of this version.
+    /// The rule that replaces the metadata of this version.
     pub fn mended(&self, name: &PackageName, version: &Version) -> Option<&Mended> {
         self.metadata.iter().find(|mended| mended.of.has(name, version))
     }
 
-    /// What holds instead of this requirement: itself, other ones (for the same extra of the one that needs it, with no other
-    /// marker of the one they replace), or nothing. As uv's.
+    /// The requirements in place of this one: itself, others (for the same extra as the one they replace, without its
+    /// other markers), or none. As in uv.
     pub fn in_force(
         &self,
         requirement: &Requirement<VerbatimUrl>,
@@ -186,7 +186,7 @@ impl Rules {
 }
 
 impl Hashes {
-    /// Whether they hold for this version here, and it has none of them.
+    /// Whether they apply to this version here, and it has none of them.
     pub fn forbid(
         &self,
         name: &PackageName,
@@ -199,7 +199,7 @@ impl Hashes {
             && !self.any.contains(sha256)
     }
 
-    /// The hashes are told apart by a hash of their own.
+    /// A set of hashes is identified by a hash of its own.
     fn said(&self) -> String {
         let each: Vec<String> = self.any.iter().map(ToString::to_string).collect();
         let all = Sha256::of(each.join(" ")).to_string();

@@ -1,4 +1,4 @@
-//! Where distributions come from, as envlock.toml says: `[sources]` and `[registry.mirrors]`.
+//! `[sources]` and `[registry.mirrors]` of envlock.toml: where distributions come from.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::login::{self, Login};
 /// The source whose address is found where Python users keep it.
 pub(super) const PYPI: &str = "pypi";
 
-/// What stands for the CUDA tag in an address.
+/// The placeholder for the CUDA tag in an address.
 const CUDA: &str = "{cuda}";
 
 pub(super) fn sources(
@@ -57,19 +57,19 @@ pub(super) fn sources(
     tables.into_iter().map(source).collect()
 }
 
-/// Only a refusal may mean that something is not there: a server that is out of order has said nothing.
+/// Only a refusal may mean that something does not exist; a server error does not say.
 fn error_codes(codes: Vec<Spanned<u16>>, place: &Place) -> Result<Vec<u16>, Error> {
     let code = |code: Spanned<u16>| match code.get_ref() {
         400..=407 | 409..=428 | 430..=499 => Ok(code.into_inner()),
         other => {
-            let message = format!("{other} does not say that a package is not there");
+            let message = format!("{other} does not mean that a package does not exist");
             Err(place.at(code.span(), message, "write codes such as 401 or 403"))
         }
     };
     codes.into_iter().map(code).collect()
 }
 
-/// The sources that are meant.
+/// The sources with these names.
 ///
 /// # Errors
 /// One that is not defined, with its line.
@@ -102,7 +102,7 @@ pub fn same_address(url: &Url, text: &str) -> bool {
     login::parse(text).is_ok_and(|(other, _)| bare(&other) == bare(url))
 }
 
-/// Mirrors are `HOST[:PORT][/PREFIX]`, and who we are to them the docker config says.
+/// Mirrors are `HOST[:PORT][/PREFIX]`; their logins come from the docker config.
 pub(super) fn mirrors(mirrors: &BTreeMap<String, String>, place: &Place) -> Result<(), Error> {
     let is_wrong = |mirror: &str| mirror.contains('@') || mirror.contains("://");
     let Some((of, _)) = mirrors.iter().find(|(_, mirror)| is_wrong(mirror)) else { return Ok(()) };

@@ -109,7 +109,7 @@ pub(super) struct PackageTable {
     pub(super) optional: Option<bool>,
     pub(super) prereleases: Option<Prereleases>,
     pub(super) exclude_newer: Option<Spanned<toml::Value>>,
-    /// Whether something in it is not the built-in stack's.
+    /// Whether something in it is not from the built-in stack.
     #[serde(skip)]
     pub(super) is_own: bool,
 }

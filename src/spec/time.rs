@@ -1,4 +1,4 @@
-//! Times in envlock.toml: the cut-off, after which nothing counts that was uploaded, and lengths.
+//! Times in envlock.toml: cut-offs, from which on uploads are ignored, and durations.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, ToSpan};
 use serde::{Serialize, Serializer};
 
-/// A moment from which on nothing counts.
+/// A moment from which on uploads are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CutOff {
     /// The moment.
     pub at: Timestamp,
-    /// How far back from now it is, where that is what was asked for: a lock is bound to this, and not to the moment.
+    /// How far back from now it is, where it was given so: the lock's identity has this, not the moment.
     pub span: Option<SignedDuration>,
 }
 
 impl CutOff {
-    /// A moment that stays.
+    /// A fixed moment.
     pub fn at(at: Timestamp) -> Self {
         CutOff { at, span: None }
     }
@@ -66,7 +66,7 @@ fn cut_off_at(text: &str, now: Timestamp) -> Result<CutOff, String> {
     })
 }
 
-/// A day has 24 hours, whatever clocks do. Back from the last full hour: what was answered a minute ago is an answer.
+/// A day has 24 hours, regardless of the time zone. Counted from the last full hour, so that cached answers can be used.
 fn back(text: &str, now: Timestamp) -> Option<CutOff> {
     const HOUR: i64 = 3600;
     let span: Span = text.parse().ok()?;
@@ -79,7 +79,7 @@ fn back(text: &str, now: Timestamp) -> Option<CutOff> {
 /// Reads `15m`, `1h 30m`, `90s`.
 ///
 /// # Errors
-/// Any other text, in a sentence; nothing may take less than no time.
+/// Any other text, in a sentence; negative durations too.
 pub(super) fn length(text: &str) -> Result<Duration, String> {
     let read = text.parse::<SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
     read.ok_or_else(|| format!("`{text}` is not a length of time"))

@@ -1,4 +1,4 @@
-//! Versions of Python as the spec asks for them.
+//! Versions of Python in a spec.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub struct PythonRequest {
     pub major: u64,
     /// Y
     pub minor: u64,
-    /// Z, when asked for.
+    /// Z, if given.
     pub patch: Option<u64>,
 }
 

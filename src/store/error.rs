@@ -1,4 +1,4 @@
-//! What can fail with files, while they are downloaded or in the store.
+//! Errors of files, while they are downloaded or in the store.
 
 use camino::Utf8PathBuf;
 use indicatif::DecimalBytes;
@@ -17,7 +17,7 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Net(#[from] net::Error),
-    /// The sha256 is another than expected.
+    /// The sha256 differs from the expected one.
     #[error("{url} has sha256 {got}, expected {expected}")]
     #[diagnostic(help(
         "the bytes were thrown away. If the index replaced the file on purpose, run `envlock resolve` \
@@ -26,15 +26,15 @@ pub enum Error {
     Hash {
         /// Where they came from.
         url: Box<Url>,
-        /// What the lock or index promised.
+        /// The hash in the lock or index.
         expected: Sha256,
-        /// What they are.
+        /// The hash of the bytes.
         got: Sha256,
     },
-    /// A hash by another algorithm is another than stated.
+    /// A hash by another algorithm differs from the stated one.
     #[error("{url} has {mismatch} by its index")]
     #[diagnostic(help(
-        "the file or the statement was changed; do not use it before you know which"
+        "the file or the stated hash was changed; do not use the file before you know which"
     ))]
     Stated {
         /// Where they came from.
@@ -51,9 +51,9 @@ pub enum Error {
     Size {
         /// Where they came from.
         url: Box<Url>,
-        /// Bytes promised.
+        /// The expected number of bytes.
         expected: u64,
-        /// Bytes offered, or received when that is already more.
+        /// The number of bytes offered, or received when that is already more.
         got: u64,
     },
     /// A stored file changed since it was verified.
@@ -84,30 +84,30 @@ pub enum Error {
     },
     /// There is no URL for the file.
     #[error("no address is known for {0}")]
-    #[diagnostic(help("its source is not in the spec any more; run `envlock resolve`"))]
+    #[diagnostic(help("its source is no longer in the spec; run `envlock resolve`"))]
     NoAddress(String),
     /// There is no folder for the store.
     #[error("there is no home folder to keep the store in")]
     #[diagnostic(help("set ENVLOCK_STORE to a folder"))]
     NoHome,
-    /// More bytes than the disk takes.
+    /// The disk is full.
     #[error(
         "{path} does not fit on its disk: {} of it are missing{}",
         DecimalBytes(*missing), room::left(path, source)
     )]
     #[diagnostic(help(
-        "free some space, or set ENVLOCK_STORE to a folder on another disk; the next run goes on from what arrived"
+        "free some space, or set ENVLOCK_STORE to a folder on another disk; the next run continues with what arrived"
     ))]
     Full {
-        /// The file on its way.
+        /// The incomplete file.
         path: Utf8PathBuf,
-        /// Bytes of it that are not on the disk.
+        /// Bytes of it that are still missing.
         missing: u64,
         /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// The disk.
+    /// Another error of the disk.
     #[error("{what} {path} failed{}", room::left(path, source))]
     #[diagnostic(help("check free space and permissions, or set ENVLOCK_STORE to another folder"))]
     Io {

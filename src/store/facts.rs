@@ -1,4 +1,4 @@
-//! Facts about the bytes that a digest names, computed once.
+//! Facts about files, stored by their digest and computed once.
 
 use std::error::Error as _;
 use std::sync::Once;
@@ -21,7 +21,7 @@ impl Store {
         serde_json::from_slice(&bytes).ok()
     }
 
-    /// Keeps a fact that will always hold for the bytes with this hash. `kind` names the fact and the version of its form,
+    /// Stores a fact that never changes for the bytes with this hash. `kind` names the fact and the version of its form,
     /// such as `base-1`. `false`: it cannot be written, of which the first one is a warning, since it only has to be found
     /// out again.
     pub fn remember<T: Serialize>(&self, kind: &str, key: &Sha256, fact: &T) -> bool {

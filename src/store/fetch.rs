@@ -1,4 +1,4 @@
-//! Downloads into the store: resumed where they broke off, hashed while they are written, kept only with the right hash.
+//! Downloads into the store: resumed after an interruption, hashed while they are written, stored only with the right hash.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -11,19 +11,19 @@ use crate::digest::{Sha256, Stated, check};
 use crate::net::{Client, redacted};
 use crate::ui::Bar;
 
-/// A connection that delivered this many bytes before it broke does not count against the retries.
+/// A connection that delivered this many bytes before it broke does not use up a retry.
 const PROGRESS: u64 = 256 * 1024;
 
 /// A file that the store should have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct FileRequest {
     /// Its name in messages.
     pub name: String,
     /// Of its bytes.
     pub sha256: Sha256,
     /// Bytes, when known.
     pub size: Option<u64>,
-    /// Where it may be, preferred first.
+    /// Its possible URLs, preferred first.
     pub urls: Vec<Address>,
 }
 
@@ -83,7 +83,7 @@ impl Store {
                 sink.discard()?;
                 return Err(Error::Hash { url: redacted(url).into(), expected: sha256, got });
             }
-            // The bytes of an earlier run may be of another file: once more, from the start.
+            // The bytes of an earlier run may be of another file: tried once more, from the start.
             left_over = false;
             sink.restart()?;
         }
@@ -107,25 +107,25 @@ impl Store {
         sink.keep(self).await
     }
 
-    /// As [`Store::fetch`], from the first URL that can be read.
+    /// As [`Store::fetch`], from the first URL that works.
     ///
     /// # Errors
-    /// As [`Store::fetch`]; wrong bytes are one, also where another URL is left. [`Error::Stated`], [`Error::NoAddress`].
+    /// Those of [`Store::fetch`]; wrong bytes are an error also where another URL is left. [`Error::Stated`], [`Error::NoAddress`].
     pub async fn fetch_any(
         &self,
         client: &Client,
-        wanted: &Wanted,
+        requested: &FileRequest,
         bar: &Bar,
     ) -> Result<Verified, Error> {
-        let mut last = Error::NoAddress(wanted.name.clone());
-        if let Some(stored) = self.stored(wanted.sha256, bar).await? {
+        let mut last = Error::NoAddress(requested.name.clone());
+        if let Some(stored) = self.stored(requested.sha256, bar).await? {
             return Ok(stored);
         }
-        for Address { url, stated } in &wanted.urls {
-            match self.fetch(client, url, wanted.sha256, wanted.size, bar).await {
+        for Address { url, stated } in &requested.urls {
+            match self.fetch(client, url, requested.sha256, requested.size, bar).await {
                 Ok(file) => return self.check_stated(&file, url, stated).await.map(|()| file),
                 Err(error) if error.is_about_this_address() => {
-                    tracing::debug!(%error, name = wanted.name, "trying the next URL");
+                    tracing::debug!(%error, name = requested.name, "trying the next URL");
                     last = error;
                 }
                 result => return result,
@@ -141,14 +141,14 @@ impl Store {
     pub async fn fetch_all(
         &self,
         client: &Client,
-        wanted: Vec<Wanted>,
+        requested: Vec<FileRequest>,
         concurrency: usize,
         bar: &Bar,
     ) -> Result<Vec<Verified>, Error> {
-        stream::iter(wanted)
-            .map(|wanted| async move {
-                bar.message(&wanted.name);
-                self.fetch_any(client, &wanted, bar).await
+        stream::iter(requested)
+            .map(|requested| async move {
+                bar.message(&requested.name);
+                self.fetch_any(client, &requested, bar).await
             })
             .buffered(concurrency.max(1))
             .try_collect()
@@ -193,12 +193,12 @@ impl Store {
     }
 }
 
-/// What proves that the parts of a resumed download are of one file.
+/// How the parts of a resumed download are known to be of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ResumedBy {
-    /// The hash of the whole, which is known.
+    /// By the known hash of the whole file.
     Hash,
-    /// A strong validator of the server; without one the download starts again.
+    /// By a strong validator of the server; without one the download starts again.
     Validator,
 }
 

@@ -1,5 +1,5 @@
-//! The store on disk: `sha256/ab/cdef…`, read-only files that appear whole or not at all, and
-//! `part/` for what is still on its way.
+//! The store on disk: `sha256/ab/cdef…`, read-only files that are written atomically, and
+//! `part/` for incomplete ones.
 
 use std::fs::{File, Permissions};
 use std::io::Read;
@@ -12,14 +12,14 @@ use etcetera::BaseStrategy;
 use super::{Error, Verified};
 use crate::digest::{Hasher, Sha256};
 
-/// The variable that moves the store.
+/// The variable that sets the folder of the store.
 const VARIABLE: &str = "ENVLOCK_STORE";
 
 /// The folder of the index cache.
 pub(super) const INDEX: &str = "index";
 
-/// The modification time of stored files, since those copied into an image must not have the time of their download:
-/// 1980, the earliest in a zip.
+/// The modification time of stored files: 1980, the earliest in a zip. Files that are copied into an image must not have
+/// the time of their download.
 const MODIFIED: Duration = Duration::from_secs(315_532_800);
 
 /// The folder of verified files. Cheap to clone; any number of processes may share one.
@@ -32,7 +32,7 @@ impl Store {
     /// The store of this user: `ENVLOCK_STORE`, else `envlock` in the cache folder (XDG).
     ///
     /// # Errors
-    /// As [`Store::at`]; [`Error::NoHome`].
+    /// Those of [`Store::at`]; [`Error::NoHome`].
     pub fn open() -> Result<Self, Error> {
         let root = match std::env::var_os(VARIABLE).filter(|v| !v.is_empty()) {
             Some(path) => path.into(),
@@ -51,7 +51,7 @@ impl Store {
     /// [`Error::Io`].
     pub fn at(root: impl Into<Utf8PathBuf>) -> Result<Self, Error> {
         let root: Utf8PathBuf = root.into();
-        // Hard links and build contexts outlive a change of the working folder.
+        // Absolute: hard links and build contexts must not depend on the working folder.
         let root = camino::absolute_utf8(&root).map_err(Error::io("finding", root))?;
         let store = Store { root };
         for folder in ["sha256", "part"] {

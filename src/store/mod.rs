@@ -9,7 +9,7 @@ mod sink;
 mod verified;
 
 pub use error::Error;
-pub use fetch::{Address, Wanted};
+pub use fetch::{Address, FileRequest};
 pub use folder::Store;
 pub use prune::Pruned;
 pub use verified::Verified;

@@ -13,12 +13,12 @@ use super::folder::INDEX;
 use super::{Error, Store};
 use crate::digest::Sha256;
 
-/// What was taken out, or would be.
+/// What was removed, or would be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Pruned {
     /// Files.
     pub files: u64,
-    /// Bytes on disk that came free; a file with other names elsewhere frees none.
+    /// Bytes on disk that were freed; a file with other hard links frees none.
     pub bytes: u64,
 }
 

@@ -17,13 +17,13 @@ use crate::digest::{Hasher, Sha256};
 /// Chunks that may wait for the disk: bounds memory to about this many network reads.
 const WAITING: usize = 32;
 
-/// A file that is downloaded into the store, locked against other processes.
+/// A file that is being downloaded into the store, locked against other processes.
 #[derive(Debug)]
 pub(super) struct Sink {
     path: Utf8PathBuf,
     file: File,
     hasher: Hasher,
-    /// Bytes that are written and hashed.
+    /// The number of bytes that are written and hashed.
     pub(super) length: u64,
 }
 
@@ -64,7 +64,7 @@ impl Sink {
     }
 
     /// Writes and hashes what comes through the channel until the sender is dropped. [`Draining::done`] returns the sink
-    /// with every byte that arrived, also when the download broke off.
+    /// with every byte that arrived, also when the download was interrupted.
     pub(super) fn drain(self) -> (mpsc::Sender<Bytes>, Draining) {
         let (sender, mut chunks) = mpsc::channel::<Bytes>(WAITING);
         let mut sink = self;

@@ -1,4 +1,4 @@
-//! Proof that a file was hashed.
+//! The proof that a file was hashed.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -20,11 +20,11 @@ impl Verified {
     pub fn path(&self) -> &Utf8Path {
         &self.path
     }
-    /// Of its bytes.
+    /// The hash of its bytes.
     pub fn sha256(&self) -> Sha256 {
         self.sha256
     }
-    /// Bytes.
+    /// Its size in bytes.
     pub fn size(&self) -> u64 {
         self.size
     }

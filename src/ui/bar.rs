@@ -1,5 +1,5 @@
-//! What is in work, as a tree: a bar for all, and one for each of its parts. Workers count into it, which costs an
-//! atomic addition; the screen reads it from time to time.
+//! The work in progress, as a tree: a bar for all, and one for each of its parts. Workers count into it, which costs an
+//! atomic addition; the screen reads it at intervals.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,24 +16,24 @@ pub enum Unit {
     Items,
 }
 
-/// What is being done to a part.
+/// The stage of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// It waits for its turn.
     Wait,
     /// Its files are fetched.
     Download,
-    /// Its files are here and are hashed again.
+    /// Its files are in the store and are hashed again.
     Check,
-    /// Its bytes are laid out.
+    /// Its bytes are arranged as a layer.
     Splice,
-    /// Its digests are made.
+    /// Its digests are computed.
     Hash,
-    /// It goes to a registry.
+    /// It is sent to a registry.
     Send,
-    /// It goes from one registry to another.
+    /// It is copied from one registry to another.
     Copy,
-    /// It comes from a registry and is read.
+    /// It is read from a registry.
     Read,
     /// Another program works on it.
     Run,
@@ -60,14 +60,14 @@ impl Stage {
 #[derive(Debug, Clone)]
 pub struct Bar(Arc<Held>);
 
-/// What a host was asked and has not answered yet; dropped when it has.
+/// A request that a host has not answered yet; dropped when it has.
 #[derive(Debug)]
 pub struct Waiting {
     node: Arc<Node>,
     number: u64,
 }
 
-/// Takes its node out of the tree.
+/// Removes its node from the tree.
 #[derive(Debug)]
 struct Held(Arc<Node>);
 
@@ -79,15 +79,15 @@ pub(super) struct Ended {
     /// How many of its parts are done, this one included, and how many there are.
     pub parts: (usize, usize),
     pub name: String,
-    /// How it came to its end: `sent`.
+    /// Its result: `sent`.
     pub how: String,
     /// Its bytes; 0: not known.
     pub size: u64,
-    /// What it took, by stages.
+    /// The time of each stage.
     pub spent: Vec<(Stage, Duration)>,
 }
 
-/// Gets the changes that cannot wait until the screen is drawn next.
+/// Receives the changes that cannot wait until the screen is drawn next.
 pub(super) trait Audience: Send + Sync {
     /// Time since the run began.
     fn now(&self) -> Duration;
@@ -95,7 +95,7 @@ pub(super) trait Audience: Send + Sync {
     fn began(&self, board: &Arc<Board>);
     /// A part is done.
     fn ended(&self, part: &Ended);
-    /// A bar of all is gone: what is drawn of it must go, too, before anything else is printed.
+    /// A bar of all ended: it must be removed from the screen before anything else is printed.
     fn gone(&self, board: &Board);
 }
 
@@ -111,19 +111,19 @@ pub(super) struct Node {
     pub unit: Unit,
     /// Bytes of the total above that are this part's.
     pub size: u64,
-    /// The stages in which it is worked on, each with all of its bytes.
+    /// Its stages; each works on all of its bytes.
     pub stages: &'static [Stage],
     pub counts: Counts,
     pub course: Mutex<Course>,
     pub parts: Mutex<Vec<Arc<Node>>>,
-    /// What hosts were asked, and when.
+    /// Open requests by host, with their start.
     pub waits: Mutex<BTreeMap<u64, (String, String, Duration)>>,
-    /// The bar of all; the board for that itself.
+    /// The bar of all; for that bar, the board.
     above: Option<Weak<Node>>,
     board: Arc<Board>,
 }
 
-/// What is counted in the present stage.
+/// The count of the present stage.
 pub(super) struct Counts {
     done: AtomicU64,
     /// [`UNKNOWN`]: the end is not known.
@@ -146,14 +146,14 @@ impl Counts {
     }
 }
 
-/// How far a bar has come through its stages.
+/// The progress of a bar through its stages.
 #[derive(Debug, Default)]
 pub(super) struct Course {
-    /// The present one, and since when.
+    /// The present one, and its start.
     pub stage: Option<(Stage, Duration)>,
-    /// How many of [`Node::stages`] are behind it.
+    /// How many of [`Node::stages`] are done.
     pub passed: usize,
-    /// Bytes of the size that were worked on, in the stages behind it; what was there already is none of them.
+    /// Bytes of the size that were processed in the done stages, without those that were there already.
     pub worked: u64,
     pub spent: Vec<(Stage, Duration)>,
     pub message: String,
@@ -163,7 +163,7 @@ pub(super) struct Course {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Done,
-    /// Dropped: it failed, or is not wanted any more.
+    /// Dropped: it failed, or is no longer needed.
     Left,
 }
 
@@ -172,7 +172,7 @@ impl Board {
         Arc::new(Board { roots: Mutex::default(), audience: Box::new(audience) })
     }
 
-    /// A bar of its own. `total: None` where the end is not known yet.
+    /// A new bar of all. `total: None` where the end is not known yet.
     pub fn bar(self: &Arc<Self>, name: &str, total: Option<u64>, unit: Unit) -> Bar {
         let node = Node {
             name: name.to_owned(),
@@ -203,7 +203,7 @@ impl Bar {
         bar
     }
 
-    /// A part of this bar. It is shown once it is begun; `size` is what it adds to the bytes of all; each of
+    /// A part of this bar. It is shown once it starts; `size` is what it adds to the bytes of all; each of
     /// these `stages` works on all of them.
     pub fn part(&self, name: impl Into<String>, size: u64, stages: &'static [Stage]) -> Bar {
         let node = self.node();
@@ -223,7 +223,7 @@ impl Bar {
         Bar(Arc::new(Held(part)))
     }
 
-    /// Begins a stage; counting begins again, at zero. `total`: bytes, where they are known.
+    /// Starts a stage; the count starts again at zero. `total`: bytes, where they are known.
     pub fn begin(&self, stage: Stage, total: Option<u64>) {
         let node = self.node();
         let mut course = lock(&node.course);
@@ -254,17 +254,17 @@ impl Bar {
         self.node().counts.total.store(total, Relaxed);
     }
 
-    /// Says what is being done right now.
+    /// Shows what is being done now.
     pub fn message(&self, text: impl Into<String>) {
         lock(&self.node().course).message = text.into();
     }
 
-    /// This part is done, in these words: `sent`.
+    /// Marks this part as done with this result: `sent`.
     pub fn done(&self, how: &str) {
         self.node().end(End::Done, how);
     }
 
-    /// Takes the line away; `Drop` of the last clone does the same.
+    /// Removes the line; `Drop` of the last clone does the same.
     pub fn finish(&self) {
         self.node().end(End::Left, "");
     }
@@ -292,13 +292,13 @@ impl Node {
         }
     }
 
-    /// Which of its stages this one is. Files that are here already are checked in the share of their download.
+    /// The index of this stage. Checking files that are in the store counts as their download.
     fn share(&self, stage: Stage) -> Option<usize> {
         let stage = if stage == Stage::Check { Stage::Download } else { stage };
         self.stages.iter().position(|known| *known == stage)
     }
 
-    /// Bytes of the size that the present stage has worked on.
+    /// Bytes of the size that the present stage has processed.
     pub fn working(&self, course: &Course) -> u64 {
         match course.stage {
             Some((stage, _)) if self.share(stage).is_some() => {
@@ -352,7 +352,7 @@ impl Node {
         }
     }
 
-    /// How many parts are done, and how many there are; those that were left are none.
+    /// How many parts are done, and how many there are; dropped parts do not count.
     pub fn parts_done(&self) -> (usize, usize) {
         let ends: Vec<_> = lock(&self.parts).iter().map(|part| lock(&part.course).end).collect();
         let count = |end| ends.iter().filter(|known| **known == end).count();
@@ -388,7 +388,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Of bars that are hidden.
+/// The board of hidden bars.
 struct Nobody;
 
 impl Audience for Nobody {

@@ -1,4 +1,4 @@
-//! A board whose time is what the test says.
+//! A board whose clock the test sets.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};

@@ -1,8 +1,8 @@
-//! What a CI job gets beside the terminal's output: values for later steps, a page of Markdown, problems at their lines.
+//! Output for a CI job beside the terminal's: values for later steps, a page of Markdown, problems at their lines.
 //!
 //! GitHub Actions names its files in GITHUB_OUTPUT and GITHUB_STEP_SUMMARY and reads problems from the log. For
 //! other systems ENVLOCK_OUTPUT (`name=value` lines: GitLab's dotenv report), ENVLOCK_SUMMARY and
-//! ENVLOCK_PROBLEMS (a code quality report, GitLab's and others') name files. What is not set is not written.
+//! ENVLOCK_PROBLEMS (a code quality report, GitLab's and others') name files. Without these variables nothing is written.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -25,7 +25,7 @@ pub(super) struct Job {
     root: PathBuf,
 }
 
-/// How bad a problem is.
+/// The severity of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
     Warning,
@@ -41,7 +41,7 @@ pub(super) struct Problem {
 }
 
 impl Job {
-    /// Asks a variable of the environment for each part.
+    /// Reads the environment variables.
     pub fn of(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let file = |name: &str| variable(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         let files = |names: [&str; 2]| names.into_iter().filter_map(file).collect();
@@ -57,7 +57,7 @@ impl Job {
     /// Adds `name=value` lines.
     ///
     /// # Errors
-    /// What could not be written, in words.
+    /// A sentence about what could not be written.
     pub fn output(&self, values: &[(String, String)]) -> Result<(), String> {
         let line = |(name, value): &(String, String)| format!("{name}={}\n", one_line(value));
         let text: String = values.iter().map(line).collect();
@@ -67,7 +67,7 @@ impl Job {
     /// Adds Markdown to the job's page.
     ///
     /// # Errors
-    /// As [`Job::output`].
+    /// Those of [`Job::output`].
     pub fn summary(&self, markdown: &str) -> Result<(), String> {
         let text = format!("{}\n\n", markdown.trim_end());
         self.summaries.iter().try_for_each(|file| append(file, &text))
@@ -97,14 +97,14 @@ impl Job {
     /// Adds a problem to the report.
     ///
     /// # Errors
-    /// As [`Job::output`].
+    /// Those of [`Job::output`].
     pub fn report(&self, problem: &Problem) -> Result<(), String> {
         let Some(file) = &self.problems else { return Ok(()) };
         let text = fs_err::read_to_string(file).unwrap_or_default();
         let mut entries: Vec<serde_json::Value> = match text.trim() {
             "" => Vec::new(),
             text => serde_json::from_str(text)
-                .map_err(|e| format!("{} is no list of problems: {e}", file.display()))?,
+                .map_err(|e| format!("{} is not a list of problems: {e}", file.display()))?,
         };
         let (path, line, _) =
             problem.place.clone().unwrap_or_else(|| (crate::spec::FILE_NAME.to_owned(), 1, 1));
@@ -126,7 +126,7 @@ impl Job {
     pub fn problem(&self, report: &miette::Report, folder: &Path) -> Problem {
         let mut message = report.to_string();
         for cause in report.chain().skip(1).map(ToString::to_string) {
-            // Some sentences name their cause already.
+            // Some messages contain their cause already.
             if !message.contains(&cause) {
                 message.push_str(&format!(": {cause}"));
             }
@@ -157,17 +157,17 @@ fn append(file: &Path, text: &str) -> Result<(), String> {
     open.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| error.to_string())
 }
 
-/// A value that neither ends its line nor begins another.
+/// A value without line breaks.
 fn one_line(value: &str) -> String {
     value.split(['\r', '\n']).collect::<Vec<_>>().join(" ")
 }
 
-/// As GitHub wants the message of a command.
+/// Escapes the message of a GitHub command.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// As GitHub wants a property of a command.
+/// Escapes a property of a GitHub command.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::bar::{Ended, Stage, Unit};
 use super::view::View;
 
-/// What there is to draw on.
+/// The size of the screen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Canvas {
     /// Columns.
@@ -16,7 +16,7 @@ pub(super) struct Canvas {
     /// Lines, at most.
     pub height: usize,
     pub colours: bool,
-    /// What moves, so that one sees that something does: it counts up.
+    /// The counter of the spinner.
     pub tick: usize,
 }
 
@@ -30,7 +30,7 @@ const WIDE: usize = 78;
 /// One with fewer has no rates.
 const NARROW: usize = 56;
 
-/// One line for each bar of all, and under it those of its parts that are in work, as many as fit.
+/// One line for each bar of all, and under it those of its parts that are in progress, as many as fit.
 pub(super) fn lines(views: &[View], canvas: &Canvas) -> Vec<String> {
     let room = canvas.height.saturating_sub(views.len()).min(ROWS);
     let share = room / views.len().max(1);
@@ -60,7 +60,7 @@ fn block(view: &View, room: usize, canvas: &Canvas) -> Vec<String> {
     lines
 }
 
-/// A part: its name, what is done to it, a bar, bytes, the rate.
+/// A part: its name, stage, bar, bytes, rate.
 fn line(row: &View, column: usize, canvas: &Canvas) -> String {
     let paint = Paint(canvas.colours);
     let name = padded(&fit(&row.name, column), column);
@@ -135,7 +135,7 @@ pub(super) fn ended(part: &Ended) -> String {
     text
 }
 
-/// What is in work, for a log in which nothing was said for long: one line for each bar of all.
+/// The work in progress, for a log without a line for some time: one line for each bar of all.
 pub(super) fn still(view: &View) -> String {
     let row = |row: &View| match row.unit {
         Unit::Items => format!("{}: {}", row.name, waits(row)),
@@ -177,7 +177,7 @@ fn join<const N: usize>(columns: [String; N]) -> String {
     columns.into_iter().filter(|column| !column.is_empty()).collect::<Vec<_>>().join("  ")
 }
 
-/// At most so many columns, in one line and without what would move the cursor.
+/// The text cut to this many columns, in one line, without control characters.
 fn fit(text: &str, width: usize) -> String {
     let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let tail = if width > 1 { "…" } else { "" };
@@ -193,7 +193,7 @@ fn trimmed(text: String) -> String {
     text.trim_end().to_owned()
 }
 
-/// Colours, where they are wanted.
+/// ANSI colours, if enabled.
 struct Paint(bool);
 
 impl Paint {
@@ -227,7 +227,7 @@ mod tests {
         Canvas { width, height, colours: false, tick: 0 }
     }
 
-    /// Ten seconds into a build: four layers in work, one done, one waiting.
+    /// Ten seconds into a build: four layers in progress, one done, one waiting.
     fn build() -> (Clock, std::sync::Arc<Board>, Vec<Bar>) {
         let (clock, board) = Clock::board();
         let all = board.bar("layers", None, Unit::Bytes);

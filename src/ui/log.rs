@@ -1,4 +1,4 @@
-//! What `--verbose` shows: the log of the program, on stderr.
+//! The log of the program on stderr, for `--verbose`.
 
 use std::io::{self, Write};
 
@@ -11,8 +11,9 @@ use super::Ui;
 const CRATES: [&str; 3] = ["envlock", "http_retry", "oci_registry"];
 
 impl Ui {
-    /// Begins it, once a process. `verbose`: 0 for warnings alone, 1 for what is done, 2 for what servers could not do, and what was tried again.
-    /// `ENVLOCK_LOG` (tracing's filters) counts before it.
+    /// Starts the log, once in a process. `verbose`: 0 for warnings only, 1 for each action, 2 also for failures of servers
+    /// and retries.
+    /// `ENVLOCK_LOG` (tracing's filters) takes precedence.
     pub fn log(&self, verbose: u8) {
         let of_each = |level: &str| CRATES.map(|name| format!("{name}={level}")).join(",");
         let level = match verbose {
@@ -31,7 +32,7 @@ impl Ui {
     }
 }
 
-/// Whole lines for stderr, which tear no bar.
+/// Writes whole lines to stderr, above the bars.
 struct AboveBars(MultiProgress);
 
 impl Write for AboveBars {

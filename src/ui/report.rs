@@ -14,7 +14,7 @@ use super::job::{Job, Problem, Severity};
 use super::screen::{Kind, Screen};
 use super::{Bar, Unit};
 
-/// What this run prints.
+/// Settings of the output.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// Only warnings, errors and results.
@@ -70,12 +70,12 @@ impl Ui {
         Ui { job, folder: folder.to_owned(), ..self }
     }
 
-    /// Says nothing and draws nothing.
+    /// A reporter that prints and draws nothing.
     pub fn silent() -> Self {
         Ui::new(Options { quiet: true, no_progress: true, json: false })
     }
 
-    /// Whether the result is wanted as JSON.
+    /// Whether the result is printed as JSON.
     pub fn wants_json(&self) -> bool {
         self.options.json
     }
@@ -85,19 +85,19 @@ impl Ui {
         takes_colours(&std::io::stdout())
     }
 
-    /// The same of what goes to stderr.
+    /// The same for stderr.
     pub fn colours_messages(&self) -> bool {
         takes_colours(&std::io::stderr())
     }
 
-    /// A line about what happens, on stderr; silent with `--quiet`.
+    /// A line about the progress of the command, on stderr; silent with `--quiet`.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.options.quiet {
             self.line(text.as_ref());
         }
     }
 
-    /// Something the user should know, on stderr, always.
+    /// A warning on stderr, also with `--quiet`.
     pub fn warn(&self, text: impl AsRef<str>) {
         let message = text.as_ref().to_owned();
         let problem = Problem { severity: Severity::Warning, message, place: None };
@@ -108,7 +108,7 @@ impl Ui {
         self.note_failure(self.job.report(&problem));
     }
 
-    /// Something that is wrong with a file of the project, for the CI system: the command itself says so too.
+    /// A problem in a file of the project, for the CI system: the command reports it too.
     pub fn problem(&self, file: &Utf8Path, message: impl Into<String>) {
         let place = Some((self.job.name(self.folder.join(file).as_std_path()), 1, 1));
         self.record_problem(&Problem { severity: Severity::Error, message: message.into(), place });
@@ -131,7 +131,7 @@ impl Ui {
         let text = text.as_ref();
         let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
         self.bars.suspend(|| {
-            // A reader that closed its end (`| head`) is not our failure.
+            // A reader that closed the pipe (`| head`) is not an error.
             let _ = write!(std::io::stdout().lock(), "{text}{end}");
         });
     }
@@ -142,7 +142,7 @@ impl Ui {
         self.result(text);
     }
 
-    /// Where another program may print: stderr, for stdout is the result's.
+    /// The stream for output of other programs: stderr, as stdout is for the result.
     pub fn for_others(&self) -> std::io::Result<Stdio> {
         std::io::stderr().as_fd().try_clone_to_owned().map(Stdio::from)
     }
@@ -158,14 +158,14 @@ impl Ui {
         self.note_failure(self.job.report(problem));
     }
 
-    /// A file of the CI job that cannot be written is no reason to fail, and is shown.
+    /// A file of the CI job that cannot be written is a warning, not an error.
     fn note_failure(&self, written: Result<(), String>) {
         if let Err(why) = written {
             self.line(&format!("warning: {why}"));
         }
     }
 
-    /// A new bar; `total: None` where the end is not known yet. Bars that are there at the same time have different
+    /// A new bar; `total: None` where the end is not known yet. Bars that exist at the same time have different
     /// titles.
     pub fn bar(&self, title: &str, total: Option<u64>, unit: Unit) -> Bar {
         self.board.bar(title, total, unit)
@@ -176,7 +176,7 @@ impl Ui {
         self.screen.draws()
     }
 
-    /// Takes away what is drawn, for good: what comes now is the end.
+    /// Removes the bars for good, at the end of the command.
     pub fn close(&self) {
         self.screen.close();
     }

@@ -1,5 +1,5 @@
 //! Draws the bars: on a terminal ten times a second, in a log a line for each part that is done, and
-//! one from time to time while none is.
+//! a line at intervals while none is.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -17,10 +17,10 @@ use super::view::{Rates, views};
 
 /// How often a terminal is drawn.
 const FRAME: Duration = Duration::from_millis(100);
-/// A log without a line for so long gets one about what is in work.
+/// A log without a line for this time gets one about the work in progress.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Where bars are seen.
+/// Where bars are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Drawn, and drawn again.
@@ -30,11 +30,11 @@ pub(super) enum Kind {
     },
     /// Lines that stay.
     Log,
-    /// Nowhere.
+    /// Not at all.
     Nowhere,
 }
 
-/// Draws the bars of a board, or prints of them.
+/// Draws the bars of a board, or prints lines about them.
 pub(super) struct Screen {
     kind: Kind,
     /// Lines above those that are drawn.
@@ -44,7 +44,7 @@ pub(super) struct Screen {
 }
 
 struct State {
-    /// All that is drawn, as one bar of several lines.
+    /// Everything that is drawn, as one bar of several lines.
     drawn: Option<ProgressBar>,
     rates: Rates,
     /// When the last line of a log was written.
@@ -52,10 +52,10 @@ struct State {
     is_closed: bool,
 }
 
-/// The screen as its board knows it.
+/// The screen as an observer of its board.
 struct Seat {
     screen: Arc<Screen>,
-    /// Wakes the thread that draws, which begins with the first bar.
+    /// Wakes the drawing thread, which starts with the first bar.
     wake: Mutex<Option<Sender<()>>>,
 }
 
@@ -66,7 +66,7 @@ impl Screen {
         Arc::new(Screen { kind, bars, started: Instant::now(), state: Mutex::new(state) })
     }
 
-    /// A board without bars that is seen on this screen.
+    /// An empty board shown on this screen.
     pub fn board(self: &Arc<Self>) -> Arc<Board> {
         Board::new(Seat { screen: Arc::clone(self), wake: Mutex::default() })
     }
@@ -76,7 +76,7 @@ impl Screen {
         matches!(self.kind, Kind::Terminal { .. })
     }
 
-    /// Takes away what is drawn, for good.
+    /// Removes what is drawn, for good.
     pub fn close(&self) {
         let mut state = lock(&self.state);
         state.is_closed = true;
@@ -90,7 +90,7 @@ impl Screen {
         }
     }
 
-    /// Draws the bars as they are now; whether there are any.
+    /// Draws the bars as they are now; returns whether there are any.
     fn look(&self, board: &Board) -> bool {
         let now = self.started.elapsed();
         let mut views = views(board, now);
@@ -104,7 +104,7 @@ impl Screen {
             Kind::Terminal { colours } => {
                 let (height, width) = Term::stderr().size();
                 let tick = usize::try_from(now.as_millis() / FRAME.as_millis()).unwrap_or(0);
-                // What ends in the last column makes some terminals begin a line.
+                // Some terminals start a new line after text in the last column.
                 let width = usize::from(width).saturating_sub(1);
                 let height = usize::from(height).saturating_sub(1);
                 let text = lines(&views, &Canvas { width, height, colours, tick }).join("\n");
@@ -121,7 +121,7 @@ impl Screen {
 
     fn drawn(&self) -> ProgressBar {
         let bar = ProgressBar::no_length();
-        // The style is all text, which every template may be.
+        // The template is only text, which is always valid.
         let style = ProgressStyle::with_template("{msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         self.bars.add(bar)

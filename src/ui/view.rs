@@ -1,4 +1,4 @@
-//! The tree of bars as it is at a moment: plain values, from which `lines` makes text.
+//! The tree of bars at one moment: plain values, from which `lines` makes text.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::bar::{Board, Course, End, Node, Stage, Unit, lock};
 pub(super) struct View {
     pub name: String,
     pub unit: Unit,
-    /// What is being done to a part; none for a bar of all.
+    /// The stage of a part; none for a bar of all.
     pub stage: Option<Stage>,
     /// Parts that are done, and all; none where a bar has no parts.
     pub parts: Option<(usize, usize)>,
@@ -18,14 +18,14 @@ pub(super) struct View {
     pub done: u64,
     /// `None`: the end is not known.
     pub total: Option<u64>,
-    /// A second; `None`: it is too early to say.
+    /// Per second; `None`: it is too early to say.
     pub rate: Option<f64>,
-    /// How long the bar, or the part's stage, has been there.
+    /// The age of the bar, or of the part's stage.
     pub since: Duration,
     pub message: String,
-    /// Parts in work, and hosts that are waited for; the longest there first.
+    /// Parts in progress, and hosts that have not answered; the oldest first.
     pub rows: Vec<View>,
-    /// What was worked on so far, without what was there already.
+    /// Bytes processed so far, without those that were there already.
     worked: u64,
 }
 
@@ -35,7 +35,7 @@ pub(super) fn views(board: &Board, now: Duration) -> Vec<View> {
     roots.iter().map(|root| all(root, now)).collect()
 }
 
-/// A stage must have lasted so long before its rate means something.
+/// The least age of a stage whose rate is shown.
 const EARLY: Duration = Duration::from_millis(500);
 
 fn all(node: &Node, now: Duration) -> View {
@@ -97,7 +97,7 @@ fn credit(part: &Node, course: &Course) -> u64 {
     }
 }
 
-/// What each host was asked and has not answered.
+/// The open requests of each host.
 fn hosts(node: &Node, now: Duration) -> Vec<View> {
     let mut hosts: BTreeMap<String, Vec<(Duration, String)>> = BTreeMap::new();
     for (host, what, since) in lock(&node.waits).values() {
@@ -124,11 +124,11 @@ fn hosts(node: &Node, now: Duration) -> Vec<View> {
     hosts.into_iter().map(view).collect()
 }
 
-/// How fast each bar of all moved lately.
+/// The recent rate of each bar of all.
 #[derive(Debug, Default)]
 pub(super) struct Rates(BTreeMap<String, Rate>);
 
-/// A rate, of which what was long ago counts little.
+/// A rate with exponential smoothing.
 #[derive(Debug, Clone, Copy, Default)]
 struct Rate {
     at: Duration,
@@ -137,7 +137,7 @@ struct Rate {
     seconds: f64,
 }
 
-/// After so many seconds a moment counts a third of what it did.
+/// The time constant of the smoothing, in seconds.
 const MEMORY: f64 = 10.0;
 
 impl Rates {
@@ -193,7 +193,7 @@ mod tests {
         torch.begin(Stage::Download, Some(2000));
         torch.inc(1000);
         assert_eq!(sum(1), ((0, 2), 150, 1000, 1));
-        // What is not among the stages has no share.
+        // A stage that is not listed has no share.
         torch.begin(Stage::Splice, None);
         assert_eq!(sum(2), ((0, 2), 300, 1000, 1));
         torch.begin(Stage::Send, Some(900));
@@ -229,7 +229,7 @@ mod tests {
         let rate = rate.unwrap();
         assert!((83_333.0..110_000.0).contains(&rate), "{rate}");
         assert_eq!(left, Some(seconds((1_833_334.0_f64 / rate).ceil() as u64)));
-        // What is not moving gets slower, and is not forgotten at once.
+        // The rate of a bar that does not move falls slowly.
         let later = look(12).1.unwrap();
         assert!(later < rate / 2.0 && later > 0.0, "{later}");
     }

@@ -8,8 +8,8 @@ use super::probe::{self, Silence};
 use super::sandbox::{Container, Manner, Sandbox};
 use crate::reference::PinnedReference;
 
-/// How the head is started: as rayproject/ray's templates do. It is for four small tasks. The client's server takes port
-/// 10001 by itself; to name it is an error where `ray[client]` is not installed.
+/// The command of the head, as in rayproject/ray's templates, for four small tasks. The client's server uses port
+/// 10001 by default; naming it is an error where `ray[client]` is not installed.
 const HEAD: [&str; 15] = [
     "/opt/conda/bin/conda",
     "run",
@@ -27,7 +27,7 @@ const HEAD: [&str; 15] = [
     "--dashboard-port=8265",
     "--num-gpus=0",
 ];
-/// Seconds until a cluster is there, or a dashboard answers.
+/// Seconds until a cluster runs, or a dashboard answers.
 const PATIENCE: &str = "120";
 
 /// A head that runs.
@@ -36,7 +36,7 @@ pub(super) struct Head<'a> {
     address: String,
 }
 
-/// Starts a head and waits until `ray status` knows of the cluster.
+/// Starts a head and waits until `ray status` shows the cluster.
 pub(super) async fn head<'a>(
     sandbox: &'a Sandbox,
     what: &str,
@@ -98,7 +98,7 @@ impl Head<'_> {
         Ok(check.after(started.elapsed().as_secs_f64()))
     }
 
-    /// Tasks, given by ray:// from a container of `image`. What differs is told before anything is connected.
+    /// Tasks, given by ray:// from a container of `image`. Differences are reported before anything is connected.
     pub(super) async fn client(
         &self,
         sandbox: &Sandbox,
@@ -122,7 +122,7 @@ impl Head<'_> {
         Ok(Check { detail: format!("to {}: {}", head.0, check.detail), ..check })
     }
 
-    /// It is gone afterwards.
+    /// Removes it.
     pub(super) async fn remove(self) -> Result<(), Error> {
         self.container.remove().await
     }

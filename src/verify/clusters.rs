@@ -1,4 +1,4 @@
-//! Ray among the images of a trial: a cluster in every image that is for Ray; from those with marimo, clients of the
+//! Ray in the checked images: a cluster in every image that is for Ray; from those with marimo, clients of the
 //! first one.
 
 use super::checks::CheckName::{self, Client, Dashboard, Ray, Tasks};
@@ -7,18 +7,18 @@ use super::known::Known;
 use super::sandbox::Sandbox;
 use super::{Error, Selection, cluster};
 
-/// Which images do what, by their places in the trial.
+/// The role of each image in the checks of Ray, by index.
 #[derive(Debug, Default, PartialEq)]
 struct Roles {
     /// A cluster is started in each.
     heads: Vec<usize>,
     /// These connect to the first head.
     clients: Vec<usize>,
-    /// What is not tried, and why.
+    /// What is not checked, and why.
     untried: Vec<(usize, Check)>,
 }
 
-/// Pure. `images`: what people call each, and what is in it.
+/// Pure. `images`: the name and expected content of each.
 fn decide(images: &[(&str, &Expected)]) -> Roles {
     let mut roles = Roles::default();
     let has = |index: usize, name: &str| images[index].1.has(name);
@@ -50,7 +50,7 @@ fn decide(images: &[(&str, &Expected)]) -> Roles {
     roles
 }
 
-/// What became of Ray in these images; each check with [`Known::index`].
+/// Checks Ray in these images; each check comes with [`Known::index`].
 ///
 /// # Errors
 /// Containers cannot be run.

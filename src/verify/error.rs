@@ -1,26 +1,26 @@
-//! What can go wrong before an image can be judged.
+//! Errors that keep images from being checked.
 
 use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::exit::{Classified, Exit};
 
-/// Containers cannot be run. What is wrong with an image is no error, but a [`super::checks::Check`].
+/// Containers cannot be run. A problem of an image is not an error, but a [`super::checks::Check`].
 #[derive(Debug, Error, Diagnostic)]
 pub enum Error {
-    /// Neither program can run containers.
+    /// Neither docker nor podman can run containers.
     #[error("no containers can be run here: {detail}")]
     #[diagnostic(help(
         "start a Docker engine (DOCKER_HOST is respected) or install podman; --runtime names one of them. \
          `verify --supply` needs neither"
     ))]
     NoRuntime {
-        /// Why each is none.
+        /// Why neither can.
         detail: String,
     },
     /// A program that was there does not start.
     #[error("{program} cannot be started")]
-    #[diagnostic(help("see that it is on PATH and may be run"))]
+    #[diagnostic(help("check that it is on PATH and executable"))]
     Program {
         /// `docker`
         program: &'static str,
@@ -29,7 +29,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A network of containers cannot be made.
-    #[error("{program} makes no network: {detail}")]
+    #[error("{program} cannot create a network: {detail}")]
     #[diagnostic(help(
         "Ray's client is checked over a network of its own; `--only` leaves that check out"
     ))]

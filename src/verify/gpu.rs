@@ -1,4 +1,4 @@
-//! GPUs, where the engine has some to give.
+//! Checks on GPUs, where the container engine has some.
 
 use std::time::Instant;
 

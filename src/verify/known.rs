@@ -1,11 +1,11 @@
-//! One image that the engine has: what is seen in it and of it, and what is started of it alone.
+//! The checks of one image that do not need another one.
 
 use super::checks::{self, Check, CheckName, Expected, Facts, Measured};
 use super::probe::{self, Silence};
 use super::sandbox::{Manner, Sandbox};
 use super::{Error, Selection, Target, gpu, notebook};
 
-/// An image that is here, and what is known of it so far.
+/// An image that was pulled, and its facts so far.
 pub(super) struct Known<'a> {
     pub index: usize,
     pub target: &'a Target,
@@ -15,7 +15,7 @@ pub(super) struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// What is seen from one short container, and from the engine.
+    /// The checks that need one short container, or only the engine.
     pub async fn look(&mut self, sandbox: &Sandbox, selection: &Selection) -> Result<(), Error> {
         let (target, expected) = (self.target, self.expected);
         if selection.wants(CheckName::Size) {
@@ -31,9 +31,9 @@ impl Known<'_> {
         let computed = [Imports, Torch, ArchList, Pyg];
         let seen = [Python, Packages, Files, User, Layout];
         // Ray's client needs both sides' versions before it connects.
-        let wanted =
+        let is_selected =
             seen.iter().chain(&computed).chain(&[Client]).any(|check| selection.wants(*check));
-        if !wanted {
+        if !is_selected {
             return Ok(());
         }
         let mut words = vec!["facts"];
@@ -68,7 +68,7 @@ impl Known<'_> {
         Ok(())
     }
 
-    /// What is started of it beside Ray.
+    /// The checks that start something else than Ray.
     pub async fn start(
         &self,
         sandbox: &Sandbox,

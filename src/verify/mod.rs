@@ -1,5 +1,5 @@
-//! Images run in containers, by docker or podman, and are compared with their lock. What is expected and how it came out
-//! is decided in [`checks`], which is pure; the rest starts containers, asks them, and removes them.
+//! Runs images in containers, by docker or podman, and compares them with their lock. Expectations and outcomes
+//! are decided in [`checks`], which is pure; the rest starts containers, queries them, and removes them.
 pub mod checks;
 mod cluster;
 mod clusters;

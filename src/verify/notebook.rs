@@ -1,4 +1,4 @@
-//! marimo by the image's own command.
+//! Checks marimo by the image's own command.
 
 use std::time::Instant;
 
@@ -8,10 +8,10 @@ use super::probe::{self, Silence};
 use super::sandbox::{Manner, Sandbox};
 use crate::reference::PinnedReference;
 
-/// Where the images serve, and the seconds until they do.
+/// The port that the images serve on, and the seconds until they do.
 const HEALTH: [&str; 3] = ["get", "http://127.0.0.1:8080/health", "120"];
 
-/// Starts the image as it is, without an argument, and asks /health.
+/// Starts the image without arguments, and requests /health.
 pub(super) async fn serves(
     sandbox: &Sandbox,
     what: &str,
@@ -28,7 +28,7 @@ pub(super) async fn serves(
     let found = probe::within::<OfServer>(&container, &HEALTH).await?;
     let check = match found {
         Ok(OfServer { status: 200, body }) if body.contains("\"healthy\"") => {
-            check(Ok("its own command serves on port 8080, and /health is well".to_owned()))
+            check(Ok("its own command serves on port 8080, and /health is fine".to_owned()))
         }
         Ok(OfServer { status, body }) => {
             check(Err(format!("/health answers {status}: {}", body.trim())))

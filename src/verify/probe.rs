@@ -1,4 +1,4 @@
-//! The probe: one script, which goes into containers by their standard input, so that nothing is mounted.
+//! The probe: one script, passed to containers on standard input, so that nothing is mounted.
 
 use serde::de::DeserializeOwned;
 
@@ -8,10 +8,10 @@ use super::sandbox::{Container, Manner, Sandbox, last_lines};
 use crate::reference::PinnedReference;
 
 const SCRIPT: &str = include_str!("probe.py");
-/// The environment's own, whatever PATH says.
+/// The environment's own Python, regardless of PATH.
 pub(super) const PYTHON: &str = "/opt/conda/envs/py/bin/python";
 
-/// Why there is no answer, and the last lines that were printed.
+/// Why there is no answer, and the last printed lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Silence {
     pub why: String,
@@ -42,7 +42,7 @@ pub(super) async fn within<T: DeserializeOwned>(
     let found = answer(container.exec(&command(words), SCRIPT).await?);
     Ok(match found {
         Ok(found) => Ok(found),
-        // What the container itself says comes first: it may be gone.
+        // The container's own state comes first: it may have ended.
         Err(silence) => {
             let why = container.end().await?.unwrap_or(silence.why);
             let log = last_lines(&format!("{}\n{}", container.tail().await?, silence.log));
@@ -56,6 +56,6 @@ fn answer<T: DeserializeOwned>(ended: Ended) -> Result<T, Silence> {
     match ended.failure {
         Some(why) => Err(Silence { why, log }),
         None => serde_json::from_str(&ended.stdout)
-            .map_err(|error| Silence { why: format!("its answer is no report: {error}"), log }),
+            .map_err(|error| Silence { why: format!("its answer is not a report: {error}"), log }),
     }
 }

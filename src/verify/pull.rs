@@ -1,5 +1,5 @@
-//! Getting an image, and how far that is by what docker or podman says. Without a terminal neither says bytes: a layer
-//! counts once it is here, and the manifest says how big it is.
+//! Pulls an image, with progress from the output of docker or podman. Without a terminal neither prints bytes: a layer
+//! counts once it is complete, with its size from the manifest.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use super::runtime::{Runtime, failure, late};
 use crate::digest::Digest;
 use crate::reference::PinnedReference;
 
-/// The layers of a manifest, and those of them that are here.
+/// The layers of a manifest, and those of them that were pulled.
 #[derive(Debug)]
 pub(super) struct Progress<'a> {
     /// Digest and bytes.
@@ -28,7 +28,7 @@ impl<'a> Progress<'a> {
 
     /// Takes a line that the program wrote.
     fn feed(&mut self, line: &str) {
-        // podman tells of layers only when it begins them; the config comes after the last one.
+        // podman prints layers only when it starts them; the config comes after the last one.
         if line.starts_with("Copying config ") || line.starts_with("Status: ") {
             self.here = (0..self.layers.len()).collect();
         }
@@ -46,7 +46,7 @@ impl<'a> Progress<'a> {
         self.here.extend(layers.filter(is_it).map(|(index, _)| index));
     }
 
-    /// Bytes that are here.
+    /// Bytes that were pulled.
     pub fn bytes(&self) -> u64 {
         self.here.iter().map(|index| self.layers[*index].1).sum()
     }
@@ -59,8 +59,8 @@ impl std::fmt::Display for Progress<'_> {
 }
 
 impl Runtime {
-    /// Gets an image by its digest; `watch` is called after each line of the program. `plain` allows http, which docker
-    /// decides by itself. What is wrong, inside: the program's last words, or that it took longer than `limit`.
+    /// Pulls an image by its digest; `watch` is called after each line of the program. `plain` allows http, which docker
+    /// decides by itself. The inner error: the program's last output, or that it took longer than `limit`.
     ///
     /// # Errors
     /// The program cannot be started or watched.
@@ -106,7 +106,7 @@ impl Runtime {
     }
 }
 
-/// Calls `take` with each line that has something on it.
+/// Calls `take` with each line that is not blank.
 async fn each_line(
     from: Option<impl AsyncRead + Unpin>,
     mut take: impl FnMut(&str),
@@ -131,7 +131,7 @@ mod tests {
         vec![(digest("9cd2bef11037"), 80), (digest("61ce93b9228d"), 20)]
     }
 
-    /// What is here after each line.
+    /// The pulled bytes after each line.
     fn after(lines: &str) -> Vec<(u64, String)> {
         let layers = layers();
         let mut progress = Progress::of(&layers);

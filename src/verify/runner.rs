@@ -1,4 +1,4 @@
-//! The whole run of checks on some images: what is started, in which order, and what comes after what.
+//! The run of all checks on some images, in their order.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ const TOGETHER: usize = 2;
 /// Runs the images in containers, which are removed afterwards, also on Ctrl-C; the images stay with the engine.
 ///
 /// # Errors
-/// Containers cannot be run here at all. What is wrong with an image is in its report.
+/// Containers cannot be run here at all. A problem of an image is in its report.
 pub async fn run(
     runtime: &Runtime,
     targets: &[Target],
@@ -57,11 +57,11 @@ async fn all(
     }
     pulls.finish();
     if !here.is_empty() {
-        ui.note("looking into the images");
+        ui.note("inspecting the images");
     }
     try_join_all(here.iter_mut().map(|known| known.look(sandbox, selection))).await?;
     if !here.is_empty() {
-        ui.note("starting what is in them");
+        ui.note("starting their programs");
     }
     let started = tokio::try_join!(
         clusters::run(sandbox, &here, selection),
@@ -82,7 +82,7 @@ async fn all(
     Ok(reports.collect())
 }
 
-/// The line of an image's pull; none that is shown where it is not pulled.
+/// The bar of an image's pull; hidden where it is not pulled.
 fn bar_of(pulls: &Bar, target: &Target) -> Bar {
     match target.expected {
         Some(_) => pulls.part(&target.name, target.compressed(), &[Stage::Download]),

@@ -1,4 +1,4 @@
-//! docker or podman, the program: which of them runs containers here, and single calls of it.
+//! The program docker or podman: which of them can run containers here, and single calls of it.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,14 +10,14 @@ use tokio::process::Command;
 use super::Error;
 use crate::reference::PinnedReference;
 
-/// A program that does not answer simple questions for so long is not there.
+/// A program that does not answer simple questions in this time counts as missing.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Where CDI says which devices there are (cncf.io's Container Device Interface).
+/// The folders with CDI's device files (cncf.io's Container Device Interface).
 const CDI: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
-/// Every NVIDIA GPU, as CDI names them.
+/// CDI's name for all NVIDIA GPUs.
 const ALL_GPUS: &str = "nvidia.com/gpu=all";
 
-/// What runs the containers.
+/// The choice of a container runtime.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Choice {
     /// docker where its engine answers, else podman
@@ -39,11 +39,11 @@ pub struct Runtime {
 /// How a call of the program ended.
 #[derive(Debug, Clone)]
 pub(super) struct Ended {
-    /// Why it failed; `None`: it did not.
+    /// Why it failed; `None`: it succeeded.
     pub failure: Option<String>,
     pub stdout: String,
     pub stderr: String,
-    /// It was not waited for any longer.
+    /// Whether it was stopped at its time limit.
     pub is_late: bool,
 }
 
@@ -51,7 +51,7 @@ impl Runtime {
     /// The program of this choice, when it can run containers.
     ///
     /// # Errors
-    /// [`Error::NoRuntime`] with what each said.
+    /// [`Error::NoRuntime`] with the output of each.
     pub async fn find(choice: Choice) -> Result<Self, Error> {
         let candidates: &[&'static str] = match choice {
             Choice::Auto => &["docker", "podman"],
@@ -91,7 +91,7 @@ impl Runtime {
         &self.version
     }
 
-    /// The program with its three streams in our hands.
+    /// The program with its three streams as pipes.
     pub(super) fn command(&self, arguments: &[String]) -> Command {
         tracing::debug!(program = self.program, ?arguments, "called");
         let mut command = Command::new(self.program);
@@ -103,8 +103,8 @@ impl Runtime {
         command
     }
 
-    /// Runs the program with `input` on its standard input. On a terminal Ctrl-C does not reach it: what it started
-    /// is removed by us.
+    /// Runs the program with `input` on its standard input. On a terminal Ctrl-C does not reach it: this program
+    /// removes what it started.
     pub(super) async fn call(
         &self,
         arguments: &[String],
@@ -117,7 +117,7 @@ impl Runtime {
         let stdin = child.stdin.take();
         let talk = async {
             if let Some(mut stdin) = stdin {
-                // One that ended before it read has said why on its stderr.
+                // A program that ended before it read its input has printed the reason on stderr.
                 let _ = stdin.write_all(input.as_bytes()).await;
                 drop(stdin);
             }
@@ -139,7 +139,7 @@ impl Runtime {
         Ok(Ended { failure, stdout, stderr, is_late: false })
     }
 
-    /// As [`Runtime::call`] for a question; what it answers, trimmed, or why not.
+    /// As [`Runtime::call`] for a question; its trimmed output, or why it failed.
     pub(super) async fn ask(&self, arguments: &[&str]) -> Result<Result<String, String>, Error> {
         let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
         let ended = self.call(&arguments, "", PATIENCE).await?;
@@ -149,7 +149,7 @@ impl Runtime {
         })
     }
 
-    /// Bytes of the layers as they were unpacked; `None`: it does not say.
+    /// Bytes of the unpacked layers; `None`: it does not say.
     pub(super) async fn unpacked(&self, image: &PinnedReference) -> Result<Option<u64>, Error> {
         let image = image.to_string();
         if self.program == "podman" {
@@ -164,7 +164,7 @@ impl Runtime {
         Ok(sum.filter(|sum| *sum > 0))
     }
 
-    /// What `docker images` says of the image's size.
+    /// The image's size as `docker images` shows it.
     pub(super) async fn listed(&self, image: &PinnedReference) -> Result<Option<String>, Error> {
         let name = format!("{}/{}", image.registry(), image.repository());
         let format = "{{.Digest}} {{.Size}}";
@@ -175,7 +175,7 @@ impl Runtime {
         Ok(own.map(|size| size.trim().to_owned()))
     }
 
-    /// The options that give a container every GPU; else why there is none to give.
+    /// The options that give a container every GPU; else why it has none.
     pub(super) async fn gpu_options(&self) -> Result<Result<Vec<String>, String>, Error> {
         let device = || vec!["--device".to_owned(), ALL_GPUS.to_owned()];
         if self.program == "podman" {
@@ -195,19 +195,19 @@ impl Runtime {
         if devices.is_some_and(|all| all.iter().any(|device| device["ID"] == ALL_GPUS)) {
             return Ok(Ok(device()));
         }
-        Ok(Err(missing("docker has neither a runtime of NVIDIA's nor its CDI devices").await))
+        Ok(Err(missing("docker has neither NVIDIA's runtime nor its CDI devices").await))
     }
 }
 
-/// Why the program failed, by the last line of its stderr; `None`: it did not.
+/// Why the program failed, by the last line of its stderr; `None`: it succeeded.
 pub(super) fn failure(status: ExitStatus, last: Option<&str>) -> Option<String> {
     (!status.success()).then(|| match last {
         Some(last) => last.trim().to_owned(),
-        None => format!("it ended with {status}, without a word"),
+        None => format!("it ended with {status}, without a message"),
     })
 }
 
-/// Why a program is not waited for any longer.
+/// The message for a program that exceeded its time limit.
 pub(super) fn late(limit: Duration) -> String {
     format!("no answer within {} s", limit.as_secs())
 }
@@ -225,7 +225,7 @@ fn has_cdi() -> bool {
         .any(|text| text.contains("nvidia.com/gpu"))
 }
 
-/// Why no GPU is used: whether the machine itself has one is told, too.
+/// Why no GPU is used, and whether the machine itself has one.
 async fn missing(engine: &str) -> String {
     let mut command = Command::new("nvidia-smi");
     command.arg("-L").stdin(Stdio::null()).kill_on_drop(true);

@@ -1,4 +1,4 @@
-//! Containers and networks of one run, found again by a label and removed at its end, however it ends.
+//! Containers and networks of one run, found by a label and removed at its end, in whatever way it ends.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use super::runtime::Ended;
 use super::{Error, Runtime};
 use crate::reference::PinnedReference;
 
-/// What every container and network of a run carries, with the run's name.
+/// The label of every container and network of a run; its value is the run's name.
 const LABEL: &str = "dev.envlock.verify";
-/// How many lines of a container are kept.
+/// How many lines of a container's output are kept.
 const TAIL: usize = 30;
-/// How long the engine may take for a small thing.
+/// The time limit of a small request to the engine.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Shared memory: Ray's object store and torch's workers want some.
+/// Shared memory: Ray's object store and torch's workers need some.
 const SHARED_MEMORY: &str = "1g";
 
-/// What one run starts.
+/// The containers and networks of one run.
 pub(super) struct Sandbox {
     runtime: Runtime,
     /// `envlock-verify-PID-XXXX`
@@ -31,9 +31,9 @@ pub(super) struct Sandbox {
 /// How a container is started.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Manner {
-    /// Other than the image's own; with the words after it.
+    /// Another command than the image's own, with its arguments.
     pub command: Option<Vec<String>>,
-    /// `None`: it has only itself.
+    /// `None`: no network.
     pub network: Option<String>,
     /// More options of the program's.
     pub options: Vec<String>,
@@ -46,7 +46,7 @@ pub(super) struct Container<'a> {
 }
 
 impl Sandbox {
-    /// With `turns` heavy containers at once, each of which may take `limit`.
+    /// With at most `turns` heavy containers at once, each with the time limit `limit`.
     pub(super) fn new(runtime: Runtime, turns: usize, limit: Duration) -> Self {
         // Two processes of one engine may have the same pid, each in a container of its own.
         let id = uuid::Uuid::new_v4().simple().to_string();
@@ -58,7 +58,7 @@ impl Sandbox {
         &self.runtime
     }
 
-    /// A network that leads nowhere but to the containers in it, made when it is first needed.
+    /// An internal network of the containers in it, created when it is first needed.
     pub(super) async fn network(&self) -> Result<String, Error> {
         let make = async || {
             let label = format!("{LABEL}={}", self.run);
@@ -76,7 +76,7 @@ impl Sandbox {
         let label = format!("{LABEL}={}", self.run);
         let own = ["--name", name, "--label", &label, "--network", network];
         let mut arguments: Vec<String> = own.map(str::to_owned).to_vec();
-        // Never from anywhere else than where it was pulled from before.
+        // The image was pulled before: it must not be pulled from elsewhere.
         arguments.extend(["--pull", "never", "--shm-size", SHARED_MEMORY].map(str::to_owned));
         arguments.extend(manner.options.iter().cloned());
         let command = manner.command.as_deref().and_then(<[String]>::split_first);
@@ -88,7 +88,7 @@ impl Sandbox {
         arguments
     }
 
-    /// Runs a container to its end, `input` on its standard input, when there is a turn. It is removed.
+    /// Waits for a turn, runs a container to its end with `input` on its standard input, and removes it.
     pub(super) async fn run(
         &self,
         what: &str,
@@ -103,7 +103,7 @@ impl Sandbox {
         arguments.extend(self.arguments(&name, image, manner));
         let mut ended = self.runtime.call(&arguments, input, self.limit).await?;
         if ended.is_late {
-            // It is still there, and may say where it hangs.
+            // It still exists, and its log may show where it hangs.
             let container = Container { sandbox: self, name };
             ended.stderr = container.tail().await?;
             container.remove().await?;
@@ -111,7 +111,7 @@ impl Sandbox {
         Ok(ended)
     }
 
-    /// Starts a container in the background. Errors, inside: why it does not start.
+    /// Starts a container in the background. The inner error: why it does not start.
     pub(super) async fn start(
         &self,
         what: &str,
@@ -128,7 +128,7 @@ impl Sandbox {
         })
     }
 
-    /// Removes everything of this run. One that the engine was still making appears only later: it is looked again.
+    /// Removes everything of this run. A container that was still being created appears only later: checks again.
     pub(super) async fn clear(&self) -> Result<(), Error> {
         let label = format!("label={LABEL}={}", self.run);
         for look in 0..3 {
@@ -177,14 +177,14 @@ impl Container<'_> {
         }))
     }
 
-    /// How it ended; `None`: it runs.
+    /// How it ended; `None`: it is running.
     pub(super) async fn end(&self) -> Result<Option<String>, Error> {
         let format = "{{.State.Running}} {{.State.ExitCode}}";
         let found = self.sandbox.runtime.ask(&["inspect", "--format", format, &self.name]).await?;
         Ok(match found.as_deref().map(|state| state.split_once(' ')) {
             Ok(Some(("true", _))) => None,
             Ok(Some((_, code))) => Some(format!("the container ended with {code}")),
-            _ => Some("the container is gone".to_owned()),
+            _ => Some("the container no longer exists".to_owned()),
         })
     }
 
@@ -203,7 +203,7 @@ impl Container<'_> {
     }
 }
 
-/// The end of what a container printed.
+/// The end of a container's output.
 pub(super) fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(TAIL)..].join("\n")

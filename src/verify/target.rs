@@ -1,4 +1,4 @@
-//! What is checked, and how much of it.
+//! The images to check, and the selection of checks.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::reference::PinnedReference;
 pub struct Target {
     /// The image.
     pub image: PinnedReference,
-    /// What people call it.
+    /// Its name for people.
     pub name: String,
-    /// How the search for its lock ended.
+    /// The result of the search for its lock.
     pub lock_check: Check,
     /// The lock's hash; `None`: there is none, and nothing else is checked.
     pub lock: Option<Sha256>,
-    /// What it must hold; as `lock`.
+    /// Its expected content; `None` as for `lock`.
     pub expected: Option<Expected>,
     /// `USER` of its config.
     pub user: String,
     /// Its layers in the registry, each with its bytes.
     pub layers: Vec<(Digest, u64)>,
-    /// Its registry may be asked over plain http.
+    /// Whether its registry is asked over plain http.
     pub plain: bool,
 }
 
@@ -34,24 +34,24 @@ impl Target {
     }
 }
 
-/// What is to be checked, and for how long at most.
+/// The selected checks, and their time limit.
 #[derive(Debug, Clone)]
 pub struct Selection {
     /// Only these checks; empty: all.
     pub only: Vec<CheckName>,
-    /// How long a container may take for one of them.
+    /// The time limit of a container for one of them.
     pub limit: Duration,
 }
 
 impl Default for Selection {
-    /// Everything, as patiently as `envlock verify` is.
+    /// All checks, with the default time limit.
     fn default() -> Self {
         Selection { only: vec![], limit: Duration::from_secs(300) }
     }
 }
 
 impl Selection {
-    /// Whether this check is wanted.
+    /// Whether this check is selected.
     pub(super) fn wants(&self, check: CheckName) -> bool {
         self.only.is_empty() || self.only.contains(&check)
     }

@@ -46,7 +46,7 @@ fn a_file_that_changed_behind_its_address_is_refused_and_the_advice_works() {
     let prepared = fresh.run(["build", "--prepare"]).exits(6);
     for run in [remembered, unknown, prepared] {
         let said = said(&run);
-        let told = format!("/nightly/{FILE} is not the file that env.lock has for ray any more");
+        let told = format!("/nightly/{FILE} is no longer the file that env.lock has for ray");
         assert!(said.contains(&told), "{said}");
         assert!(said.contains("`envlock resolve --upgrade ray`"), "{said}");
         assert!(said.contains("wherever a registry has its layer"), "{said}");

@@ -156,9 +156,9 @@ fn a_mistake_is_shown_in_the_file_and_line_where_it_is() {
         ("-r r.txt", "c\n\nc=>1\n", "r.txt:3:", "`c=>1` is not a requirement"),
         ("-r r.txt", "c \\\n # x\n\u{a0}日本\n", "r.txt:3:", "is not a requirement"),
         ("-r r.txt", "c\n-e .\n", "r.txt:2:", "cannot be followed"),
-        ("-r r.txt", "./lib\n", "r.txt:1:", "`./lib` is no wheel"),
+        ("-r r.txt", "./lib\n", "r.txt:1:", "`./lib` is not a wheel"),
         ("-r r.txt", "c @ git+https://h.example/c\n", "r.txt:1:", "version control"),
-        ("-r r.txt", "c --oops\n", "r.txt:1:", "`--oops` is no option"),
+        ("-r r.txt", "c --oops\n", "r.txt:1:", "`--oops` is not an option"),
         (
             "-r r.txt",
             "-r loop.txt\n",
@@ -176,8 +176,8 @@ fn a_mistake_is_shown_in_the_file_and_line_where_it_is() {
         ("-r nowhere.txt", "", "envlock.toml:", "nowhere.txt cannot be read"),
         ("-r https://h.example/r.txt", "", "envlock.toml:", "is not a file of this project"),
         ("--pre", "", "envlock.toml:", "is an option for a requirements file"),
-        ("-r", "", "envlock.toml:", "--requirement wants a value"),
-        ("-x r.txt", "", "envlock.toml:", "`-x` is no option"),
+        ("-r", "", "envlock.toml:", "--requirement needs a value"),
+        ("-x r.txt", "", "envlock.toml:", "`-x` is not an option"),
     ] {
         files(&project.envlock, &base);
         project.envlock.write("r.txt", file);
@@ -302,7 +302,7 @@ fn a_mistake_of_a_pyproject_is_shown_where_it_is() {
             "[import]\npreferences = [\"pyproject.toml\"]\n",
             "[project]\n",
             "pyproject.toml:1:",
-            "this is no lock",
+            "this is not a lock",
         ),
     ] {
         project.envlock.write("pyproject.toml", file);

@@ -139,7 +139,7 @@ fn a_sidecar_saves_the_range_request_and_a_wrong_one_is_passed_over() {
     assert_eq!(world.metadata("app").unwrap().requires.len(), 1);
     world.metadata("web").unwrap();
     let warnings = world.catalog.warnings();
-    let said = "app-1.0-py3-none-any.whl.metadata has other bytes than its index says (and 1 more such files)";
+    let said = "app-1.0-py3-none-any.whl.metadata does not have the hash that its index states (and 1 more such files)";
     assert!(warnings.len() == 1 && warnings[0].starts_with(said), "{warnings:?}");
 }
 

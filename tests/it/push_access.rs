@@ -152,7 +152,7 @@ fn what_a_registry_says_of_a_refusal_is_shown_and_what_to_do_about_it() {
 more",
             &["412", ": over quota", "a quota that is used up"],
         ),
-        (is_upload, 405, "<html>", &["405", "a proxy before it, does not do that"]),
+        (is_upload, 405, "<html>", &["405", "a proxy in front of it, does not support that"]),
     ];
     // A repository of its own for each: what an earlier one took is not sent again.
     for (number, (harmed, status, body, wanted)) in cases.into_iter().enumerate() {

@@ -42,8 +42,8 @@ pub fn released() -> String {
 fn the_platforms_file_becomes_the_services_that_run() {
     let envlock = project(&released());
     let run = envlock.run(["render"]).exits(0);
-    assert!(run.stderr().contains("envlock's own template is taken"), "{}", run.stderr());
-    assert!(run.stderr().contains("docker/ray.sh is not there"), "{}", run.stderr());
+    assert!(run.stderr().contains("envlock's own template is used"), "{}", run.stderr());
+    assert!(run.stderr().contains("docker/ray.sh is missing"), "{}", run.stderr());
     insta::assert_snapshot!(envlock.read(OUTPUT));
     let again = envlock.run(["render"]).exits(0);
     assert!(again.stderr().contains("is as envlock's own template and config.yaml make it"));
@@ -247,7 +247,7 @@ fn files_people_have_conform_to_the_schema_and_the_example_renders_at_once() {
             .as_array()
             .unwrap()
             .iter()
-            .filter(|w| !w.as_str().unwrap().contains("is not there"));
+            .filter(|w| !w.as_str().unwrap().contains("is missing"));
         assert_eq!(strange.collect::<Vec<_>>(), [""; 0]);
     }
     // What is commented out is right, too.

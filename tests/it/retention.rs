@@ -302,7 +302,7 @@ fn prune_takes_what_is_old_and_in_no_role_and_nothing_else() {
     assert!(!dry.contains(&all[0]["ray-runtime"].digest().to_string()), "{dry}");
     assert!(there(0, "marimo-runtime"));
     let here = envlock.run(["prune", "--keep", "1"]).exits(0);
-    assert!(here.stderr().contains("--registry looks there too"), "{}", here.stderr());
+    assert!(here.stderr().contains("--registry does that too"), "{}", here.stderr());
 
     // What a file names that cannot be read is not known: nothing is removed.
     let config = envlock.read("config.yaml");
@@ -340,7 +340,7 @@ fn a_registry_that_deletes_nothing_is_told_of() {
     let (envlock, all) = three(&workshop);
     workshop.proxy.harm(|asked| (asked.method == "DELETE").then(|| Harm::status(405)));
     let run = envlock.run(["prune", "--registry", "--keep", "2"]).exits(8);
-    assert!(run.stderr().contains("does not let anything be deleted"), "{}", run.stderr());
+    assert!(run.stderr().contains("refuses to delete"), "{}", run.stderr());
     let image = &all[0]["ray-runtime"];
     let path = format!("team/ray-runtime/manifests/{}", image.digest());
     assert!(get(workshop.registry.host(), &path).is_some());

@@ -69,7 +69,7 @@ fn a_value_that_is_no_reference_comes_back_with_a_warning() {
     for args in [&["rollback", "--dry-run"][..], &["rollback"]] {
         let run = envlock.run(args).exits(0);
         for text in [&format!("${{RAY_IMAGE:-x:v1@{digest}}}"), "${REG}/a:b"] {
-            let told = format!("`{text}` is no image reference");
+            let told = format!("`{text}` is not an image reference");
             assert!(run.stderr().contains(&told), "{}", run.stderr());
         }
     }

@@ -136,7 +136,10 @@ async fn a_patch_or_a_final_version_that_the_newest_release_lacks_is_found_in_th
     assert_eq!(found("3.14").await, is("3.14.7", "20260814"));
     let error = asked(&server, "3.14.9").await.unwrap_err();
     assert_eq!(error.exit(), Exit::Unsatisfiable);
-    assert!(error.to_string().ends_with("only 3.14.5rc1; nor has any release before"), "{error}");
+    assert!(
+        error.to_string().ends_with("only 3.14.5rc1; no earlier release has it either"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use envlock::digest::Sha256;
 use envlock::exit::{Classified, Exit};
 use envlock::net::{Client, Retry};
-use envlock::store::{Error, Store, Wanted};
+use envlock::store::{Error, FileRequest, Store};
 use envlock::ui::Bar;
 
 use crate::support::{Reply, Server};
@@ -231,7 +231,7 @@ async fn the_next_address_is_tried_when_one_is_away_but_not_when_it_lies() {
     let good = Server::start(move |request| Reply::ranged(request, &served));
     let (gone, lying) =
         (Server::start(|_| Reply::status(404)), Server::start(|_| Reply::ok(vec![1; 1000])));
-    let wanted = |servers: [&Server; 2]| Wanted {
+    let request = |servers: [&Server; 2]| FileRequest {
         name: "wheel".to_owned(),
         sha256: Sha256::of(&*file),
         size: None,
@@ -239,8 +239,8 @@ async fn the_next_address_is_tried_when_one_is_away_but_not_when_it_lies() {
     };
     let bar = Bar::hidden();
     let all = |list| place.store.fetch_all(&place.client, list, 4, &bar);
-    let error = all(vec![wanted([&lying, &good])]).await.unwrap_err();
+    let error = all(vec![request([&lying, &good])]).await.unwrap_err();
     assert!(matches!(error, Error::Hash { .. }), "{error:?}");
-    let got = all(vec![wanted([&gone, &good])]).await.unwrap();
+    let got = all(vec![request([&gone, &good])]).await.unwrap();
     assert_eq!(fs_err::read(got[0].path()).unwrap(), *file);
 }

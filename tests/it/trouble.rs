@@ -223,7 +223,7 @@ fn what_runs_after_a_release_runs_after_a_build_that_changed_something() {
     // No shell where PATH leads nowhere.
     let envlock = envlock.env("PATH", std::env::var("PATH").unwrap());
     let run = workshop.build(&envlock, "team").exits(10);
-    assert!(run.stderr().contains("release 1 stands all the same"), "{}", run.stderr());
+    assert!(run.stderr().contains("release 1 is recorded all the same"), "{}", run.stderr());
     assert!(run.stdout().contains("\"release\": 1"), "{}", run.stdout());
     assert_eq!(envlock.read("ran"), "1\n");
     workshop.build(&envlock, "team").exits(0);

@@ -65,13 +65,13 @@ impl Service {
         query: &Query,
     ) -> Result<Answer, Refusal> {
         let subject = digest(subject)?;
-        let wanted = query.get("artifactType").map(str::to_owned);
-        let filtered = wanted.is_some();
+        let artifact_type = query.get("artifactType").map(str::to_owned);
+        let filtered = artifact_type.is_some();
         let layout = self.layout.clone();
         let found = blocking(move || {
             let mut found: Vec<Descriptor> = Vec::new();
             for layout in layout.all()? {
-                let about = layout.about(&repository, subject, wanted.as_deref())?;
+                let about = layout.about(&repository, subject, artifact_type.as_deref())?;
                 found.extend(about);
             }
             let mut seen = BTreeSet::new();
@@ -95,7 +95,7 @@ impl Layout {
         &self,
         repository: &Repository,
         subject: Digest,
-        wanted: Option<&str>,
+        artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, Refusal> {
         let index = self.index()?;
         let mut found = Vec::new();
@@ -104,7 +104,9 @@ impl Layout {
                 continue;
             }
             let described = self.described(manifest)?;
-            if wanted.is_some() && described.artifact_type.as_ref().map(AsRef::as_ref) != wanted {
+            if artifact_type.is_some()
+                && described.artifact_type.as_ref().map(AsRef::as_ref) != artifact_type
+            {
                 continue;
             }
             let mut descriptor = manifest.descriptor();

@@ -122,12 +122,12 @@ impl Access {
     pub(crate) fn ask_to_push(&self, endpoint: &Endpoint, from: Option<&str>) {
         let mut known = self.known();
         let scopes = known.scopes.entry(place(endpoint)).or_default();
-        let wanted = [
+        let required = [
             Some(format!("repository:{}:pull,push", endpoint.repository)),
             from.map(|from| format!("repository:{from}:pull")),
         ];
         let before = scopes.len();
-        for scope in wanted.into_iter().flatten() {
+        for scope in required.into_iter().flatten() {
             if !scopes.contains(&scope) {
                 scopes.push(scope);
             }
@@ -145,10 +145,10 @@ impl Access {
     pub(crate) fn ask_to_delete(&self, endpoint: &Endpoint) {
         let mut known = self.known();
         let scopes = known.scopes.entry(place(endpoint)).or_default();
-        let wanted = format!("repository:{}:pull,push,delete", endpoint.repository);
-        if !scopes.contains(&wanted) {
+        let required = format!("repository:{}:pull,push,delete", endpoint.repository);
+        if !scopes.contains(&required) {
             // The widest comes first: it is the one that is asked for alone where more are refused.
-            scopes.insert(0, wanted);
+            scopes.insert(0, required);
             known.authorizations.remove(&place(endpoint));
         }
     }

@@ -185,8 +185,8 @@ impl Client {
         let mut budget = self.budget();
         loop {
             let (none, asked) = (Bytes::new(), &mut self.budget());
-            let wanted = accept(accepted);
-            let sent = self.send_to(endpoint, Method::GET, url, &wanted, none, asked);
+            let accept_header = accept(accepted);
+            let sent = self.send_to(endpoint, Method::GET, url, &accept_header, none, asked);
             let mut answer = sent.await?;
             match answer.status() {
                 StatusCode::OK => {}

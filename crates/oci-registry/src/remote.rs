@@ -105,8 +105,8 @@ impl Remote {
                 let known = behind.min(chunk.len() as u64);
                 behind -= known;
                 let mut chunk = chunk.split_off(usize::try_from(known).unwrap_or(chunk.len()));
-                let wanted = usize::try_from(end - position).unwrap_or(usize::MAX);
-                chunk.truncate(wanted);
+                let length = usize::try_from(end - position).unwrap_or(usize::MAX);
+                chunk.truncate(length);
                 self.hash(position, &chunk)?;
                 position += chunk.len() as u64;
                 if position - renewed >= PIECE as u64 {

@@ -12,14 +12,14 @@ pub(crate) struct EntryPoint {
 /// The commands of an entry_points.txt by name; the error is a line that is none.
 pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, EntryPoint>, String> {
     let mut commands = BTreeMap::new();
-    let mut wanted = false;
+    let mut in_scripts = false;
     for line in text.lines().map(str::trim) {
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
         if let Some(section) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            wanted = matches!(section.trim(), "console_scripts" | "gui_scripts");
-        } else if wanted {
+            in_scripts = matches!(section.trim(), "console_scripts" | "gui_scripts");
+        } else if in_scripts {
             let (name, command) = command(line).ok_or(line)?;
             commands.insert(name.to_owned(), command);
         }

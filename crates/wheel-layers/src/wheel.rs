@@ -228,11 +228,11 @@ fn starts_with_python(
     // The table of codes before the first bytes of a deflate stream is far shorter.
     let head = archive::bytes(source, file, data.offset, data.compressed.min(4096))?;
     let mut start = Vec::new();
-    let wanted = PYTHON.len() as u64;
+    let length = PYTHON.len() as u64;
     match data.method {
         Method::Stored => start.extend_from_slice(&head[..head.len().min(PYTHON.len())]),
         Method::Deflate => {
-            let read = DeflateDecoder::new(&head[..]).take(wanted).read_to_end(&mut start);
+            let read = DeflateDecoder::new(&head[..]).take(length).read_to_end(&mut start);
             let damaged =
                 |_| Error::member(file, &member.name, Flaw::Damaged("its data does not inflate"));
             read.map_err(damaged)?;

@@ -95,8 +95,8 @@ impl Attempt<'_> {
         }
         after.push_str(&text[from..]);
         if !planned.is_empty() {
-            let wanted: Vec<&Edit> = planned.iter().map(|planned| &planned.edit).collect();
-            guard::check(&document.value, text, &after, &wanted, &splices)?;
+            let edits: Vec<&Edit> = planned.iter().map(|planned| &planned.edit).collect();
+            guard::check(&document.value, text, &after, &edits, &splices)?;
         }
         let changes = planned.into_iter().zip(paths).zip(followed);
         let changes = changes.map(|((Planned { edit, before, splice, .. }, path), follows)| {

@@ -1,4 +1,4 @@
-//! `Attested`: what is known of the images lies beside them in the registry, and is signed where envlock.toml asks for it.
+//! `Attested`: the images' documents are beside them in the registry, and signed where envlock.toml asks for it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -98,7 +98,7 @@ async fn attach(
             Ok(true)
         }
         Err(error) if records == Records::Required => Err(error.into()),
-        // What a registry takes in no way is reported by its client, once.
+        // What a registry cannot store at all is reported by its client, once.
         Err(attestation::Error::Registry(registry::Advised(registry::Error::NotKept {
             ..
         }))) => Ok(false),
@@ -110,7 +110,7 @@ async fn attach(
     }
 }
 
-/// Each of cosign's writes is waited for: its next one, and ours, read the list that it wrote.
+/// Waits until each of cosign's writes is visible: its next write, and ours, read the list that it wrote.
 async fn sign(
     cosign: &Cosign,
     made: Origin<'_>,

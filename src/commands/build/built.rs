@@ -1,4 +1,4 @@
-//! `Built`: images that are in their registry, whole.
+//! `Built`: images that are complete in their registry.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ impl<'a> Built<'a> {
         let images = pinned(&planned.plan, &made.digests);
         engine.read_back(&images, means).await?;
         for reference in images.values() {
-            prepared.context.ui.note(format!("{reference} is there, whole"));
+            prepared.context.ui.note(format!("{reference} is there, complete"));
         }
         means.report_warnings(prepared.context);
         Ok(Built { planned, engine: engine.name(), begun, images, lock_text, pins_layers })

@@ -9,19 +9,19 @@ use crate::exit::Failure;
 use crate::image::{ImagePlan, Plan};
 use crate::release::{self, Publication};
 
-/// More bytes than a build adds to its lock.
+/// An upper bound of the bytes that a build adds to its lock.
 const LAYERS: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(super) struct Change {
-    /// The files, read once: what is planned, checked and written is made of this.
+    /// The files, read once: the plan, the checks and the edits all use these bytes.
     pub files: config::Files,
-    /// The change as a unified diff, with words where the digests will be.
+    /// The change as a unified diff, with placeholders for the digests.
     pub diff: String,
 }
 
 impl Change {
-    /// The change as the files' texts have it. Warns of what will not work with it.
+    /// The change as text. Warns of what will not work after it.
     pub fn preview(prepared: &Prepared<'_>, plan: &Plan) -> Result<Self, Failure> {
         let files = release::config_files(&prepared.context.folder, prepared.config())?;
         warn_of_builds(prepared, &files)?;
@@ -38,10 +38,10 @@ impl Change {
         Ok(Change { files, diff })
     }
 
-    /// As [`Change::preview`], and everything that the release will do, but for the change itself.
+    /// As [`Change::preview`], and rehearses everything that the release will do except the change itself.
     ///
     /// # Errors
-    /// The lock was changed since it was read, and what the release would be refused for.
+    /// The lock changed since it was read, or the release would be refused.
     pub fn rehearse(
         prepared: &Prepared<'_>,
         plan: &Plan,

@@ -1,4 +1,4 @@
-//! Images by their names, in their repositories.
+//! Names and repositories of the images.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::spec::ImageName;
 
 pub(super) type Images = BTreeMap<ImageName, PinnedReference>;
 
-/// The planned images that have a repository, and a digest among these.
+/// The planned images that have a repository, with their digests.
 pub(super) fn pinned(plan: &Plan, digests: &BTreeMap<ImageName, Digest>) -> Images {
     let pinned = |image: &ImagePlan| {
         let reference = image.repository.as_ref()?.pinned(*digests.get(&image.name)?);

@@ -1,5 +1,5 @@
-//! What a build works with besides its engine: the registry, and the programs that a release needs, which are found
-//! before minutes are spent.
+//! What a build needs besides its engine: the registry, and the programs for a release, which are looked up
+//! before the build takes minutes.
 
 use super::prepared::Prepared;
 use crate::attestation::Cosign;
@@ -22,7 +22,7 @@ pub(super) struct Means {
 
 impl Means {
     /// # Errors
-    /// Cosign, docker or podman is needed and not there.
+    /// Cosign, docker or podman is needed and missing.
     pub async fn find(prepared: &Prepared<'_>, net: net::Client) -> Result<Self, Failure> {
         let Prepared { args, spec, context, .. } = prepared;
         let insecure = prepared.is_insecure();
@@ -39,7 +39,7 @@ impl Means {
         Ok(Means { net, registry, cosign, runtime, insecure })
     }
 
-    /// What the registries warned of.
+    /// The warnings of the registries.
     pub fn report_warnings(&self, context: &Context) {
         for warning in registry::warnings(&self.registry) {
             context.ui.warn(warning);

@@ -1,4 +1,4 @@
-//! What a CI job gets of a build: the plan, or the release.
+//! The summary of a build for a CI job: the plan, or the release.
 
 use super::images::Images;
 use super::prepared::Prepared;
@@ -25,7 +25,7 @@ pub(super) fn planned(prepared: &Prepared<'_>, plan: &Plan, diff: &str) {
     });
 }
 
-/// Images that are in the registry; `released` is `None` where nothing was to be released.
+/// Images that are in the registry; `released` is `None` without --push.
 pub(super) fn published(
     prepared: &Prepared<'_>,
     plan: &Plan,

@@ -16,7 +16,7 @@ use crate::image::{self, Below, Plan};
 use crate::reports::{self, Version};
 use crate::spec::{EngineChoice, ImageName};
 
-/// A plan that can be carried out as far as files show.
+/// A plan that can be carried out as far as local files show.
 #[derive(Debug)]
 pub(super) struct Planned<'a> {
     pub prepared: &'a Prepared<'a>,
@@ -27,10 +27,10 @@ pub(super) struct Planned<'a> {
 }
 
 impl<'a> Planned<'a> {
-    /// The plan for where the images were said to go.
+    /// The plan for the destination that the command line or the spec sets.
     ///
     /// # Errors
-    /// What the Dockerfile does not make where it is to do it, an image over its budget.
+    /// An image that the Dockerfile does not make although its engine is set, an image over its budget.
     pub fn of(prepared: &'a Prepared<'a>) -> Result<Self, Failure> {
         let Prepared { args, spec, lock, choice, recipe, earlier, stated, .. } = prepared;
         let plan = prepared.plan(stated.as_ref())?;
@@ -41,7 +41,7 @@ impl<'a> Planned<'a> {
         Ok(Planned { prepared, plan, change: None })
     }
 
-    /// With what a release would change, where it is known which files that is about.
+    /// Adds what a release would change, where its files are known.
     pub fn previewed(mut self) -> Result<Self, Failure> {
         let Prepared { args, spec, context, .. } = self.prepared;
         let has_config = spec.config.files().iter().any(|file| context.path(file).exists());
@@ -68,7 +68,7 @@ impl<'a> Planned<'a> {
         self.prepared.stated.is_none() && self.plan.images.iter().any(|i| i.repository.is_some())
     }
 
-    /// What the layers engine works from.
+    /// The input of the layers engine.
     pub fn order(&self) -> Order<'_> {
         let Prepared { lock, spec, recipe, context, earlier, released, .. } = self.prepared;
         Order {
@@ -82,7 +82,7 @@ impl<'a> Planned<'a> {
         }
     }
 
-    /// Makes the images, and says what they are and how long it took.
+    /// Makes the images, and reports them and the time it took.
     pub async fn make(&self, engine: &dyn Engine, means: &Means) -> Result<Made, Failure> {
         let context = self.prepared.context;
         let started = Instant::now();

@@ -1,4 +1,4 @@
-//! `Prepared`: what `envlock build` is asked for, read and checked. Nothing is made yet.
+//! `Prepared`: the input of `envlock build`, read and checked. Nothing is made yet.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,13 +10,13 @@ use crate::commands::embedded::{self, Serving};
 use crate::commands::{Context, driver};
 use crate::engine::dockerfile::Recipe;
 use crate::exit::{Exit, Failure};
-use crate::image::{self, Destination, Plan, Wanted};
+use crate::image::{self, Destination, Plan, PlanRequest};
 use crate::lock::{self, Lock};
 use crate::reference::PinnedReference;
 use crate::release::{self, History};
 use crate::spec::{ConfigSpec, EngineChoice, Overrides, Spec};
 
-/// A build that was asked for.
+/// The input of a build.
 #[derive(Debug)]
 pub(super) struct Prepared<'a> {
     pub args: &'a Build,
@@ -32,9 +32,9 @@ pub(super) struct Prepared<'a> {
     /// The user's own registry, where no destination is set.
     pub own: Option<Destination>,
     pub recipe: Recipe,
-    /// The lock of the release before, to report what grew; `None` also where it cannot be read.
+    /// The lock of the previous release, to report what grew; `None` also where it cannot be read.
     pub earlier: Option<Lock>,
-    /// Images of the releases so far, newest first, one of each repository.
+    /// Images of earlier releases, newest first, one of each repository.
     pub released: Vec<PinnedReference>,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Prepared<'a> {
     /// Reads envlock.toml, the lock, the Dockerfile and the history.
     ///
     /// # Errors
-    /// One that cannot be read, a driver that is too old for the lock.
+    /// One of them cannot be read, or the driver is too old for the lock.
     pub async fn read(args: &'a Build, context: &'a Context) -> Result<Self, Failure> {
         let overrides = Overrides {
             index: args.index.clone(),
@@ -56,7 +56,7 @@ impl<'a> Prepared<'a> {
         let choice = args.engine.unwrap_or(spec.build.engine);
         let destination = args.registry.as_ref().or(spec.registry.destination.as_ref());
         let stated: Option<Destination> = destination.map(|d| d.parse()).transpose()?;
-        // Nothing but the layers engine fills the user's own registry by itself.
+        // Only the layers engine fills the user's own registry by default.
         let own: Option<Destination> = match (&stated, choice) {
             (None, EngineChoice::Auto | EngineChoice::Layers) => {
                 Some(embedded::destination(context).parse()?)
@@ -83,13 +83,13 @@ impl<'a> Prepared<'a> {
         })
     }
 
-    /// What is to be made, for where it goes.
+    /// The images to make, for this destination.
     pub fn plan(&self, destination: Option<&Destination>) -> Result<Plan, Failure> {
         let Prepared { lock, spec, .. } = self;
         let lock_sha256 = lock::choice_sha256(lock, &self.lock_text);
         let images = self.args.images.as_slice();
-        let wanted = Wanted { lock, lock_sha256, spec, images, destination };
-        Ok(image::plan(wanted, self.recipe.stages())?)
+        let request = PlanRequest { lock, lock_sha256, spec, images, destination };
+        Ok(image::plan(request, self.recipe.stages())?)
     }
 
     /// Whether plain http is allowed beyond loopback.
@@ -102,13 +102,13 @@ impl<'a> Prepared<'a> {
         (!self.args.no_config).then_some(&self.spec.config)
     }
 
-    /// What cannot end well is refused before minutes are spent.
+    /// Refuses what is bound to fail before the build takes minutes.
     pub fn has_destination(&self) -> Result<(), Failure> {
         let nowhere = self.args.push && self.stated.is_none() && self.own.is_none();
         if nowhere { Err(self::nowhere()) } else { Ok(()) }
     }
 
-    /// The user's own registry, held while base images or the destination are in it.
+    /// Keeps the user's own registry serving where base images or the destination are in it.
     pub async fn serving(&self) -> Result<Vec<Serving>, Failure> {
         let base = &self.lock.base;
         let hosts = [&base.runtime, &base.devel].into_iter();

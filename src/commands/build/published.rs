@@ -22,15 +22,15 @@ pub(super) struct Published<'a> {
 }
 
 impl<'a> Verified<'a> {
-    /// With `--push` the release, all of it or nothing; without, the lock's layers alone.
+    /// With `--push` the release, all of it or nothing; without, only the lock's layers.
     ///
     /// # Errors
-    /// The lock was changed during the build, and what a release can be refused for.
+    /// The lock changed during the build, or the release is refused.
     pub async fn publish(self, means: &Means) -> Result<Published<'a>, Failure> {
         let built = &self.attested.built;
         let Prepared { args, context, lock_name, lock_text, .. } = built.planned.prepared;
         let project = context.lock_project()?;
-        // What was resolved during the build is not written over with what was built.
+        // A lock that was resolved during the build is not overwritten with the one that was built.
         let now = fs_err::read(context.path(lock_name)).ok();
         if built.pins_layers && now.as_deref() != Some(lock_text.as_bytes()) {
             return Err(release::Error::ChangedDuringBuild { path: lock_name.clone() }.into());
@@ -108,7 +108,7 @@ impl Published<'_> {
         self.verified.attested.built.planned.prepared
     }
 
-    /// The end of the build.
+    /// Reports the end of the build.
     pub fn report(&self) {
         let Prepared { context, lock, .. } = self.prepared();
         let images = self.images();
@@ -130,7 +130,7 @@ impl Published<'_> {
         });
     }
 
-    /// Runs what is to follow a release, which may be another envlock.
+    /// Runs the command that follows a release, which may be another envlock.
     pub async fn run_after(&self) -> Result<(), Failure> {
         let Prepared { context, spec, args, .. } = self.prepared();
         if self.released.is_none() {
@@ -150,7 +150,7 @@ impl fmt::Display for Published<'_> {
         let Prepared { args, context, .. } = self.prepared();
         let (names, verb) = named_files(self.prepared(), context);
         match (&self.released, self.record()) {
-            (None, _) => f.write_str("nothing was released: that takes --push"),
+            (None, _) => f.write_str("nothing was released: that needs --push"),
             (Some(_), Some(record)) if args.no_config => {
                 let number = record.number;
                 write!(f, "recorded as release {number}; no file was changed (--no-config)")
@@ -168,7 +168,7 @@ impl fmt::Display for Published<'_> {
     }
 }
 
-/// The files that name images, in words, and the verb for them.
+/// The files that name images, as a phrase, and the verb for it.
 fn named_files(prepared: &Prepared<'_>, context: &Context) -> (String, &'static str) {
     let files = prepared.spec.config.files().into_iter();
     let names: Vec<_> =

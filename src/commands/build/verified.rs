@@ -1,4 +1,4 @@
-//! `Verified`: images that ran in containers and passed all checks against their lock, where that is asked for.
+//! `Verified`: images that ran in containers and passed all checks against their lock, where that is requested.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use crate::verify::Selection;
 #[derive(Debug)]
 pub(super) struct Verified<'a> {
     pub attested: Attested<'a>,
-    /// Whether they ran; else it was not asked for.
+    /// Whether they were run; else it was not requested.
     pub ran: bool,
 }
 
 impl<'a> Attested<'a> {
     /// # Errors
-    /// A check failed, and no file may name the image.
+    /// A check failed: no file may name the image.
     pub async fn verify(self, means: &Means) -> Result<Verified<'a>, Failure> {
         let Some(runtime) = &means.runtime else {
             return Ok(Verified { attested: self, ran: false });
@@ -38,6 +38,6 @@ impl<'a> Attested<'a> {
 
 impl fmt::Display for Verified<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.ran { "verified: each image ran" } else { "verified: not asked for" })
+        f.write_str(if self.ran { "verified: each image ran" } else { "verified: not requested" })
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn page() -> String {
     text
 }
 
-/// The commands that people see.
+/// The commands that are not hidden.
 pub(super) fn commands(of: &Command) -> impl Iterator<Item = &Command> {
     of.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help")
 }
@@ -63,7 +63,7 @@ fn describe(command: &Command, depth: usize, text: &mut String) {
     }
 }
 
-/// The line of how a command is called.
+/// The usage line of a command.
 fn usage(command: &Command) -> String {
     let usage = command.clone().render_usage().to_string();
     usage.strip_prefix("Usage: ").unwrap_or(&usage).trim().to_owned()

@@ -7,7 +7,7 @@ use super::node::Node;
 use crate::reports::schemas;
 use crate::spec::BUILTIN_TEXT;
 
-/// How a place is written.
+/// How the path of a table is written.
 #[derive(Clone, Copy, PartialEq)]
 enum Style {
     /// `[a.b]`, `[[a.b]]`
@@ -42,7 +42,7 @@ fn schema(name: &str) -> Value {
 
 struct Walk<'a> {
     style: Style,
-    /// What holds when a key is absent, by the same path.
+    /// The default of a key, by the same path.
     defaults: Value,
     /// The definitions that have a table, and its heading.
     shown: Vec<(&'a str, String)>,

@@ -1,4 +1,4 @@
-//! What Markdown needs.
+//! Markdown: escaping and tables.
 
 /// The first line of every page, after its title.
 pub(super) const WRITTEN: &str =

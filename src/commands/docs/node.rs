@@ -8,7 +8,7 @@ use super::markdown;
 #[derive(Clone, Copy)]
 pub(super) struct Node<'a> {
     root: &'a Value,
-    /// The place as it is written: its own words count before those of what it refers to.
+    /// The node itself: its own keys take precedence over those of what it refers to.
     written: &'a Value,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Node<'a> {
         list.is_some_and(|list| list.iter().any(|name| name == key))
     }
 
-    /// What every value of a map is.
+    /// The schema of every value of a map.
     pub(super) fn values(self) -> Option<Node<'a>> {
         self.value("additionalProperties")
             .filter(|value| value.is_object())
@@ -70,13 +70,13 @@ impl<'a> Node<'a> {
         self.value("default").filter(|value| !value.is_null())
     }
 
-    /// One of these it must be.
+    /// The alternatives of which it must be one.
     pub(super) fn choices(self) -> Vec<Node<'a>> {
         let list = ["oneOf", "anyOf"].into_iter().find_map(|word| self.value(word)?.as_array());
         list.into_iter().flatten().map(|value| self.at(value)).collect()
     }
 
-    /// What may stand there, in a few words of a cell; what has a table of its own is named.
+    /// The type for a table cell, in a few words; a type that has its own table is named.
     pub(super) fn kind(self) -> String {
         if let Some(name) = self.refers_to().filter(|_| self.has_table() || !self.is_local()) {
             return markdown::code(name);

@@ -23,7 +23,7 @@ impl Check {
         Check { level: Level::Fail, ..Check::warn(name, found, todo) }
     }
 
-    /// An error of the library, with its own advice.
+    /// A failed check from an error, with the error's advice.
     pub(super) fn error(name: &'static str, level: Level, error: &dyn miette::Diagnostic) -> Self {
         let mut found = error.to_string();
         let mut source = error.source();

@@ -21,11 +21,11 @@ const INSTALL: &str = "install the Docker CLI with buildx (Debian and Ubuntu: do
 pub(super) struct Dockerfile {
     /// Files of the project that only BuildKit can build from.
     pub(super) changed: Vec<String>,
-    /// Why it does not make the spec's images.
+    /// Why that Dockerfile does not make the spec's images.
     pub(super) unfit: Option<String>,
 }
 
-/// The engine that `choice` comes to, then Docker.
+/// Checks the engine that `choice` leads to, then Docker.
 pub(super) async fn checks(choice: EngineChoice, recipe: &Dockerfile) -> Vec<Check> {
     let mut docker = docker_checks().await;
     let works = docker.iter().all(|check| check.level == Level::Ok);
@@ -73,7 +73,7 @@ fn engine(choice: EngineChoice, recipe: &Dockerfile, docker_works: bool) -> Chec
     }
 }
 
-/// Docker's client, buildx, the builder; what comes after a failure is not looked at.
+/// Docker's client, buildx, the builder; what follows a failure is not checked.
 async fn docker_checks() -> Vec<Check> {
     let mut checks = Vec::new();
     let steps: [(&'static str, &[&str]); 3] = [

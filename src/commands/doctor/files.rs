@@ -17,12 +17,12 @@ use crate::store::Store;
 /// The wheels of the built-in stack and what a build makes of them need about this much.
 const ROOM: u64 = 10_000_000_000;
 
-/// envlock.toml, and the spec that holds when it is sound.
+/// Checks envlock.toml; returns its spec when it is valid.
 pub(super) fn spec(context: &Context) -> (Check, Option<Spec>) {
     match context.spec() {
         Ok(spec) => {
             let own = context.path(spec::FILE_NAME).exists();
-            let found = if own { "is sound" } else { "none: the built-in stack is used" };
+            let found = if own { "is valid" } else { "none: the built-in stack is used" };
             (Check::ok("envlock.toml", found), Some(spec))
         }
         Err(error) => (Check::error("envlock.toml", Level::Fail, &error), None),
@@ -45,7 +45,7 @@ pub(super) fn lock(context: &Context, spec: &Spec) -> Check {
     }
 }
 
-/// config.yaml is there to be edited, and so are the other files that name images, with their places in them.
+/// config.yaml and the other files that name images exist, and have the places to be edited.
 pub(super) fn config(context: &Context, spec: &Spec) -> Check {
     let path = context.path(&spec.config.path);
     if !spec.config.targets.is_empty() {
@@ -85,18 +85,18 @@ pub(super) async fn pypi(context: &Context, spec: &Spec) -> Check {
     }
 }
 
-/// The store can be written, and there is room.
+/// The store can be written, and its disk has free space.
 pub(super) fn store() -> Vec<Check> {
     let name = "store";
     let store = match Store::open() {
         Ok(store) => store,
         Err(error) => return vec![Check::error(name, Level::Fail, &error)],
     };
-    // A fresh text each time: a file that is there already would prove nothing about writing.
+    // A new text each time: a file that exists already would prove nothing about writing.
     let text = format!("envlock doctor {} {}", std::process::id(), jiff::Timestamp::now());
     let written = match store.put(text.as_bytes()) {
         Ok(file) => {
-            // The file of the probe: failing to remove it is no finding.
+            // The test file: failing to remove it is not a finding.
             let _ = fs_err::remove_file(file.path());
             Check::ok(name, format!("{} can be written", store.root()))
         }

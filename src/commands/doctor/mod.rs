@@ -1,4 +1,4 @@
-//! `envlock doctor`: is this machine ready? One line a check, with what to do.
+//! `envlock doctor`: checks whether this machine is ready, a line for each check, with what to do.
 mod check;
 mod engine;
 mod files;

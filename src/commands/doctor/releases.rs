@@ -10,7 +10,7 @@ use crate::spec::{ImageName, Records, Spec};
 
 const NAME: &str = "releases";
 
-/// The images of the kept releases, all asked for.
+/// Asks for all images of the kept releases.
 pub(super) async fn check(net: net::Client, context: &Context, spec: &Spec) -> Check {
     let history = match release::read_history(&context.folder) {
         Ok((None, _)) => return Check::ok(NAME, "none yet"),
@@ -27,13 +27,13 @@ pub(super) async fn check(net: net::Client, context: &Context, spec: &Spec) -> C
     let _serving = embedded::hold_for(context, hosts.iter().map(String::as_str)).await;
     let client = registry::client(net, &spec.registry, false);
     let found = retention::look(&client, &history, &retention).await;
-    let of = |wanted: fn(&Alive) -> bool| -> Vec<String> {
-        let list = found.iter().filter(|(.., alive)| wanted(alive));
+    let of = |is_listed: fn(&Alive) -> bool| -> Vec<String> {
+        let list = found.iter().filter(|(.., alive)| is_listed(alive));
         list.map(|(number, name, image, _)| format!("{name} of release {number} ({image})"))
             .collect()
     };
     let unknown = found.iter().find_map(|(_, _, image, alive)| match alive {
-        Alive::Unknown(why) => Some(format!("whether {image} is kept cannot be found out: {why}")),
+        Alive::Unknown(why) => Some(format!("whether {image} is kept is not known: {why}")),
         _ => None,
     });
     let gone = of(|alive| *alive == Alive::Gone);
@@ -48,14 +48,10 @@ pub(super) async fn check(net: net::Client, context: &Context, spec: &Spec) -> C
             .all(|(number, name, _, alive)| *alive == Alive::Kept || is_told(*number, name));
     if !gone.is_empty() {
         let todo = "a rollback to it is refused; the env.lock of its commit and `envlock build --push` make it again";
-        return Check::fail(
-            NAME,
-            format!("not in the registry any more: {}", gone.join(", ")),
-            todo,
-        );
+        return Check::fail(NAME, format!("no longer in the registry: {}", gone.join(", ")), todo);
     }
     if let Some(unknown) = unknown {
-        return Check::warn(NAME, unknown, "see to the registry and the login");
+        return Check::warn(NAME, unknown, "check the registry and the login");
     }
     let builds: std::collections::BTreeSet<_> = found.iter().map(|(number, ..)| number).collect();
     let there = format!("the images of {} releases are there", builds.len());

@@ -14,7 +14,7 @@ use crate::reports::{self, Version};
 
 /// Runs `envlock doctor`: exit 0 when nothing failed, warnings or not, else 1.
 pub async fn run(args: Doctor, context: &Context) -> CommandResult {
-    // Answers soon: what fails twice is a finding.
+    // Few retries, to answer soon: what fails twice is a finding.
     let patience = Duration::from_secs(10);
     let net = context.client_with(Retry { attempts: 2, patience, ..Retry::default() })?;
     let (first, spec) = files::spec(context);

@@ -1,4 +1,4 @@
-//! `envlock prune`: what is older than the kept releases and in no role goes, here and with `--registry` there.
+//! `envlock prune`: removes what is older than the kept releases and in no role: here, and with `--registry` in registries.
 
 use super::gather::Gathered;
 use super::report;

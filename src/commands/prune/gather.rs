@@ -1,4 +1,4 @@
-//! What is old, and where that is looked for.
+//! Finds what is old, and the places to look for it.
 
 use crate::cli::Prune;
 use crate::commands::{Context, embedded, kept};
@@ -40,7 +40,7 @@ impl Gathered {
         Ok(Some(Gathered { project, client, retention, known }))
     }
 
-    /// What is old in the places that are looked into: the user's own registry, and with `everywhere` all others.
+    /// What is old in the searched places: the user's own registry, and with `everywhere` all others.
     pub fn decide(&self, everywhere: bool, context: &Context) -> Retention {
         let mut looked = self.retention.clone();
         looked.old.retain(|place, _| everywhere || is_here(place, context));

@@ -1,4 +1,4 @@
-//! What is removed, as a line.
+//! A removed item as a line of output.
 
 use crate::image::Repository;
 use crate::retention::Removal;

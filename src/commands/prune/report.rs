@@ -13,7 +13,7 @@ use crate::release;
 use crate::reports::{self, Removed, Version};
 use crate::retention::Removal;
 
-/// Says what was removed, or in a dry run what would be.
+/// Reports what was removed, or in a dry run what would be.
 pub(super) fn report(args: &Prune, gathered: &Gathered, swept: &Swept, context: &Context) {
     let (dry_run, from) = (args.dry_run, gathered.retention.from);
     let Swept { gone: Gone { removed, refused, .. }, locks, freed } = swept;
@@ -40,13 +40,13 @@ pub(super) fn report(args: &Prune, gathered: &Gathered, swept: &Swept, context: 
     ));
     if let Some(bytes) = freed {
         let bytes = indicatif::DecimalBytes(*bytes);
-        context.ui.note(format!("{bytes} came free in your own registry"));
+        context.ui.note(format!("{bytes} were freed in your own registry"));
     }
     let other = gathered.elsewhere(context);
     if other > 0 && !args.registry {
         context
             .ui
-            .note(format!("{other} repositories were left alone; --registry looks there too"));
+            .note(format!("{other} repositories were not searched; --registry does that too"));
     }
 }
 
@@ -55,7 +55,7 @@ pub(super) fn without_release(dry_run: bool, context: &Context) -> Exit {
     let file = release::FILE_NAME;
     context
         .ui
-        .note(format!("{file} has no release, so nothing is known to be old; nothing was removed"));
+        .note(format!("{file} has no release, so nothing counts as old; nothing was removed"));
     let report = reports::Prune {
         version: Version,
         dry_run,

@@ -1,4 +1,4 @@
-//! What is old is removed: from registries, from the folder, and from the user's own layout what nothing leads to.
+//! Removes what is old from registries and from the project folder, and what nothing refers to from the user's own layout.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -14,20 +14,20 @@ use crate::registry::embedded::{Report, listen, project_name, server};
 use crate::release;
 use crate::retention::{self, Removal, Retention};
 
-/// A push may be on its way to its manifest: what is younger than this stays in the user's own registry.
+/// A running push may not have sent its manifest yet: blobs younger than this stay in the user's own registry.
 const GRACE: Duration = Duration::from_secs(3600);
 
-/// What became of everything; in a dry run, what would.
+/// What was removed; in a dry run, what would be.
 #[derive(Debug)]
 pub(super) struct Swept {
     pub gone: Gone,
     /// Copies of locks.
     pub locks: u64,
-    /// Bytes that came free in the user's own registry; `None`: nothing was looked at there.
+    /// Bytes that were freed in the user's own registry; `None`: it was not searched.
     pub freed: Option<u64>,
 }
 
-/// What became of manifests and tags.
+/// Removed manifests and tags.
 #[derive(Debug, Default)]
 pub(super) struct Gone {
     pub removed: BTreeSet<(Repository, Removal)>,
@@ -44,10 +44,10 @@ pub(super) struct Sweeping<'a> {
 }
 
 impl Sweeping<'_> {
-    /// Removes what is old in the places that are looked into.
+    /// Removes what is old in the searched places.
     ///
     /// # Errors
-    /// A registry does not answer, the disk; what a registry refuses is none.
+    /// A registry does not answer, or the disk fails; a refusal of a registry is not an error.
     pub async fn all(&self, old: &Retention) -> Result<Swept, Failure> {
         let Gathered { project, retention, .. } = self.gathered;
         let mut gone = Gone::default();
@@ -64,7 +64,7 @@ impl Sweeping<'_> {
         Ok(Swept { gone, locks, freed })
     }
 
-    /// Takes what is old out of these places; `shown` is what a place is called to people.
+    /// Removes what is old from these places; `shown` names a place in messages.
     async fn sweep(
         &self,
         old: &Retention,
@@ -92,7 +92,7 @@ impl Sweeping<'_> {
     }
 
     /// The same in the layout that an earlier version kept in the project folder, which the user's registry only
-    /// reads: it is served for this alone.
+    /// reads: it is served just for this.
     async fn old_layout(&self, looked: &Retention, gone: &mut Gone) -> Result<(), Failure> {
         let Some(layout) = embedded::old_layout(self.context) else { return Ok(()) };
         let listener = listen((Ipv4Addr::LOCALHOST, 0).into(), false).await?;
@@ -115,8 +115,8 @@ impl Sweeping<'_> {
     }
 }
 
-/// Takes what nothing leads to out of the project's part of the user's registry, and out of the layout that an earlier
-/// version kept in the project folder. Bytes that came free; `None`: there is neither.
+/// Removes what nothing refers to from the project's part of the user's registry, and from the layout that an earlier
+/// version kept in the project folder. Returns the bytes freed; `None`: there is neither.
 fn free(context: &Context, retention: &Retention) -> Result<Option<u64>, Failure> {
     let mut freed = None;
     if embedded::has_images(context) {

@@ -1,4 +1,4 @@
-//! From the settings and the template to the text, and what is doubtful about it.
+//! Renders the template with the settings, and collects warnings about the result.
 
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ pub fn run(args: &Render, context: &Context) -> CommandResult {
     outcome.finish(output.as_deref(), builds_something(&effective))
 }
 
-/// Every name that a template knows: what is in config.yaml by its own name, all of it as `config`, and the lock.
+/// The variables of a template: each key of config.yaml by its own name, all of it as `config`, and `lock`.
 fn values(config: &Value, lock: Option<&render::Lock>) -> Value {
     let mut values = config.as_object().cloned().unwrap_or_default();
     values.insert("config".to_owned(), config.clone());
@@ -69,7 +69,7 @@ fn values(config: &Value, lock: Option<&render::Lock>) -> Value {
     Value::Object(values)
 }
 
-/// Whether a template has this word: a key that it uses is not unknown.
+/// Whether a template contains this word: a key that it uses is known.
 fn is_word(text: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     text.match_indices(word)

@@ -1,4 +1,4 @@
-//! What becomes of the text: it is written, shown or compared, and reported.
+//! Writes, shows or compares the rendered text, and reports it.
 
 use camino::Utf8Path;
 
@@ -9,7 +9,7 @@ use crate::exit::{CommandResult, Exit, Failure};
 use crate::render::Template;
 use crate::reports;
 
-/// What is known at the end.
+/// The result of rendering.
 pub(super) struct Outcome<'a> {
     pub args: &'a Render,
     pub context: &'a Context,
@@ -77,7 +77,7 @@ impl Outcome<'_> {
                     ui.result(config::unified(output.as_str(), before, self.text.as_bytes()));
                 }
             }
-            None => ui.note(format!("{output} is not there: run `envlock render`")),
+            None => ui.note(format!("{output} does not exist: run `envlock render`")),
         }
         Exit::LockStale
     }

@@ -1,4 +1,4 @@
-//! The files that are read, and the one that is made of them.
+//! The input files and the output path.
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
@@ -20,7 +20,7 @@ pub(super) fn template(
         Ok(text) => Ok((Template { name: path.to_string(), text }, Some(path))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && args.template.is_none() => {
             context.ui.note(format!(
-                "{TEMPLATE} is not there: envlock's own template is taken (`envlock init --platform` writes it out)"
+                "{TEMPLATE} does not exist: envlock's own template is used (`envlock init --platform` writes it out)"
             ));
             Ok((
                 Template { name: "envlock's own template".to_owned(), text: BUILT_IN.to_owned() },
@@ -43,9 +43,8 @@ pub(super) fn output(
     match template.extension() {
         Some("jinja2" | "jinja" | "j2") => Ok(Some(template.with_extension(""))),
         _ => {
-            let message = format!(
-                "{template} does not end in .jinja2: say with --output where the result goes"
-            );
+            let message =
+                format!("{template} does not end in .jinja2: name the output with --output");
             Err(Failure::message(Exit::Usage, message))
         }
     }

@@ -1,4 +1,4 @@
-//! What the project has for the compose file: its lock, its place, and the files that services mount.
+//! What a compose file needs of the project: its lock, its path, and the files that services mount.
 
 use camino::{Utf8Component, Utf8Path};
 
@@ -7,7 +7,7 @@ use crate::engine::dockerfile::Recipe;
 use crate::spec::Spec;
 use crate::{image, render};
 
-/// The project folder, seen from a folder in it; its absolute path from elsewhere.
+/// The path of the project folder, relative to a folder in it; from elsewhere, its absolute path.
 pub(super) fn way_up(folder: &Utf8Path, context: &Context) -> String {
     let mut up = Vec::new();
     for component in folder.components() {
@@ -28,10 +28,10 @@ pub(super) fn joined(folder: &str, below: &str) -> String {
     if below == "." { folder.to_owned() } else { format!("{folder}/{below}") }
 }
 
-/// What env.lock says for builds.
+/// The values of env.lock for builds.
 ///
 /// # Errors
-/// A sentence that says what to do to have it.
+/// A sentence that says what to do to get them.
 pub(super) fn lock(context: &Context, spec: &Spec, project: &str) -> Result<render::Lock, String> {
     let name = context.lock_name(None);
     let (lock, text) = context.read_lock(&name).map_err(|error| match error {
@@ -49,7 +49,7 @@ pub(super) fn lock(context: &Context, spec: &Spec, project: &str) -> Result<rend
     Ok(render::Lock { sha256: sha256.to_string(), args, contexts, packages })
 }
 
-/// The files that the compose file mounts and that are not there.
+/// The files that the compose file mounts and that are missing.
 pub(super) fn missing(context: &Context, folder: &Utf8Path, text: &str) -> Vec<String> {
     let own = init::platform_files();
     let missing = |path: &String| {
@@ -57,7 +57,7 @@ pub(super) fn missing(context: &Context, folder: &Utf8Path, text: &str) -> Vec<S
         let is_ours = own.clone().any(|name| Utf8Path::new(name).starts_with(&file));
         let what = if is_ours { ": `envlock init --platform` writes it" } else { "" };
         (!context.path(&file).exists())
-            .then(|| format!("{file} is not there, and a service wants it{what}"))
+            .then(|| format!("{file} is missing, and a service mounts it{what}"))
     };
     render::mounted(text).iter().filter_map(missing).collect()
 }

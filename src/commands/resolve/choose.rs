@@ -1,4 +1,4 @@
-//! Pins and candidates are gathered, a set is chosen, and becomes a lock.
+//! Gathers pins and candidates, chooses a set, and makes a lock of it.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::spec::Spec;
 use crate::store;
 use crate::ui::Unit;
 
-/// What is to be said of the chosen set, a sentence each.
+/// Remarks on the chosen set, a sentence each.
 #[derive(Default)]
 pub(super) struct Remarks {
     pub held_back: Vec<String>,
@@ -45,7 +45,7 @@ fn cache_policy(args: &Resolve) -> CachePolicy {
 /// Asks the indexes and registries, and chooses. `kept`: versions that stay where they fit.
 ///
 /// # Errors
-/// There is no set that fits; a source or registry that does not answer.
+/// No set satisfies the spec, or a source or registry does not answer.
 pub(super) async fn choose(
     args: &Resolve,
     spec: &Spec,
@@ -62,7 +62,7 @@ pub(super) async fn choose(
     let sources = Sources::find(spec, &surroundings).await?;
     sources.notes.iter().for_each(|note| context.ui.warn(note));
     imports::are_sources(spec, &sources)?;
-    spec.imports.told.iter().for_each(|told| context.ui.warn(told));
+    spec.imports.not_followed.iter().for_each(|sentence| context.ui.warn(sentence));
     let client = client.with_logins(sources.logins(spec, &surroundings)?);
     let fetcher = Fetcher::new(client.clone()).with_cache(cache.clone()).remembering(store.clone());
     let start = |target: Target| {
@@ -74,7 +74,7 @@ pub(super) async fn choose(
         }
         catalog
     };
-    // The indexes need not wait for the registries where the answer of those can be foreseen.
+    // The indexes need not wait for the registries where the pins can be predicted.
     let ahead = target::likely(spec, old)
         .map(|target| target.before(spec).keeping(old))
         .map(|target| (target.clone(), start(target)));
@@ -123,13 +123,13 @@ pub(super) async fn choose(
     catalog.remember().await;
     bar.finish();
     catalog.warnings().iter().for_each(|warning| context.ui.warn(warning));
-    // Thousands of versions are freed while the lock is written, not before.
+    // Freeing thousands of versions takes time: it happens while the lock is written.
     std::thread::spawn(move || drop(catalog));
     let mut lock = assemble(spec, pins, chosen.into_iter().zip(facts).collect());
     lock.target.arch_list = arch_list;
     imports::have_hashes(spec, &lock, &environment)?;
     imports::not_taken(spec, &lock).iter().for_each(|sentence| context.ui.note(sentence));
-    // Layers of wheels that are still chosen are still what they were.
+    // Layers whose wheels are all still chosen have not changed.
     let keys = image::layer_keys(&lock, spec);
     let layers = old.into_iter().flat_map(|old| &old.layers);
     lock.layers = layers.filter(|layer| keys.contains(&layer.key)).cloned().collect();

@@ -1,4 +1,4 @@
-//! The verb itself: gather, choose, write the lock, say what changed.
+//! The command itself: gather, choose, write the lock, report what changed.
 
 use pep508_rs::PackageName;
 
@@ -41,11 +41,11 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
     if let (Some(old), None) = (&old, &args.upgrade)
         && lock::stale(old, &spec).is_empty()
     {
-        // The lock is for this spec: no server has to be asked.
+        // The lock is for this spec: no request is needed.
         let outcome = Outcome::write(old, Some(old), &name, args.dry_run, context)?;
         return Ok(report(&args, &name, &spec, &outcome, &Remarks::default(), context));
     }
-    // The images may run elsewhere: what is too old here is an error only when it was stated.
+    // The images may run elsewhere: only a stated driver that is too old is an error.
     let driver =
         args.driver.is_none().then(|| tokio::spawn(driver::too_old(None, spec.target.cuda)));
     let mut kept = kept(old.as_ref(), args.upgrade.as_deref());

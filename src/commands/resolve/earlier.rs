@@ -1,4 +1,4 @@
-//! What the present lock says to a new one. Pure.
+//! What a new lock takes from the present one. Pure.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,13 +23,13 @@ pub(super) fn kept(old: Option<&Lock>, upgrade: Option<&[PackageName]>) -> Kept 
     packages.map(|p| (p.name.clone(), p.version.clone())).collect()
 }
 
-/// What the old lock has: likely to be wanted again, at its version unless that is to move.
+/// The old lock's packages, which are likely to be needed again, at their version unless that is to be upgraded.
 pub(super) fn hints(old: &Lock, kept: &Kept) -> BTreeMap<PackageName, Hint> {
     let hint = |name| kept.get(name).map_or(Hint::Newest, |version| Hint::Version(version.clone()));
     old.packages.iter().map(|p| (p.name.clone(), hint(&p.name))).collect()
 }
 
-/// What the old lock knows of bytes, by their hash.
+/// The old lock's facts of wheels, by their hash.
 pub(super) fn locked(old: Option<&Lock>) -> HashMap<Sha256, Locked> {
     let known = |lock: &Lock, package: &Package| {
         let declares_cuda = is_torch_family(&package.name);
@@ -37,7 +37,7 @@ pub(super) fn locked(old: Option<&Lock>) -> HashMap<Sha256, Locked> {
         Locked {
             size: package.size,
             unpacked_size: package.unpacked_size,
-            // No torch of another build gets into a lock.
+            // A lock has no torch of another build.
             build: (declares_cuda && is_cuda).then_some(lock.target.cuda_tag),
         }
     };

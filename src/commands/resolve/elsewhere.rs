@@ -1,4 +1,4 @@
-//! Advice that changes what there is to choose from, another CUDA or Python: tried before it is given.
+//! Advice to use another CUDA or Python, which changes the candidates: tried before it is given.
 
 use jiff::ToSpan;
 use pep440_rs::Version;
@@ -9,13 +9,13 @@ use crate::python::GlibcVersion;
 use crate::solve::{Conflict, TargetChange, possible};
 use crate::spec::{CutOff, Spec};
 
-/// So many other targets are tried: each has to ask the indexes anew.
+/// How many other targets are tried: each queries the indexes again.
 const TRIED: usize = 3;
 
-/// A patch release that a minor version does not reach: the newest one counts.
+/// A patch release that no minor version reaches: stands for the newest.
 const NEWEST_PATCH: u64 = 99;
 
-/// Adds to the conflict's advice the other targets for which there is a set. What cannot be found out is left out.
+/// Adds to the conflict's advice the other targets for which there is a set. Targets that could not be tried are left out.
 pub async fn try_elsewhere(
     conflict: &mut Conflict,
     spec: &Spec,
@@ -28,9 +28,9 @@ pub async fn try_elsewhere(
         let (mut spec, mut python) = (spec.clone(), python.clone());
         match elsewhere.target {
             TargetChange::Cuda(cuda) => spec = spec.for_cuda(cuda),
-            TargetChange::Python(wanted) => {
-                let patch = wanted.patch.unwrap_or(NEWEST_PATCH);
-                python = Version::new([wanted.major, wanted.minor, patch]);
+            TargetChange::Python(requested) => {
+                let patch = requested.patch.unwrap_or(NEWEST_PATCH);
+                python = Version::new([requested.major, requested.minor, patch]);
             }
             TargetChange::CutOff(at) => {
                 spec.exclude_newer = at.checked_add(1.second()).ok().map(CutOff::at);

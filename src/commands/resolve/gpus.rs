@@ -1,4 +1,4 @@
-//! The GPUs that the spec names, against what torch has code for.
+//! Checks that torch has code for the GPUs that the spec names.
 
 use crate::catalog::Candidate;
 use crate::digest::Sha256;
@@ -59,7 +59,7 @@ pub async fn arch_list(
     }
 }
 
-/// What an earlier lock says of the same bytes.
+/// The architectures that an earlier lock has for the same bytes.
 fn known(old: &Lock, torch: Sha256) -> Option<Vec<Arch>> {
     let same = old.packages.iter().any(|p| p.name.as_ref() == TORCH && p.sha256 == torch);
     Some(old.target.arch_list.clone()).filter(|list| same && !list.is_empty())

@@ -1,4 +1,4 @@
-//! What files of other tools say about indexes and hashes, against what is used and was chosen.
+//! Checks indexes and hashes in imported files against the indexes used and the files chosen.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use crate::lock::Lock;
 use crate::spec::{Spec, StatedIndex, same_address};
 
 /// # Errors
-/// A file names an index that its group does not take packages from. What it asks for would come from somewhere else,
-/// where a namesake may be.
+/// A file names an index that its group does not take packages from. Its packages would come from another index,
+/// which may have other projects of these names.
 pub fn are_sources(spec: &Spec, sources: &Sources) -> Result<(), Failure> {
     let is_source = |index: &StatedIndex| {
         let mut places = index.sources.iter().filter_map(|name| sources.place(name));
@@ -58,11 +58,11 @@ pub fn not_taken(spec: &Spec, lock: &Lock) -> Vec<String> {
     let mut files: BTreeMap<&str, (usize, Vec<String>)> = BTreeMap::new();
     for (name, preferred) in spec.preferred() {
         let Some(package) = lock.package(&name) else { continue };
-        let wanted = &preferred.version.version;
+        let preferred_version = &preferred.version.version;
         let (all, others) = files.entry(&preferred.file).or_default();
         *all += 1;
-        if package.version.clone().without_local() != wanted.clone().without_local() {
-            others.push(format!("{name} {} ({wanted})", package.version));
+        if package.version.clone().without_local() != preferred_version.clone().without_local() {
+            others.push(format!("{name} {} ({preferred_version})", package.version));
         }
     }
     let sentence = |(file, (all, others)): (&str, (usize, Vec<String>))| {

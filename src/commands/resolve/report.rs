@@ -1,4 +1,4 @@
-//! The lock is written where it changed, and the change reported.
+//! Writes the lock where it changed, and reports the change.
 
 use camino::Utf8Path;
 use pep508_rs::PackageName;
@@ -13,7 +13,7 @@ use crate::release;
 use crate::reports::{self, LockFile};
 use crate::spec::Spec;
 
-/// A lock, and what became of its file.
+/// A lock, and whether its file was written.
 pub(super) struct Outcome<'a> {
     pub lock: &'a Lock,
     pub text: String,
@@ -22,10 +22,10 @@ pub(super) struct Outcome<'a> {
 }
 
 impl<'a> Outcome<'a> {
-    /// Writes the lock, unless it is there already or `dry_run`.
+    /// Writes the lock, unless the file has it already or `dry_run` is set.
     ///
     /// # Errors
-    /// The file cannot be written; then it is as it was.
+    /// The file cannot be written; it is then unchanged.
     pub fn write(
         lock: &'a Lock,
         old: Option<&Lock>,
@@ -39,7 +39,7 @@ impl<'a> Outcome<'a> {
         let unchanged = fs_err::read_to_string(&path).is_ok_and(|before| before == text);
         let written = !dry_run && !unchanged;
         if written {
-            // Not in the middle of a release or rollback, which may write to the same file.
+            // Not during a release or rollback, which may write to the same file.
             // A project without envlock's folder has had neither.
             let has_folder = context.path(release::FOLDER).exists();
             let _project = has_folder.then(|| context.lock_project()).transpose()?;
@@ -49,7 +49,7 @@ impl<'a> Outcome<'a> {
     }
 }
 
-/// Says what the lock is like now.
+/// Reports the state of the lock.
 pub(super) fn report(
     args: &Resolve,
     name: &Utf8Path,

@@ -1,4 +1,4 @@
-//! `envlock rollback`: what an earlier release wrote to config.yaml comes back, once its images are proven to exist.
+//! `envlock rollback`: restores what an earlier release wrote to config.yaml, after checking that its images exist.
 
 use super::decide::Decided;
 use super::gather::Gathered;
@@ -30,7 +30,7 @@ pub async fn run(args: Rollback, context: &Context) -> CommandResult {
     let plan = decided.plan.clone();
     let published = execute::go_back(decided, &project, &registry, records, context).await?;
     report::report(context, &plan, &published, false);
-    // What runs next may be another envlock.
+    // The next command may be another envlock.
     drop(project);
     let written = published.record.is_some();
     let (then, after) = (args.then.as_deref(), spec.release.after.as_deref());

@@ -1,4 +1,4 @@
-//! Which release comes back, and what that changes.
+//! Decides which release is restored, and what that changes.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::release::{self, Error, History, Plan};
 #[derive(Debug)]
 pub(super) struct Decided {
     pub plan: Plan,
-    /// The release's env.lock, where that comes back too.
+    /// The release's env.lock, where that is restored too.
     pub lock: Option<Vec<u8>>,
 }
 
@@ -20,7 +20,7 @@ impl Decided {
     /// # Errors
     /// There is no such release, a file that it changed cannot be read, its lock is not kept.
     pub fn of(history: &History, args: &Rollback, context: &Context) -> Result<Self, Failure> {
-        let to = args.to.as_ref().map(|wanted| history.find(wanted)).transpose()?;
+        let to = args.to.as_ref().map(|requested| history.find(requested)).transpose()?;
         let plan = release::decide(history, to, |file: &Utf8Path| {
             release::read_config(&context.folder, file)
         })?;
@@ -28,10 +28,10 @@ impl Decided {
         Ok(Decided { plan, lock })
     }
 
-    /// Warns of what was changed by hand since.
+    /// Warns of what was changed by hand since the release.
     ///
     /// # Errors
-    /// It would be lost, and `--force` was not given.
+    /// Such a change would be lost, and `--force` is not set.
     pub fn refuse_changed_by_hand(
         &self,
         args: &Rollback,

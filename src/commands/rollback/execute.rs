@@ -1,4 +1,4 @@
-//! What was decided is done, or shown.
+//! Carries out what was decided, or shows it.
 
 use super::decide::Decided;
 use crate::blocking::joined;
@@ -31,10 +31,10 @@ pub(super) async fn preview(
     Ok(Published { record: None, diff })
 }
 
-/// Proves the images, records the rollback in their registry unless that keeps no `records`, and writes the files.
+/// Checks the images, records the rollback in their registry unless `records` are off, and writes the files.
 ///
 /// # Errors
-/// An image is not in its registry, a file cannot be written; then none was.
+/// An image is not in its registry, or a file cannot be written; then none was written.
 pub(super) async fn go_back(
     decided: Decided,
     project: &ProjectLock,
@@ -48,11 +48,11 @@ pub(super) async fn go_back(
         let (registry, plan) = (registry.clone(), plan.clone());
         tokio::spawn(async move { release::prove(&registry, &plan).await })
     };
-    // Before the images are proven nothing is written here, and what is sent has no name.
+    // Until the images are checked no file is written here, and what is sent to the registry has no tag.
     let mut draft = release::draft_rollback(project, &plan, lock_bytes)?;
     let lock = plan.target.lock.map(|sha| release::find_lock(&context.folder, sha)).transpose();
     let lock = lock.unwrap_or_else(|error| {
-        context.ui.warn(format!("the registry's record of this rollback is without it: {error}"));
+        context.ui.warn(format!("the registry's record of this rollback lacks it: {error}"));
         None
     });
     let (lock, images) = (lock.as_deref(), plan.target.images.keys().cloned().collect());
@@ -66,10 +66,10 @@ pub(super) async fn go_back(
     };
     let (proven, ahead) = tokio::join!(joined(proving), ahead);
     report_warnings(proven?, context);
-    // The way back must not depend on what the registry takes.
+    // A rollback must not depend on what the registry accepts.
     let announced = match ahead {
         _ if !records => Ok(vec![]),
-        // What may not be sent in one way is sent in another.
+        // What may not be sent in one form is sent in another.
         Err(error) if !matches!(&error, retention::Error::Registry(e) if e.is_refusal()) => {
             Err(error)
         }

@@ -1,4 +1,4 @@
-//! What a rollback is decided on.
+//! Gathers what a rollback is decided on.
 
 use crate::cli::Rollback;
 use crate::commands::{Context, kept};
@@ -20,7 +20,7 @@ impl Gathered {
     /// to be written.
     ///
     /// # Errors
-    /// One that cannot be read; a history that is to be restored is there.
+    /// One of them cannot be read, or a history that is to be restored exists already.
     pub async fn read(args: &Rollback, context: &Context) -> Result<Self, Failure> {
         let spec = context.spec()?;
         let registry = context.registry(&spec, args.insecure)?;

@@ -1,4 +1,4 @@
-//! What a rollback did, for people, programs and CI jobs.
+//! Reports a rollback to people, programs and CI jobs.
 
 use crate::commands::{Context, summary};
 use crate::release::{Plan, Published};
@@ -16,7 +16,7 @@ fn beside_files(plan: &Plan) -> Option<&'static str> {
     })
 }
 
-/// Says what was done, or with `dry_run` what would be.
+/// Reports what was done, or with `dry_run` what would be.
 pub(super) fn report(context: &Context, plan: &Plan, published: &Published, dry_run: bool) {
     let target = plan.target.release;
     let name = if target == 0 {
@@ -60,7 +60,7 @@ pub(super) fn report(context: &Context, plan: &Plan, published: &Published, dry_
         diff: &published.diff,
     };
     context.result(&report, || {
-        // Where no file names them, these lines are the only word on what runs.
+        // Where no file names them, only these lines say what runs.
         let images = plan.target.images.values().map(|image| format!("{image}\n"));
         let images: String = images.filter(|_| plan.edits.is_empty() && target != 0).collect();
         images + &published.diff

@@ -1,4 +1,4 @@
-//! What images are compared with: a release, or one image.
+//! What images are compared with: a release, or an image.
 
 use std::collections::BTreeMap;
 
@@ -11,24 +11,24 @@ use crate::spec::ImageName;
 
 /// A release or an image.
 pub(super) enum Against {
-    /// All images of a release, and its words.
+    /// All images of a release, and the release's name for people.
     Release(BTreeMap<ImageName, PinnedReference>, String),
-    /// One image, as it was asked for.
+    /// One image, as it was named.
     Image(PinnedReference, String),
 }
 
 impl Against {
-    /// What a word means: a release's number, `previous`, the digest of an image in a release; else an image as
+    /// What an argument means: a release's number, `previous`, the digest of an image in a release; else an image as
     /// `inspect` takes it.
     ///
     /// # Errors
-    /// It means nothing.
+    /// It means neither.
     pub(super) async fn find(word: &str, scales: &Scales<'_>) -> Result<Self, Failure> {
         let Scales { context, spec, client, history, .. } = *scales;
         let is_image =
             word.contains('/') || word.starts_with("sha256:") || word.starts_with("sha512:");
         let release = match word.parse::<Selector>() {
-            Ok(wanted) => history.find(&wanted).map_err(Failure::from),
+            Ok(requested) => history.find(&requested).map_err(Failure::from),
             Err(error) => Err(Failure::message(Exit::Usage, error)),
         };
         match release {

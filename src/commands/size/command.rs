@@ -1,4 +1,4 @@
-//! `envlock size`: what images weigh, by layer and package; what they share, and what changed.
+//! `envlock size`: the sizes of images by layer and package, what they share, and what changed.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ pub async fn run(args: Size, context: &Context) -> CommandResult {
     Ok(Exit::Ok)
 }
 
-/// Whether a word says where an image is, and not what the spec calls it.
+/// Whether an argument is an image's reference, and not its name in the spec.
 fn is_place(word: &str) -> bool {
     word.contains(['/', ':'])
 }
@@ -77,7 +77,7 @@ fn not_built() -> Failure {
     Failure::message(Exit::Usage, message)
 }
 
-/// The images that are named, else those of the last release, what continues another after it.
+/// The named images, else those of the last release; an image that continues another comes after it.
 async fn weighed(args: &Size, scales: &Scales<'_>) -> Result<Vec<ImageSize>, Failure> {
     let Scales { context, spec, client, history, .. } = *scales;
     let mut places = Vec::new();
@@ -113,7 +113,7 @@ async fn planned(args: &Size, scales: &Scales<'_>) -> Result<Vec<ImageSize>, Fai
                 unpacked.extend(read);
             }
             Err(why) => context.ui.warn(format!(
-                "the base image {} is not known and not counted: {why}",
+                "the base image {} is not known and is not counted: {why}",
                 pin.reference
             )),
         }
@@ -126,7 +126,7 @@ async fn planned(args: &Size, scales: &Scales<'_>) -> Result<Vec<ImageSize>, Fai
     Ok(images)
 }
 
-/// A base's manifest, and how long its layers are unpacked; else why not.
+/// A base's manifest and the unpacked sizes of its layers; else why they are not known.
 async fn base(
     pin: &BasePin,
     read: bool,
@@ -143,13 +143,13 @@ async fn base(
     Ok((found.manifest, unpacked.map_err(sentence)?))
 }
 
-fn choose(images: &mut Vec<ImageSize>, wanted: &[String], lock: &Lock) -> Result<(), Failure> {
+fn choose(images: &mut Vec<ImageSize>, requested: &[String], lock: &Lock) -> Result<(), Failure> {
     let known: Vec<_> = images.iter().map(|image| image.name.clone()).collect();
-    if let Some(unknown) = wanted.iter().find(|word| !known.contains(word)) {
+    if let Some(unknown) = requested.iter().find(|word| !known.contains(word)) {
         let lock = crate::lock::file_name(lock.profile.as_ref());
         let message = format!("{lock} makes no image `{unknown}`: there is {}", known.join(", "));
         return Err(Failure::message(Exit::Usage, message));
     }
-    images.retain(|image| wanted.is_empty() || wanted.contains(&image.name));
+    images.retain(|image| requested.is_empty() || requested.contains(&image.name));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `envlock size`: `command` is the verb, `scales` weighs an image, `against` finds what it is compared with.
+//! `envlock size`: `command` is the verb, `scales` measures an image, `against` finds what it is compared with.
 mod against;
 mod command;
 mod scales;

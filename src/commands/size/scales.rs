@@ -1,4 +1,4 @@
-//! Weighs images in their registries. What is read of a layer is true of its digest for ever, so the store remembers it.
+//! Measures images in their registries. What is read of a layer never changes for its digest, so the store keeps it.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,12 @@ use crate::ui::{Bar, Stage, Unit};
 /// The store's facts about layers: bytes of the tar file; all files.
 const TAR_SIZE: &str = "tar-size-1";
 const INVENTORY: &str = "inventory-1";
-/// A layer of so many bytes is read without being asked for.
+/// A layer of at most this many bytes is read without `--read`.
 const SMALL: u64 = 4_000_000;
 /// Layers that are read at the same time.
 const AT_ONCE: usize = 4;
 
-/// What images are weighed with.
+/// Measures images.
 #[derive(Clone, Copy)]
 pub(super) struct Scales<'a> {
     pub(super) context: &'a Context,
@@ -36,11 +36,11 @@ pub(super) struct Scales<'a> {
 }
 
 impl Scales<'_> {
-    /// What an image weighs. Layers of which nothing says how long they are unpacked are read where they are small, or
+    /// The size of an image. Layers of unknown unpacked size are read where they are small, or
     /// all of them with `read`.
     ///
     /// # Errors
-    /// The registry's; a lock beside the image that is not its own.
+    /// Those of the registry; a lock beside the image that is not its own.
     pub(super) async fn weigh(
         &self,
         image: &PinnedReference,
@@ -104,7 +104,7 @@ impl Scales<'_> {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// What the files of an image are; every layer is read that was not read before.
+    /// The files of an image by kind; every layer that was not read before is read.
     pub(super) async fn files(
         &self,
         size: &ImageSize,

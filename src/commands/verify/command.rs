@@ -1,4 +1,4 @@
-//! `envlock verify`: images in containers against their lock; with `--supply` what lies beside them instead.
+//! `envlock verify`: checks images in containers against their lock; with `--supply`, the artifacts beside them instead.
 
 use std::time::Duration;
 

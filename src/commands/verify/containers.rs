@@ -1,4 +1,4 @@
-//! Images in containers: what each is compared with is gathered, then all are run together.
+//! Checks in containers: gathers what each image is compared with, then runs all of them.
 
 use super::subject::subject;
 use super::trial::Trial;
@@ -10,7 +10,7 @@ use crate::verify;
 use crate::verify::checks::{self, ImageReport, Outcome, Tally};
 
 impl Trial<'_> {
-    /// Runs the images, together.
+    /// Runs all images.
     pub(in crate::commands) async fn of(
         &self,
         context: &Context,
@@ -50,7 +50,7 @@ pub(in crate::commands) async fn before_release(
     let report = miette::miette!(
         help = "the images stay in the registry, where `envlock verify IMAGE` can look at them again; --no-verify \
                 releases them all the same",
-        "the images do not hold, so no file names them ({tally}):{failed}"
+        "images failed their checks, so no file names them ({tally}):{failed}"
     );
     Err(Failure { exit, report })
 }

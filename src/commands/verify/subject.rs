@@ -1,4 +1,4 @@
-//! What an image is compared with: its lock, and what the spec says of it.
+//! What an image is compared with: its lock, and the spec's settings for it.
 
 use camino::Utf8Path;
 
@@ -26,11 +26,11 @@ struct Found {
     check: Check,
 }
 
-/// Gathers what is known of an image. A lock that is nowhere, or is another image's, is a failed check, as is an image
-/// that is not there.
+/// Gathers what is known of an image. A lock that is missing, or is another image's, is a failed check, as is an image
+/// that does not exist.
 ///
 /// # Errors
-/// Its registry does not answer, a lock that was named cannot be read.
+/// Its registry does not answer, or a named lock cannot be read.
 pub(super) async fn subject(
     context: &Context,
     trial: &Trial<'_>,
@@ -121,7 +121,7 @@ fn compared(evidence: &Evidence, lock: Lock, text: &str, from: &str) -> Found {
     let check = match evidence.lock_sha256() {
         None => Check::skipped(
             CheckName::Lock,
-            format!("the image does not say which lock it was built from; held against {from}"),
+            format!("the image does not say which lock it was built from; compared with {from}"),
         ),
         Some(_) if evidence.is_of(text).is_some() => {
             Check::of(CheckName::Lock, Ok(format!("sha256 {sha256}, {from}")))

@@ -40,7 +40,7 @@ pub(super) async fn check(
                 }
                 findings
             }
-            // What cannot be read at all is a finding; a registry that does not answer is none.
+            // A document that cannot be read is a finding; a registry that does not answer is an error.
             Err(attestation::Error::Registry(error)) if !error.is_unreachable() => {
                 let verdict = match error.exit() {
                     Exit::Integrity => Verdict::Mismatch,
@@ -70,7 +70,7 @@ pub(super) async fn check(
     })
 }
 
-/// Why nothing need lie beside an image; `None`: it must.
+/// Why the artifacts beside an image may be missing; `None`: they are required.
 fn excuse(records: Records, history: &History, image: &PinnedReference) -> Option<&'static str> {
     let is_told = |record: &Record| {
         let mut names = record.images.iter().filter(|(_, known)| *known == image);

@@ -1,4 +1,4 @@
-//! How images are run in containers.
+//! The settings of running images in containers.
 
 use camino::Utf8Path;
 
@@ -7,16 +7,16 @@ use crate::spec::Spec;
 use crate::verify::{Runtime, Selection};
 
 pub(in crate::commands) struct Trial<'a> {
-    /// Says what their budget is, and which GPUs they meet.
+    /// Has their size budgets and GPUs.
     pub spec: &'a Spec,
-    /// Asks their registries.
+    /// The client of their registries.
     pub client: &'a Client,
     /// Plain http beyond loopback.
     pub insecure: bool,
     /// The lock they are compared with; `None`: their own.
     pub lock: Option<&'a Utf8Path>,
-    /// What runs them.
+    /// The container runtime.
     pub runtime: &'a Runtime,
-    /// Which checks, and how long.
+    /// Which checks are made, and their time limit.
     pub selection: Selection,
 }

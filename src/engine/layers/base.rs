@@ -19,7 +19,7 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// Reads the base from its registry, what is not in the store.
+    /// Reads the base from its registry, as far as it is not in the store.
     ///
     /// # Errors
     ///

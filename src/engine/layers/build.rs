@@ -1,5 +1,5 @@
-//! A plan becomes images without a daemon: each layer is looked for in the registry by the digest its key is known to
-//! have, made only where it is missing, and sent while the next one is being made.
+//! A plan becomes images without a daemon: each layer is looked up in the registry by the digest known for its key,
+//! made only where it is missing, and sent while the next one is being made.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -33,29 +33,29 @@ use crate::spec::{ImageName, Spec};
 use crate::store::Store;
 use crate::ui::{Bar, Stage, Ui, Unit};
 
-/// Layers that are looked at, made or sent at the same time.
+/// Layers that are looked up, made or sent at the same time.
 const AT_ONCE: usize = 8;
 
 /// Everything a build is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Order<'a> {
-    /// What is to be made.
+    /// The images to make.
     pub plan: &'a Plan,
-    /// From what.
+    /// The lock they are made from.
     pub lock: &'a Lock,
-    /// For what.
+    /// The spec.
     pub spec: &'a Spec,
     /// What the Dockerfile says of the images.
     pub stages: &'a Stages,
     /// The project's folder.
     pub project: &'a Utf8Path,
-    /// The lock of the release before, to tell what grew.
+    /// The lock of the previous release, to say what grew.
     pub earlier: Option<&'a Lock>,
     /// Images of earlier releases, newest first, one of each repository: layers that cannot be made are copied from there.
     pub pushed: &'a [PinnedReference],
 }
 
-/// A plan that this engine can carry out: its bases were read, nothing was made.
+/// A plan that this engine can carry out: its bases were read, nothing was made yet.
 #[derive(Debug)]
 pub struct Engine {
     bases: BTreeMap<PinnedReference, Base>,
@@ -134,14 +134,14 @@ impl Engine {
         let all = ui.bar("layers", None, Unit::Bytes);
         let timings = Arc::new(Timings::default());
         let builders = self.builders(order, net, &timings, ui)?;
-        let wanted = self.wanted(plan)?;
+        let layers = self.layers_to_place(plan)?;
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let making = Semaphore::new(cores);
         // All bars before the first layer is begun, so that the total does not move.
-        let bars: Vec<Bar> = wanted.iter().map(|(_, layer, _)| bar_of(&all, layer)).collect();
+        let bars: Vec<Bar> = layers.iter().map(|(_, layer, _)| bar_of(&all, layer)).collect();
         let below =
             plan.images.iter().map(|image| self.bars_below(&all, image)).collect::<Vec<_>>();
-        let placed = wanted.iter().zip(&bars).map(|((base, layer, to), bar)| {
+        let placed = layers.iter().zip(&bars).map(|((base, layer, to), bar)| {
             let (builder, making) = (&builders[*base], &making);
             async move {
                 let place = Place { to, registry, pushed: order.pushed };
@@ -202,25 +202,25 @@ impl Engine {
     }
 
     /// Each layer once, with its base and where the first image that has it goes: the others mount it from there.
-    fn wanted<'a>(
+    fn layers_to_place<'a>(
         &'a self,
         plan: &'a Plan,
     ) -> Result<Vec<(&'a PinnedReference, &'a OwnLayer, &'a Repository)>, Failure> {
-        let mut wanted: Vec<(&PinnedReference, &OwnLayer, &Repository)> = Vec::new();
+        let mut layers: Vec<(&PinnedReference, &OwnLayer, &Repository)> = Vec::new();
         for (image, own) in plan.images.iter().zip(&self.layers) {
             let to = repository(image)?;
             for layer in &own.layers {
-                if !wanted.iter().any(|(base, other, _)| **base == image.base && *other == layer) {
-                    wanted.push((&image.base, layer, to));
+                if !layers.iter().any(|(base, other, _)| **base == image.base && *other == layer) {
+                    layers.push((&image.base, layer, to));
                 }
             }
         }
         // The biggest first: the cores are then busy to the end.
-        wanted.sort_by_key(|(_, layer, _)| match layer {
+        layers.sort_by_key(|(_, layer, _)| match layer {
             OwnLayer::Wheels(layer) => std::cmp::Reverse(layer.size),
             _ => std::cmp::Reverse(u64::MAX),
         });
-        Ok(wanted)
+        Ok(layers)
     }
 
     /// A bar for each layer of the base under an image.
@@ -273,7 +273,7 @@ async fn push(
     registry.push(&push, &bars).await.map_err(NotMade::or)
 }
 
-/// What is done to a layer of wheels, and to one that has none.
+/// What a bar says is done to a layer of wheels, and to one that has none.
 const MAKING: [&[Stage]; 2] =
     [&[Stage::Download, Stage::Hash, Stage::Send], &[Stage::Hash, Stage::Send]];
 

@@ -13,7 +13,7 @@ use crate::exit::{Classified, Exit, Failure};
 /// What the interpreter runs.
 const SCRIPT: &str = include_str!("compile_wheel.py");
 
-/// Why nothing was compiled.
+/// Why modules were not compiled.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum NotCompiled {
     /// No interpreter of the locked version runs here.
@@ -84,7 +84,7 @@ impl Compiler {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&ran.stderr);
-        Err(failed(said.lines().last().unwrap_or("it said nothing").to_owned()))
+        Err(failed(said.lines().last().unwrap_or("it printed nothing").to_owned()))
     }
 }
 
@@ -94,10 +94,10 @@ pub(super) fn unpacked(archive: &Utf8Path, folder: &Utf8Path) -> Result<Utf8Path
         let part = Utf8PathBuf::from(format!("{folder}.{}.part", std::process::id()));
         let packed = std::io::BufReader::new(std::fs::File::open(archive)?);
         let mut archive = tar::Archive::new(flate2::read::MultiGzDecoder::new(packed));
-        // Half an interpreter is of no use, and takes room on a disk that may be full.
+        // An incomplete interpreter is useless, and takes space on a disk that may be full.
         archive.unpack(&part).inspect_err(|_| _ = std::fs::remove_dir_all(&part))?;
         match std::fs::rename(&part, folder) {
-            // Another build was faster.
+            // Another build put it there first.
             Err(_) if folder.is_dir() => std::fs::remove_dir_all(&part),
             renamed => renamed,
         }
@@ -129,7 +129,7 @@ pub(super) fn tree(
     Ok(tree)
 }
 
-/// Nothing of this machine's environment shapes what is compiled.
+/// Takes this machine's environment away, so that it does not change what is compiled.
 fn plain(python: &Utf8Path) -> Command {
     let mut command = Command::new(python);
     command.env_clear().env("PYTHONHASHSEED", "0").env("LC_ALL", "C.UTF-8").stdin(Stdio::null());

@@ -1,4 +1,4 @@
-//! What stops the `layers` engine besides wheels: a base image or an archive that it cannot build on, and files.
+//! Errors of the `layers` engine beside those of wheels: base images and archives that it cannot build on, and files.
 
 use miette::Diagnostic;
 use wheel_layers::tree::Taken;
@@ -37,10 +37,10 @@ pub enum Error {
         /// `3.14`
         minor: String,
     },
-    /// The Python archive is not what its name says.
+    /// The Python archive does not hold what its name says.
     #[error("the Python archive {archive}: {cause}")]
     #[diagnostic(help(
-        "run `envlock resolve` to pin another one, or set python.mirror to an honest mirror"
+        "run `envlock resolve` to pin another one, or set python.mirror to another mirror"
     ))]
     Archive {
         /// Its file name or path.
@@ -66,7 +66,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The shape `map_err` wants.
+    /// A function for `map_err`.
     pub(super) fn file(
         action: &'static str,
         path: impl ToString,

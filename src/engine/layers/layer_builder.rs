@@ -29,13 +29,13 @@ use crate::lock::Lock;
 use crate::spec::{Compression, PythonSource};
 use crate::ui::{Bar, Stage, Ui};
 
-/// The kind of the store's facts about what layers bring; the key is the layer's.
+/// The store's kind of facts about the paths in a layer; their key is the layer's.
 const BROUGHT: &str = "claims-2";
 
-/// Files at paths, as another layer may also want them.
+/// The paths of files in a layer, to be compared with those of other layers.
 pub(super) type Brought = Vec<(String, PathEntry)>;
 
-/// What is needed to make any layer of a lock on one base.
+/// Makes the layers of a lock on one base.
 pub(super) struct LayerBuilder {
     pub(super) gatherer: Arc<Gatherer>,
     pub(super) lock: Arc<Lock>,
@@ -61,7 +61,7 @@ impl LayerBuilder {
         self.settings.key(self.files(layer).into_iter().map(|file| file.sha256))
     }
 
-    /// The layer as segments of files that are here now: wheels that are missing are fetched. `bar` is the layer's.
+    /// The layer as segments of local files: missing wheels are fetched. `bar` is the layer's.
     pub(super) async fn segments(
         self: &Arc<Self>,
         layer: &OwnLayer,
@@ -75,8 +75,8 @@ impl LayerBuilder {
                 self.files(layer).into_iter().chain(self.archive()).collect()
             }
         };
-        let wanted: Vec<&ContextFile> = files.iter().collect();
-        let paths = self.timings.time(Phase::Fetch, self.gatherer.get(&wanted, bar)).await?;
+        let requested: Vec<&ContextFile> = files.iter().collect();
+        let paths = self.timings.time(Phase::Fetch, self.gatherer.get(&requested, bar)).await?;
         bar.begin(Stage::Splice, None);
         let (builder, layer) = (Arc::clone(self), layer.clone());
         let spliced = blocking(move || {
@@ -111,7 +111,7 @@ impl LayerBuilder {
         self.timings.time(Phase::Hash, measured).await
     }
 
-    /// What a layer that was made here brings.
+    /// The paths in a layer that was made here.
     pub(super) fn brought(&self, key: &Sha256) -> Option<Brought> {
         self.gatherer.store().recall(BROUGHT, key).or_else(|| self.unkept().get(key).cloned())
     }
@@ -200,7 +200,7 @@ impl LayerBuilder {
         if !self.gatherer.store().remember(BROUGHT, &key, &brought) {
             self.unkept().insert(key, brought);
         }
-        // An extractor that has to make these itself would hide the owners that the lower layers gave them.
+        // An extractor that creates these folders itself would lose the owners that lower layers gave them.
         let root = Owner { uid: 0, gid: 0 };
         for (path, owner) in [("opt", root), ("opt/conda", root), ("opt/conda/envs", RAY)] {
             let folder = Node { mode: 0o755, owner, kind: Kind::Folder };

@@ -1,4 +1,4 @@
-//! A layer whose digests are known, and whose bytes are made when a registry turns out to lack them.
+//! A layer with known digests, whose bytes are made only when a registry lacks them.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -14,15 +14,15 @@ use crate::registry::{self, Blob};
 /// Where the bytes of a layer are.
 #[derive(Debug, Clone)]
 pub(super) enum LayerBytes {
-    /// In the wheels.
+    /// Segments of wheels.
     Segments(Segments),
-    /// In a file of the store: they were compressed again.
+    /// A file of the store, for a layer that was compressed again.
     File(Utf8PathBuf),
 }
 
 type Make = dyn Fn() -> io::Result<LayerBytes> + Send + Sync;
 
-/// Why bytes that a registry was to get could not be made: an [`io::Error`] on its way through the upload.
+/// Why the bytes of an upload could not be made, as an [`io::Error`] for the upload to return.
 #[derive(Debug)]
 pub(super) struct NotMade(pub(super) Failure);
 
@@ -39,7 +39,7 @@ impl NotMade {
     ///
     /// # Errors
     ///
-    /// The error itself, where the upload ended with something else.
+    /// The error itself, where the upload failed for another reason.
     pub(super) fn within(error: registry::Error) -> Result<Failure, registry::Error> {
         match error {
             registry::Error::Blob { source, digest } => match source.downcast::<NotMade>() {
@@ -50,7 +50,7 @@ impl NotMade {
         }
     }
 
-    /// The failure as it was.
+    /// The original failure.
     pub(super) fn or(error: registry::Error) -> Failure {
         Self::within(error).unwrap_or_else(Failure::from)
     }

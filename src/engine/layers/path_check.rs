@@ -10,11 +10,11 @@ use crate::digest::Sha256;
 use crate::exit::Failure;
 use crate::ui::Ui;
 
-/// The kind of the store's facts about layers that were found not to contradict each other.
+/// The store's kind of facts about layers that were found not to conflict.
 const APART: &str = "apart-1";
 
-/// Compares what the layers bring. Layers that were found in the registry and never made on this machine were compared
-/// where they were made, with what they were then used beside.
+/// Compares what the layers bring. Layers that were found in the registry and never made on this machine are not compared:
+/// they were where they were made, with the layers beside them there.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A layer gets to where an image wants it: found there by its key, or made and sent, or copied from an earlier release.
+//! Places a layer in the repository of an image: found there by its key, or made and sent, or copied from an earlier release.
 
 use std::sync::Arc;
 
@@ -17,20 +17,20 @@ use crate::reference::PinnedReference;
 use crate::registry::{self, Blob, progress};
 use crate::ui::{Bar, Stage, Ui};
 
-/// The kind of the store's facts about layers; the key is the layer's.
+/// The store's kind of facts about the digests of layers; their key is the layer's.
 const MEASURED: &str = "layer-1";
 
 /// A layer that is in the registry.
 pub(super) struct PlacedLayer {
     pub(super) name: String,
-    /// What its bytes are known by; `None`: it has no wheels.
+    /// Its key; `None`: it has no wheels.
     pub(super) key: Option<Sha256>,
     pub(super) measured: Measured,
     pub(super) media_type: &'static str,
     pub(super) source: registry::Source,
 }
 
-/// Where a layer is to be, and where it may have been.
+/// Where a layer is placed, and where it can be copied from.
 pub(super) struct Place<'a> {
     pub(super) to: &'a Repository,
     pub(super) registry: &'a registry::Client,
@@ -39,11 +39,11 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The layer, and the bytes that were sent; `None`: it was there. `making` is held while a layer is made.
+    /// The layer, and the bytes that were sent; `None`: it was there already. `making` limits the layers made at once.
     ///
     /// # Errors
     ///
-    /// It can neither be made nor copied, or the registry does not take it.
+    /// It can neither be made nor copied, or the registry refuses it.
     pub(super) async fn put(
         &self,
         builder: &Arc<LayerBuilder>,
@@ -131,7 +131,7 @@ async fn measured(
     Ok((measured, Some(bytes)))
 }
 
-/// The layer as what can be sent. Without `bytes` it is made when the registry turns out to lack it, and must then have the
+/// The layer as a blob for upload. Without `bytes` it is made when the registry lacks it, and must then have the
 /// digests that are known.
 fn lazy_blob(
     builder: &Arc<LayerBuilder>,
@@ -151,7 +151,7 @@ fn lazy_blob(
         let (again, bytes) = runtime.block_on(again).map_err(failed)?;
         if again != measured {
             let message = format!(
-                "the layer {} is {} now, and {} was promised for it",
+                "the layer {} is {} now, and {} is recorded for it",
                 layer.name(),
                 again.digest,
                 measured.digest

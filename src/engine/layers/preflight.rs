@@ -10,7 +10,7 @@ use crate::spec::{CompilerNeed, PythonSource};
 ///
 /// # Errors
 ///
-/// The first thing that is in the way: [`Error::Path`], [`Error::NoPython`], [`Error::Compiler`].
+/// The first obstacle: [`Error::Path`], [`Error::NoPython`], [`Error::Compiler`].
 pub(super) fn check(base: &BaseSystem, lock: &Lock, need: CompilerNeed) -> Result<(), Error> {
     system::system(base, lock.target.source_date_epoch)?;
     if lock.python.source == PythonSource::Base {

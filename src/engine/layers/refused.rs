@@ -1,4 +1,4 @@
-//! What `wheel-layers` refuses, as this program ends with it: an exit code and what to do next.
+//! Errors of `wheel-layers` as failures of this program: an exit code, and what to do next.
 
 use std::fmt::Display;
 
@@ -8,8 +8,7 @@ use wheel_layers::{Error, SpliceError};
 
 use crate::exit::{Classified, Exit, Failure};
 
-const MADE_LIKE_THAT: &str =
-    "its bytes are what its index promised: it was made like that; pin another version";
+const MADE_LIKE_THAT: &str = "its bytes have the hash that its index states, so it was published like this: pin another version";
 const PUBLISHED_LIKE_THIS: &str = "its sha256 is the locked one, so the wheel was published like this: lock another version of it";
 
 /// A wheel that is not installed.
@@ -23,7 +22,7 @@ impl Diagnostic for RefusedWheel {
             Error::Read { .. } => return None,
             Error::Zip { .. } | Error::Member { .. } | Error::Wheel { .. } => MADE_LIKE_THAT,
             Error::Unpacked { .. } => {
-                "env.lock promises it: run `envlock resolve` again if that was edited; else pin another version"
+                "env.lock names it: run `envlock resolve` again if env.lock was edited; else pin another version"
             }
             Error::Conflict { .. } => {
                 "only one of them can be installed: leave one out, or pin versions that agree"

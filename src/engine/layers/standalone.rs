@@ -33,7 +33,7 @@ pub fn inflate(archive: &Utf8Path, tar: &Utf8Path) -> Result<(), Error> {
 }
 
 /// The environment of a standalone interpreter, from the tar file that [`inflate`] wrote, which is file 0 of the
-/// tree's members. What the lock does not name is left out: an archive brings a pip of its own, or forbids ours.
+/// tree's members. What the lock does not name is left out: an archive may bring its own pip, or forbid ours.
 ///
 /// # Errors
 ///
@@ -52,7 +52,7 @@ pub fn standalone(tar: &Utf8Path, base: &BaseSystem, lock: &Lock) -> Result<Tree
     Ok(unpacked.tree)
 }
 
-/// What was read of an archive so far.
+/// What was read of an archive.
 struct Unpacked<'a> {
     /// The archive's, for errors.
     name: &'a str,
@@ -72,7 +72,7 @@ impl Unpacked<'_> {
 
     fn add(&mut self, entry: &mut Entry<impl Read>) -> Result<(), Error> {
         let path = String::from_utf8(entry.path_bytes().into_owned());
-        let path = path.map_err(|e| self.bad(format!("a name that is no UTF-8: {e}")))?;
+        let path = path.map_err(|e| self.bad(format!("a name that is not UTF-8: {e}")))?;
         let Some(path) = inside(&path).map_err(|cause| self.bad(cause))? else { return Ok(()) };
         if is_left_out(path) {
             return Ok(());
@@ -94,7 +94,7 @@ impl Unpacked<'_> {
 
     /// Mode and kind of an entry.
     fn node(&mut self, entry: &mut Entry<impl Read>, path: &str) -> Result<(u32, Kind), Error> {
-        // As umask 022 leaves it, for a user who may set no special bits.
+        // As with umask 022, for a user who may not set special bits.
         let mode = entry.header().mode().map_err(|error| self.broken(&error))? & 0o755;
         match entry.header().entry_type() {
             EntryType::Directory => Ok((mode, Kind::Folder)),
@@ -109,10 +109,8 @@ impl Unpacked<'_> {
                     Some(Node { mode, kind: Kind::File(content), .. }) => {
                         Ok((*mode, Kind::File(content.clone())))
                     }
-                    _ => {
-                        Err(self
-                            .bad(format!("{path} links to {target}, which is no file before it")))
-                    }
+                    _ => Err(self
+                        .bad(format!("{path} links to {target}, which is not a file before it"))),
                 }
             }
             kind if kind.is_file() => {
@@ -130,16 +128,18 @@ impl Unpacked<'_> {
     /// Where a link points.
     fn target(&self, path: &str, bytes: Option<Cow<[u8]>>) -> Result<String, Error> {
         let text = String::from_utf8(bytes.unwrap_or_default().into_owned());
-        text.map_err(|e| self.bad(format!("{path}: a link that is no UTF-8: {e}")))
+        text.map_err(|e| self.bad(format!("{path}: a link that is not UTF-8: {e}")))
     }
 
     /// Whether it is the lock's Python.
     fn check(&self, lock: &Lock) -> Result<(), Error> {
-        let wanted = lock.python.version.to_string();
+        let expected = lock.python.version.to_string();
         match &self.version {
-            Some(version) if *version == wanted => {}
+            Some(version) if *version == expected => {}
             Some(version) => {
-                return Err(self.bad(format!("it holds Python {version}, the lock says {wanted}")));
+                return Err(
+                    self.bad(format!("it holds Python {version}, the lock says {expected}"))
+                );
             }
             None => {
                 let cause = "it has no patchlevel.h, so its Python is not known";
@@ -174,10 +174,10 @@ fn is_left_out(path: &str) -> bool {
     }
 }
 
-/// Where a member's bytes lie, their checksum, and the text if that is `wanted`.
+/// Where a member's bytes lie, their checksum, and, with `keep_text`, its text.
 fn member(
     entry: &mut tar::Entry<impl Read>,
-    wanted: bool,
+    keep_text: bool,
 ) -> std::io::Result<(Member, Option<String>)> {
     let (offset, size) = (entry.raw_file_position(), entry.size());
     let mut crc = flate2::Crc::new();
@@ -189,17 +189,17 @@ fn member(
             break;
         }
         crc.update(&buffer[..length]);
-        if wanted {
+        if keep_text {
             text.extend_from_slice(&buffer[..length]);
         }
     }
     let crc32 = crc.sum();
     let (method, recorded) = (Method::Stored, None);
     let member = Member { file: 0, offset, compressed: size, size, crc32, method, recorded };
-    Ok((member, wanted.then(|| String::from_utf8_lossy(&text).into_owned())))
+    Ok((member, keep_text.then(|| String::from_utf8_lossy(&text).into_owned())))
 }
 
-/// What `patchlevel.h` calls the version.
+/// The version that `patchlevel.h` states.
 fn version_in(header: &str) -> Option<String> {
     let line = header.lines().find_map(|line| line.strip_prefix("#define PY_VERSION"))?;
     Some(line.trim().trim_matches('"').to_owned())

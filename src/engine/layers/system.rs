@@ -13,7 +13,7 @@ const ROOT: Owner = Owner { uid: 0, gid: 0 };
 const FOLDER: Node = Node { mode: 0o755, owner: ROOT, kind: Kind::Folder };
 const DAY: i64 = 86400;
 
-/// Put into every image: path, mode, bytes.
+/// Files of every image: path, mode, bytes.
 const FILES: [(&str, u32, &[u8]); 3] = [
     ("opt/conda/bin/conda", 0o755, include_bytes!("../../../docker/files/conda")),
     ("usr/local/bin/marimo-serve", 0o755, include_bytes!("../../../docker/files/marimo-serve")),
@@ -50,7 +50,7 @@ pub fn system(base: &BaseSystem, epoch: i64) -> Result<Tree, Error> {
 }
 
 /// The folders that lead to a path of a layer, with the owners and modes that the base gives them: an extractor
-/// that has to make them itself would hide the base's.
+/// that creates them itself would lose the base's.
 ///
 /// # Errors
 ///
@@ -74,7 +74,7 @@ fn folder_of(base: &BaseSystem, path: &str) -> Result<Node, Error> {
 }
 
 fn owner(entry: &crate::base_image::Entry) -> Owner {
-    // Users have 32 bits; a larger number becomes the one that stands for no user.
+    // User numbers have 32 bits; a larger number becomes the one that means no user.
     let id = |id: u64| u32::try_from(id).unwrap_or(u32::MAX);
     Owner { uid: id(entry.uid), gid: id(entry.gid) }
 }
@@ -126,7 +126,7 @@ impl Layer<'_> {
         Ok(Some((text, node)))
     }
 
-    /// `ray` has the number 1000; another user with that number is removed, with a home that is theirs alone.
+    /// `ray` has the number 1000; another user with that number is removed, with a home folder that only they use.
     fn accounts(&mut self, epoch: i64) -> Result<(), Error> {
         let new = || (String::new(), Node { mode: 0o644, owner: ROOT, kind: content("") });
         let id = |line: &str| line.split(':').nth(2) == Some("1000");
@@ -164,7 +164,7 @@ impl Layer<'_> {
         Ok(())
     }
 
-    /// A home that is not there yet starts as the base's skeleton says.
+    /// A home folder that is missing starts as a copy of the base's skeleton.
     fn home(&mut self) -> Result<(), Error> {
         const HOME: &str = "home/ray";
         let base = self.base;
@@ -177,7 +177,7 @@ impl Layer<'_> {
                 EntryKind::Link(target) => Kind::Symlink { target: target.clone() },
                 kind => return Err(unfit(&format!("etc/skel/{path}"), kind, "a small file")),
             };
-            // As umask 022 leaves it.
+            // As with umask 022.
             let mode =
                 if matches!(kind, Kind::Symlink { .. }) { 0o777 } else { entry.mode & 0o755 };
             self.tree.insert(format!("{HOME}/{path}"), Node { mode, owner: RAY, kind })?;

@@ -1,4 +1,4 @@
-//! Where the time of a build goes, summed over its layers; `--verbose` prints it.
+//! The time of a build by phase, summed over its layers; `--verbose` prints it.
 
 use std::fmt::{self, Display};
 use std::future::Future;
@@ -14,7 +14,7 @@ pub(super) enum Phase {
     Splice,
     /// Digest, diff id and every member's checksum.
     Hash,
-    /// The registry is asked for it, and sent it.
+    /// The registry is asked for it, and it is sent.
     Upload,
 }
 
@@ -23,7 +23,7 @@ pub(super) enum Phase {
 pub(super) struct Timings([AtomicU64; 4]);
 
 impl Timings {
-    /// Counts the time until `work` is done.
+    /// Adds the time that `work` takes to a phase.
     pub(super) async fn time<T>(&self, phase: Phase, work: impl Future<Output = T>) -> T {
         let started = Instant::now();
         let done = work.await;

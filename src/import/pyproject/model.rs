@@ -33,12 +33,12 @@ pub struct Pyproject {
     pub overrides: Vec<At>,
     /// uv's exclude-dependencies.
     pub excludes: Vec<At>,
-    /// uv's sources: package → the index it comes from, or what else it comes from.
+    /// uv's sources: package → the index it comes from, or the other kind of source (`git`, `path`, …).
     pub sources: BTreeMap<PackageName, At<Result<String, String>>>,
     /// uv's indexes: name, address, whether only `sources` lead there.
     pub indexes: Vec<(Option<String>, At, bool)>,
     /// Keys that are not followed, and what to write instead.
-    pub told: Vec<(&'static str, &'static str)>,
+    pub not_followed: Vec<(&'static str, &'static str)>,
 }
 
 /// What is wrong, and where.

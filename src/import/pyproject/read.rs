@@ -3,13 +3,13 @@
 use super::file::File;
 use super::model::{BadPyproject, Pyproject, Selection, at_span};
 use super::select::{Extras, Groups, dependencies};
-use super::uv::{from, texts, told};
+use super::uv::{from, not_followed, texts};
 
 /// Reads a file's text.
 ///
 /// # Errors
 /// What is no TOML or no pyproject.toml; groups and extras that are not there; dependencies that only a build knows.
-pub fn pyproject(text: &str, wanted: &Selection) -> Result<Pyproject, BadPyproject> {
+pub fn pyproject(text: &str, selection: &Selection) -> Result<Pyproject, BadPyproject> {
     let file: File = toml::from_str(text).map_err(|e| BadPyproject {
         message: e.message().to_owned(),
         help: "https://packaging.python.org/en/latest/specifications/pyproject-toml/ has the form"
@@ -17,11 +17,11 @@ pub fn pyproject(text: &str, wanted: &Selection) -> Result<Pyproject, BadPyproje
         span: e.span().unwrap_or(0..0),
     })?;
     let mut requires = Vec::new();
-    if wanted.dependencies {
+    if selection.dependencies {
         requires.extend(dependencies(&file)?);
     }
     let mut extras = Extras::new(&file, requires);
-    for extra in &wanted.extras {
+    for extra in &selection.extras {
         extras.take(extra, 0..0)?;
     }
     // A project that asks for itself asks for its own extras.
@@ -30,13 +30,13 @@ pub fn pyproject(text: &str, wanted: &Selection) -> Result<Pyproject, BadPyproje
         at += usize::from(!extras.own(at)?);
     }
     let mut groups = Groups::new(&file, extras.requires);
-    for group in &wanted.groups {
+    for group in &selection.groups {
         groups.take(group, 0..0)?;
     }
     let Groups { requires, .. } = groups;
     let requires_python =
         file.project.as_ref().and_then(|p| p.requires_python.clone()).map(at_span);
-    let told = told(&file.tool.uv);
+    let not_followed = not_followed(&file.tool.uv);
     let uv = file.tool.uv;
     Ok(Pyproject {
         requires,
@@ -46,7 +46,7 @@ pub fn pyproject(text: &str, wanted: &Selection) -> Result<Pyproject, BadPyproje
         excludes: texts(uv.exclude_dependencies)?,
         sources: uv.sources.into_iter().map(|(name, source)| (name, from(source))).collect(),
         indexes: uv.index.into_iter().map(|i| (i.name, at_span(i.url), i.explicit)).collect(),
-        told,
+        not_followed,
     })
 }
 
@@ -86,8 +86,8 @@ mod tests {
 
     fn read(dependencies: bool, groups: &[&str], extras: &[&str]) -> Result<Vec<String>, String> {
         let own = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect();
-        let wanted = Selection { dependencies, groups: own(groups), extras: own(extras) };
-        let read = pyproject(FILE, &wanted).map_err(|bad| bad.message)?;
+        let selection = Selection { dependencies, groups: own(groups), extras: own(extras) };
+        let read = pyproject(FILE, &selection).map_err(|bad| bad.message)?;
         assert!(
             read.requires.iter().all(|(text, span)| FILE[span.clone()].contains(text.as_str()))
         );
@@ -125,7 +125,7 @@ mod tests {
             (from("b"), from("c")),
             (Err("git".to_owned()), Err("several places".to_owned()))
         );
-        assert_eq!(read.told[0].0, "prerelease");
+        assert_eq!(read.not_followed[0].0, "prerelease");
         assert!(read.indexes[0].2);
     }
 

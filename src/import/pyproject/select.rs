@@ -49,7 +49,7 @@ fn known<'a>(names: impl Iterator<Item = &'a String>) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// What extras bring.
+/// Adds the requirements of extras.
 pub(super) struct Extras<'a> {
     file: &'a File,
     taken: Vec<String>,
@@ -80,7 +80,7 @@ impl<'a> Extras<'a> {
         Ok(())
     }
 
-    /// Whether the requirement at this place was the project itself; then its extras stand at the end instead.
+    /// Whether the requirement at this place is the project itself; its extras are then added at the end instead.
     pub(super) fn own(&mut self, at: usize) -> Result<bool, BadPyproject> {
         let project = self.file.project.as_ref().and_then(|p| p.name.as_deref());
         let (text, span) = self.requires[at].clone();
@@ -96,7 +96,7 @@ impl<'a> Extras<'a> {
     }
 }
 
-/// What groups bring.
+/// Adds the requirements of groups.
 pub(super) struct Groups<'a> {
     file: &'a File,
     open: Vec<String>,

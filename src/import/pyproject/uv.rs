@@ -1,12 +1,12 @@
-//! `[tool.uv]` of a pyproject.toml: what is taken from it, and what is told instead.
+//! `[tool.uv]` of a pyproject.toml: what is taken from it, and what is reported as not followed.
 
 use toml::{Spanned, Value};
 
 use super::file::Uv;
 use super::model::{At, BadPyproject, bad};
 
-/// What is told of uv's settings that decide versions too.
-pub(super) fn told(uv: &Uv) -> Vec<(&'static str, &'static str)> {
+/// Settings of uv that also decide versions and are not followed, each with what to write instead.
+pub(super) fn not_followed(uv: &Uv) -> Vec<(&'static str, &'static str)> {
     let packages = "[packages] NAME = { prereleases = \"allow\" } says it by package";
     let all = [
         (

@@ -9,8 +9,8 @@ use super::link::{Beside, Link};
 use crate::catalog::file_of;
 use crate::digest::HashAlgorithm;
 
-/// Calls `each` for every anchor with an href; returns the page's `<base href>`. There are no errors: what is not an anchor
-/// is text.
+/// Calls `each` for every anchor with an href; returns the page's `<base href>`. There are no errors: other markup
+/// counts as text.
 pub fn scan<'a>(page: &'a str, mut each: impl FnMut(Link<'a>)) -> Option<Cow<'a, str>> {
     scan_until(page, |link| {
         each(link);
@@ -49,7 +49,7 @@ pub fn scan_until<'a>(
 
 /// The status of the project and its reason (PEP 792).
 pub fn status(page: &str) -> Option<(String, Option<String>)> {
-    let meta = |wanted: &str| {
+    let meta = |expected: &str| {
         let mut rest = page;
         while let Some(at) = memchr(b'<', rest.as_bytes()) {
             rest = &rest[at + 1..];
@@ -62,7 +62,7 @@ pub fn status(page: &str) -> Option<(String, Option<String>)> {
                     _ => {}
                 }
             }
-            if name.as_deref() == Some(wanted) {
+            if name.as_deref() == Some(expected) {
                 return content.map(Cow::into_owned);
             }
         }

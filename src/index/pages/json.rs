@@ -177,7 +177,7 @@ struct Flag<T> {
     detail: Option<T>,
 }
 
-// By hand: a derived untagged enum copies every value before it tries the variants, and pages have 100,000s.
+// Not derived: an untagged enum copies every value before it tries the variants, and pages have 100,000s of them.
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Flag<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Form<T>(PhantomData<T>);

@@ -57,7 +57,7 @@ impl Link<'_> {
     /// The stated hashes, without a valid sha256.
     pub fn stated(&self) -> Vec<Stated> {
         let others = self.others.iter().map(|(algorithm, hex)| (*algorithm, hex));
-        // A sha256 that is malformed is still a statement, and one that no file meets.
+        // A malformed sha256 is still a stated hash, and no file has it.
         let broken = self.sha256.as_ref().filter(|hex| hex.parse::<Sha256>().is_err());
         let all = others.chain(broken.map(|hex| (HashAlgorithm::Sha256, hex)));
         all.map(|(algorithm, hex)| Stated { algorithm, hex: hex.to_string() }).collect()

@@ -1,4 +1,4 @@
-//! What an index says of a project: pages in HTML (PEP 503) and JSON (PEP 691) → candidates. Pure.
+//! Parsers of index pages in HTML (PEP 503) and JSON (PEP 691): pages → candidates. Pure.
 pub mod html;
 pub mod json;
 pub mod link;

@@ -1,5 +1,5 @@
 //! Responses with 200 that are no index pages: the login page of a proxy, an empty body, the end of a redirect. They do not
-//! say whether the source has a project, so the next source must not be used instead.
+//! show whether the source has a project, so the next source must not be used instead.
 
 use std::ops::ControlFlow;
 
@@ -8,7 +8,7 @@ use url::Url;
 use super::html;
 use super::page::{Format, Page};
 
-/// The endings of files that an index may list: wheels, and what is never taken.
+/// The extensions of files that an index may list: wheels, and those that are never taken.
 const FILES: [&str; 10] =
     [".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".egg", ".exe", ".rpm"];
 
@@ -21,8 +21,8 @@ const FOR_PEOPLE: [(&str, &str); 5] = [
     ("http-equiv=\"refresh\"", "a jump to another page"),
 ];
 
-/// Why this response to a request for `asked` is no index page; `None`: it may be one. A page without files is one where it
-/// has nothing else either: PEP 503 allows projects without files.
+/// Why this response to a request for `asked` is no index page; `None`: it may be one. A page without files may be one if
+/// it has no other content either: PEP 503 allows projects without files.
 pub fn why_not(asked: &Url, page: &Page) -> Option<String> {
     if page.format == Format::Json || has_file(&page.text) {
         return None;

@@ -1,4 +1,4 @@
-//! A page as it was fetched: what it offers of a project, and where a file on it is.
+//! A fetched page: the candidates of a project on it, and the places of its files.
 
 use std::borrow::Cow;
 
@@ -19,13 +19,13 @@ use crate::spec::{DirectWheel, SourceName};
 pub struct Page {
     /// Its URL after redirects.
     pub url: Url,
-    /// How it is written.
+    /// Its format.
     pub format: Format,
     /// Its text.
     pub text: String,
 }
 
-/// Where a file is, and what the page states of it.
+/// The place of a file, and what the page states of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Its URL.
@@ -36,7 +36,7 @@ pub struct Found {
     pub stated: Vec<Stated>,
 }
 
-/// How a page is written.
+/// The format of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// PEP 503, or any page with links.
@@ -45,7 +45,7 @@ pub enum Format {
     Json,
 }
 
-/// A page that says it is JSON and is not what PEP 691 describes.
+/// A page with the JSON content type that does not follow PEP 691.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadPage(String);
@@ -110,12 +110,12 @@ impl Page {
             let sha256 = link.sha256.and_then(|hex| hex.parse().ok());
             Some(Found { url, sha256, stated })
         };
-        // A link with an unusable URL does not hide one that can be used.
+        // A link with an unusable URL does not hide another one to the same file.
         Ok(links.into_iter().find_map(address))
     }
 }
 
-/// A project of one wheel, whose URL the spec has; with nothing but the reason where the wheel does not fit the target.
+/// A project of one wheel, whose URL the spec has; with only the reason where the wheel does not fit the target.
 pub fn direct(name: &PackageName, wheel: &DirectWheel, target: &Target) -> Project {
     let source = SourceName::direct();
     let href: Cow<str> = Cow::Borrowed(wheel.url.as_str());

@@ -1,4 +1,4 @@
-//! Where the files of a page are: now, and as a lock has it.
+//! The places of the files on a page: their URLs now, and their locations in a lock.
 
 use url::Url;
 

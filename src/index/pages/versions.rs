@@ -19,7 +19,7 @@ use crate::login;
 use crate::python::{Rank, WheelName, same_project, sdist_version, specifiers};
 use crate::spec::SourceName;
 
-/// What is known of one version while the page is read.
+/// The state of one version while the page is read.
 #[derive(Default)]
 struct Versioned<'a> {
     best: Option<Fit<'a>>,
@@ -51,7 +51,7 @@ pub(super) struct Versions<'a, 't> {
     target: &'t Target,
     cut_off: Option<Timestamp>,
     versions: Vec<(String, Versioned<'a>)>,
-    /// Where a version is among them.
+    /// The index of each version.
     places: HashMap<String, usize>,
     sdists: Vec<Cow<'a, str>>,
     withdrawn: Vec<String>,
@@ -178,7 +178,7 @@ impl<'a, 't> Versions<'a, 't> {
                 }
             }
         }
-        // Of one version in two spellings, `1.0` and `1.0.0`, always the same is taken.
+        // Of one version in two spellings, `1.0` and `1.0.0`, the same is always taken.
         candidates.sort_by(|a, b| b.version.cmp(&a.version).then_with(|| a.file.cmp(&b.file)));
         candidates.dedup_by(|later, first| later.version == first.version);
         let mut known: BTreeSet<Version> = candidates.iter().map(|c| c.version.clone()).collect();
@@ -240,13 +240,13 @@ fn candidate(
 fn foreign_build(name: &PackageName, built: Accelerator) -> Skip {
     match built {
         Accelerator::Unclear(text) => Skip::Unreadable(format!(
-            "`+{text}` begins like a CUDA tag and names no CUDA; [cuda] allow = [\"{name}\"] takes it as it is"
+            "`+{text}` begins like a CUDA tag but names no CUDA line; [cuda] allow = [\"{name}\"] takes it as it is"
         )),
         built => Skip::NoMatchingWheel(vec![built.to_string()]),
     }
 }
 
-/// Which wheels there are instead: the Pythons that have one for this platform, or else the platforms.
+/// Which wheels exist instead: the Pythons that have one for this platform, or else the platforms.
 fn foreign(files: &[Cow<str>], target: &Target) -> Vec<String> {
     let wheels: Vec<_> = files.iter().filter_map(|f| WheelName::parse(f).ok()).collect();
     let here: BTreeSet<&str> = wheels

@@ -1,5 +1,5 @@
-//! pip's settings files, read as pip reads them: the text as Python's `configparser` does it (`RawConfigParser` with
-//! its defaults), and several files over each other as `pip._internal.configuration` does.
+//! pip's settings files, read as pip reads them: the text as by Python's `configparser` (`RawConfigParser` with
+//! its defaults), and several files merged as by `pip._internal.configuration`.
 
 use std::collections::HashSet;
 
@@ -62,7 +62,7 @@ struct Reader {
     /// Whether the last option may continue in an indented line.
     option: bool,
     indent: usize,
-    /// The names of the sections so far.
+    /// The names of the sections read so far.
     seen: HashSet<String>,
 }
 
@@ -94,7 +94,7 @@ impl Reader {
         self.indent = indent;
         match (header(value), self.section) {
             (Some(name), _) => self.begin(name),
-            (None, None) => Err(format!("`{value}` stands before any [section]")),
+            (None, None) => Err(format!("`{value}` comes before any [section]")),
             (None, Some(_)) => self.option(value),
         }
     }
@@ -121,7 +121,7 @@ impl Reader {
             return Ok(());
         }
         if !self.seen.insert(name.to_owned()) {
-            return Err(format!("the section [{name}] was there before"));
+            return Err(format!("the section [{name}] is there twice"));
         }
         self.section = Some(Place::At(self.sections.len()));
         self.sections.push((name.to_owned(), Vec::new()));
@@ -138,7 +138,7 @@ impl Reader {
         }
         let Some(options) = self.options() else { return Ok(()) };
         if options.iter().any(|(known, _)| *known == name) {
-            return Err(format!("`{name}` was there before"));
+            return Err(format!("`{name}` is there twice"));
         }
         options.push((name, vec![value.trim_matches(is_space).to_owned()]));
         self.option = true;
@@ -211,7 +211,7 @@ impl Settings {
         }
     }
 
-    /// The value of an option and its place. An empty value is none.
+    /// The value of an option and its place. An empty value counts as not set.
     pub fn get(&self, option: &str) -> Option<(&str, &str)> {
         self.groups.iter().rev().find_map(|group| {
             let found = group.iter().find(|(name, _)| name == option);

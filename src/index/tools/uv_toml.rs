@@ -1,4 +1,4 @@
-//! uv's settings for indexes: `uv.toml`, `[tool.uv]` of pyproject.toml, merged as uv does it.
+//! uv's settings for indexes: `uv.toml` and `[tool.uv]` of pyproject.toml, merged as by uv.
 
 use serde::Deserialize;
 
@@ -59,7 +59,7 @@ struct IndexTable {
 /// Reads the text of a `uv.toml`.
 ///
 /// # Errors
-/// Why it is none.
+/// Why it is not a uv.toml.
 pub fn read(text: &str, place: &str) -> Result<Settings, String> {
     let table: Table = toml::from_str(text).map_err(|e| e.message().to_owned())?;
     Ok(Settings::new(table, place))

@@ -7,11 +7,11 @@ use oci_layout_server::Error as Cause;
 
 use crate::exit::{Classified, Exit, Failure};
 
-/// A registry of one's own that does not work.
+/// An error of the user's own registry.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No folder for the user's registry.
-    #[error("there is no folder for the registry: this user has no home")]
+    #[error("there is no folder for the registry: this user has no home folder")]
     NoHome,
     /// The layout or the server.
     #[error(transparent)]
@@ -19,7 +19,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether somebody else has the address.
+    /// Whether another process uses the address.
     pub fn is_taken(&self) -> bool {
         matches!(self, Error::Registry(cause) if cause.is_taken())
     }
@@ -41,7 +41,7 @@ impl Diagnostic for Error {
                 "name an empty folder, or one that envlock made"
             }
             Error::Registry(Cause::Absent(_)) => {
-                "push something first: `envlock build --push`; --read-only makes no layout"
+                "push something first: `envlock build --push`; --read-only creates no layout"
             }
             Error::Registry(Cause::Malformed { .. }) => {
                 "move it away and push the images again; the blobs in the folder are taken as they are"

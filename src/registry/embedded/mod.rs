@@ -1,5 +1,5 @@
-//! A registry of one's own: one image layout for all projects of a user, which `oci_layout_server` keeps and serves.
-//! Here is what is envlock's about it: where it is, how it is named, and how its errors and events are told.
+//! The user's own registry: one image layout for all projects of a user, which `oci_layout_server` keeps and serves.
+//! This room decides where it is and how projects are named in it, and reports its errors and events.
 mod error;
 mod port;
 mod serve;

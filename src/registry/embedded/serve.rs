@@ -13,7 +13,7 @@ use super::Error;
 /// is behind it.
 pub const LAYOUT_HEADER: &str = "envlock-layout";
 
-/// Who tells the user that the disk takes no more.
+/// Which side reports a full disk to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
     /// This server, once: clients are other processes.
@@ -25,20 +25,20 @@ pub enum Report {
 /// A registry over this layout, which logs.
 pub fn server(layout: Layout, full_disk: Report) -> Server {
     let id = HeaderValue::from_str(&layout.id().to_string()).expect("hex digits are a value");
-    let told = AtomicBool::new(full_disk == Report::Client);
+    let reported = AtomicBool::new(full_disk == Report::Client);
     Server::new(layout)
         .host_advice(", or start it with --host NAME")
         .with_header(HeaderName::from_static(LAYOUT_HEADER), id)
-        .observed_by(move |event| log(event, &told))
+        .observed_by(move |event| log(event, &reported))
 }
 
-/// `told`: whether a full disk was logged; it fails every request anew.
-fn log(event: Event<'_>, told: &AtomicBool) {
+/// `reported`: whether a full disk was logged already; it fails every request.
+fn log(event: Event<'_>, reported: &AtomicBool) {
     match event {
         Event::Answered { .. } => tracing::info!("{event}"),
         Event::Disconnected(_) => tracing::debug!("{event}"),
-        Event::Failed { error, .. } if error.is_lasting() && told.swap(true, Ordering::Relaxed) => {
-        }
+        Event::Failed { error, .. }
+            if error.is_lasting() && reported.swap(true, Ordering::Relaxed) => {}
         Event::Failed { .. } | Event::NotAccepted(_) | Event::NotSwept(_) => {
             tracing::warn!("{event}");
         }

@@ -1,4 +1,4 @@
-//! Where a user's registry is, and what a project is called there.
+//! The place of a user's registry, and the names of projects in it.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use oci_layout_server::Layout;
@@ -6,10 +6,10 @@ use oci_layout_server::Layout;
 use super::Error;
 use crate::digest::Sha256;
 
-/// Where a project had a layout of its own, before there was one for all of a user.
+/// Where each project had its own layout, before there was one for all projects of a user.
 pub const FOLDER: &str = ".envlock/registry";
 
-/// What annotations in index.json begin with. All layouts that users have are written so.
+/// The prefix of annotations in index.json. Existing layouts have it: it must not change.
 const NAMESPACE: &str = "dev.envlock";
 
 const VARIABLE: &str = "ENVLOCK_REGISTRY_FOLDER";
@@ -36,21 +36,21 @@ pub fn folder_of_user() -> Result<Utf8PathBuf, Error> {
 /// The layout in this folder, which is made when it is missing or empty.
 ///
 /// # Errors
-/// As [`Layout::open`].
+/// Those of [`Layout::open`].
 pub fn open(folder: impl Into<Utf8PathBuf>) -> Result<Layout, Error> {
     Ok(Layout::open(folder)?.annotated(NAMESPACE))
 }
 
-/// The layout in this folder, of which nothing is written.
+/// The layout in this folder, read-only.
 ///
 /// # Errors
-/// As [`Layout::existing`].
+/// Those of [`Layout::existing`].
 pub fn existing(folder: impl Into<Utf8PathBuf>) -> Result<Layout, Error> {
     Ok(Layout::existing(folder)?.annotated(NAMESPACE))
 }
 
-/// The first component of the repositories of a project: words that say which it is, and digits that tell it from
-/// others whose folder has the same name. The same as long as the folder stays where it is.
+/// The first component of the repositories of a project: its folder's name, and digits that distinguish it from
+/// others of the same name. The same as long as the folder stays where it is.
 pub fn project_name(folder: &Utf8Path) -> String {
     let real = folder.canonicalize_utf8().unwrap_or_else(|_| folder.to_owned());
     let name = real.file_name().unwrap_or_default().to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! What rules do to a set, and how they are told. Where uv has the same rule, its answer was asked for.
+//! The effects of rules on a set, and how they are reported. Where uv has the same rule, its answer is expected.
 
 use std::collections::BTreeMap;
 

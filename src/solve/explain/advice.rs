@@ -1,4 +1,4 @@
-//! What the user can change, most promising first.
+//! Advice on a conflict: changes of the spec, most promising first.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::solve::range;
 use crate::spec::Prereleases;
 use crate::torch::{TorchAbi, is_torch_family, local_cuda};
 
-/// The minor versions of Python 3 that may be worth a try.
+/// The minor versions of Python 3 that are tried.
 const PYTHONS: std::ops::RangeInclusive<u64> = 9..=15;
 
 /// A patch release that no Python reaches.
@@ -35,7 +35,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
         Self { proof, provider, said: vec![] }
     }
 
-    /// What may help, most promising first; the last resort at the end. Nothing of it was tried.
+    /// Changes that may help, most promising first. None was tried yet.
     pub fn advice(mut self) -> Vec<Advice> {
         let missing = self.proof.missing.iter();
         for (name, range) in missing {
@@ -102,7 +102,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
         }
     }
 
-    /// A rule that forbids it, the other way.
+    /// The opposite of a rule that forbids it.
     fn rule(&mut self, name: &PackageName, against: Against) {
         let change = match against {
             Against::Constraint(_) => Change::Unbound(name.clone()),
@@ -112,7 +112,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
         self.say(against.advice(name), change);
     }
 
-    /// No source has it, or it is for another CUDA as a whole.
+    /// No source has it, or all of it is for another CUDA.
     fn nowhere(&mut self, name: &PackageName) {
         let Some(other) = abi::same_for(name, self.provider.cuda()) else {
             if self.is_requirement(name) {
@@ -131,7 +131,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
         }
     }
 
-    /// What is for another CUDA by its name, and could be permitted.
+    /// A package that is for another CUDA by its name, and could be permitted.
     fn permit(&mut self) {
         for name in self.proof.missing.keys() {
             if abi::foreign_name(name, self.provider.cuda()).is_some() {
@@ -155,10 +155,10 @@ impl<'a, 'p> Advisor<'a, 'p> {
             Skip::NoWheel | Skip::Unreadable(_) | Skip::Ruled(_) => None,
         };
         if let Some(python) = python
-            && let Ok(wanted) = python.clone().try_into()
+            && let Ok(version) = python.clone().try_into()
         {
             let sentence = format!("set python.version = \"{python}\"");
-            self.say(sentence, Change::Target(TargetChange::Python(wanted)));
+            self.say(sentence, Change::Target(TargetChange::Python(version)));
         }
     }
 
@@ -231,7 +231,7 @@ impl<'a, 'p> Advisor<'a, 'p> {
         self.ask(format!("ask for {line}, the newest that {names} {have} a wheel for"), &line);
     }
 
-    /// Extras whose needs take part.
+    /// Extras whose dependencies take part in the conflict.
     fn extras(&mut self) {
         for need in self.proof.needs.keys() {
             if let (Some(name), Some(extra)) = (&need.from, &need.extra)

@@ -1,4 +1,4 @@
-//! What a user could change so that there is a set: as a sentence, and as what it does to the spec.
+//! Changes of the spec that may give a set: each as a sentence, and as a function of the spec.
 
 use jiff::Timestamp;
 use pep508_rs::{ExtraName, PackageName, Requirement, VerbatimUrl};
@@ -6,7 +6,7 @@ use pep508_rs::{ExtraName, PackageName, Requirement, VerbatimUrl};
 use crate::cuda::CudaTag;
 use crate::spec::{Prereleases, PythonRequest, RequirementSpec, Spec};
 
-/// Something that may help.
+/// A change that may help.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Advice {
     pub sentence: String,
@@ -16,29 +16,29 @@ pub(super) struct Advice {
 /// A change of the spec.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::solve) enum Change {
-    /// These are not asked for.
+    /// Without these requirements.
     Without(Vec<PackageName>),
-    /// This is asked for: with another version than it is now, or beside everything else.
+    /// With this requirement: in place of one for another version, or as a new one.
     Ask(Box<Requirement<VerbatimUrl>>),
     /// Without this extra, or with the other one instead.
     Extra(PackageName, ExtraName, Option<ExtraName>),
     /// In any version.
     Loosen(PackageName),
-    /// Another distribution instead.
+    /// Another distribution in its place.
     Instead(PackageName, PackageName),
     /// Without constraints on it.
     Unbound(PackageName),
     /// Without denials of it.
     NotDenied(PackageName),
-    /// With requirements on it as they are written.
+    /// Without overrides of it.
     NotOverridden(PackageName),
     /// With these of its pre-releases.
     Prereleases(PackageName, Prereleases),
     /// Permitted although it is for another CUDA.
     AllowCuda(PackageName),
-    /// Another target, whose pages nobody has read yet.
+    /// Another target, whose candidates are not known here.
     Target(TargetChange),
-    /// Nothing that a solver could judge.
+    /// A change that the solver cannot try.
     ByHand,
 }
 
@@ -54,7 +54,7 @@ pub enum TargetChange {
 }
 
 impl Change {
-    /// The spec after it; `None`: that cannot be judged from here.
+    /// The spec after it; `None`: it cannot be tried here.
     pub(in crate::solve) fn of(&self, spec: &Spec) -> Option<Spec> {
         let mut spec = spec.clone();
         let each = |spec: &mut Spec, name: &PackageName, change: &dyn Fn(&mut RequirementSpec)| {
@@ -67,11 +67,11 @@ impl Change {
                     group.requirements.retain(|r| !names.contains(&r.pep508.name));
                 }
             }
-            Change::Ask(wanted) => {
-                let version = wanted.version_or_url.clone();
+            Change::Ask(requirement) => {
+                let version = requirement.version_or_url.clone();
                 let ask = |r: &mut RequirementSpec| r.pep508.version_or_url.clone_from(&version);
-                if each(&mut spec, &wanted.name, &ask) == 0 {
-                    let requirement = RequirementSpec::new((**wanted).clone(), vec![], false);
+                if each(&mut spec, &requirement.name, &ask) == 0 {
+                    let requirement = RequirementSpec::new((**requirement).clone(), vec![], false);
                     spec.groups.first_mut()?.requirements.push(requirement);
                 }
             }

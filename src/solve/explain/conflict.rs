@@ -15,10 +15,10 @@ use crate::solve::provider::Provider;
 use crate::solve::run::NoSet;
 use crate::torch::TorchAbi;
 
-/// How many versions of one distribution are told apart.
-const TOLD: usize = 3;
+/// How many versions of one distribution are listed separately.
+const LISTED: usize = 3;
 
-/// Why there is no solution, as facts that together leave no choice.
+/// Why there is no solution, as facts that together rule out every set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conflict {
     /// The requirements that clash, in a line.
@@ -27,7 +27,7 @@ pub struct Conflict {
     pub facts: Vec<String>,
     /// What the user can change; each was tried.
     pub advice: Vec<String>,
-    /// What may help and could not be tried: it changes what there is to choose from.
+    /// Changes that may help and could not be tried here: they change the candidates.
     pub elsewhere: Vec<Elsewhere>,
     /// The requirements that take part.
     pub(super) roots: BTreeSet<PackageName>,
@@ -36,7 +36,7 @@ pub struct Conflict {
 /// Another target that may have a set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Elsewhere {
-    /// What the user is told if it has.
+    /// The advice if it has one.
     pub sentence: String,
     /// Which.
     pub target: TargetChange,
@@ -54,7 +54,7 @@ impl fmt::Display for Conflict {
 }
 
 impl Conflict {
-    /// What is in the way, without advice.
+    /// The conflict without advice.
     pub(in crate::solve) fn of(none: &NoSet) -> Self {
         let proof = Proof::of(&none.tree);
         let teller = Teller { proof: &proof, provider: &none.provider };
@@ -67,7 +67,7 @@ impl Conflict {
         }
     }
 
-    /// An extra that was there in `older` and is not in `newest`, which could be had without it.
+    /// An extra that `older` has and `newest` lacks, where `newest` could be used without it.
     pub(in crate::solve) fn lost_extra(
         name: &PackageName,
         extra: &ExtraName,
@@ -107,7 +107,7 @@ impl Teller<'_, '_> {
             |name: &PackageName| self.proof.needs.keys().any(|n| n.from.is_none() && n.to == *name);
         let mut requirements: Vec<String> = Vec::new();
         for requirement in self.provider.requirements.iter().filter(|r| asked(&r.pep508.name)) {
-            let text = requirement.told();
+            let text = requirement.described();
             if !requirements.contains(&text) {
                 requirements.push(text);
             }
@@ -144,7 +144,7 @@ impl Teller<'_, '_> {
 
     fn requirements(&self, name: &PackageName) -> Vec<String> {
         let of_name = self.provider.requirements.iter().filter(|r| r.pep508.name == *name);
-        of_name.map(|w| format!("you ask for {}", w.told())).collect()
+        of_name.map(|w| format!("you ask for {}", w.described())).collect()
     }
 
     /// `a 1.0 → b 2.0 needs c<2`
@@ -179,18 +179,18 @@ impl Teller<'_, '_> {
         }
         let mut pairs: Vec<&Versions> = pairs.iter().collect();
         pairs.sort_by_key(|pair| std::cmp::Reverse(self.newest(need, &pair.of)));
-        let told = pairs.iter().take(TOLD).map(|pair| {
+        let listed = pairs.iter().take(LISTED).map(|pair| {
             let rule = self.override_of(&need.to);
             format!("{} needs {}{}{rule}", self.named(need, &pair.of), need.to, shown(&pair.fit))
         });
-        let mut sentence = told.collect::<Vec<_>>().join(", ");
-        if pairs.len() > TOLD {
+        let mut sentence = listed.collect::<Vec<_>>().join(", ");
+        if pairs.len() > LISTED {
             sentence += ", and older ones do not fit either";
         }
         sentence
     }
 
-    /// Where it says that a need is not what its metadata says.
+    /// Notes that a dependency is not what the metadata says.
     fn override_of(&self, name: &PackageName) -> String {
         let rule = self.provider.catalog.rules.override_of(name);
         rule.map_or_else(String::new, |rule| format!(" (override, {})", rule.origin))
@@ -251,15 +251,15 @@ impl Teller<'_, '_> {
             let kind = if only.yanked { "was withdrawn (yanked)" } else { "is a pre-release" };
             return Some(format!("{name} {}, the only one that fits, {kind}", only.version));
         }
-        let wanted = self.proof.needs.iter().filter(|(need, _)| need.to == *name);
-        let wanted: Vec<String> =
-            wanted.flat_map(|(_, pairs)| pairs).map(|pair| shown(&pair.fit)).collect();
+        let needed = self.proof.needs.iter().filter(|(need, _)| need.to == *name);
+        let needed: Vec<String> =
+            needed.flat_map(|(_, pairs)| pairs).map(|pair| shown(&pair.fit)).collect();
         let there = match project.candidates.first() {
             Some(newest) => format!("the newest is {}", newest.version),
             None => "it has no version at all".to_owned(),
         };
-        // Several wants that exclude each other are told by themselves.
-        match &wanted[..] {
+        // Several needs that exclude each other are reported separately.
+        match &needed[..] {
             [one] => Some(format!("there is no {name}{one} in {}; {there}", project.source)),
             _ => None,
         }

@@ -1,4 +1,4 @@
-//! A conflict in the user's words: which requirements clash, through what, what to loosen.
+//! Explains conflicts: which requirements clash, through what, what to change.
 mod advice;
 mod change;
 mod conflict;

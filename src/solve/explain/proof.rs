@@ -1,4 +1,4 @@
-//! The solver's derivation tree as a graph of needs: who needs what, and what cannot be had at all.
+//! The solver's derivation tree as a graph of dependencies: what needs what, and what is not available at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::solve::node::Node;
 /// What pubgrub returns when there is no solution.
 pub type Tree = DerivationTree<Node, Ranges<Version>, String>;
 
-/// The facts that together leave no choice, each once.
+/// The facts that together rule out every set, each once.
 #[derive(Default)]
 pub struct Proof {
     /// What needs what; requirements have no `from`.
@@ -22,10 +22,10 @@ pub struct Proof {
     pub refused: BTreeMap<PackageName, Vec<(Ranges<Version>, String)>>,
 }
 
-/// One arrow of the graph.
+/// One edge of the graph.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Need {
-    /// Who needs; `None`: the spec.
+    /// The dependent; `None`: the spec.
     pub from: Option<PackageName>,
     /// The extra of `from` that brings the need.
     pub extra: Option<ExtraName>,
@@ -33,7 +33,7 @@ pub struct Need {
     pub to: PackageName,
 }
 
-/// For these versions of the one that needs, these of the needed fit.
+/// For these versions of the dependent, these versions of the dependency fit.
 pub struct Versions {
     pub of: Ranges<Version>,
     pub fit: Ranges<Version>,
@@ -43,7 +43,7 @@ impl Proof {
     pub fn of(tree: &Tree) -> Self {
         let mut proof = Proof::default();
         proof.walk(tree);
-        // Between versions that are ruled out for a reason there are no others: that is no news.
+        // A gap without any versions between refused ones is no fact of its own.
         let spoken_for: BTreeSet<_> = proof.needs.keys().filter_map(|n| n.from.clone()).collect();
         let refused = &proof.refused;
         proof.missing.retain(|n, _| !spoken_for.contains(n) && !refused.contains_key(n));
@@ -70,7 +70,7 @@ impl Proof {
                     _ => None,
                 };
                 let need = Need { from: node.name().cloned(), extra, to };
-                // An extra needs its own distribution: nobody has to be told.
+                // That an extra needs its own distribution is not reported.
                 if need.from.as_ref() != Some(&need.to) {
                     add(self.needs.entry(need).or_default(), of, fit);
                 }
@@ -90,12 +90,12 @@ impl Proof {
         }
     }
 
-    /// The arrows that end at `name`.
+    /// The edges that end at `name`.
     pub fn into(&self, name: &PackageName) -> Vec<&Need> {
         self.needs.keys().filter(|n| n.to == *name).collect()
     }
 
-    /// Whether there is something to say about `name` itself, rather than to pass through it.
+    /// Whether `name` itself is reported, instead of only passed through.
     pub fn is_knot(&self, name: &PackageName) -> bool {
         let sources: BTreeSet<_> = self.into(name).into_iter().map(|n| &n.from).collect();
         self.missing.contains_key(name)
@@ -104,7 +104,7 @@ impl Proof {
             || !self.needs.keys().any(|n| n.from.as_ref() == Some(name))
     }
 
-    /// The arrow and those before it, back to a requirement or to another knot.
+    /// The edge and those before it, back to a requirement or to another reported node.
     pub fn chain<'a>(&'a self, need: &'a Need) -> Vec<&'a Need> {
         let mut chain = vec![need];
         while let Some(from) = &chain[0].from

@@ -1,5 +1,5 @@
-//! No set: all that is in the way, and what helps. Requirements that cannot be had at all are told together, not one a run,
-//! and whatever is advised was tried.
+//! The report where there is no set: all obstacles, and advice. Requirements that are not available at all are reported
+//! together, not one in each run, and all advice was tried.
 
 use std::collections::BTreeSet;
 
@@ -14,14 +14,14 @@ use crate::solve::question::{Bounds, Floors, Question};
 use crate::solve::run::{CatalogFailed, ENOUGH, NoSet, Unsolved};
 use crate::spec::Spec;
 
-/// A requirement that nothing can be had for, whatever the others are.
+/// A requirement that no version satisfies, whatever the others are.
 struct Impossible {
     name: PackageName,
     conflict: Conflict,
     advice: Vec<Advice>,
 }
 
-/// What is told of `none`, the proof that the question has no answer.
+/// The report on `none`, the proof that there is no set.
 pub(in crate::solve) fn conflict<'a>(
     question: &Question<'a>,
     none: &NoSet<'a>,
@@ -29,7 +29,7 @@ pub(in crate::solve) fn conflict<'a>(
     let mut requirements = question.required();
     let (mut impossible, mut rest) = (Vec::new(), None);
     let mut latest = None;
-    let found_out = loop {
+    let is_known = loop {
         let none = latest.as_deref().unwrap_or(none);
         let proof = Proof::of(&none.tree);
         let Some(name) = alone(&proof) else {
@@ -49,7 +49,7 @@ pub(in crate::solve) fn conflict<'a>(
             Err(Unsolved::TooLong) => break false,
         }
     };
-    Ok(told(question, impossible, rest, found_out))
+    Ok(report(question, impossible, rest, is_known))
 }
 
 /// The only requirement that takes part.
@@ -64,18 +64,18 @@ fn advice(proof: &Proof, none: &NoSet) -> Vec<Advice> {
     Advisor::new(proof, &none.provider).advice()
 }
 
-/// `found_out`: whether it is known that the requirements beside the impossible ones go together, or why they do not.
-fn told(
+/// `is_known`: whether it is known that the requirements beside the impossible ones go together, or why they do not.
+fn report(
     question: &Question,
     impossible: Vec<Impossible>,
     rest: Option<(Conflict, Vec<Advice>)>,
-    found_out: bool,
+    is_known: bool,
 ) -> Conflict {
     let names: Vec<_> = impossible.iter().map(|i| i.name.clone()).collect();
     let mut all = Conflict::default();
     let mut summaries = Vec::new();
     for Impossible { name, conflict, advice } in impossible {
-        // Where several are in the way, one's advice is judged as if the others were out of it.
+        // Where several are impossible, advice on one is tried as if the others were not there.
         let others = names.iter().filter(|other| **other != name).cloned().collect();
         let confirm = Confirm::new(question, Change::Without(others).of(question.spec));
         confirm.add_to(&mut all, advice, &BTreeSet::from([name]));
@@ -108,9 +108,8 @@ fn told(
             let sentence = format!("leave {them} out: {}", out.join(" "));
             if confirm.works(&Change::Without(names.clone())) {
                 all.advise(sentence);
-            } else if !found_out {
-                let sentence =
-                    format!("{sentence}; whether the others go together was not found out");
+            } else if !is_known {
+                let sentence = format!("{sentence}; whether the others go together is not known");
                 all.advise(sentence);
             }
         }
@@ -119,10 +118,10 @@ fn told(
     all
 }
 
-/// Tries what might help.
+/// Tries advice.
 struct Confirm<'q, 'a> {
     question: &'q Question<'a>,
-    /// What the changes are made to.
+    /// The spec that is changed.
     spec: Option<Spec>,
 }
 
@@ -131,18 +130,18 @@ impl<'q, 'a> Confirm<'q, 'a> {
         Confirm { question, spec }
     }
 
-    /// Whether there is a set after this change. What cannot be found out in time counts as no.
+    /// Whether there is a set after this change. Without an answer in time: no.
     fn works(&self, change: &Change) -> bool {
         let after = self.spec.as_ref().and_then(|spec| change.of(spec));
         after.is_some_and(|spec| matches!(self.question.works(&spec, Floors::new()), Ok(true)))
     }
 
-    /// Adds what helps to `all`.
+    /// Adds the advice that helps to `all`.
     fn add_to(&self, all: &mut Conflict, advice: Vec<Advice>, roots: &BTreeSet<PackageName>) {
         let before = all.advice.len();
         let mut asked_for = BTreeSet::new();
         for Advice { sentence, change } in advice {
-            // Any other version will do only where no better one is known.
+            // "Any version" is advised only where no better advice helps.
             if let Change::Loosen(name) = &change
                 && (asked_for.contains(name) || roots.len() < 2 && all.advice.len() > before)
             {
@@ -165,7 +164,7 @@ impl<'q, 'a> Confirm<'q, 'a> {
         }
     }
 
-    /// Pre-releases that would do where no final version does.
+    /// Pre-releases that would fit where no final version does.
     fn prereleases(&self, all: &mut Conflict) {
         let Some(spec) = &self.spec else { return };
         let question = Question { spec, ..self.question.clone() };
@@ -174,17 +173,18 @@ impl<'q, 'a> Confirm<'q, 'a> {
         let taken = found.settled.iter().filter(|(name, settled)| {
             settled.candidate.version.any_prerelease() && !found.provider.may_be_prerelease(name)
         });
-        let wanted: Vec<String> =
+        let prereleases: Vec<String> =
             taken.map(|(name, s)| format!("{name}>={}", s.candidate.version)).collect();
         let mut with = spec.clone();
-        for text in &wanted {
+        for text in &prereleases {
             let Ok(requirement) = text.parse::<Requirement<VerbatimUrl>>() else { return };
             let Some(more) = Change::Ask(Box::new(requirement)).of(&with) else { return };
             with = more;
         }
-        if !wanted.is_empty() && matches!(self.question.works(&with, Floors::new()), Ok(true)) {
-            let kind = if wanted.len() == 1 { "a pre-release" } else { "pre-releases" };
-            all.advise(format!("ask for {} as well, {kind}", and(&wanted)));
+        if !prereleases.is_empty() && matches!(self.question.works(&with, Floors::new()), Ok(true))
+        {
+            let kind = if prereleases.len() == 1 { "a pre-release" } else { "pre-releases" };
+            all.advise(format!("ask for {} as well, {kind}", and(&prereleases)));
         }
     }
 

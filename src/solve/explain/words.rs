@@ -128,8 +128,8 @@ mod tests {
         ] {
             let specifiers: pep440_rs::VersionSpecifiers = text.parse().unwrap();
             let shown = shown(&range(&specifiers));
-            let wanted = if text == "==3.*" { ">=3,<4" } else { text };
-            assert_eq!(shown.replace("<2.0.dev0", "<2"), wanted);
+            let expected = if text == "==3.*" { ">=3,<4" } else { text };
+            assert_eq!(shown.replace("<2.0.dev0", "<2"), expected);
         }
         assert_eq!(shown(&range(&"~=1.4".parse().unwrap())), ">=1.4,<2");
         assert_eq!(shown(&Ranges::empty()), " (no version)");

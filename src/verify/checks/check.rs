@@ -1,4 +1,4 @@
-//! One question about an image, and how it came out.
+//! One check of an image, and its outcome.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use crate::digest::Sha256;
 use crate::exit::Exit;
 use crate::reference::PinnedReference;
 
-/// What can be asked of an image, in the order it is told.
+/// The checks of an image, in the order of the report.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema, clap::ValueEnum,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckName {
-    /// The lock that is expected is the one the image says it was built from
+    /// The lock is the one that the image says it was built from
     Lock,
     /// The engine gets it from its registry, by digest
     Pull,
@@ -27,7 +27,7 @@ pub enum CheckName {
     Files,
     /// It runs as uid 1000
     User,
-    /// The ways in which templates for rayproject/ray start it
+    /// The ways in which templates for rayproject/ray start it work
     Layout,
     /// It is not bigger than max-size
     Size,
@@ -41,7 +41,7 @@ pub enum CheckName {
     Pyg,
     /// On a GPU: a product, and NCCL
     Gpu,
-    /// `ray start --head`, until `ray status` knows of the cluster
+    /// `ray start --head`, until `ray status` shows the cluster
     Ray,
     /// Tasks on that cluster
     Tasks,
@@ -53,15 +53,15 @@ pub enum CheckName {
     Marimo,
 }
 
-/// How a check came out.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// As it should be.
+    /// It passed.
     Ok,
-    /// Not as it should be.
+    /// It failed.
     Failed,
-    /// It could not be looked at here; the detail says why.
+    /// It could not be made here; the detail says why.
     Skipped,
     /// What it asks about is not in the image's lock.
     NotLocked,
@@ -88,29 +88,29 @@ pub struct Check {
 pub struct ImageReport {
     /// The image.
     pub image: PinnedReference,
-    /// What people call it: the spec's name.
+    /// Its name in the spec.
     pub name: String,
-    /// Of the lock it was held against; `None`: there was none.
+    /// The hash of the lock it was compared with; `None`: there was none.
     pub lock: Option<Sha256>,
     /// In the order of [`CheckName`].
     pub checks: Vec<Check>,
 }
 
-/// How many checks came out how.
+/// How many checks had which outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
-    /// As they should be.
+    /// Passed.
     pub ok: usize,
-    /// Not so.
+    /// Failed.
     pub failed: usize,
-    /// Not looked at.
+    /// Not made.
     pub skipped: usize,
     /// About something that is not in the lock.
     pub not_locked: usize,
 }
 
 impl CheckName {
-    /// As options and tables have it: `arch-list`.
+    /// Its name in options and tables: `arch-list`.
     pub fn as_str(self) -> &'static str {
         match self {
             CheckName::Lock => "lock",
@@ -134,7 +134,7 @@ impl CheckName {
         }
     }
 
-    /// What a failure means to a script: other content than the lock's, an image that cannot be had, or one that
+    /// The exit code of a failure: other content than the lock's, an image that cannot be pulled, or one that
     /// does not work.
     fn exit(self) -> Exit {
         match self {
@@ -153,7 +153,7 @@ impl Check {
         Check { check, result, seconds: 0.0, detail: detail.into(), log: None }
     }
 
-    /// What was found where all is well, else what is wrong.
+    /// Passed with what was found, or failed with what is wrong.
     pub fn of(check: CheckName, found: Result<String, String>) -> Self {
         match found {
             Ok(detail) => Check::new(check, Outcome::Ok, detail),
@@ -171,7 +171,7 @@ impl Check {
         Check::new(check, Outcome::Skipped, why)
     }
 
-    /// It took so long.
+    /// With the time it took.
     pub fn after(self, seconds: f64) -> Self {
         Check { seconds, ..self }
     }
@@ -198,7 +198,7 @@ impl Tally {
         }
     }
 
-    /// The code the process ends with: other content than the lock's counts before all else.
+    /// The code the process ends with: other content than the lock's takes precedence.
     pub fn exit(reports: &[ImageReport]) -> Exit {
         let failed = reports.iter().flat_map(|report| &report.checks);
         let failed = failed.filter(|check| check.result == Outcome::Failed);

@@ -1,4 +1,4 @@
-//! Ray: whether tasks were done, and whether two images can talk.
+//! Ray: whether tasks were done, and whether two images can connect.
 
 use super::{Check, CheckName, Facts, OfCluster};
 
@@ -16,7 +16,7 @@ pub fn tasks(name: CheckName, found: &OfCluster) -> Check {
 }
 
 /// Ray's client works only between the same Ray and the same Python minor; a worker that joins needs the patch, too.
-/// Each side is what an image is called and what it found in itself.
+/// Each side is an image's name and its facts.
 ///
 /// # Errors
 /// What differs.

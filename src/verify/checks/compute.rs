@@ -5,8 +5,8 @@ use crate::gpu::Arch;
 
 /// Every module of [`MODULES`] that is locked was imported.
 pub fn imports(expected: &Expected, facts: &Facts) -> Check {
-    let wanted = expected.modules();
-    if wanted.is_empty() {
+    let requirements = expected.modules();
+    if requirements.is_empty() {
         let names: Vec<_> = MODULES.iter().map(|(name, _)| *name).collect();
         return Check::new(
             CheckName::Imports,
@@ -16,7 +16,7 @@ pub fn imports(expected: &Expected, facts: &Facts) -> Check {
     }
     let found = &facts.imports.found;
     let mut wrong = Vec::new();
-    for name in wanted {
+    for name in requirements {
         match found.iter().find(|import| import.name == name) {
             Some(import) => {
                 wrong.extend(import.error.iter().map(|why| format!("{name}: {why}")));
@@ -36,7 +36,7 @@ pub fn imports(expected: &Expected, facts: &Facts) -> Check {
     .after(seconds)
 }
 
-/// torch multiplies, and says the CUDA line and the architectures that are locked.
+/// torch multiplies, and has the CUDA line and the architectures of the lock.
 pub fn torch(expected: &Expected, facts: &Facts) -> Check {
     if !expected.has("torch") {
         return Check::not_locked(CheckName::Torch, "torch");
@@ -71,7 +71,7 @@ pub fn torch(expected: &Expected, facts: &Facts) -> Check {
 }
 
 fn why(error: Option<&str>) -> String {
-    error.unwrap_or("what came out cannot be read").to_owned()
+    error.unwrap_or("the result cannot be read").to_owned()
 }
 
 fn archs(words: &[String]) -> Vec<Arch> {
@@ -155,36 +155,36 @@ mod tests {
 
     #[test]
     fn a_missing_library_is_named_and_a_module_that_was_not_reached_is_no_success() {
-        let wanted = expected(&["torch 2"]);
-        assert_eq!(imports(&wanted, &facts()).detail, "torch 2.0 s");
+        let requirements = expected(&["torch 2"]);
+        assert_eq!(imports(&requirements, &facts()).detail, "torch 2.0 s");
         let mut found = facts();
         found.imports.found[0].error = Some("ImportError: libcudart.so.13: cannot open".to_owned());
-        let check = imports(&wanted, &found);
+        let check = imports(&requirements, &found);
         assert_eq!(check.result, Failed);
         assert_eq!(check.detail, "torch: ImportError: libcudart.so.13: cannot open");
         found.imports.found.clear();
-        assert_eq!(imports(&wanted, &found).result, Failed);
+        assert_eq!(imports(&requirements, &found).result, Failed);
         assert_eq!(imports(&expected(&["numpy 2"]), &facts()).result, NotLocked);
     }
 
     #[test]
     fn torch_must_be_of_the_locked_line_and_multiply() {
-        let mut wanted = expected(&["torch 2"]);
-        assert_eq!(torch(&wanted, &facts()).result, Ok);
-        wanted.cuda_line = Some("12.8".parse().unwrap());
+        let mut requirements = expected(&["torch 2"]);
+        assert_eq!(torch(&requirements, &facts()).result, Ok);
+        requirements.cuda_line = Some("12.8".parse().unwrap());
         assert_eq!(
-            torch(&wanted, &facts()).detail,
+            torch(&requirements, &facts()).detail,
             "it is built for CUDA 13.0, the lock is built for CUDA 12.8"
         );
-        wanted.cuda_line = None;
-        assert_eq!(torch(&wanted, &facts()).result, Failed);
+        requirements.cuda_line = None;
+        assert_eq!(torch(&requirements, &facts()).result, Failed);
         let mut found = facts();
         found.imports.torch.as_mut().unwrap().value.as_mut().unwrap().product[0][0] = 4.0;
         assert_eq!(torch(&expected(&["torch 2"]), &found).result, Failed);
-        let mut wanted = expected(&["torch 2"]);
-        wanted.arch_list = vec!["sm_80".parse().unwrap()];
+        let mut requirements = expected(&["torch 2"]);
+        requirements.arch_list = vec!["sm_80".parse().unwrap()];
         assert_eq!(
-            torch(&wanted, &facts()).detail,
+            torch(&requirements, &facts()).detail,
             "it has code for sm_80 sm_90, the lock says sm_80"
         );
         found.imports.torch = None;
@@ -194,28 +194,28 @@ mod tests {
 
     #[test]
     fn every_gpu_of_the_spec_needs_code() {
-        let mut wanted = expected(&["torch 2"]);
-        assert_eq!(arch_list(&wanted, &facts()).result, Skipped);
-        wanted.gpus = vec!["9.0".parse().unwrap(), "8.6".parse().unwrap()];
-        assert_eq!(arch_list(&wanted, &facts()).result, Ok);
-        wanted.gpus.push("12.0".parse().unwrap());
-        let check = arch_list(&wanted, &facts());
+        let mut requirements = expected(&["torch 2"]);
+        assert_eq!(arch_list(&requirements, &facts()).result, Skipped);
+        requirements.gpus = vec!["9.0".parse().unwrap(), "8.6".parse().unwrap()];
+        assert_eq!(arch_list(&requirements, &facts()).result, Ok);
+        requirements.gpus.push("12.0".parse().unwrap());
+        let check = arch_list(&requirements, &facts());
         assert_eq!(check.result, Failed);
         assert_eq!(check.detail, "no code for 12.0 of target.gpus: it has sm_80 sm_90");
-        wanted.cuda_line = None;
-        assert_eq!(arch_list(&wanted, &facts()).result, NotLocked);
+        requirements.cuda_line = None;
+        assert_eq!(arch_list(&requirements, &facts()).result, NotLocked);
     }
 
     #[test]
     fn a_layer_must_give_finite_numbers() {
-        let wanted = expected(&["torch-geometric 2"]);
-        assert_eq!(pyg(&wanted, &facts()).result, Ok);
+        let requirements = expected(&["torch-geometric 2"]);
+        assert_eq!(pyg(&requirements, &facts()).result, Ok);
         let mut found = facts();
         found.imports.layer.as_mut().unwrap().value.as_mut().unwrap().finite = false;
-        assert_eq!(pyg(&wanted, &found).result, Failed);
+        assert_eq!(pyg(&requirements, &found).result, Failed);
         let error = serde_json::json!({ "error": "OSError: x.so", "seconds": 0.0 });
         found.imports.layer = Some(serde_json::from_value(error).unwrap());
-        assert_eq!(pyg(&wanted, &found).detail, "OSError: x.so");
+        assert_eq!(pyg(&requirements, &found).detail, "OSError: x.so");
         assert_eq!(pyg(&expected(&["torch 2"]), &facts()).result, NotLocked);
     }
 

@@ -1,4 +1,4 @@
-//! Whether an image holds what its lock says: interpreter, distributions, files.
+//! Whether an image has the content of its lock: interpreter, distributions, files.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use pep440_rs::Version;
 
 use super::{Check, CheckName, Expected, Facts};
 
-/// How many of a kind a sentence names.
+/// How many items of a kind a sentence lists.
 const NAMED: usize = 10;
 
 /// The interpreter's version, to the patch.
@@ -56,7 +56,7 @@ pub fn packages(expected: &Expected, facts: &Facts) -> Check {
     .after(seconds)
 }
 
-/// By PEP 440, so that `2.0` is `2.0.0`; what is no version counts as text.
+/// By PEP 440, so that `2.0` is `2.0.0`; text that is not a version is compared as text.
 fn is(found: &str, locked: &Version) -> bool {
     match found.parse::<Version>() {
         Ok(found) => found == *locked,
@@ -101,7 +101,7 @@ pub(super) mod tests {
     use super::super::expected::tests::expected;
     use super::*;
 
-    /// What a whole image reports; the tests change it.
+    /// The facts of a complete image; the tests change them.
     pub(in super::super) fn facts() -> Facts {
         serde_json::from_value(serde_json::json!({
             "python": "3.14.2",
@@ -134,7 +134,7 @@ pub(super) mod tests {
             "pip is 26.1, the lock has 26.2; ray 2.60.0 is missing; torch is there 2 times (2.14.1+cu130, 2.13.0), \
              the lock has 2.14.1+cu130; evil 1.0 is not in the lock"
         );
-        // A local version is another file.
+        // Another local version is another file.
         let check = packages(&expected(&["pip 26.1", "torch 2.14.1"]), &facts());
         assert_eq!(check.detail, "torch is 2.14.1+cu130, the lock has 2.14.1");
     }

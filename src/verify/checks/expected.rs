@@ -1,4 +1,4 @@
-//! What an image must hold, from its lock.
+//! The expected content of an image, from its lock.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub const MODULES: [(&str, &str); 10] = [
     ("marimo", "marimo"),
 ];
 
-/// What an image must hold.
+/// The expected content of an image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expected {
     /// The interpreter, to the patch.
@@ -37,12 +37,12 @@ pub struct Expected {
     pub arch_list: Vec<Arch>,
     /// The GPUs the spec names.
     pub gpus: Vec<ComputeCapability>,
-    /// What it may take on a disk.
+    /// The limit of its size on a disk.
     pub max_size: Option<ByteSize>,
 }
 
 impl Expected {
-    /// Of an image of these groups.
+    /// The expected content of an image with these groups.
     pub fn of(
         lock: &Lock,
         groups: &[GroupName],
@@ -91,7 +91,7 @@ impl Expected {
 pub(super) mod tests {
     use super::*;
 
-    /// Of these distributions, `NAME VERSION` each.
+    /// The expected content with these distributions, `NAME VERSION` each.
     pub(in super::super) fn expected(packages: &[&str]) -> Expected {
         let package = |text: &&str| {
             let (name, version) = text.split_once(' ').unwrap();

@@ -1,4 +1,4 @@
-//! What the probe reports: the JSON of `probe.py`.
+//! The report of the probe: the JSON of `probe.py`.
 
 use serde::Deserialize;
 
@@ -11,20 +11,20 @@ pub struct Facts {
     pub distributions: Timed<Vec<(String, String)>>,
     /// The files of all RECORDs.
     pub files: Files,
-    /// Who runs.
+    /// The user that it runs as.
     pub user: User,
-    /// The ways in.
+    /// The ways to start commands in it.
     pub layout: Layout,
     /// What was imported and computed.
     pub imports: Imports,
 }
 
-/// Something that took a while to find.
+/// A fact, and the time it took.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Timed<T> {
-    /// What.
+    /// The fact.
     pub found: T,
-    /// How long.
+    /// Seconds it took.
     pub seconds: f64,
 }
 
@@ -33,7 +33,7 @@ pub struct Timed<T> {
 pub struct Files {
     /// How many were looked for.
     pub count: usize,
-    /// How many are not there.
+    /// How many are missing.
     pub missing: usize,
     /// The first of them.
     pub missing_named: Vec<String>,
@@ -45,7 +45,7 @@ pub struct Files {
     pub seconds: f64,
 }
 
-/// Who a container runs as.
+/// The user that a container runs as.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct User {
     /// Its number.
@@ -54,18 +54,18 @@ pub struct User {
     pub gid: u32,
     /// Empty: it has none.
     pub name: String,
-    /// Where it is at home.
+    /// Its home folder.
     pub home: String,
     /// Whether it may write there.
     pub home_is_writable: bool,
 }
 
-/// The ways into an image.
+/// The ways to start commands in an image.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Layout {
     /// All that were tried.
     pub ways: Vec<String>,
-    /// Those that lead nowhere, and why.
+    /// Those that do not work, and why.
     pub broken: Vec<(String, String)>,
     /// How long that took.
     pub seconds: f64,
@@ -74,9 +74,9 @@ pub struct Layout {
 /// What was imported and computed.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Imports {
-    /// In the order that was asked for.
+    /// In the requested order.
     pub found: Vec<Import>,
-    /// What torch says of itself.
+    /// Facts of torch.
     pub torch: Option<Computed<Torch>>,
     /// A layer of PyTorch Geometric.
     pub layer: Option<Computed<Layer>>,
@@ -95,44 +95,44 @@ pub struct Import {
     pub seconds: f64,
 }
 
-/// Something that was computed, or why not.
+/// A computation: its result, or why it failed.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Computed<T> {
     /// Why not.
     pub error: Option<String>,
     /// How long it took.
     pub seconds: f64,
-    /// What came out.
+    /// The result.
     #[serde(flatten)]
     pub value: Option<T>,
 }
 
-/// What torch says of itself.
+/// Facts of torch.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Torch {
     /// `13.0`; `None`: it is built without.
     pub cuda: Option<String>,
     /// `sm_90`, …
     pub archs: Vec<String>,
-    /// Of (0 1 2; 3 4 5) and its transpose.
+    /// The product of (0 1 2; 3 4 5) and its transpose.
     pub product: Vec<Vec<f64>>,
 }
 
-/// What a graph convolution gave.
+/// The result of a graph convolution.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Layer {
     /// Of three nodes, four features in, two out.
     pub shape: Vec<u64>,
-    /// Every number is one.
+    /// Whether every result is a finite number.
     pub finite: bool,
 }
 
-/// What tasks on a cluster gave.
+/// The results of tasks on a cluster.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct OfCluster {
     /// The version on this side.
     pub ray: String,
-    /// Of 0 to 3.
+    /// The squares of 0 to 3.
     pub squares: Vec<u64>,
     /// The hosts they were computed on.
     pub nodes: Vec<String>,
@@ -140,7 +140,7 @@ pub struct OfCluster {
     pub resources: std::collections::BTreeMap<String, f64>,
 }
 
-/// What a server answered.
+/// The answer of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OfServer {
     /// 200
@@ -149,11 +149,11 @@ pub struct OfServer {
     pub body: String,
 }
 
-/// What the GPUs gave.
+/// The results of the GPUs.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct OfGpu {
-    /// What they are.
+    /// Their names.
     pub names: Vec<String>,
-    /// What each got when all added up ones.
+    /// The sum that each got when all added up ones.
     pub sums: Vec<f64>,
 }

@@ -1,11 +1,11 @@
-//! Whether an image can stand where rayproject/ray stood: its user, and the ways in.
+//! Whether an image can replace rayproject/ray: its user, and the ways to start commands in it.
 
 use super::{Check, CheckName, Facts};
 
-/// Who the images run as.
+/// The user that the images run as.
 const UID: u32 = 1000;
 
-/// Runs as uid 1000, by its config (`configured`) and really, and may write to its home.
+/// Runs as uid 1000, by its config (`configured`) and in fact, and may write to its home folder.
 pub fn user(configured: &str, facts: &Facts) -> Check {
     let user = &facts.user;
     let said = if configured.is_empty() { "nobody" } else { configured };

@@ -1,4 +1,4 @@
-//! What is expected of an image, and whether what was found is that. Pure.
+//! The checks of an image: expected content compared with what was found. Pure.
 mod check;
 mod cluster;
 mod compute;

@@ -1,11 +1,11 @@
-//! Whether an image takes no more of a disk than it may.
+//! Whether an image's size on a disk is within its limit.
 
 use super::{Check, CheckName, Expected};
 
-/// What an image takes.
+/// The sizes of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Measured {
-    /// Bytes of its layers, as the engine unpacked them; why that is not known.
+    /// Bytes of its layers, as the engine unpacked them, or why they are not known.
     pub unpacked: Option<u64>,
     /// Bytes of its layers in the registry.
     pub compressed: u64,
@@ -13,7 +13,7 @@ pub struct Measured {
     pub listed: Option<String>,
 }
 
-/// Holds the layers, unpacked, against `max-size`.
+/// Compares the unpacked size of the layers with `max-size`.
 pub fn size(engine: &str, expected: &Expected, measured: &Measured) -> Check {
     let Some(unpacked) = measured.unpacked else {
         return Check::skipped(
@@ -45,23 +45,23 @@ mod tests {
 
     #[test]
     fn an_image_over_its_budget_fails_and_one_without_a_budget_is_only_told() {
-        let mut wanted = expected(&[]);
+        let mut requirements = expected(&[]);
         let measured = Measured {
             unpacked: Some(8_400_000_000),
             compressed: 3_000_000_000,
             listed: Some("11.4GB".to_owned()),
         };
-        assert_eq!(size("docker", &wanted, &measured).result, Outcome::Ok);
-        wanted.max_size = Some("8 GB".to_owned().try_into().unwrap());
-        let check = size("docker", &wanted, &measured);
+        assert_eq!(size("docker", &requirements, &measured).result, Outcome::Ok);
+        requirements.max_size = Some("8 GB".to_owned().try_into().unwrap());
+        let check = size("docker", &requirements, &measured);
         assert_eq!(check.result, Outcome::Failed);
         assert_eq!(
             check.detail,
             "8.40 GB is more than max-size, 8 GB; 3.00 GB compressed; `docker images` says 11.4GB"
         );
         let small = Measured { unpacked: Some(8_000_000_000), ..measured };
-        assert_eq!(size("docker", &wanted, &small).result, Outcome::Ok);
+        assert_eq!(size("docker", &requirements, &small).result, Outcome::Ok);
         let unknown = Measured { unpacked: None, ..small };
-        assert_eq!(size("docker", &wanted, &unknown).result, Outcome::Skipped);
+        assert_eq!(size("docker", &requirements, &unknown).result, Outcome::Skipped);
     }
 }

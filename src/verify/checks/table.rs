@@ -2,7 +2,7 @@
 
 use super::{Check, ImageReport, Outcome, Tally};
 
-/// A line of a log is cut here.
+/// Lines of a log are cut at this width.
 const WIDEST: usize = 200;
 
 /// Columns that line up, one line a check, logs of failures at the end.
@@ -36,7 +36,7 @@ pub fn table(reports: &[ImageReport]) -> String {
     text + &format!("\n{}\n", Tally::of(reports))
 }
 
-/// What the images are called here: by their names, where those are different ones, else with a part of the digest.
+/// Names of the images for the table: their own where these differ, else with a part of the digest.
 fn named(reports: &[ImageReport]) -> Vec<String> {
     let is_alone = |name: &str| reports.iter().filter(|other| other.name == name).count() == 1;
     let short = |report: &ImageReport| report.image.digest().hex()[..7].to_owned();

@@ -98,9 +98,9 @@ impl Client {
         &self,
         endpoint: &Endpoint,
         subject: &Digest,
-        wanted: &[Value],
+        added: &[Value],
     ) -> Result<bool, Error> {
-        self.rewrite(endpoint, subject, |entries| add(entries, wanted)).await
+        self.rewrite(endpoint, subject, |entries| add(entries, added)).await
     }
 
     /// Takes artifacts out of the index, where there is one. A list that may not be written keeps them, which does no

@@ -92,12 +92,12 @@ fn read(
     let mut left = length;
     let (home, used) = std::sync::mpsc::channel();
     while left > 0 {
-        let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-        let buffer = used.try_recv().unwrap_or_else(|_| vec![0; wanted]);
+        let length = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let buffer = used.try_recv().unwrap_or_else(|_| vec![0; length]);
         let mut piece = Piece { buffer, home: home.clone() };
-        reader.read_exact(&mut piece.buffer[..wanted])?;
-        left -= wanted as u64;
-        let piece = Bytes::from_owner(piece).slice(..wanted);
+        reader.read_exact(&mut piece.buffer[..length])?;
+        left -= length as u64;
+        let piece = Bytes::from_owner(piece).slice(..length);
         if sender.blocking_send(Ok(piece)).is_err() {
             // The request ended before its body did.
             return Ok(());

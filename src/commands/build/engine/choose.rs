@@ -13,10 +13,10 @@ use crate::spec::EngineChoice;
 
 type Chosen = Box<dyn Engine>;
 
-/// The engine, and the sentence that says which and why.
+/// The engine, and a sentence that says which and why.
 ///
 /// # Errors
-/// What the engine that was asked for cannot do; for `auto`, what neither can.
+/// The requested engine cannot build the images; for `auto`, neither can.
 pub(in crate::commands::build) async fn choose(
     prepared: &Prepared<'_>,
     order: Order<'_>,
@@ -45,7 +45,7 @@ pub(in crate::commands::build) async fn choose(
                         fits.map_or_else(|e| e.to_string(), |()| "no daemon needed".to_owned());
                     return Ok(because(engine, &why));
                 }
-                // Another engine changes nothing about these.
+                // These fail with any engine.
                 Err(failure) if failure.exit != Exit::Build || is_budget(&failure) => {
                     return Err(failure);
                 }

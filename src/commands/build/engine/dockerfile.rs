@@ -1,4 +1,4 @@
-//! BuildKit by the Dockerfile: it sends whole images itself, or loads them into the Docker of this machine.
+//! BuildKit with the Dockerfile: it pushes images itself, or loads them into the Docker of this machine.
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;

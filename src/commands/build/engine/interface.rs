@@ -1,4 +1,4 @@
-//! What a build asks of an engine.
+//! The interface between a build and its engine.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -34,9 +34,9 @@ pub(in crate::commands::build) struct Made {
     pub layers: Vec<LayerPin>,
 }
 
-/// An engine that can do what is asked.
+/// An engine that can make the images.
 pub(in crate::commands::build) trait Engine: Debug {
-    /// As release records have it.
+    /// Its name in release records.
     fn name(&self) -> &'static str;
 
     /// Where its images are once they are made.
@@ -48,13 +48,13 @@ pub(in crate::commands::build) trait Engine: Debug {
     /// Where the images go.
     ///
     /// # Errors
-    /// They are to be pushed, and this engine does not know where.
+    /// They are to be pushed, but no destination is set.
     fn destination<'p>(
         &self,
         prepared: &'p Prepared<'_>,
     ) -> Result<Option<&'p Destination>, Failure>;
 
-    /// What to say of settings in the spec that mean nothing to it.
+    /// Warnings about settings in the spec that this engine ignores.
     fn without_effect(&self, _spec: &Spec) -> Option<&'static str> {
         None
     }
@@ -67,7 +67,7 @@ pub(in crate::commands::build) trait Engine: Debug {
         context: &'a Context,
     ) -> LocalBoxFuture<'a, Result<Made, Failure>>;
 
-    /// Proves that pushed images are whole, where that was not part of making them.
+    /// Checks that pushed images are complete, where that was not part of making them.
     fn read_back<'a>(
         &'a self,
         images: &'a Images,

@@ -1,4 +1,4 @@
-//! The built-in engine: layers are sent as they are made, each proven on the way.
+//! The built-in engine: layers are sent as they are made, and read back.
 
 use futures_util::FutureExt;
 use futures_util::future::{self, LocalBoxFuture};

@@ -1,4 +1,4 @@
-//! The engines as a build sees them.
+//! The engines behind one interface.
 mod choose;
 mod dockerfile;
 mod interface;

@@ -1,4 +1,4 @@
-//! From what was found to the pins. Pure.
+//! Decides the pins from what was found. Pure.
 
 use pep440_rs::Version;
 
@@ -13,10 +13,10 @@ use crate::reference;
 use crate::solve::base as driver;
 use crate::spec::{PythonSource, Spec};
 
-/// The earliest time a zip entry can have, 1980-01-01 UTC: the stamp when nothing better is known.
+/// The earliest time a zip entry can have, 1980-01-01 UTC: the time stamp when no other is known.
 const ZIP_EPOCH: i64 = 315_532_800;
 
-/// The pins; a sentence into `warnings` for each that is only assumed.
+/// The pins; adds a sentence to `warnings` for each that is only assumed.
 ///
 /// # Errors
 /// A base image that the spec cannot be built on, a Python or C library that is not known.
@@ -56,24 +56,25 @@ fn base_python(
         archive: None,
         verified,
     };
-    let wanted = &spec.python.version;
+    let requested = &spec.python.version;
     let base = &spec.base.runtime;
     match facts {
         Some(BaseFacts { python: Ok(found), .. }) if matches(spec, found) => {
             Ok(pin(found.clone(), true))
         }
         Some(BaseFacts { python: Ok(found), .. }) => {
-            let message =
-                format!("the base image {base} has Python {found}, and the spec asks for {wanted}");
+            let message = format!(
+                "the base image {base} has Python {found}, and the spec asks for {requested}"
+            );
             Err(Failure::message(Exit::Unsatisfiable, message))
         }
-        Some(BaseFacts { python: Err(unknown), .. }) => match wanted.patch {
-            // The build asserts the interpreter's version, so a stated one is safe to believe here.
-            Some(patch) => Ok(pin(Version::new([wanted.major, wanted.minor, patch]), true)),
+        Some(BaseFacts { python: Err(unknown), .. }) => match requested.patch {
+            // The build asserts the interpreter's version, so a stated one can be trusted here.
+            Some(patch) => Ok(pin(Version::new([requested.major, requested.minor, patch]), true)),
             None => Err(Failure::message(
                 Exit::Unsatisfiable,
                 format!(
-                    "no Python {wanted} was found in the base image {base} ({unknown}); state it in full (python.version = \"{wanted}.Z\"), \
+                    "no Python {requested} was found in the base image {base} ({unknown}); state it in full (python.version = \"{requested}.Z\"), \
                      or use python.source = \"standalone\""
                 ),
             )),
@@ -85,10 +86,11 @@ fn base_python(
             {
                 return Ok(pin.clone());
             }
-            let version = Version::new([wanted.major, wanted.minor, wanted.patch.unwrap_or(0)]);
+            let version =
+                Version::new([requested.major, requested.minor, requested.patch.unwrap_or(0)]);
             warnings
                 .push(format!("the base image's Python could not be read; {version} is assumed"));
-            Ok(pin(version, wanted.patch.is_some()))
+            Ok(pin(version, requested.patch.is_some()))
         }
     }
 }

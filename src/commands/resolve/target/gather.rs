@@ -1,4 +1,4 @@
-//! What the servers say of the interpreter and the base images. Where one cannot be reached the old lock's pins stay, or
+//! Asks servers for the interpreter and the base images. Where one cannot be reached the old lock's pins stay, or
 //! the lock says that there is no pin; both are reported, and a build refuses what is not pinned.
 
 use pep440_rs::Version;
@@ -34,7 +34,7 @@ pub(super) struct Gathered {
     pub source_date: Option<i64>,
 }
 
-/// Who is asked.
+/// The clients of the servers.
 pub(in crate::commands::resolve) struct Servers<'a> {
     pub client: &'a net::Client,
     pub store: &'a Store,
@@ -47,7 +47,7 @@ impl Gathered {
     /// `may_move`.
     ///
     /// # Errors
-    /// A base image or a Python that is not there, a registry that refuses.
+    /// A base image or a Python that does not exist, a registry that refuses.
     pub async fn from(
         servers: &Servers<'_>,
         spec: &Spec,
@@ -59,7 +59,7 @@ impl Gathered {
         let platform = spec.target.platform;
         let (old_runtime, old_devel) = (old.map(|o| &o.base.runtime), old.map(|o| &o.base.devel));
         let devel = async {
-            // One base for both is asked for once, with one warning.
+            // One base for both is queried once, with one warning.
             if spec.base.devel == spec.base.runtime {
                 return Ok(None);
             }
@@ -93,7 +93,7 @@ impl Gathered {
     }
 }
 
-/// What a tag or a "latest" means is believed for as long as an index page is.
+/// What a tag or a "latest" refers to is cached for as long as an index page.
 async fn kept<T, E, F>(
     cache: &Cache,
     kind: &'static str,
@@ -145,7 +145,7 @@ async fn base(
     Ok(BasePin { reference: name.to_owned(), digests })
 }
 
-/// A base image's own account of itself; `None` when it has no pin, or its registry stopped answering
+/// The facts of a base image; `None` when it has no pin, or its registry stopped answering
 /// after the pin.
 async fn facts_of(
     servers: &Servers<'_>,
@@ -176,8 +176,8 @@ async fn standalone_python(
     may_move: bool,
 ) -> Result<Option<PythonPin>, Failure> {
     let Servers { client, cache, ui, .. } = servers;
-    let wanted = &spec.python;
-    if wanted.source != PythonSource::Standalone {
+    let requested = &spec.python;
+    if requested.source != PythonSource::Standalone {
         return Ok(None);
     }
     let fits = |p: &&PythonPin| p.archive.is_some() && matches(spec, &p.version);
@@ -186,14 +186,14 @@ async fn standalone_python(
         return Ok(Some(locked.clone()));
     }
     let platform = spec.target.platform;
-    let question = format!("{} {platform} {:?}", wanted.version, wanted.mirror);
-    let ask = || standalone::pin(client, &wanted.version, platform, wanted.mirror.as_ref());
+    let question = format!("{} {platform} {:?}", requested.version, requested.mirror);
+    let ask = || standalone::pin(client, &requested.version, platform, requested.mirror.as_ref());
     match kept(cache, "pythons", &question, ask).await {
         Ok((version, archive)) => {
             if version.any_prerelease() {
                 ui.warn(format!(
                     "Python {version} is a pre-release: there is no final {} yet",
-                    wanted.version
+                    requested.version
                 ));
             }
             Ok(Some(PythonPin {
@@ -211,9 +211,9 @@ async fn standalone_python(
                 ));
                 return Ok(Some(pin.clone()));
             }
-            // The patch release only matters to markers; 0 is the one every X.Y has.
-            let patch = wanted.version.patch.unwrap_or(0);
-            let version = Version::new([wanted.version.major, wanted.version.minor, patch]);
+            // The patch release only matters to markers; every X.Y has a .0.
+            let patch = requested.version.patch.unwrap_or(0);
+            let version = Version::new([requested.version.major, requested.version.minor, patch]);
             ui.warn(format!(
                 "{error}; Python is NOT pinned (markers are evaluated for {version}) and builds will refuse the lock. \
                  Set python.mirror, or python.source = \"base\" for a base image that has Python"
@@ -222,7 +222,7 @@ async fn standalone_python(
                 version,
                 source: PythonSource::Standalone,
                 archive: None,
-                verified: wanted.version.patch.is_some(),
+                verified: requested.version.patch.is_some(),
             }))
         }
         Err(error) => Err(error.into()),

@@ -1,4 +1,4 @@
-//! What is known of the pins before a server is asked. Pure.
+//! Predicts the pins before any request. Pure.
 
 use pep440_rs::Version;
 
@@ -6,11 +6,12 @@ use crate::catalog::Target;
 use crate::lock::Lock;
 use crate::spec::Spec;
 
-/// What the pins are going to be, where no server has to be asked: the prefetch need not wait.
+/// The pins as they are going to be, where no request is needed to know: prefetching need not wait.
 pub(in crate::commands::resolve) fn likely(spec: &Spec, old: Option<&Lock>) -> Option<Target> {
     let old = old.filter(|o| o.base.runtime.reference == spec.base.runtime);
-    let wanted = &spec.python.version;
-    let stated = wanted.patch.map(|patch| Version::new([wanted.major, wanted.minor, patch]));
+    let requested = &spec.python.version;
+    let stated =
+        requested.patch.map(|patch| Version::new([requested.major, requested.minor, patch]));
     let locked = old.map(|o| &o.python).filter(|p| p.source == spec.python.source);
     let locked = locked.map(|p| p.version.clone()).filter(|version| matches(spec, version));
     let glibc = spec.target.glibc.or(old.map(|o| o.target.glibc))?;
@@ -18,9 +19,10 @@ pub(in crate::commands::resolve) fn likely(spec: &Spec, old: Option<&Lock>) -> O
     Some(target.allowing(&spec.cuda_allow))
 }
 
-/// Whether it is the Python that is asked for.
+/// Whether it is the requested Python.
 pub(super) fn matches(spec: &Spec, version: &Version) -> bool {
-    let wanted = &spec.python.version;
+    let requested = &spec.python.version;
     let &[major, minor, patch] = version.release() else { return false };
-    (major, minor) == (wanted.major, wanted.minor) && wanted.patch.is_none_or(|p| p == patch)
+    (major, minor) == (requested.major, requested.minor)
+        && requested.patch.is_none_or(|p| p == patch)
 }

@@ -7,10 +7,10 @@ use crate::exit::Failure;
 use crate::lock::Lock;
 use crate::spec::Spec;
 
-/// What the lock is going to pin besides packages. A locked interpreter that fits stays, unless it `may_move`.
+/// What the lock pins besides packages. A locked interpreter that fits stays, unless it `may_move`.
 ///
 /// # Errors
-/// What is not there or not known, and what the spec cannot be built on.
+/// Something does not exist or is not known, or the spec cannot be built on it.
 pub(in crate::commands::resolve) async fn pins(
     servers: &Servers<'_>,
     spec: &Spec,
