@@ -128,15 +128,27 @@ impl<'t> Packages<'t> {
     }
 
     /// The names of packages that may provide a name: their Provides says for certain.
-    pub fn providers(&self, name: &str) -> impl Iterator<Item = &'t str> {
+    pub(crate) fn providers(&self, name: &str) -> impl Iterator<Item = &'t str> {
         let wanted = hash(name);
         let first = self.provided.partition_point(|(hash, _)| *hash < wanted);
         let those = self.provided[first..].iter().take_while(move |(hash, _)| *hash == wanted);
         those.map(|(_, number)| part(self.text, self.places[*number as usize].name))
     }
 
+    /// Names that begin alike, for who mistyped one.
+    pub(crate) fn similar(&self, name: &str) -> impl Iterator<Item = &'t str> {
+        let begin = name.get(..name.len().div_ceil(2)).unwrap_or(name).to_owned();
+        let first =
+            self.places.partition_point(|place| part(self.text, place.name) < begin.as_str());
+        let those = self.places[first..].iter().map(|place| part(self.text, place.name));
+        let wanted = name.len();
+        those
+            .take_while(move |found| found.starts_with(&begin))
+            .filter(move |found| found.len().abs_diff(wanted) <= 1)
+    }
+
     /// The stanzas with a line, such as `Essential: yes`, in the order of the text.
-    pub fn with_line(&self, line: &str) -> impl Iterator<Item = Stanza<'t>> {
+    pub(crate) fn with_line(&self, line: &str) -> impl Iterator<Item = Stanza<'t>> {
         let needle = format!("\n{line}\n");
         let hits: Vec<usize> = memmem::find_iter(self.text.as_bytes(), &needle).collect();
         let text = self.text;

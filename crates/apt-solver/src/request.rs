@@ -47,7 +47,7 @@ impl Request {
     }
 
     /// Whether this version is one of those wanted.
-    pub fn takes(&self, version: &Version<'_>) -> bool {
+    pub(crate) fn takes(&self, version: &Version<'_>) -> bool {
         self.bound().is_none_or(|(operator, bound)| operator.holds(version, &bound))
     }
 }
