@@ -38,6 +38,7 @@ pub mod size;
 pub mod solve;
 pub mod spec;
 pub mod store;
+pub mod system;
 mod tool_version;
 pub(crate) mod torch;
 pub mod ui;

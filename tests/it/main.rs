@@ -69,6 +69,7 @@ mod store;
 #[path = "../support/mod.rs"]
 mod support;
 mod surprises;
+mod system_archive;
 mod targets;
 mod torn;
 mod transport;

@@ -1,9 +1,13 @@
 //! What the integration tests share: one file a server or tool.
+pub mod apt_archive;
 pub mod embedded;
 pub mod engine;
 mod envlock;
 mod faulty;
+// What the tests of signatures make, those of archives need too.
 pub mod file_system;
+#[path = "../../crates/debian-archive/tests/verdicts/forge.rs"]
+pub mod forge;
 mod gateway;
 mod index;
 pub mod judge;

@@ -61,7 +61,8 @@ impl Keyring {
         Ok(keyring)
     }
 
-    /// These keys too. What several files say of one key is said of it together: a revocation in any of them counts.
+    /// These keys too, whatever `other` is limited to by [`Keyring::only`]. What several files say of one key is said of it
+    /// together: a revocation in any of them counts.
     pub fn add(&mut self, other: Keyring) {
         for new in other.certificates {
             let known = self.certificates.iter_mut().find(|known| known.primary == new.primary);
