@@ -29,7 +29,10 @@ fn main() -> std::io::Result<()> {
             "all" => "amd64",
             architecture => architecture,
         };
+        let (config, templates) = (read("config")?, read("templates")?);
         let package = Scripts {
+            config: config.as_deref(),
+            templates: templates.as_deref(),
             package: field("Package"),
             version: field("Version"),
             architecture,
@@ -47,9 +50,8 @@ fn main() -> std::io::Result<()> {
             for error in check(&[alone], &Settings::default()) {
                 refused += 1;
                 println!("{error}");
-                let text =
-                    Text::of(script.as_deref().unwrap_or_default(), architecture, package.package);
-                println!("{}\t{name}\t{}\n{}", package.package, text.sha256(), text.own);
+                let text = script.as_deref().unwrap_or_default();
+                println!("{}", Text::of(text, architecture, package.package).own);
             }
         }
     }

@@ -46,9 +46,18 @@ pub(crate) fn install(tree: &mut Tree, commands: &str) -> Result<(), Flaw> {
     let commands = commands.replace("\\\n", " ");
     for line in commands.lines().filter(|line| !line.trim().is_empty()) {
         let install = parse(line).ok_or_else(|| Flaw::form("update-alternatives", line))?;
-        apply(tree, &install)?;
+        let may_fail = line.ends_with("|| true");
+        if tree.follow(install.path)?.is_some() || !may_fail {
+            apply(tree, &install)?;
+        }
     }
     Ok(())
+}
+
+/// Whether the lines do nothing but install alternatives.
+pub(crate) fn is_understood(commands: &str) -> bool {
+    let commands = commands.replace("\\\n", " ");
+    commands.lines().filter(|line| !line.trim().is_empty()).all(|line| parse(line).is_some())
 }
 
 fn parse(line: &str) -> Option<Install<'_>> {

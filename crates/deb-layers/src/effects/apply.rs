@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::debconf::answers;
 use super::error::{EffectError, Flaw};
 use super::files::text;
 use super::operation::Operation;
@@ -19,6 +20,10 @@ pub struct Scripts<'a> {
     pub version: &'a str,
     /// Its architecture, or that of the system for `all`.
     pub architecture: &'a str,
+    /// The text of its config script, which asks what debconf shall answer, if it has one.
+    pub config: Option<&'a str>,
+    /// Its templates of questions, if it has some.
+    pub templates: Option<&'a str>,
     /// The text of its preinst, if it has one.
     pub preinst: Option<&'a str>,
     /// The text of its postinst, if it has one.
@@ -137,7 +142,8 @@ pub(crate) fn recognise(
         triplet(package.architecture).map(|triplet| ("triplet".to_owned(), triplet.to_owned())),
     );
     let mut known = Known { holds: Vec::new(), effects: Vec::new() };
-    let sha256 = text.sha256();
+    let answers = answers(package.config, package.templates, package.architecture, package.package);
+    let sha256 = text.sha256_with(&answers);
     match table.script(package.package, script, &sha256) {
         Some(entry) => {
             if let Some(why) = &entry.refused {

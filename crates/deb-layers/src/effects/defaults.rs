@@ -68,7 +68,7 @@ pub(crate) fn local_directories(tree: &mut Tree, lines: &str) -> Result<(), Flaw
             }
             _ => return Err(Flaw::form("dh_usrlocal", line)),
         };
-        if !fields[0].starts_with("/usr/local/") {
+        if !format!("{}/", fields[0]).starts_with("/usr/local/") {
             return Err(Flaw::form("dh_usrlocal", line));
         }
         directory(tree, fields[0], node)?;

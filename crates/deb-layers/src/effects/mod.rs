@@ -4,6 +4,7 @@ mod accounts;
 mod alternatives;
 mod apply;
 mod certificates;
+mod debconf;
 mod defaults;
 mod error;
 mod files;

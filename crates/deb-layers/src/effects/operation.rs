@@ -131,6 +131,16 @@ pub enum Operation {
     Omitted(String),
 }
 
+impl Operation {
+    /// Whether what it takes from a script's text can be read to the end.
+    pub(crate) fn is_understood(&self) -> bool {
+        match self {
+            Operation::Alternatives(commands) => super::alternatives::is_understood(commands),
+            _ => true,
+        }
+    }
+}
+
 fn root() -> String {
     "root:root".to_owned()
 }

@@ -1,10 +1,11 @@
 //! Accounts that sysusers.d(5) files name, as systemd-sysusers(8) makes them.
 
 use super::accounts::{
-    GROUP, PASSWD, User, add_group, add_member, add_user, find, number, numbers,
+    GROUP, GSHADOW, PASSWD, SHADOW, User, add_group, add_member, add_user, find, number, numbers,
 };
 use super::error::Flaw;
 use super::files::text;
+use crate::node::Node;
 use crate::tree::Tree;
 
 /// Numbers that are given away from the top; systemd's SYSTEM_UID_MAX in Debian.
@@ -13,6 +14,12 @@ const FOLDERS: [&str; 2] = ["etc/sysusers.d", "usr/lib/sysusers.d"];
 
 /// Makes what the files of these names say, groups before users.
 pub(crate) fn create(tree: &mut Tree, files: &str, day: u32) -> Result<(), Flaw> {
+    // The program writes the shadows too where there are none yet, before `shadowconfig on` gives them their group.
+    for path in [SHADOW, GSHADOW] {
+        if tree.file(path)?.is_none() {
+            tree.put(path, Node::file(0, ""))?;
+        }
+    }
     let mut lines = Vec::new();
     for name in files.split_whitespace().map(|name| name.trim_matches(['\'', '"'])) {
         let paths = FOLDERS.map(|folder| format!("{folder}/{name}"));
@@ -122,7 +129,6 @@ pub(crate) fn words(line: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::Node;
 
     fn made(conf: &str) -> Result<(String, String, String), Flaw> {
         let mut tree = Tree::default();

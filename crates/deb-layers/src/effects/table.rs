@@ -114,7 +114,8 @@ impl Table {
             )? {
                 names.insert(name, value);
             }
-            operations(&shape.effects, &names).ok()
+            let effects = operations(&shape.effects, &names).ok()?;
+            effects.iter().all(Operation::is_understood).then_some(effects)
         })
     }
 }

@@ -70,7 +70,14 @@ impl Text {
 
     /// SHA-256 of [`Text::own`], in lower hexadecimal.
     pub fn sha256(&self) -> String {
-        Sha256::digest(&self.own).iter().fold(String::new(), |mut hex, byte| {
+        self.sha256_with("")
+    }
+
+    /// SHA-256 of [`Text::own`], and of what debconf answers if the script asks it.
+    pub(crate) fn sha256_with(&self, answers: &str) -> String {
+        let asks = self.own.contains("/usr/share/debconf/confmodule");
+        let hash = Sha256::new_with_prefix(&self.own).chain_update(if asks { answers } else { "" });
+        hash.finalize().iter().fold(String::new(), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}");
             hex
         })
