@@ -9,6 +9,7 @@ use super::operation::Operation;
 use super::perform::{System, perform};
 use super::table::{Condition, Names, Table};
 use super::text::{Text, minor, triplet};
+use crate::control::Control;
 use crate::tree::Tree;
 
 /// A package that is installed for the first time, already unpacked in the tree.
@@ -28,6 +29,28 @@ pub struct Scripts<'a> {
     pub preinst: Option<&'a str>,
     /// The text of its postinst, if it has one.
     pub postinst: Option<&'a str>,
+}
+
+impl<'a> Scripts<'a> {
+    /// The scripts of a package; `native` is the architecture of the system, which scripts of `all` see.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Flaw::Text`] for a script that is not UTF-8.
+    pub fn of(control: &'a Control, native: &'a str) -> Result<Self, crate::Flaw> {
+        Ok(Scripts {
+            package: &control.name,
+            version: &control.version,
+            architecture: match control.architecture.as_str() {
+                "all" => native,
+                architecture => architecture,
+            },
+            config: control.script("config")?,
+            templates: control.script("templates")?,
+            preinst: control.script("preinst")?,
+            postinst: control.script("postinst")?,
+        })
+    }
 }
 
 /// What the effects depend on besides the packages.
@@ -54,8 +77,8 @@ pub struct Applied {
 ///
 /// # Errors
 ///
-/// [`EffectError`]: a script that nobody has reviewed, one that must be run, one that would do something else in this tree, or an
-/// effect that cannot be made. After the latter two the tree is half done.
+/// [`EffectError`]: a script that nobody has reviewed, one that would do something else in this tree, or an effect that cannot be
+/// made. After the latter two the tree is half done.
 pub fn apply(
     tree: &mut Tree,
     packages: &[Scripts<'_>],
@@ -97,10 +120,51 @@ pub fn apply(
             perform(tree, effect, &system).map_err(flawed)?;
         }
     }
+    triggers(tree).map_err(|source| {
+        let last = packages.last();
+        EffectError::Effect {
+            package: last.map_or("", |package| package.package).to_owned(),
+            version: last.map_or("", |package| package.version).to_owned(),
+            script: "triggers",
+            source,
+        }
+    })?;
     Ok(applied)
 }
 
-/// All that [`apply`] would refuse before it does anything: scripts that are not known, and those that must be run.
+/// What a package does that is there already when another one brings a file it waits for: debianutils and login shells.
+fn triggers(tree: &mut Tree) -> Result<(), Flaw> {
+    let brings_shell = |path: &str| path.starts_with("usr/share/debianutils/shells.d/");
+    let shells = tree.changes().any(|(path, _)| brings_shell(path));
+    if shells && tree.file("usr/share/debianutils/shells")?.is_some() {
+        super::shells::update(tree)?;
+    }
+    Ok(())
+}
+
+/// The diversions that the scripts of these packages note before anything of them is unpacked: which path, where it goes, and
+/// whose own files stay. Whoever unpacks the packages must know them.
+///
+/// # Errors
+///
+/// As [`check`], for the first script that is not known.
+pub fn diversions(
+    packages: &[Scripts<'_>],
+    settings: &Settings,
+) -> Result<Vec<[String; 3]>, EffectError> {
+    let mut all = Vec::new();
+    for package in packages.iter().filter(|package| !settings.skip.contains(package.package)) {
+        let Some(text) = package.preinst else { continue };
+        for effect in recognise(Table::built_in(), package, "preinst", text)?.effects {
+            if let Operation::Divert { package, path, to } = effect {
+                all.push([path, to, package]);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// All scripts that [`apply`] would refuse because nobody has reviewed them.
 pub fn check(packages: &[Scripts<'_>], settings: &Settings) -> Vec<EffectError> {
     let asked = packages.iter().filter(|package| !settings.skip.contains(package.package));
     let refused = asked.flat_map(|package| {
@@ -146,14 +210,6 @@ pub(crate) fn recognise(
     let sha256 = text.sha256_with(&answers);
     match table.script(package.package, script, &sha256) {
         Some(entry) => {
-            if let Some(why) = &entry.refused {
-                return Err(EffectError::MustRun {
-                    package: package.package.to_owned(),
-                    version: package.version.to_owned(),
-                    script,
-                    why: why.clone(),
-                });
-            }
             known.holds.extend(entry.conditions(&names));
             let effects = entry.effects(&names).map_err(|_| unknown(&text.own, sha256))?;
             known.effects.extend(effects);
@@ -192,3 +248,6 @@ fn broken(tree: &Tree, condition: &Condition) -> Result<Option<String>, Flaw> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

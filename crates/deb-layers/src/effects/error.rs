@@ -24,18 +24,6 @@ pub enum EffectError {
         /// How the text begins.
         excerpt: String,
     },
-    /// Somebody has, and its effects cannot be had without running it.
-    #[error("the {script} of {package} {version} must be run: {why}")]
-    MustRun {
-        /// Name of the package.
-        package: String,
-        /// Its version.
-        version: String,
-        /// `preinst` or `postinst`.
-        script: &'static str,
-        /// What it makes.
-        why: String,
-    },
     /// The script does something else in a tree like this one.
     #[error("what is known of the {script} of {package} {version} does not hold here: {condition}")]
     Condition {

@@ -19,7 +19,7 @@ mod text;
 mod tmpfiles;
 mod units;
 
-pub use apply::{Applied, Scripts, Settings, apply, check};
+pub use apply::{Applied, Scripts, Settings, apply, check, diversions};
 pub use error::{EffectError, Flaw};
 pub use operation::Operation;
 pub use table::{Condition, Table};

@@ -36,8 +36,6 @@ pub struct Script {
     /// What must be so in the tree for this to be true.
     #[serde(default)]
     holds: Vec<Condition>,
-    /// Why this script's effects cannot be had without running it; such a script is refused, as one that is not known.
-    pub refused: Option<String>,
     #[serde(default)]
     effects: Vec<Value>,
 }
@@ -255,7 +253,7 @@ mod tests {
                 .effects(&names)
                 .unwrap_or_else(|error| panic!("{}: {error}", script.package));
             assert!(script.does.len() > 10, "{}", script.package);
-            assert!(script.refused.is_none() || effects.is_empty());
+            assert!(effects.iter().all(Operation::is_understood), "{}", script.package);
             assert!(matches!(script.name.as_str(), "preinst" | "postinst"), "{}", script.package);
             for sha256 in &script.sha256 {
                 assert_eq!(sha256.len(), 64);
