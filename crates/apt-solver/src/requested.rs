@@ -42,7 +42,7 @@ fn meaning<'a>(world: &World<'a>, request: &'a Request) -> Result<(&'a str, &'a 
         Some(architecture) => vec![architecture],
         None => world.architectures().collect(),
     };
-    if let Some(architecture) = architectures.iter().find(|one| world.exists(request.name(), one)) {
+    if let Some(architecture) = architectures.iter().find(|one| world.has(request.name(), one)) {
         return Ok((request.name(), architecture));
     }
     let mut providers = BTreeSet::new();

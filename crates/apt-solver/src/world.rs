@@ -84,7 +84,7 @@ impl<'a> World<'a> {
     }
 
     /// Whether there is any version of a package.
-    pub(crate) fn exists(&self, name: &str, architecture: &str) -> bool {
+    pub(crate) fn has(&self, name: &str, architecture: &str) -> bool {
         let mut stanzas = self.question.indexes.iter().flat_map(|index| index.named(name));
         self.base.contains_key(&(name, architecture))
             || stanzas.any(|stanza| self.is_for(stanza, architecture))
