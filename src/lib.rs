@@ -3,7 +3,7 @@
 //!
 //! `ARCHITECTURE.md` is the map; `tests/it/rooms.rs` says which module may use which, and which are pure.
 
-pub mod attestation;
+pub(crate) mod attestation;
 pub mod base_image;
 mod blocking;
 pub(crate) mod built_for;
@@ -15,7 +15,7 @@ pub mod cuda;
 pub mod digest;
 pub mod engine;
 pub mod exit;
-pub mod export;
+pub(crate) mod export;
 pub(crate) mod gpu;
 pub mod image;
 pub mod import;
@@ -30,11 +30,11 @@ pub mod python;
 pub mod reference;
 pub mod registry;
 pub mod release;
-pub mod render;
+pub(crate) mod render;
 pub mod reports;
-pub mod retention;
+pub(crate) mod retention;
 mod room;
-pub mod size;
+pub(crate) mod size;
 pub mod solve;
 pub mod spec;
 pub mod store;
@@ -42,4 +42,4 @@ pub mod system;
 mod tool_version;
 pub(crate) mod torch;
 pub mod ui;
-pub mod verify;
+pub(crate) mod verify;

@@ -16,4 +16,3 @@ pub use deep::deep;
 pub use error::Error;
 pub use facts::run_facts;
 pub use gather::{Evidence, LockFound, gather, lock_of};
-pub use kinds::{BUNDLE, SBOM, STATEMENT};

@@ -18,5 +18,5 @@ pub use compose::{finish, mounted};
 pub use effective::effective;
 pub use error::{Error, refuse};
 pub use problem::Problem;
-pub use schema::{CONFIG_SCHEMA, conform};
-pub use template::{BUILT_IN, Load, Rendered, Template};
+pub use schema::conform;
+pub use template::{BUILT_IN, Rendered, Template};

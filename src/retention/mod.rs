@@ -10,8 +10,8 @@ mod repair_tags;
 mod restore;
 
 pub use error::Error;
-pub use gc::{Collected, collect, plan};
-pub use names::{HISTORY, LOCK, Name, RECORD, RELEASE, record_tag, tag};
+pub use gc::{collect, plan};
+pub use names::{LOCK, RELEASE};
 pub use policy::{Removal, Retention, mentioned, removals};
 pub use publish_record::{prepare, publish_record};
 pub use repair_tags::{Alive, look, repair_tags};

@@ -16,19 +16,17 @@ mod text;
 mod treemap;
 mod weigh;
 
-pub use bytes::megabytes;
-pub use changes::{Changes, LayerChange, PackageChange, changes};
-pub use files::{Copy, Duplicate, FileFact, Files, Kind, KindSum, Library, files};
+pub use changes::{Changes, changes};
+pub use files::{Copy, FileFact, Files, files};
 pub use html::html;
 pub use inventory::{Inventory, inventory, tar_size};
 pub use model::{ImageSize, LayerKind, LayerSize, Measure, PackageSize, Sum};
 pub use planned::{Grounds, planned};
 pub use report::Report;
 pub use shared::{Shared, shared};
-pub use squarify::{Rect, squarify};
 pub use svg::svg;
 pub use text::text;
-pub use treemap::{Node, treemap};
+pub use treemap::treemap;
 pub use weigh::{Weighed, weigh};
 
 #[cfg(test)]

@@ -19,17 +19,6 @@ impl Rect {
     pub fn area(&self) -> f64 {
         self.width * self.height
     }
-
-    /// The rectangle without a margin on all sides; empty where the margin is too big.
-    pub fn inset(&self, margin: f64) -> Rect {
-        let (width, height) = (self.width - 2.0 * margin, self.height - 2.0 * margin);
-        Rect {
-            x: self.x + margin,
-            y: self.y + margin,
-            width: width.max(0.0),
-            height: height.max(0.0),
-        }
-    }
 }
 
 /// A rectangle for each weight, in their order, which must be falling. Together they are `within`; a weight of 0 has an

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::changes::LayerChange;
+use super::treemap::Node;
 use super::*;
 use crate::digest::{Digest, Sha256};
 use crate::image::LayerSettings;
