@@ -1,4 +1,4 @@
-//! How reqwest clients are made: timeouts, TLS, one connection to a new host before all others.
+//! Builds reqwest clients: timeouts, TLS, one connection to a new host before all others.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -11,7 +11,7 @@ pub(super) fn builder(agent: &'static str) -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder()
         .user_agent(agent)
         .connect_timeout(Duration::from_secs(20))
-        // A URL may contain what another host must not see.
+        // A URL may contain secrets that another host must not see.
         .referer(false)
         .connector_layer(ConnectOnce::default());
     match &*TLS {

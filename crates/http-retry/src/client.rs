@@ -19,7 +19,7 @@ use super::wait::{Listener, Watch};
 use super::{Budget, Error, Logins, Retry, Wait, redacted};
 use crate::login::{self, Login};
 
-/// Who we are, where nothing else is said.
+/// The default User-Agent.
 const AGENT: &str = concat!("http-retry/", env!("CARGO_PKG_VERSION"));
 
 /// How long a server may send nothing.
@@ -109,7 +109,7 @@ impl Client {
         Client { logins, ..self }
     }
 
-    /// The same client, which sends no request any more but fails with [`Error::Offline`].
+    /// The same client, which sends no requests but fails with [`Error::Offline`].
     pub fn offline(self) -> Self {
         Client { offline: true, ..self }
     }
@@ -233,7 +233,7 @@ impl Client {
         let Some(second) = self.listening(url, answer.chunk()).await? else { return Ok(first) };
         let length = answer.headers().get(CONTENT_LENGTH);
         let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
-        // At most 1 MiB is reserved on the word of a server.
+        // At most 1 MiB is reserved for a length that a server states.
         let mut body = Vec::with_capacity(length.unwrap_or(0).min(1 << 20));
         body.extend_from_slice(&first);
         body.extend_from_slice(&second);

@@ -102,7 +102,7 @@ where
                 Some(true) => {
                     drop(alone);
                     tokio::time::sleep(SOON).await;
-                    // The pool ends what its request does not need any more in a task of its own.
+                    // The pool ends a connection that its request no longer needs in a separate task.
                     match ORIGIN.try_with(|_| ()) {
                         Ok(()) => inner.call(request).await,
                         Err(_) => Err("another connection took the request".into()),

@@ -1,4 +1,4 @@
-//! What can fail between this program and a server.
+//! Errors of requests.
 
 use std::io;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub enum Error {
     Transport {
         /// What was asked.
         url: Box<Url>,
-        /// The innermost cause, in words.
+        /// The innermost cause, as text.
         cause: String,
         /// The proxy that was to be asked.
         proxy: Option<Proxy>,

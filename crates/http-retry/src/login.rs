@@ -6,7 +6,7 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use url::{ParseError, Url};
 
-/// Who we are to a server.
+/// User name and password for a server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Login {
     /// Often a fixed word where the password is a token, or the token itself.
@@ -50,7 +50,7 @@ pub fn without(mut url: Url) -> Url {
     url
 }
 
-/// The address that a server means by `text` at `base`: a login that it writes there is none of the user's.
+/// The address that a server means by `text` at `base`: a login in it is ignored, as it is not the user's.
 pub fn join(base: &Url, text: &str) -> Result<Url, ParseError> {
     base.join(text).map(without)
 }

@@ -15,14 +15,14 @@ use crate::login;
 /// Between the requests to a host that was too busy once. Doubles with every further time.
 const FIRST_GAP: Duration = Duration::from_millis(20);
 
-/// No gap is longer: a server that wants more can send Retry-After.
+/// The longest gap: a server that needs more can send Retry-After.
 const LONGEST_GAP: Duration = Duration::from_millis(500);
 
-/// What is left of a gap after a success, in sixteenths: the gap grows where more than one request in twelve is refused. A
+/// The share of a gap that is left after a success, in sixteenths: the gap grows where more than one request in twelve is refused. A
 /// gap that shrinks faster sends the next burst into the same limit.
 const EASING: u32 = 15;
 
-/// A gap that is shorter is none.
+/// A shorter gap is dropped.
 const NO_GAP: Duration = Duration::from_millis(4);
 
 /// A Retry-After that ends so much later is a new one, not the same refusal of requests sent together.

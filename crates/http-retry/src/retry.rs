@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::StatusCode;
 
-/// How often to retry. Back-off doubles from `first`; a server's Retry-After wins over it, and is no attempt.
+/// How often to retry. Back-off doubles from `first`; a server's Retry-After takes precedence, and does not count as an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// Requests in all, the first one included.
@@ -74,7 +74,7 @@ impl Budget {
         self.retry.wait(self.used)
     }
 
-    /// Whether there are retries at all. A wait that a server asks for is no attempt.
+    /// Whether there are retries at all. A wait that a server asks for does not count.
     pub(super) fn has_patience(&self) -> bool {
         self.retry.attempts > 1
     }

@@ -105,7 +105,7 @@ impl Client {
     }
 }
 
-/// When the server last read something, and what is waited for.
+/// When the server last read something, and what the upload waits for.
 #[derive(Debug, Clone)]
 struct Pulse(Arc<Mutex<(Instant, State)>>);
 

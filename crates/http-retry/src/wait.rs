@@ -30,11 +30,11 @@ pub enum Why {
     },
 }
 
-/// A longer wait is reported also where only problems are.
+/// A longer wait is reported also where only problems are reported.
 const LONG: Duration = Duration::from_secs(10);
 
 impl Wait {
-    /// Whether it is reported also where only problems are.
+    /// Whether it is reported also where only problems are reported.
     pub fn is_long(&self) -> bool {
         match self.why {
             Why::Asked(length) => length > LONG,

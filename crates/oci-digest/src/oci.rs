@@ -13,9 +13,9 @@ use crate::{Sha256, Sha512};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Digest {
-    /// What nearly everything has.
+    /// The usual algorithm.
     Sha256(Sha256),
-    /// What others may have chosen.
+    /// The other registered algorithm.
     Sha512(Sha512),
 }
 
@@ -28,7 +28,7 @@ pub enum Algorithm {
     Sha512,
 }
 
-/// Text that is no digest.
+/// Text that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a digest (`sha256:` and 64 hex digits, or `sha512:` and 128)")]
 pub struct BadDigest(String);
@@ -55,13 +55,13 @@ impl Digest {
         }
     }
 
-    /// The digest of these hex digits, whose number tells the algorithm.
+    /// The digest of these hex digits, whose number determines the algorithm.
     pub fn from_hex(hex: &str) -> Option<Self> {
         let sha256 = hex.parse().ok().map(Digest::Sha256);
         sha256.or_else(|| hex.parse().ok().map(Digest::Sha512))
     }
 
-    /// Whether both cannot be about the same bytes. Two algorithms never contradict each other.
+    /// Whether both cannot be digests of the same bytes; those of two algorithms always can.
     pub fn contradicts(&self, other: &Digest) -> bool {
         self.algorithm() == other.algorithm() && self != other
     }
@@ -72,7 +72,7 @@ impl Digest {
         format!("{}-{}", self.algorithm(), &self.hex()[..64])
     }
 
-    /// 32 bytes that stand for it, whatever the algorithm: to remember something about these bytes by.
+    /// 32 bytes that identify it, whatever the algorithm: a key to store something about these bytes.
     pub fn key(&self) -> Sha256 {
         match self {
             Digest::Sha256(hash) => *hash,
@@ -119,7 +119,7 @@ pub enum Digester {
 }
 
 impl Digester {
-    /// Which digest will come of it.
+    /// The algorithm of the digest.
     pub fn algorithm(&self) -> Algorithm {
         match self {
             Digester::Sha256(_) => Algorithm::Sha256,
@@ -127,7 +127,7 @@ impl Digester {
         }
     }
 
-    /// Takes more bytes in.
+    /// Adds bytes.
     pub fn update(&mut self, bytes: impl AsRef<[u8]>) {
         match self {
             Digester::Sha256(hasher) => Update::update(hasher, bytes.as_ref()),
@@ -135,7 +135,7 @@ impl Digester {
         }
     }
 
-    /// The digest of everything it was fed; it begins anew.
+    /// The digest of everything it was fed; it is reset.
     pub fn finish(&mut self) -> Digest {
         match self {
             Digester::Sha256(hasher) => Digest::Sha256(Sha256::finish(hasher)),

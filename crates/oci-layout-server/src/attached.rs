@@ -15,7 +15,7 @@ use oci_digest::Digest;
 const ATTACHED_FILE: &str = "others.json";
 
 impl Layout {
-    /// Attaches another layout: whoever serves this one serves what that one has, too, and searches it before those that
+    /// Attaches another layout: a server of this one also serves the content of that one, and searches it before those that
     /// were attached earlier. This is stored in the layout; attaching the same folder again changes only the order.
     ///
     /// # Errors

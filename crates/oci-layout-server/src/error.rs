@@ -1,4 +1,4 @@
-//! What can go wrong with a layout and its server, apart from requests that are refused.
+//! Errors of a layout and its server, apart from refused requests.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 
 use crate::disk;
 
-/// A layout or a server that does not work.
+/// An error of a layout or server.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The port is taken, or the address is not this machine's.
@@ -24,7 +24,7 @@ pub enum Error {
         "{0} can be reached from other machines, and this registry has neither TLS nor a login"
     )]
     NotLoopback(SocketAddr),
-    /// A folder with other things in it.
+    /// A folder with other files in it.
     #[error("{0} is not an image layout: it has files, and no `oci-layout`")]
     NotALayout(Utf8PathBuf),
     /// No layout, where one was expected.
@@ -52,7 +52,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether somebody else has the address.
+    /// Whether another process uses the address.
     pub fn is_taken(&self) -> bool {
         matches!(self, Error::Listen { source, .. } if source.kind() == ErrorKind::AddrInUse)
     }
@@ -63,7 +63,7 @@ impl Error {
         matches!(self, Error::Io { source, .. } if disk::is_lasting(source))
     }
 
-    /// The shape `map_err` wants.
+    /// A function for `map_err`.
     pub(crate) fn io(
         what: &'static str,
         path: impl Into<Utf8PathBuf>,

@@ -15,7 +15,7 @@ pub enum Event<'a> {
         /// The answer's status.
         status: u16,
     },
-    /// A request could not be done because of the disk or a damaged layout; the client is told so, too.
+    /// A request failed because of the disk or a damaged layout; the client gets an error, too.
     Failed {
         /// Method and target.
         request: &'a str,
@@ -24,9 +24,9 @@ pub enum Event<'a> {
     },
     /// A connection could not be accepted: out of file descriptors, perhaps. The server tries again.
     NotAccepted(&'a std::io::Error),
-    /// Uploads that nobody continued could not be removed. The server tries again in an hour.
+    /// Abandoned uploads could not be removed. The server tries again in an hour.
     NotSwept(&'a Error),
-    /// A client went away in the middle of something.
+    /// A client disconnected during a request.
     Disconnected(&'a (dyn std::error::Error + 'static)),
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for Event<'_> {
     }
 }
 
-/// Who is told.
+/// The callback that gets the events.
 #[derive(Clone)]
 pub(crate) struct Observer(Arc<dyn Fn(Event<'_>) + Send + Sync>);
 

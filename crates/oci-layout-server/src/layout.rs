@@ -23,7 +23,7 @@ use crate::refusal::Refusal;
 use crate::{Error, Repository};
 use oci_digest::{Algorithm, Digest, Sha256};
 
-/// What annotations begin with.
+/// The prefix of annotations.
 const NAMESPACE: &str = "oci-layout-server";
 
 const MARKER: &str = "oci-layout";
@@ -96,8 +96,8 @@ impl Layout {
         Ok(Layout { root, namespace: NAMESPACE })
     }
 
-    /// The same with other keys for what only annotations can say in `index.json`: `NAMESPACE.repository` and
-    /// `NAMESPACE.subject`, in place of `oci-layout-server`. The image spec wants a domain name there, in reverse. A layout
+    /// The same with other keys for annotations in `index.json`: `NAMESPACE.repository` and
+    /// `NAMESPACE.subject`, in place of `oci-layout-server`. The image spec requires a reversed domain name there. A layout
     /// is always to be opened with the namespace that it was filled with.
     pub fn annotated(mut self, namespace: &'static str) -> Self {
         self.namespace = namespace;
@@ -121,7 +121,7 @@ impl Layout {
         &self.root
     }
 
-    /// What tells this layout from others on this machine. A server that sends it in a header lets a client that finds
+    /// An id that distinguishes this layout from others on this machine. A server that sends it in a header lets a client that finds
     /// a port taken learn whether its own layout is behind it.
     pub fn id(&self) -> Sha256 {
         let real = self.root.canonicalize_utf8().unwrap_or_else(|_| self.root.clone());
@@ -176,7 +176,7 @@ impl Layout {
         self.root.join("blobs").join(algorithm.name())
     }
 
-    /// The folder of what a repository has.
+    /// The folder with the blobs of a repository.
     pub(crate) fn marks(&self, repository: &Repository) -> Utf8PathBuf {
         self.root.join("repositories").join(repository.to_string()).join("_blobs")
     }

@@ -57,7 +57,7 @@ impl Service {
         page(names, query, "/v2/_catalog", |names| json!({ "repositories": names }))
     }
 
-    /// What is about a manifest, which itself may be missing.
+    /// The referrers of a manifest, which itself may be missing.
     pub(crate) async fn referrers(
         &self,
         repository: Repository,

@@ -1,4 +1,4 @@
-//! What a manifest that is pushed needs and is about. Pure.
+//! The blobs that a pushed manifest needs, and its subject. Pure.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ pub(crate) struct Described {
     pub(crate) annotations: Option<HashMap<String, String>>,
 }
 
-/// What tells the two forms apart.
+/// The media type, which distinguishes the two forms.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Form {

@@ -1,4 +1,4 @@
-//! Removes from a layout what nothing leads to.
+//! Removes unreachable content from a layout.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -88,7 +88,7 @@ impl Layout {
         Ok(freed)
     }
 
-    /// What leads from the entries that are roots: what an index lists, what a manifest needs, and its referrers.
+    /// Everything reachable from the root entries: what an index lists, what a manifest needs, and its referrers.
     fn reachable(
         &self,
         index: &Index,

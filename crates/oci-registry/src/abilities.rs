@@ -1,21 +1,21 @@
-//! What registries turned out not to do. Each of these is optional, or left out by some that are in use: it is tried once
-//! by a client, and after it was refused the other way is taken at once.
+//! What registries turned out not to support. Each of these is optional, or missing in some registries: a client tries
+//! it once, and after a refusal uses the alternative at once.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Something that a registry may not be able to do.
+/// Something that a registry may not support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Ability {
     /// A blob in parts: PATCH.
     Chunks,
-    /// Saying how far an upload is: GET of its session.
+    /// The state of an upload: GET of its session.
     SessionStatus,
     /// A part of a blob: GET with Range.
     Ranges,
     /// A blob of another repository: POST with mount and from.
     Mounts,
-    /// The list of what is about an image: GET referrers.
+    /// The list of an image's referrers: GET referrers.
     Referrers,
     /// HEAD of a manifest.
     HeadManifests,
@@ -27,11 +27,11 @@ pub(crate) enum Ability {
     Deletes,
     /// An image that stands for something else.
     PlainImages,
-    /// Tags of our own.
+    /// Other tags than those of releases.
     Tags,
 }
 
-/// What registries lack, by their `HOST[:PORT]`.
+/// What registries do not support, by their `HOST[:PORT]`.
 #[derive(Debug, Default)]
 pub(crate) struct Lacks(Mutex<BTreeSet<(String, Ability)>>);
 
@@ -41,7 +41,7 @@ impl Lacks {
         self.lock().contains(&(authority.to_owned(), ability))
     }
 
-    /// Keeps that this authority cannot do it; whether that is news.
+    /// Records that this authority does not support it; returns whether that is new.
     pub(crate) fn learn(&self, authority: &str, ability: Ability) -> bool {
         let new = self.lock().insert((authority.to_owned(), ability));
         if new {

@@ -1,5 +1,5 @@
-//! How a client comes in at a host: scheme, credentials, tokens; and what hosts warn of. The one way a 401 is answered,
-//! wherever it comes from: a request, a blob that is read, a part that is sent.
+//! Access to a host: scheme, credentials, tokens; and the warnings of hosts. Every 401 is answered here, from whatever
+//! request: one for a document, a blob that is read, a part that is sent.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,8 +16,8 @@ use crate::endpoint::{Endpoint, is_loopback};
 use crate::error::Error;
 use crate::token::answer_challenge;
 
-/// Headers that a request gets for itself before a refusal is one: the first may be spent on others that
-/// wait, the second be for less than the registry wants.
+/// How many authorizations a request gets before a refusal is final: the first may have expired while others
+/// waited, the second may allow less than the registry requires.
 const FETCHES: u32 = 3;
 
 /// A host and a repository there.
@@ -58,7 +58,7 @@ impl Access {
         Access { net, client_id: client_id.to_owned(), insecure, known, renewing }
     }
 
-    /// The same, knowing nobody yet.
+    /// The same, without credentials so far.
     pub(crate) fn anew(&self) -> Self {
         Access::new(self.net.clone(), &self.client_id, self.insecure)
     }
@@ -111,7 +111,7 @@ impl Access {
         Ok(found)
     }
 
-    /// The header for requests about this repository, to its own registry and to nobody else.
+    /// The header for requests about this repository, sent only to its own registry.
     fn authorization(&self, endpoint: &Endpoint, url: &Url) -> Option<HeaderValue> {
         let home = url.host_str().is_some() && endpoint.is_at(url);
         self.known().authorizations.get(&place(endpoint)).filter(|_| home).cloned()

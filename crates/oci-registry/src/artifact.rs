@@ -15,12 +15,12 @@ use crate::referrers::referrer::Referrer;
 /// The config of a manifest that has none.
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 
-/// What is to be said about an image.
+/// An artifact to be pushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
-    /// What it is: `application/vnd.cyclonedx+json`.
+    /// Its type: `application/vnd.cyclonedx+json`.
     pub artifact_type: String,
-    /// What it is about.
+    /// Its subject.
     pub subject: Subject,
     /// Facts that lists of referrers show.
     pub annotations: BTreeMap<String, String>,
@@ -48,7 +48,7 @@ pub struct Part {
     pub name: String,
     /// The bytes.
     pub bytes: Bytes,
-    /// They were made just now, as nobody else makes them: no registry is asked whether it has them.
+    /// Whether they are new, so that no registry can have them and none is asked.
     pub is_new: bool,
 }
 
@@ -59,7 +59,7 @@ pub struct Found {
     pub reference: PinnedReference,
     /// What it is.
     pub artifact_type: String,
-    /// What it is about.
+    /// Its subject.
     pub subject: Option<Digest>,
     /// Facts.
     pub annotations: BTreeMap<String, String>,

@@ -40,7 +40,7 @@ impl Client {
         Ok(Subject { media_type, digest, size: bytes.len() as u64 })
     }
 
-    /// Brings content into a repository ahead of the artifact that will name it; until then it is in nobody's way.
+    /// Uploads content to a repository before the artifact that will name it; until then nothing refers to it.
     pub async fn upload_parts(&self, to: &Repository, parts: &[Part]) -> Result<(), Error> {
         let held = |part: &Part| match part.is_new {
             true => InMemory::fresh(part.bytes.clone()),
@@ -60,8 +60,8 @@ impl Client {
         try_join_all(blobs.iter().map(|blob| self.place(to, blob, &progress))).await.map(|_| ())
     }
 
-    /// Pushes an artifact beside its image, with its blobs, under its digest or a tag: whoever must not take that from
-    /// another one looks first. Whether lists of referrers show it now.
+    /// Pushes an artifact beside its image, with its blobs, under its digest or a tag: a caller that must not
+    /// overwrite another one checks first. Returns whether lists of referrers show it now.
     pub(crate) async fn put_artifact(
         &self,
         to: &Repository,

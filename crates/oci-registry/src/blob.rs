@@ -14,13 +14,13 @@ pub(crate) const PIECE: usize = 256 * 1024;
 
 /// Bytes that are to be in a registry.
 pub trait Blob: Send + Sync {
-    /// Their identity.
+    /// Their digest.
     fn digest(&self) -> Digest;
-    /// How many they are.
+    /// Their number.
     fn size(&self) -> u64;
     /// From `offset` to the end. Called and read on a thread that may block.
     fn open(&self, offset: u64) -> io::Result<Box<dyn Read + Send>>;
-    /// Whether nobody can have them yet, so that it is not asked who has.
+    /// Whether they are new, so that no registry can have them and none is asked.
     fn is_new(&self) -> bool {
         false
     }
@@ -40,7 +40,7 @@ impl InMemory {
         InMemory { digest: Digest::of(&bytes), bytes, is_new: false }
     }
 
-    /// The same, of bytes that nobody else makes and that were made just now.
+    /// The same, for new bytes, which no registry can have.
     pub fn fresh(bytes: Bytes) -> Self {
         InMemory { is_new: true, ..Self::new(bytes) }
     }

@@ -2,7 +2,7 @@
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
-/// What a registry wants to see.
+/// The kind of authorization that a registry requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Challenge {
     /// User name and password.
@@ -11,7 +11,7 @@ pub(crate) enum Challenge {
     Bearer {
         /// The address of the token server.
         realm: String,
-        /// Whom the token is for, where the token server wants to hear that.
+        /// The service that the token is for, where the token server asks for it.
         service: Option<String>,
         /// What it must allow, as the registry sees it.
         scopes: Vec<String>,
@@ -19,7 +19,7 @@ pub(crate) enum Challenge {
 }
 
 impl Challenge {
-    /// The challenge in an answer's headers that we can meet; a bearer token before a password.
+    /// The challenge in an answer's headers that can be met here; a bearer token before a password.
     pub(crate) fn find(headers: &HeaderMap) -> Option<Self> {
         let mut basic = None;
         for challenge in challenges(headers) {
@@ -38,7 +38,7 @@ impl Challenge {
         basic
     }
 
-    /// What the registry wants a token to allow; empty where it does not say.
+    /// The scopes that the registry requires; empty where it does not say.
     pub(crate) fn scopes(&self) -> &[String] {
         match self {
             Challenge::Basic => &[],

@@ -26,11 +26,11 @@ use crate::upload::shared::Uploads;
 /// No manifest or config is this big; what is bigger is an attack or a mistake.
 const LONGEST_DOCUMENT: usize = 8 * 1024 * 1024;
 
-/// How a client goes about it.
+/// The settings of a client.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What the program is called, in one word of letters: token servers hear it, and the tags and annotations of what
-    /// is kept as plain images have it (`sha256-HEX.WORD-…`, `dev.WORD.subject`).
+    /// The name of the program, one word of letters: it is sent to token servers, and is in the tags and annotations of
+    /// what is stored as plain images (`sha256-HEX.WORD-…`, `dev.WORD.subject`).
     pub program: String,
     /// Plain http is used for hosts that do not speak https. For loopback hosts it always is.
     pub insecure: bool,

@@ -1,4 +1,4 @@
-//! Who we are to a registry: the docker config of the user and its credential helpers.
+//! Credentials for registries: the docker config of the user and its credential helpers.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,16 +10,16 @@ use serde::Deserialize;
 
 use crate::error::Error;
 
-/// How to introduce ourselves. Never shown: `Debug` says only the kind.
+/// Credentials. Never shown: `Debug` prints only the kind.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
-    /// Nobody in particular.
+    /// None.
     Anonymous,
     /// User name and password (or access token).
     Basic(String, String),
     /// An OAuth2 refresh token, exchanged for access tokens.
     IdentityToken(String),
-    /// A bearer token as the registry itself wants it; nothing is exchanged for it.
+    /// A bearer token for the registry itself, which is not exchanged for another one.
     RegistryToken(String),
 }
 
@@ -91,8 +91,8 @@ pub fn credentials_for(registry: &str) -> Result<Credentials, Error> {
     Ok(Credentials::Anonymous)
 }
 
-/// `registrytoken` of an entry in `auths`, which the library does not read. What is no docker config has none: the
-/// library tells that.
+/// `registrytoken` of an entry in `auths`, which the library does not read. A text that is not a docker config has none: the
+/// library reports that.
 fn registry_token(text: &[u8], registry: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Config {

@@ -1,4 +1,4 @@
-//! What may be taken out of a repository.
+//! Deletes from a repository.
 
 use oci_digest::Digest;
 use reqwest::header::HeaderMap;
@@ -12,10 +12,10 @@ use crate::manifests::is_unserved;
 use crate::reference::Repository;
 use crate::referrers::fallback_tag::Stands;
 
-/// What became of a request to delete.
+/// The result of a request to delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deleted {
-    /// It is gone now.
+    /// It was deleted.
     Done,
     /// It was not there.
     Absent,

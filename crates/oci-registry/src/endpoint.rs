@@ -1,4 +1,4 @@
-//! Where a registry's API is, when plain http is right for it, and how messages call it. Pure.
+//! The address of a registry's API, whether it is reached by plain http, and its name in messages. Pure.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use crate::server_message::ServerMessage;
 /// A repository at one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The registry as people and the docker config call it.
+    /// The registry as it is named in references and the docker config.
     pub(crate) name: String,
     /// `HOST[:PORT]` of its API.
     pub(crate) authority: String,

@@ -1,10 +1,10 @@
-//! What can go wrong between us and a registry. Every message names the reference and the host.
+//! Errors of registries. Every message names the reference and the host.
 
 use oci_digest::Digest;
 use reqwest::StatusCode;
 use thiserror::Error;
 
-/// A registry that did not do what was asked.
+/// A request to a registry that failed.
 #[derive(Debug, Error)]
 pub enum Error {
     /// No answer at all.
@@ -18,7 +18,7 @@ pub enum Error {
         #[source]
         source: http_retry::Error,
     },
-    /// It wants to be left alone for longer than this run waits.
+    /// It asks for a longer wait than this run allows.
     #[error("{reference}: {busy}")]
     Busy {
         /// What was asked for.
@@ -78,7 +78,7 @@ pub enum Error {
         /// What the registry said about it, after a colon; may be empty.
         detail: String,
     },
-    /// A repository that has to be made before something is pushed to it.
+    /// A repository that must be created before a push.
     #[error("{reference}: {host} has no repository {repository}{detail}")]
     NoRepository {
         /// What was to be sent.
@@ -116,7 +116,7 @@ pub enum Error {
         /// Why.
         cause: String,
     },
-    /// Something that was to lie beside an image, and that its registry takes in no way.
+    /// An artifact for an image that its registry cannot store in any way.
     #[error("{reference}: {host} keeps nothing beside images: {said}")]
     NotKept {
         /// The image.
@@ -138,7 +138,7 @@ pub enum Error {
         /// Bytes that it had of the last upload.
         sent: u64,
     },
-    /// A blob of ours that gives no bytes.
+    /// A blob whose bytes cannot be read.
     #[error("the blob {digest} cannot be read")]
     Blob {
         /// Which.
@@ -147,7 +147,7 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// A blob of ours that gives other bytes than when it was hashed.
+    /// A blob that has other bytes than when it was hashed.
     #[error("the blob {digest} now has the digest {got}: a file it is made of was changed")]
     Changed {
         /// What it was.

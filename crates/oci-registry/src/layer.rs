@@ -18,8 +18,8 @@ use crate::progress::Progress;
 const WAITING: usize = 32;
 
 impl Client {
-    /// What `read` makes of a layer's bytes as they are stored. All of them are read and hashed: nothing is believed of a
-    /// layer whose digest is not right.
+    /// The result of `read` for a layer's bytes as they are stored. All of them are read and hashed: for a wrong digest
+    /// the result is discarded.
     ///
     /// # Errors
     /// [`Error::MissingBlob`], [`Error::Integrity`], what `read` cannot read.

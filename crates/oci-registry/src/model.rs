@@ -76,7 +76,7 @@ pub enum Document {
 }
 
 impl Document {
-    /// Reads one; they are told apart by what they have, because the media type field is optional in both.
+    /// Reads one; they are distinguished by their fields, because the media type is optional in both.
     ///
     /// # Errors
     /// It is neither.

@@ -1,17 +1,17 @@
-//! Who hears how far a blob is. This crate prints nothing.
+//! Callbacks for the progress of blobs. This crate prints nothing.
 
 use std::sync::Arc;
 
 /// What is done to a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Its bytes go to the registry.
+    /// Its bytes are sent to the registry.
     Send,
-    /// They come from another registry, and go to this one.
+    /// They are read from another registry, and sent to this one.
     Copy,
 }
 
-/// How a blob came to be where it should be.
+/// How a blob was placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placed {
     /// It was there.
@@ -22,7 +22,7 @@ pub enum Placed {
     Sent(u64),
 }
 
-/// How far one blob is. All methods do nothing unless they are written.
+/// The progress of one blob. All methods do nothing unless they are written.
 pub trait Progress: Send + Sync {
     /// It waits for its turn, or for an answer.
     fn waits(&self) {}
@@ -42,7 +42,7 @@ pub trait Progress: Send + Sync {
 
 impl Progress for () {}
 
-/// Progress that nobody looks at.
+/// Progress that is not shown.
 pub fn unseen() -> Arc<dyn Progress> {
     Arc::new(())
 }

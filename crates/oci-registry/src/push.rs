@@ -1,5 +1,5 @@
-//! An image into a repository: blobs, config, manifest by digest, proof, tags; in this order, so
-//! that no name ever means an image that is not whole.
+//! Pushes an image: blobs, config, manifest by digest, read-back, tags; in this order, so
+//! that no tag ever refers to an incomplete image.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::upload::upload::Upload;
 /// Blobs that are looked at at the same time; fewer of them are sent ([`Client::with_uploads`]).
 const LOOKS: usize = 8;
 
-/// An image that is to be in a repository.
+/// An image to be pushed.
 #[derive(Debug, Clone)]
 pub struct Push<'a> {
     /// Where.
@@ -61,8 +61,8 @@ impl Pushed {
 }
 
 impl Client {
-    /// Pushes an image and reads it back. What is there already is not sent again, so a push that failed goes on where it
-    /// was. `progress`: of each layer, in their order; layers that have none are not watched.
+    /// Pushes an image and reads it back. What is there already is not sent again, so a push that failed continues where it
+    /// stopped. `progress`: of each layer, in their order; layers that have none are not watched.
     ///
     /// # Errors
     /// [`Error::Unreachable`], [`Error::Integrity`], [`Error::Changed`], everything a registry refuses or loses.
@@ -98,13 +98,13 @@ impl Client {
                 (image, vec![])
             }
             None => {
-                let nobody = unseen();
+                let hidden = unseen();
                 let config = Source::Ours(Arc::new(InMemory::new(push.config.clone())));
                 let place = async |(at, layer): (usize, &Source)| -> Result<_, Error> {
                     Ok((
                         at,
                         layer.digest(),
-                        self.place(push.to, layer, progress.get(at).unwrap_or(&nobody)).await?,
+                        self.place(push.to, layer, progress.get(at).unwrap_or(&hidden)).await?,
                     ))
                 };
                 let mut layers: Vec<_> = push.layers.iter().enumerate().collect();
@@ -112,13 +112,13 @@ impl Client {
                 layers.sort_by_key(|(_, layer)| Reverse(layer.size()));
                 // A list, not a lazy iterator: else the whole push could not be spawned.
                 let layers: Vec<_> = layers.into_iter().map(place).collect();
-                // In any order: what is refused is told before the rest is sent.
+                // In any order: a refusal is returned before the rest is sent.
                 let layers = stream::iter(layers).buffer_unordered(LOOKS);
                 let mut layers: Vec<_> = layers.try_collect().await?;
                 layers.sort_unstable_by_key(|(at, ..)| *at);
                 let mut blobs: Vec<_> =
                     layers.into_iter().map(|(_, digest, placed)| (digest, placed)).collect();
-                blobs.push((config.digest(), self.place(push.to, &config, &nobody).await?));
+                blobs.push((config.digest(), self.place(push.to, &config, &hidden).await?));
                 self.put_manifest(push.to, &push.manifest).await?;
                 (self.read_back(&pinned).await?, blobs)
             }
@@ -142,7 +142,7 @@ impl Client {
 
     /// Brings a blob into a repository: found there, mounted from another repository of the
     /// registry, or sent. Of several calls for one blob in one run only one sends it; layers may so
-    /// be placed while others are still being made. `progress` hears how far it is.
+    /// be placed while others are still being made. `progress` gets its progress.
     pub async fn place(
         &self,
         to: &Repository,

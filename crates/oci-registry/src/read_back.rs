@@ -1,4 +1,4 @@
-//! Proof that an image is in a registry, whole.
+//! Checks that an image is complete in a registry.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use oci_digest::Digest;

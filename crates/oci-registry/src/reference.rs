@@ -83,7 +83,7 @@ fn is_closed(text: &str, end: impl Fn(char) -> bool + Copy) -> bool {
     text.starts_with(end) && text.ends_with(end)
 }
 
-/// `HOST/NAME@sha256:…` (or `sha512`): an image nobody can move.
+/// `HOST/NAME@sha256:…` (or `sha512`): an image that cannot move.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PinnedReference {

@@ -1,4 +1,4 @@
-//! What a server says about a request that it refuses, in the forms that registries and token servers use
+//! The message of a server that refuses a request, in the forms that registries and token servers use
 //! (distribution spec 1.1 "Error Codes", RFC 6749 5.2), as one line for people.
 
 use bytes::BytesMut;

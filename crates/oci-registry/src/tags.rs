@@ -42,8 +42,8 @@ impl Client {
         self.digest_of(&endpoint, tag).await
     }
 
-    /// Makes a tag mean a manifest that is in the repository, whatever it meant before: who must not take it from
-    /// another one looks first ([`Client::tagged`]). Errors: [`Error::NotFound`] where the manifest is not there.
+    /// Makes a tag mean a manifest that is in the repository, whatever it referred to before: a caller that must not
+    /// overwrite another one checks first ([`Client::tagged`]). Errors: [`Error::NotFound`] where the manifest is not there.
     pub async fn tag(&self, at: &Repository, digest: Digest, tag: &str) -> Result<(), Error> {
         let manifest = self.manifest(&Endpoint::pinned(&at.pinned(digest)), digest).await?;
         let endpoint = Endpoint::at(at, &format!("{at}:{tag}"));

@@ -15,7 +15,7 @@ use crate::server_message::ServerMessage;
 /// Why no header could be made.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// The one who was asked said no, or there was nothing to say.
+    /// The token server refused, or there are no credentials.
     Status(StatusCode, ServerMessage),
     /// The token server did not answer.
     Net(http_retry::Error),

@@ -1,9 +1,9 @@
-//! What registries warn of, and what they do not take: each once.
+//! Warnings of registries, and what they cannot store: each once.
 
 use crate::client::Client;
 use crate::referrers::way::Loss;
 
-/// What the user of a client should hear.
+/// Something to report to the user of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
     /// What a registry said in a `Warning` header (distribution spec 1.1, "Warnings").

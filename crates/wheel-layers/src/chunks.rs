@@ -56,7 +56,7 @@ impl Out for Chunks {
     }
 }
 
-/// Buffers that are used again, so that no page is asked of the system twice.
+/// Buffers that are used again, so that no memory is allocated twice.
 #[derive(Clone, Default)]
 pub(crate) struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
 

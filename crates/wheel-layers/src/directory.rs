@@ -1,4 +1,4 @@
-//! What a wheel's zip directory alone tells of whether it can be installed, so that it is known before the
+//! Checks by a wheel's zip directory alone whether it can be installed, so that it is known before the
 //! wheel is downloaded. Whatever two readers could understand differently is refused.
 
 use crate::flaw::Flaw;
@@ -16,7 +16,7 @@ const FILE: u32 = 0o100_000;
 const FOLDER: u32 = 0o040_000;
 const SYMLINK: u32 = 0o120_000;
 
-/// Whether the members of a directory can be installed, as far as the directory tells it.
+/// Whether the members of a directory can be installed, as far as the directory shows it.
 ///
 /// # Errors
 ///

@@ -91,7 +91,7 @@ impl RecordedHash {
     }
 }
 
-/// Why RECORD does not vouch for a file. pip and uv install such files all the same.
+/// Why RECORD does not cover a file. pip and uv install such files all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
     /// It is not in there.
@@ -158,7 +158,7 @@ impl Rows {
     }
 
     /// Compares the files of the wheel whose `.dist-info` folder is `info`, with their sizes in bytes, with the rows:
-    /// those that it does not vouch for.
+    /// those that it does not cover.
     ///
     /// # Errors
     ///

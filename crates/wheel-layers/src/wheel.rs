@@ -36,7 +36,7 @@ pub struct Wheel {
     pub(crate) members: Vec<ArchiveMember>,
     /// What the RECORD of the environment says of them, by name.
     pub(crate) hashes: HashMap<String, String>,
-    /// Files that the wheel's own RECORD does not vouch for.
+    /// Files that the wheel's own RECORD does not cover.
     doubts: Vec<(String, Doubt)>,
     pub(crate) commands: BTreeMap<String, EntryPoint>,
     /// The bytes of scripts whose first line is to be rewritten, by name.

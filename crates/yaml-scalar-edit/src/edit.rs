@@ -185,7 +185,7 @@ fn part(planned: &mut [Planned]) {
     }
 }
 
-/// Two paths may lead to one place (an anchor), as long as they want the same there.
+/// Two paths may lead to one place (an anchor), as long as they set the same value.
 fn push<'p>(
     editor: &Editor<'_>,
     splices: &mut Vec<(&'p Splice, &'p Edit)>,

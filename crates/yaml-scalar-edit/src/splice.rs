@@ -140,7 +140,7 @@ impl Editor<'_> {
         }
     }
 
-    /// That no second key is written like this one: `"0"` and `0` are two keys, and a path tells no text from a number.
+    /// That no second key is written like this one: `"0"` and `0` are two keys, and a path does not distinguish text from numbers.
     fn only(&self, node: &Node, key: &str, edit: &Edit) -> Result<(), Error> {
         let Kind::Mapping { entries, .. } = &node.kind else { return Ok(()) };
         let mut same = entries.iter().filter(|entry| entry.key.as_deref() == Some(key));

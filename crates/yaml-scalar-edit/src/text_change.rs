@@ -20,7 +20,7 @@ impl TextChange {
     }
 
     /// This change and then another one of the same value, as one. `None` where the other does not begin with what this
-    /// one left: somebody wrote there in between.
+    /// one left: the value was changed in between.
     pub fn then(&self, next: &TextChange) -> Option<Self> {
         if let Some(kept) = self.after.strip_suffix(&next.before) {
             let after = format!("{kept}{}", next.after);

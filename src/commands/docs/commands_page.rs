@@ -17,7 +17,7 @@ const MORE: [(&str, &str, &str); 16] = [
     ("status", "rollback", "Release and roll back"),
     ("history", "rollback", "Release and roll back"),
     ("inspect", "registries", "Registries"),
-    ("size", "size", "See what images weigh"),
+    ("size", "size", "See the sizes of images"),
     ("verify", "verify", "Verify images"),
     ("prune", "registries", "Registries"),
     ("render", "platform", "The platform"),

@@ -1,4 +1,4 @@
-//! Puts beside an image what is about it, in the best way that its registry has; a step down is told once.
+//! Attaches artifacts to an image, in the best way that its registry supports; a lesser way is reported once.
 
 use oci_digest::Digest;
 
@@ -13,7 +13,7 @@ use crate::referrers::attached::{Unlisted, about};
 use crate::referrers::plain::{Names, Plain};
 use crate::referrers::way::{Loss, LossKind, Way};
 
-/// Why a registry that lists nothing itself gets no list from clients either, where it did not refuse one.
+/// The reason for keeping no list of referrers in a registry without the API that did not refuse one.
 pub(crate) const NO_LIST: &str = "what its tag `sha256-…` means is no list";
 
 impl Client {
@@ -21,13 +21,13 @@ impl Client {
         Way::of(|ability| self.lacks.has(authority, ability))
     }
 
-    /// Whether this registry has shown that it keeps nothing beside images.
+    /// Whether this registry has shown that it cannot store artifacts of images.
     pub fn keeps_nothing(&self, at: &Repository) -> bool {
         self.way(&Endpoint::at(at, "").authority) == Way::Nowhere
     }
 
     /// Puts an artifact beside its image. Lists show it after [`Client::list_attached`]. Errors: [`Error::NotKept`] where
-    /// the registry takes it in no way; those of [`Client::push`].
+    /// the registry cannot store it in any way; those of [`Client::push`].
     pub async fn attach(&self, to: &Repository, artifact: &Artifact) -> Result<(), Error> {
         self.store(to, artifact, None).await.map(|_| ())
     }
@@ -76,7 +76,7 @@ impl Client {
         }
     }
 
-    /// Whether a tag that was just written is still ours. Readings may be old for a while, so that only another meaning
+    /// Whether a tag that was just written still refers to what was written. Readings may be old for a while, so that only another meaning
     /// says no.
     pub async fn holds(&self, at: &Repository, digest: Digest, tag: &str) -> Result<bool, Error> {
         let mut waits = self.patience.waits();
@@ -111,7 +111,7 @@ impl Client {
                 Err(error) if error.is_refusal() => refusal = Some(error),
                 Err(error) => return Err(error),
             }
-            // A tag that may not be written again is somebody's.
+            // A tag that may not be overwritten belongs to another client.
             if let Some(tag) = tag
                 && let Some(now) = self.tagged_if_readable(to, tag).await?
             {

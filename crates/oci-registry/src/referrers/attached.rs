@@ -1,4 +1,4 @@
-//! What a client knows of what it put beside images.
+//! What a client knows of the artifacts that it attached.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

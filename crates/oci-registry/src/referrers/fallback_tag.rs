@@ -15,13 +15,13 @@ use crate::model::media_type::INDEX;
 use crate::reference::{PinnedReference, Repository};
 use crate::referrers::attached::about;
 
-/// Others may write the index between our reading and our writing: so often is it looked at again.
+/// How often the index is read again: others may write it between reading and writing.
 const ATTEMPTS: u32 = 10;
 
-/// What stands under that tag.
+/// What that tag refers to.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Stands {
-    /// Nothing, or nothing that we are told of.
+    /// Nothing, or nothing that may be read.
     Nothing,
     /// An index.
     Index(Value),
@@ -135,14 +135,14 @@ impl Client {
 
     /// Reads the index, changes it, writes it, and looks whether that is what stands there. Registries have no way to
     /// write only what was read: another program that read before and writes after our look still takes our entry away.
-    /// Who needs certainty looks again later, or has a tag.
+    /// For certainty, read again later, or use a tag.
     async fn rewrite(
         &self,
         endpoint: &Endpoint,
         subject: &Digest,
         change: impl Fn(&mut Vec<Value>) -> bool,
     ) -> Result<bool, Error> {
-        // Two tasks of ours would else lose one's entry.
+        // Two tasks of this client could else lose an entry.
         let turn = self.uploads.places(endpoint, *subject);
         let _one_at_a_time = turn.lock().await;
         let (mut stands, _) = self.fallback_index(endpoint, subject).await?;

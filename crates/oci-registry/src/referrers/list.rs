@@ -1,5 +1,5 @@
-//! Sees to it that lists of what is about an image show what was put there: where clients keep them, all that one run has
-//! to say of an image comes with one write.
+//! Makes lists of referrers show what was attached: where clients keep these lists, all entries of one run for an image
+//! are added in one write.
 
 use futures_util::future::join_all;
 
@@ -13,7 +13,7 @@ use crate::referrers::attached::{Unlisted, about};
 use crate::referrers::way::Way;
 
 impl Client {
-    /// Sees to it that lists show everything that was attached in this run: where clients keep the list of an image, it
+    /// Makes lists show everything that was attached in this run: where clients keep the list of an image, it
     /// is written once. Errors: as those of [`Client::attach`].
     pub async fn list_attached(&self) -> Result<(), Error> {
         let unlisted = std::mem::take(&mut self.attached.state().unlisted);

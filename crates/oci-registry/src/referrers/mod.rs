@@ -1,4 +1,4 @@
-//! What is about an image: put beside it in the best way that its registry has, and read in whichever way it is stored.
+//! Referrers of an image: stored in the best way that its registry supports, and read in whichever way they are stored.
 pub(crate) mod attach;
 pub(crate) mod attached;
 pub(crate) mod fallback_tag;

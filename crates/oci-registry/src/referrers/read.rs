@@ -62,7 +62,7 @@ impl Client {
         loop {
             let page = match self.document_at(endpoint, &url, INDEX).await {
                 Ok(page) => page.and_then(|(headers, bytes)| Some((headers, index(&bytes)?))),
-                // Who does not know the address says so in many ways.
+                // Registries without the API answer in many ways.
                 Err(error) if error.is_refusal() => None,
                 // Some send it to a host that cannot be reached from everywhere.
                 Err(error) if error.is_unreachable() => {

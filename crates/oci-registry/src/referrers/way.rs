@@ -1,8 +1,8 @@
-//! How what is about an image is kept in its registry, and what is lost by a lesser way. Pure.
+//! The ways to store artifacts of an image in its registry, and what is lost by a lesser one. Pure.
 
 use crate::abilities::Ability;
 
-/// From the best to none: each is taken where the one before cannot be had.
+/// From the best to none: each is used where the one before is not supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Way {
     /// The registry lists what has a subject (distribution spec 1.1, "Listing Referrers").
@@ -60,7 +60,7 @@ pub enum LossKind {
     Artifacts,
     /// Anything beside images: nothing is stored.
     Everything,
-    /// Tags of ours.
+    /// Tags of this client.
     Tags,
 }
 

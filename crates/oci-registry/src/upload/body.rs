@@ -28,7 +28,7 @@ pub(crate) enum BodySource {
 pub(crate) struct BodyTask(JoinHandle<Result<(), Error>>);
 
 impl BodySource {
-    /// The bytes from `offset` on, `length` of them; `count` is told of each piece that leaves.
+    /// The bytes from `offset` on, `length` of them; `count` is called with each piece that is sent.
     pub(crate) fn open(
         &self,
         offset: u64,
@@ -62,7 +62,7 @@ impl BodySource {
         (http_retry::Body { length, pieces, count: Box::new(count) }, BodyTask(work))
     }
 
-    /// After a registry said that it got other bytes: whether ours are still what they were.
+    /// After a registry said that it got other bytes: checks that the source still has the same bytes.
     pub(crate) async fn verify(&self) -> Result<(), Error> {
         // What another registry sends was hashed on the way.
         let BodySource::Ours(blob) = self else { return Ok(()) };
@@ -120,12 +120,12 @@ impl AsRef<[u8]> for Piece {
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        // Nobody may be reading any more.
+        // The reader may have gone.
         let _ = self.home.send(std::mem::take(&mut self.buffer));
     }
 }
 
-/// What the request is told; the cause is told to the caller.
+/// The error for the request; the caller gets the cause.
 fn broken_off() -> io::Error {
     io::Error::other("the source of the bytes failed")
 }

@@ -1,4 +1,4 @@
-//! A blob, or a chunk of one, in one request, to wherever the registry wants to have it.
+//! A blob, or a chunk of one, in one request, to the address that the registry names.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -20,7 +20,7 @@ use crate::upload::session::{Session, redirected};
 /// Addresses that a request is sent on to before it is taken for refused.
 const REDIRECTS: u32 = 5;
 
-/// What became of one request.
+/// The result of one request.
 pub(crate) enum Sent {
     Answer(Response),
     Broken(http_retry::Error),

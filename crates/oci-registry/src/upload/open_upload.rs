@@ -1,5 +1,5 @@
-//! How a blob begins to be in a repository: mounted from another one of the same registry, or with an upload session.
-//! Sessions that nobody will finish are cancelled: a registry keeps their bytes for days unless it is told.
+//! Starts placing a blob: mounted from another repository of the same registry, or with an upload session.
+//! Sessions that will not be finished are cancelled: a registry would keep their bytes for days.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ use crate::upload::session::Session;
 /// How long the end of a session may take: nothing depends on it, and the registry may be away.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A session that is open. Dropped before [`OpenUpload::over`], because the upload failed or because nobody
-/// waits for it any more, it is left, for [`Client::cancel_uploads`].
+/// A session that is open. Dropped before [`OpenUpload::over`], because the upload failed or its
+/// future was dropped, it is left, for [`Client::cancel_uploads`].
 pub(crate) struct OpenUpload<'a> {
     client: &'a Client,
     endpoint: Endpoint,
@@ -93,7 +93,7 @@ impl Client {
             status if status.is_client_error() => {
                 tracing::debug!(%status, from, "the mount was refused");
                 if matches!(status.as_u16(), 400 | 405) {
-                    // Not for want of a right, nor for a blob that is not there.
+                    // Not for a missing permission, nor for a blob that does not exist.
                     self.lacks.learn(&endpoint.authority, Ability::Mounts);
                 }
                 self.open_upload(endpoint, digest).await.map(Some)

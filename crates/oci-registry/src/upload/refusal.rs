@@ -1,4 +1,4 @@
-//! What the refusal of bytes means: registries say the same in many ways, and different things in the same. Pure.
+//! Classifies refusals of bytes: registries express the same in many ways, and different things in the same way. Pure.
 
 use reqwest::StatusCode;
 
@@ -44,11 +44,11 @@ pub(crate) enum Refusal {
     OutOfOrder,
     /// The blob is not taken in chunks.
     NoChunks,
-    /// Nothing would be different the next time.
+    /// A retry would be refused too.
     Final,
 }
 
-/// What it means that these bytes were refused. Passing errors and 401 are for others to judge.
+/// What it means that these bytes were refused. Temporary errors and 401 are handled elsewhere.
 pub(crate) fn classify(status: StatusCode, said: &ServerMessage, span: Span) -> Refusal {
     let largest = stated_limit(&said.message);
     match (&*said.code, status.as_u16()) {

@@ -30,7 +30,7 @@ impl Session {
         Ok(Session { url: location, offset: 0, stated: false, refused: None, least })
     }
 
-    /// Where it goes on after this answer to a request to `url`; a registry that says nothing keeps the
+    /// Updates its address after this answer to a request to `url`; a registry that says nothing keeps the
     /// endpoint.
     pub(crate) fn follow(&mut self, url: &Url, headers: &HeaderMap) -> Result<(), String> {
         if let Some(url) = location(url, headers)? {
@@ -39,8 +39,8 @@ impl Session {
         Ok(())
     }
 
-    /// After a part that ends at `end` was taken. A range that stands still, or makes no sense, comes from a registry that
-    /// took it all the same (ECR); one inside the part is how far it was taken.
+    /// After a part that ends at `end` was taken. A range that does not move, or is invalid, comes from a registry that
+    /// accepted it nevertheless (ECR); one inside the part is how far it was taken.
     pub(crate) fn advance(&mut self, end: u64, headers: &HeaderMap) {
         let said = received(headers).filter(|said| self.offset < *said && *said < end);
         self.offset = said.unwrap_or(end);
@@ -88,7 +88,7 @@ fn location(base: &Url, headers: &HeaderMap) -> Result<Option<Url>, String> {
 }
 
 /// Bytes that a registry has, from `Range: 0-LAST` (inclusive; some write `bytes=0-LAST`). `0-0` is
-/// one byte by the letter and none by the registries that are used: it says nothing.
+/// one byte by the specification and none in existing registries: it is ignored.
 pub(crate) fn received(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(RANGE)?.to_str().ok()?.trim();
     let (first, last) = text.strip_prefix("bytes=").unwrap_or(text).split_once('-')?;

@@ -45,8 +45,8 @@ pub(crate) struct Largest {
     pub(crate) chunk: u64,
 }
 
-/// The repositories of one host that are known to have a blob. Whoever brings it there holds the
-/// lock, so that everybody else finds it, or mounts it, instead of sending it again.
+/// The repositories of one host that are known to have a blob. The task that sends it holds the
+/// lock, so that all others find it, or mount it, instead of sending it again.
 type Places = Arc<Turn<Vec<String>>>;
 
 impl Uploads {

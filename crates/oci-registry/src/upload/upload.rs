@@ -28,19 +28,19 @@ use crate::upload::session::{Session, received};
 /// Sessions that are opened for one blob before it is given up.
 const SESSIONS: u32 = 6;
 
-/// A blob that broke off so often, and of which nothing was kept, goes in chunks.
+/// After this many interruptions without anything kept, a blob is sent in chunks.
 const WHOLES: u32 = 2;
 
-/// Who ends a request after so long may do so with every one (ghcr.io has a limit of ten minutes).
+/// A registry that ends a request after this time may end every one (ghcr.io has a limit of ten minutes).
 const LONG: Duration = Duration::from_secs(5 * 60);
 
-/// Chunks that break off become smaller, and none smaller than this: S3 wants 5 MiB.
+/// Interrupted chunks become smaller, down to this: S3 requires 5 MiB.
 const SMALLEST: u64 = 8 * 1024 * 1024;
 
-/// More than this many new bytes in a request that failed: the connection was worth having.
+/// More than this many new bytes in a request that failed: it counts as progress.
 const PROGRESS: u64 = 256 * 1024;
 
-/// A blob on its way.
+/// The upload of a blob.
 pub(crate) struct Upload<'a> {
     chunks: Chunks<'a>,
     budget: Budget,
@@ -99,7 +99,7 @@ impl<'a> Upload<'a> {
                     open.over();
                     break;
                 }
-                // What failed before was paid for from the budget.
+                // The failures before have used the budget.
                 End::Empty => {}
                 End::NoChunks => {
                     _ = self
@@ -112,7 +112,7 @@ impl<'a> Upload<'a> {
                 End::Lost { .. } if self.is_there().await? => break,
                 End::Lost { .. } | End::Spoiled => {
                     times += 1;
-                    // Who loses a session between its parts may take the blob in one request.
+                    // A registry that loses sessions between parts may accept the blob in one request.
                     self.broken = if in_chunks { 0 } else { self.broken };
                 }
             }
@@ -129,7 +129,7 @@ impl<'a> Upload<'a> {
     async fn is_there(&self) -> Result<bool, Error> {
         let path = format!("blobs/{}", self.chunks.digest);
         match self.chunks.client.head(&self.chunks.endpoint, &path).await {
-            // Who may write may not always read what is not there.
+            // Permission to write may not include reading what does not exist.
             Err(Error::Unauthorized { .. }) => Ok(false),
             found => Ok(found?.is_some()),
         }
@@ -350,7 +350,7 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// Answers of registries that do not tell how far a session is.
+/// Answers of registries that do not report the state of a session.
 fn is_no_answer(status: StatusCode) -> bool {
     matches!(status.as_u16(), 400 | 401 | 403 | 404 | 405 | 501)
 }
