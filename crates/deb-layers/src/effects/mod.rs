@@ -1,4 +1,4 @@
-//! What maintainer scripts do on a fresh install, as reviewed data: nothing is run.
+#![doc = include_str!("README.md")]
 
 mod accounts;
 mod alternatives;
