@@ -63,6 +63,15 @@ pub enum Operation {
         #[serde(default = "root")]
         owner: String,
     },
+    /// `dpkg-statoverride --update --add`.
+    Override {
+        /// The path.
+        path: String,
+        /// Permission bits.
+        mode: u32,
+        /// Whose it is.
+        owner: String,
+    },
     /// The lines of a script that call `update-alternatives --install`, as they stand there.
     Alternatives(String),
     /// `dpkg-divert --no-rename --add`.

@@ -9,6 +9,9 @@ use super::{alternatives, certificates, defaults, pam, shells, sysusers, tmpfile
 use crate::node::Node;
 use crate::tree::Tree;
 
+/// One line each: user, group, mode, path.
+const OVERRIDES: &str = "var/lib/dpkg/statoverride";
+
 /// What operations depend on besides the tree.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct System<'a> {
@@ -48,13 +51,16 @@ pub(crate) fn perform(
             let directory = tree.get(&tree.resolve(path)?).is_some_and(Node::is_directory);
             if directory { Ok(()) } else { Ok(tree.remove(path)?) }
         }
-        Operation::Permissions { path, mode, owner: whose } => {
-            let owner = owner(tree, whose)?;
-            let place = tree
-                .follow(path)?
-                .ok_or_else(|| Flaw::Missing(path.trim_start_matches('/').to_owned()))?;
-            let node = tree.get(&place).cloned().unwrap_or_else(|| Node::directory(*mode));
-            Ok(tree.put(&place, Node { mode: *mode, owner, ..node })?)
+        Operation::Permissions { path, mode, owner } => permissions(tree, path, *mode, owner),
+        Operation::Override { path, mode, owner } => {
+            let (user, group) = owner.split_once(':').unwrap_or((owner, owner));
+            let line = format!("{user} {group} {mode:o} {path}");
+            let known = text(tree, OVERRIDES)?.unwrap_or_default();
+            match known.lines().find(|known| known.split(' ').nth(3) == Some(path)) {
+                Some(_) => return Ok(()),
+                None => append(tree, OVERRIDES, &line)?,
+            }
+            permissions(tree, path, *mode, owner)
         }
         Operation::Divert { package, path, to } => divert(tree, package, path, to),
         Operation::Alternatives(commands) => alternatives::install(tree, commands),
@@ -81,6 +87,14 @@ pub(crate) fn perform(
         Operation::LocalDirectories(lines) => defaults::local_directories(tree, lines),
         Operation::Omitted(_) => Ok(()),
     }
+}
+
+fn permissions(tree: &mut Tree, path: &str, mode: u32, whose: &str) -> Result<(), Flaw> {
+    let owner = owner(tree, whose)?;
+    let missing = || Flaw::Missing(path.trim_start_matches('/').to_owned());
+    let place = tree.follow(path)?.ok_or_else(missing)?;
+    let node = tree.get(&place).cloned().unwrap_or_else(|| Node::directory(mode));
+    Ok(tree.put(&place, Node { mode, owner, ..node })?)
 }
 
 fn copy(tree: &mut Tree, from: &str, to: &str) -> Result<(), Flaw> {
@@ -158,6 +172,18 @@ mod tests {
         );
         done(&mut tree, "{ remove = { path = '/etc/environment' } }, { remove = { path = '/etc/environment' } }").unwrap();
         assert!(tree.get("etc/environment").is_none());
+    }
+
+    #[test]
+    fn an_override_is_noted_and_one_that_is_there_stays() {
+        let mut tree = tree();
+        tree.put("usr/x", Node::file(0o755, "")).unwrap();
+        let wish = "{ override = { path = '/usr/x', mode = 0o4754, owner = 'root:mail' } }";
+        done(&mut tree, wish).unwrap();
+        done(&mut tree, &wish.replace("4754", "0700")).unwrap();
+        let x = tree.get("usr/x").unwrap();
+        assert_eq!((x.mode, x.owner.gid), (0o4754, 8));
+        assert_eq!(text(&tree, OVERRIDES).unwrap().unwrap(), "root mail 4754 /usr/x\n");
     }
 
     #[test]
