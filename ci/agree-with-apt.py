@@ -81,7 +81,7 @@ class Suite:
             self.apts_files[label] = pathlib.Path(path)
         return True
 
-    def cut(self, wishes):
+    def cut(self, requests):
         """Leaves of the indexes what these names can lead to, and apt's caches to be made anew."""
         stanzas, about, providers = {}, collections.defaultdict(set), collections.defaultdict(set)
         for label, path in self.files.items():
@@ -92,7 +92,7 @@ class Suite:
                     about[name] |= relations(fields.get("Depends", "") + "," + fields.get("Pre-Depends", ""))
                     for provided in relations(fields.get("Provides", "")):
                         providers[provided].add(name)
-        reached, left = set(), list(wishes)
+        reached, left = set(), list(requests)
         while left:
             name = left.pop()
             if name not in reached:
@@ -164,12 +164,12 @@ class Apt:
 
     def accepts(self, suite, status, chosen):
         """Whether it installs just these, when asked for them; the older solver upgrades what is of the same source unless told not to."""
-        wishes = [f"{name}={version}" for name, version in chosen.items()]
-        return self.answer(suite, status, ["-o", "APT::Get::Upgrade-By-Source-Package=false", *wishes]) == (chosen, set())
+        requests = [f"{name}={version}" for name, version in chosen.items()]
+        return self.answer(suite, status, ["-o", "APT::Get::Upgrade-By-Source-Package=false", *requests]) == (chosen, set())
 
-    def answer(self, suite, status, wishes):
+    def answer(self, suite, status, requests):
         """Versions by name and what is removed; or why not."""
-        done = run(*self.command, *suite.settings(status, self.cache), *self.solver, "-s", "-y", "install", "--no-install-recommends", *wishes, check=False)
+        done = run(*self.command, *suite.settings(status, self.cache), *self.solver, "-s", "-y", "install", "--no-install-recommends", *requests, check=False)
         if done.returncode:
             return done.stderr.strip() + done.stdout[-600:]
         added = dict(re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) ", done.stdout, re.M))
@@ -180,7 +180,7 @@ def ours(suite, status, lists, base_set="essential"):
     """Versions by name, or the refusal, for each list."""
     program = ROOT / "target/release/examples/choose"
     files = [f"{label}={path}" for label, path in suite.files.items()]
-    lines = "\n".join(" ".join(wishes) for wishes in lists)
+    lines = "\n".join(" ".join(requests) for requests in lists)
     done = run(program, "amd64", status, base_set, "", "", *files, stdin=lines + "\n")
     split = [line[1:] if line.startswith("!") else dict(one.split(":", 1) for one in line.split()) for line in done.stdout.splitlines()]
     return [one if isinstance(one, str) else {name: rest.split("=", 1)[1] for name, rest in one.items()} for one in split]
@@ -199,15 +199,15 @@ def make_status(suite, files, chosen, path):
 
 def roots(suite):
     """Names, dpkg's status, and the set from nothing."""
-    wishes = [THERE]
+    requests = [THERE]
     empty = suite.root / "empty"
     yield "empty", empty, "essential"
-    there = make_status(suite, suite.files.values(), ours(suite, empty, wishes)[0], suite.root / "there")
+    there = make_status(suite, suite.files.values(), ours(suite, empty, requests)[0], suite.root / "there")
     yield "with packages", there, ""
     if len(suite.files) > 1:
         all_files = suite.files
         suite.files = {suite.name: all_files[suite.name]}
-        older = make_status(suite, suite.files.values(), ours(suite, empty, wishes)[0], suite.root / "older")
+        older = make_status(suite, suite.files.values(), ours(suite, empty, requests)[0], suite.root / "older")
         suite.files = all_files
         yield "with older packages", older, ""
 
@@ -215,13 +215,13 @@ def roots(suite):
 def lists_of(suite, chance, count):
     common = [name for name in COMMON if name in set(suite.names) or name in ("mail-transport-agent", "default-mta")]
     for _ in range(count):
-        wishes = chance.sample(suite.names, chance.choice([0, 1, 2, 3])) + chance.sample(common, chance.choice([1, 1, 2, 3]))
-        yield sorted(set(wishes))
+        requests = chance.sample(suite.names, chance.choice([0, 1, 2, 3])) + chance.sample(common, chance.choice([1, 1, 2, 3]))
+        yield sorted(set(requests))
 
 
-def compare(judge, suite, status, wishes, mine, essential):
+def compare(judge, suite, status, requests, mine, essential):
     """What became of one list: a kind, and what about it."""
-    theirs = judge.answer(suite, status, wishes + essential)
+    theirs = judge.answer(suite, status, requests + essential)
     if isinstance(mine, str) and isinstance(theirs, str):
         return "both refuse", ""
     if isinstance(mine, str):
@@ -232,7 +232,7 @@ def compare(judge, suite, status, wishes, mine, essential):
     about = [f"+{name}={version}" for name, version in sorted(mine.items()) if added.get(name) != version]
     about += [f"-{name}={version}" for name, version in sorted(added.items()) if mine.get(name) != version]
     about = f"apt refuses: {theirs}" if isinstance(theirs, str) else " ".join(about + [f"apt removes {name}" for name in sorted(removed)])
-    kind = "apt refuses" if isinstance(theirs, str) else "apt removes" if removed else "apt has more" if mine.items() < added.items() else "other"
+    kind = "apt refuses" if isinstance(theirs, str) else "apt removes" if removed else "apt has more" if mine.items() < added.items() else "apt has less" if mine.items() > added.items() else "other"
     return (kind if judge.accepts(suite, status, mine) else f"UNEXPLAINED: {kind}"), about
 
 
@@ -258,7 +258,7 @@ def main():
                 continue
             lists = list(lists_of(suite, random.Random(f"{args.seed} {name}"), args.lists))
             if not args.whole:
-                suite.cut(suite.essential + THERE + [wish for wishes in lists for wish in wishes])
+                suite.cut(suite.essential + THERE + [request for requests in lists for request in requests])
             for kind, status, base_set in roots(suite):
                 answers = ours(suite, status, lists, base_set)
                 for judge in judges:
@@ -266,9 +266,9 @@ def main():
                     essential = suite.essential if base_set else []
                     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
                         compared = list(pool.map(lambda pair: compare(judge, suite, status, *pair, essential), zip(lists, answers)))
-                    for wishes, (told, about) in zip(lists, compared):
+                    for requests, (told, about) in zip(lists, compared):
                         if told not in ("same", "both refuse"):
-                            print(f"  {told}: {' '.join(wishes)}: {about[:1500]}", flush=True)
+                            print(f"  {told}: {' '.join(requests)}: {about[:1500]}", flush=True)
                     counts = collections.Counter(told for told, _ in compared)
                     unexplained += sum(count for told, count in counts.items() if told.startswith("UNEXPLAINED"))
                     packages = sum(len(mine) for mine in answers if isinstance(mine, dict))

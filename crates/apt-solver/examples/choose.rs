@@ -1,4 +1,4 @@
-//! Lists of wishes from standard input, a line each, and what is chosen for each, a line each: `NAME:ARCHITECTURE=VERSION`, or
+//! Lists of requests from standard input, a line each, and what is chosen for each, a line each: `NAME:ARCHITECTURE=VERSION`, or
 //! `!` and the refusal. ci/agree-with-apt.py compares the lines with apt's; `--why` and `--times` are for people.
 //!
 //! Usage: choose ARCHITECTURE STATUS ''|essential|required|important ''|--recommends ''|--why|--times LABEL=PACKAGES…

@@ -45,6 +45,8 @@ pub(crate) struct Candidate<'a> {
     pub(crate) is_essential: bool,
     /// From 1 for required to 5 for extra.
     pub(crate) priority: u8,
+    /// The field Source: a name, and a version where it is not the candidate's own.
+    source: &'a str,
     /// By name: a list is looked up as often as others name it.
     provides: Vec<Relation<'a>>,
 }
@@ -87,12 +89,13 @@ impl<'a> Candidate<'a> {
         stanza: Stanza<'a>,
         origin: Origin,
     ) -> Result<Self, Malformed> {
-        let (mut version, mut provides) = ("", "");
+        let (mut version, mut provides, mut source) = ("", "", "");
         let (mut multi_arch, mut is_essential, mut priority) = (MultiArch::No, false, 4);
         for (field, value) in stanza.fields() {
             match field {
                 "Version" => version = value,
                 "Provides" => provides = value,
+                "Source" => source = value,
                 "Essential" => is_essential = value == "yes",
                 "Multi-Arch" => {
                     multi_arch = match value {
@@ -111,7 +114,23 @@ impl<'a> Candidate<'a> {
         let mut provides: Vec<_> =
             relations(name, "Provides", provides)?.into_iter().flatten().collect();
         provides.sort_by_key(|provided| provided.name);
-        Ok(Self { package, stanza, version, origin, multi_arch, is_essential, priority, provides })
+        Ok(Self {
+            package,
+            stanza,
+            version,
+            origin,
+            multi_arch,
+            is_essential,
+            priority,
+            source,
+            provides,
+        })
+    }
+
+    /// Name and version of the source it was built from, by the name of its package.
+    pub(crate) fn source(&self, name: &'a str) -> (&'a str, &'a str) {
+        let mut words = self.source.split([' ', '(', ')']).filter(|word| !word.is_empty());
+        (words.next().unwrap_or(name), words.next().unwrap_or(self.version.as_str()))
     }
 
     /// What it provides under a name: several versions, perhaps.

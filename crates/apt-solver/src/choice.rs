@@ -49,6 +49,11 @@ pub enum Why<'a> {
         /// What stands there, with all alternatives.
         relation: String,
     },
+    /// It was built from the same source as another package that was chosen, of which the base has an older version.
+    SameSource {
+        /// Which one.
+        of: &'a str,
+    },
     /// What the base has of it does not go with another package that was chosen.
     Replaced {
         /// Which one.
@@ -64,6 +69,7 @@ impl fmt::Display for Why<'_> {
             Self::Needed { by, field, relation } => {
                 write!(f, "{by} has {relation} in {}", field.name())
             }
+            Self::SameSource { of } => write!(f, "it is of the same source as {of}"),
             Self::Replaced { by } => write!(f, "the version in the base does not go with {by}"),
         }
     }

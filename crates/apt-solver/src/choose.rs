@@ -1,6 +1,6 @@
 //! From a question to its answer: what is asked for becomes clauses, the search satisfies them, and what it took is told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::candidate::{CandidateId, Malformed, Origin};
 use crate::choice::{Choice, Chosen, Why};
@@ -14,7 +14,7 @@ use crate::status::State;
 use crate::world::World;
 
 /// Chooses as apt does: of each package its candidate (the newest version of the suites with the highest priority); what
-/// is installed stays, and is upgraded only where something needs it; of alternatives the first that can be had, unless
+/// is installed stays, and is upgraded only where something needs it or other packages of the same source are; of alternatives the first that can be had, unless
 /// another is there; nothing of the base is removed, nothing becomes older. First comes all that has to be, then the
 /// dependencies that leave a choice, in the order in which they are found. The same question gives the same answer, in
 /// whatever order the requests stand.
@@ -29,18 +29,43 @@ pub fn choose<'a>(question: &Question<'a>) -> Result<Choice<'a>, Refusal> {
         }
     }
     let mut world = World::new(*question)?;
-    let mut roots = resolve_requests(&mut world)?;
-    roots.extend(base_set(&mut world)?);
-    roots.extend(base(&mut world)?);
-    let mut search = Search::new(&mut world);
-    search.run(roots).map_err(|stop| match stop {
-        Stop::Malformed(malformed) => Refusal::Malformed(malformed),
-        Stop::Impossible(failure) => Refusal::Impossible(Explanation::from(&*failure)),
-        Stop::TooHard => Refusal::TooHard,
-    })?;
-    let packages =
-        dependencies_first(&search).into_iter().filter_map(|id| chosen(&search, id)).collect();
-    Ok(Choice { packages })
+    let mut asked = resolve_requests(&mut world)?;
+    asked.extend(base_set(&mut world)?);
+    loop {
+        let mut roots = asked.clone();
+        roots.extend(base(&mut world)?);
+        let mut search = Search::new(&mut world);
+        search.run(roots).map_err(|stop| match stop {
+            Stop::Malformed(malformed) => Refusal::Malformed(malformed),
+            Stop::Impossible(failure) => Refusal::Impossible(Explanation::from(&*failure)),
+            Stop::TooHard => Refusal::TooHard,
+        })?;
+        let left_behind = left_behind(&search);
+        if left_behind.is_empty() {
+            let sorted = dependencies_first(&search);
+            return Ok(Choice {
+                packages: sorted.into_iter().filter_map(|id| chosen(&search, id)).collect(),
+            });
+        }
+        for (id, of) in left_behind {
+            world.prefer(id, of);
+        }
+    }
+}
+
+/// Newer versions of what stays in the base that are of the same source as something that was chosen, and of what.
+fn left_behind<'a>(search: &Search<'_, 'a>) -> Vec<(CandidateId, &'a str)> {
+    let world = &*search.world;
+    let source = |id: CandidateId| world.candidate(id).source(world.package_of(id).name);
+    let is_new = |id: &CandidateId| !world.is_base(*id);
+    let taken: BTreeMap<_, _> =
+        search.chosen().filter(is_new).map(|id| (source(id), world.package_of(id).name)).collect();
+    let stays =
+        search.chosen().filter(|id| world.is_base(*id)).map(|id| world.candidate(id).package);
+    let newer = stays
+        .filter(|package| !world.siblings.contains_key(package))
+        .flat_map(|package| world.options(package).filter(is_new));
+    newer.filter_map(|id| Some((id, *taken.get(&source(id))?))).collect()
 }
 
 /// All that is in the base stays, in one version or another.
@@ -110,6 +135,11 @@ fn why<'a>(search: &Search<'_, 'a>, id: CandidateId) -> Option<Why<'a>> {
             let relation =
                 alternatives.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ");
             Why::Needed { by: search.world.package_of(*owner).name, field: *field, relation }
+        }
+        Cause::Base
+            if let Some(of) = search.world.siblings.get(&search.world.candidate(id).package) =>
+        {
+            Why::SameSource { of }
         }
         Cause::Base => {
             let installed = search

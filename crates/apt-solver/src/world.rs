@@ -30,6 +30,8 @@ pub(crate) struct World<'a> {
     pub(crate) question: Question<'a>,
     pub(crate) packages: Vec<Package<'a>>,
     pub(crate) candidates: Vec<Candidate<'a>>,
+    /// Packages of the base that go with another one of the same source, which was chosen.
+    pub(crate) siblings: HashMap<PackageId, &'a str>,
     /// How much has been looked at.
     pub(crate) steps: Cell<usize>,
     ids: HashMap<(&'a str, &'a str), Option<PackageId>>,
@@ -54,6 +56,7 @@ impl<'a> World<'a> {
             question,
             packages: Vec::new(),
             candidates: Vec::new(),
+            siblings: HashMap::new(),
             steps: Cell::new(0),
             ids: HashMap::new(),
             providers: HashMap::new(),
@@ -187,6 +190,13 @@ impl<'a> World<'a> {
             Origin::Index(place) => self.question.indexes[place].label(),
         };
         those.map(|one| format!("{} ({})", one.version, place(one.origin))).collect()
+    }
+
+    /// Prefers a version of a package to what is installed, as it is of the same source as something that was chosen.
+    pub(crate) fn prefer(&mut self, id: CandidateId, of: &'a str) {
+        let package = self.candidate(id).package;
+        self.siblings.insert(package, of);
+        self.packages[package.0 as usize].options.sort_by_key(|option| *option != id);
     }
 
     /// Debug symbols and the installer's packages are in archives, too (`Package-Type`), and are never installed.

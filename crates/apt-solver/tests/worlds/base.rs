@@ -38,6 +38,18 @@ fn what_breaks_an_installed_version_brings_the_next_one() {
 }
 
 #[test]
+fn packages_of_one_source_are_upgraded_together_where_they_can_be() {
+    let newer = "passwd 2\n  Source: shadow\nuidmap 2\n  Source: shadow\nlogin 1:2+b1\n  Source: shadow (2)\n\
+                 held 2\n  Source: shadow\nstuck 2\n  Source: shadow\n  Depends: gone\nother 2";
+    let base = "passwd 1\n  Source: shadow\nlogin 1:1\n  Source: shadow\nheld 1\n  Source: shadow\n  Status: hold ok installed\n\
+                stuck 1\n  Source: shadow\nother 1";
+    let world = suite(newer).on(base);
+    assert_eq!(world.choose("uidmap").unwrap(), ["login=1:2+b1", "passwd=2", "uidmap=2"]);
+    assert_eq!(world.why("uidmap").unwrap()[1], "passwd: it is of the same source as uidmap");
+    assert_eq!(world.choose("other").unwrap(), ["other=2"]);
+}
+
+#[test]
 fn an_alternative_without_upgrades_is_preferred() {
     let world = suite("a 1\n  Depends: b | c\nb 1\n  Depends: d (>= 2)\nc 1\nd 2").on("d 1");
     assert_eq!(world.choose("a").unwrap(), ["c=1", "a=1"]);

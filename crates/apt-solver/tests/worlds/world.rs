@@ -26,8 +26,8 @@ impl World {
     }
 
     /// `NAME=VERSION` of what is chosen, in its order; `:ARCHITECTURE` where it is not amd64 or all.
-    pub fn choose(&self, wishes: &str) -> Result<Vec<String>, Refusal> {
-        self.ask(wishes, |one| {
+    pub fn choose(&self, requests: &str) -> Result<Vec<String>, Refusal> {
+        self.ask(requests, |one| {
             let foreign = match one.architecture {
                 "amd64" | "all" => String::new(),
                 other => format!(":{other}"),
@@ -37,13 +37,13 @@ impl World {
     }
 
     /// Why each is chosen.
-    pub fn why(&self, wishes: &str) -> Result<Vec<String>, Refusal> {
-        self.ask(wishes, |one| format!("{}: {}", one.name, one.why))
+    pub fn why(&self, requests: &str) -> Result<Vec<String>, Refusal> {
+        self.ask(requests, |one| format!("{}: {}", one.name, one.why))
     }
 
     fn ask<T>(
         &self,
-        wishes: &str,
+        requests: &str,
         told: impl Fn(&apt_solver::Chosen<'_>) -> T,
     ) -> Result<Vec<T>, Refusal> {
         let texts: Vec<String> = self.suites.iter().map(|(_, text)| written(text, "")).collect();
@@ -57,7 +57,7 @@ impl World {
         let base = written(self.base, "Status: install ok installed\n");
         let base = Status::read([base.as_str()]).unwrap();
         let requests: Vec<Request> =
-            wishes.split_whitespace().map(|wish| wish.parse().unwrap()).collect();
+            requests.split_whitespace().map(|request| request.parse().unwrap()).collect();
         let question = Question {
             indexes: &indexes,
             base: &base,
@@ -79,8 +79,8 @@ impl World {
     }
 
     /// The refusal as it is told.
-    pub fn refusal(&self, wishes: &str) -> String {
-        self.choose(wishes).unwrap_err().to_string()
+    pub fn refusal(&self, requests: &str) -> String {
+        self.choose(requests).unwrap_err().to_string()
     }
 }
 
