@@ -298,6 +298,8 @@ async fn a_package_comes_from_the_pool_or_the_snapshot_of_its_day_and_is_the_sam
     assert_eq!(fetch().await.unwrap().sha256(), deb.sha256);
     let before = setup.server.asked().len();
     fetch().await.unwrap();
+    let two = [deb.clone(), deb.clone()];
+    assert_eq!(archive.fetch_all(&two, 8, &Bar::hidden()).await.unwrap().len(), 2);
     assert_eq!(setup.server.asked().len(), before, "it is in the store");
 }
 
@@ -365,6 +367,12 @@ async fn the_sources_of_this_machines_apt_are_taken_with_their_keys() {
     // Another's archive for Debian comes first, has the suite, and is signed; it is not Debian's.
     let both = entry(&other, "trixie", signed) + &entry(&url, "trixie", signed);
     assert_eq!(open(both).await.unwrap().0, format!("{url}/"));
+    // So does one that nobody here can verify, where nothing says that it is Debian's.
+    let page = Server::start(|_| Reply::ok("<html>"));
+    let unlikely = entry(&page.url("/apt"), "trixie", "");
+    let both = unlikely.clone() + &entry(&url, "trixie", signed);
+    assert_eq!(open(both).await.unwrap().0, format!("{url}/"));
+    refused(open(unlikely).await, Exit::Integrity, "it is not signed");
     // Keys that are not named are not trusted.
     let found = open(entry(&url, "trixie", "")).await;
     refused(found, Exit::Integrity, "a key that is not in the keyring");

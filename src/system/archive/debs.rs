@@ -1,5 +1,6 @@
 //! Packages: from the pool, or from the snapshot of their day. By sha256 they are the same.
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use reqwest::StatusCode;
 
@@ -55,5 +56,25 @@ impl Archive {
             }
             error => error.into(),
         })
+    }
+
+    /// All these packages in their order, `concurrency` at a time.
+    ///
+    /// # Errors
+    /// The first of [`Archive::fetch`]; files that are complete stay in the store.
+    pub async fn fetch_all(
+        &self,
+        debs: &[Deb],
+        concurrency: usize,
+        bar: &Bar,
+    ) -> Result<Vec<Verified>, Error> {
+        stream::iter(debs)
+            .map(|deb| async move {
+                bar.message(&deb.name);
+                self.fetch(deb, bar).await
+            })
+            .buffered(concurrency.max(1))
+            .try_collect()
+            .await
     }
 }

@@ -48,8 +48,18 @@ pub struct Place {
     pub keys: Keyring,
     /// What says so.
     pub from: String,
-    /// Whether somebody named it as this distribution's: then its `Origin` may be another.
-    pub(super) is_named: bool,
+    pub(super) certainty: Certainty,
+}
+
+/// How certain it is that an address is this distribution's archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Certainty {
+    /// The spec says so: its `Origin` may be another.
+    Named,
+    /// It is called so.
+    Likely,
+    /// apt on a machine with this distribution uses it.
+    Possible,
 }
 
 /// The address of Debian's archive that the program was built with.
@@ -100,7 +110,7 @@ impl Places {
         };
         if let Some(url) = &own.url {
             let keys = found.keys.clone();
-            found.add(url.clone(), format!("sources.{distribution}.url"), keys, true);
+            found.add(url.clone(), format!("sources.{distribution}.url"), keys, Certainty::Named);
             return Ok(found);
         }
         found.notes.clone_from(&apt.notes);
@@ -109,8 +119,9 @@ impl Places {
         if let Some(address) = built_in {
             let from = "ENVLOCK_DEFAULT_DEBIAN at build time";
             let ((url, _login), keys) = (read(address, from)?, found.keys.clone());
-            found.add(url, from.to_owned(), keys, false);
+            found.add(url, from.to_owned(), keys, Certainty::Likely);
         }
+        found.places.sort_by_key(|place| place.certainty);
         if found.places.is_empty() && distribution == Distribution::Debian {
             let looked_at = format!("sources.{distribution}.url and apt's sources on this machine");
             return Err(Error::NoAddress { distribution: distribution.id(), looked_at });
@@ -145,7 +156,10 @@ impl Places {
                     Ok(keys) => {
                         let (url, login) = read(uri, &from)?;
                         self.logins.extend(login.map(|login| (url.clone(), login)));
-                        self.add(url, from.clone(), keys, false);
+                        let is_called_so = uri.contains(id);
+                        let certainty =
+                            if is_called_so { Certainty::Likely } else { Certainty::Possible };
+                        self.add(url, from.clone(), keys, certainty);
                     }
                     Err(why) => self.notes.push(format!("{from}: {why}")),
                 }
@@ -154,10 +168,10 @@ impl Places {
         Ok(())
     }
 
-    fn add(&mut self, url: Url, from: String, keys: Keyring, is_named: bool) {
+    fn add(&mut self, url: Url, from: String, keys: Keyring, certainty: Certainty) {
         let url = folder(url);
         if !self.places.iter().any(|place| place.url == url) {
-            self.places.push(Place { url, keys, from, is_named });
+            self.places.push(Place { url, keys, from, certainty });
         }
     }
 
@@ -176,12 +190,17 @@ impl Places {
             beside.into_iter().for_each(|url| add(Place { url, ..place.clone() }));
         }
         self.places.iter().cloned().for_each(&mut add);
-        if !self.places.iter().any(|place| place.is_named) {
+        if !self.places.iter().any(|place| place.certainty == Certainty::Named) {
             for address in self.distribution.default_addresses(self.platform, suite) {
                 let (keys, from) = (self.keys.clone(), self.distribution.to_string());
                 let url = login::parse(address).ok().map(|(url, _login)| url);
                 url.into_iter().for_each(|url| {
-                    add(Place { url, keys: keys.clone(), from: from.clone(), is_named: false });
+                    add(Place {
+                        url,
+                        keys: keys.clone(),
+                        from: from.clone(),
+                        certainty: Certainty::Likely,
+                    });
                 });
             }
         }

@@ -3,8 +3,9 @@
 use debian_archive::{Freshness, Refusal, Release, Replay, Signer, freshness, in_release, replay};
 use jiff::Timestamp;
 
+use super::places::{Certainty, Place, Places, below};
 use super::signed::{Signed, signed};
-use super::{Error, Place, Places, Warning, below};
+use super::{Error, Warning};
 use crate::digest::Sha256;
 use crate::index::Cache;
 use crate::net::{Client, redacted};
@@ -74,6 +75,11 @@ impl Archive {
                     tracing::debug!(%error, "trying the next address");
                     unreached = Some(error);
                 }
+                // An archive that others make for this distribution, perhaps.
+                Err(error) if place.certainty == Certainty::Possible => {
+                    tracing::debug!(%error, "trying the next address");
+                    unreached.get_or_insert(error);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -83,7 +89,8 @@ impl Archive {
 
     /// apt's sources also name archives that others make for a distribution.
     fn is_its_own(&self, place: &Place, release: &Release) -> bool {
-        place.is_named || release.origin.as_deref() == Some(self.places.distribution.origin())
+        place.certainty == Certainty::Named
+            || release.origin.as_deref() == Some(self.places.distribution.origin())
     }
 
     /// What is not used of the settings, a sentence each.
