@@ -4,7 +4,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use reqwest::StatusCode;
 
-use super::{Archive, Error, below};
+use super::address::below;
+use super::{Archive, Error};
 use crate::digest::Sha256;
 use crate::net::redacted;
 use crate::store::{self, Address, FileRequest, Verified};

@@ -4,9 +4,10 @@ use debian_archive::{IndexFile, in_release};
 use jiff::Timestamp;
 use url::Url;
 
+use super::address::below;
 use super::ask::{Answer, ask};
 use super::unpack::unpack;
-use super::{Archive, Error, VerifiedSuite, below};
+use super::{Archive, Error, VerifiedSuite};
 use crate::blocking::blocking;
 use crate::digest::Sha256;
 use crate::net::redacted;

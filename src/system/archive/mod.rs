@@ -1,5 +1,6 @@
 //! Archives of distributions: found, fetched, verified. Nothing is used that the signature of a trusted key does not reach:
 //! InRelease → the list of packages → the .deb, each by the hash in the one before.
+mod address;
 mod ask;
 mod debs;
 mod error;
@@ -7,6 +8,7 @@ mod lists;
 mod machine;
 mod places;
 mod signed;
+mod snapshots;
 mod suite;
 mod unpack;
 mod warning;
@@ -14,7 +16,6 @@ mod warning;
 pub use debs::Deb;
 pub use error::Error;
 pub use machine::AptSettings;
-use places::below;
 pub use places::{Own, Place, Places, built_with};
 pub use suite::{Archive, Known, VerifiedSuite};
 pub use warning::Warning;

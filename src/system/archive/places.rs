@@ -8,6 +8,9 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::super::Distribution;
+use super::super::apt_sources::Entry;
+use super::address::{beside, folder, read};
+use super::snapshots::Snapshots;
 use super::{AptSettings, Error};
 use crate::login::{self, Login};
 use crate::platform::Platform;
@@ -135,11 +138,7 @@ impl Places {
         let is_here = apt.distribution.as_deref() == Some(id);
         for (file, entry) in &apt.entries {
             let from = format!("{file}:{}", entry.line);
-            // Archives of others are named after the distribution too; none of them has its components.
-            if !entry.components.iter().any(|component| component == "main") {
-                continue;
-            }
-            for uri in entry.uris.iter().filter(|uri| is_here || uri.contains(id)) {
+            for uri in self.uris(entry, is_here) {
                 if !uri.starts_with("http://") && !uri.starts_with("https://") {
                     let uri = login::masked(uri);
                     self.notes.push(format!("{from}: {uri} is not used: only http and https are"));
@@ -166,6 +165,27 @@ impl Places {
             }
         }
         Ok(())
+    }
+
+    /// The addresses of an entry that may be this distribution's, for this platform.
+    fn uris<'a>(&self, entry: &'a Entry, is_here: bool) -> Vec<&'a String> {
+        // Archives of others are named after the distribution too; most of them have other components.
+        let has_main = entry.components.iter().any(|component| component == "main");
+        let architecture = self.platform.debian_architecture();
+        let has = |list: &Vec<String>| list.iter().any(|name| name == architecture);
+        if !has_main || !entry.architectures.as_ref().is_none_or(has) {
+            return Vec::new();
+        }
+        let is_its_own = |uri: &&String| is_here || uri.contains(self.distribution.id());
+        let of_platform = |uri: &&String| self.is_for_platform(uri);
+        entry.uris.iter().filter(is_its_own).filter(of_platform).collect()
+    }
+
+    /// Ubuntu has the packages of most platforms in an archive of their own, whose Release files are the same.
+    fn is_for_platform(&self, uri: &str) -> bool {
+        let is_of_ports = uri.contains("ubuntu-ports");
+        self.distribution != Distribution::Ubuntu
+            || is_of_ports == (self.platform != Platform::LINUX_AMD64)
     }
 
     fn add(&mut self, url: Url, from: String, keys: Keyring, certainty: Certainty) {
@@ -213,64 +233,26 @@ impl Places {
     }
 }
 
-/// An address with a place for the time.
-#[derive(Debug, Clone)]
-struct Snapshots(String);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::apt_sources::read_list;
 
-const TIME: &str = "@SNAPSHOTID@";
-
-impl Snapshots {
-    fn read(text: &str) -> Result<Self, Error> {
-        if !text.contains(TIME) {
-            let why = format!("it has no {TIME}, where the time goes");
-            return Err(Error::Setting {
-                place: format!("snapshots = `{}`", login::masked(text)),
-                why,
-            });
-        }
-        read(text, "snapshots")?;
-        Ok(Snapshots(text.to_owned()))
+    #[test]
+    fn the_addresses_of_another_platform_are_left_out() {
+        let list = "deb http://a.example/ubuntu noble main\ndeb http://p.example/ubuntu-ports noble main\n\
+            deb [arch=armhf] http://b.example/ubuntu noble main\ndeb http://s.example/ubuntu ./\n";
+        let entries = read_list(list).unwrap().into_iter().map(|entry| ("x.list".into(), entry));
+        let mut apt = AptSettings::default();
+        apt.entries.extend(entries);
+        let found = |platform| -> Vec<String> {
+            let places = Places::find(Distribution::Ubuntu, platform, &Own::default(), &apt);
+            let places = places.unwrap().of("noble").into_iter();
+            places.map(|place| place.url.to_string()).collect()
+        };
+        let known = "http://archive.ubuntu.com/ubuntu/";
+        assert_eq!(found(Platform::LINUX_AMD64), ["http://a.example/ubuntu/", known]);
+        let known = "http://ports.ubuntu.com/ubuntu-ports/";
+        assert_eq!(found(Platform::LINUX_ARM64), ["http://p.example/ubuntu-ports/", known]);
     }
-
-    fn at(&self, day: Timestamp, is_security: bool) -> Option<Url> {
-        let time = day.strftime("%Y%m%dT%H%M%SZ").to_string();
-        let (url, _login) = login::parse(&self.0).ok()?;
-        let of_security = beside(&url).filter(|_| is_security).unwrap_or(url);
-        let text = of_security.as_str().replace(TIME, &time).replace("%40SNAPSHOTID%40", &time);
-        login::parse(&text).ok().map(|(url, _login)| folder(url))
-    }
-}
-
-/// `…/debian/` → `…/debian-security/`, wherever in the path that stands.
-fn beside(url: &Url) -> Option<Url> {
-    let path = url.path();
-    let at = path.rfind("/debian/")?;
-    let mut url = url.clone();
-    let other = format!("{}/debian-security/{}", &path[..at], &path[at + "/debian/".len()..]);
-    url.set_path(&other);
-    Some(url)
-}
-
-fn read(address: &str, from: &str) -> Result<(Url, Option<Login>), Error> {
-    let bad = |why: String| Error::Setting { place: from.to_owned(), why };
-    let read = login::parse(address);
-    let (url, login) = read.map_err(|why| bad(format!("{}: {why}", login::masked(address))))?;
-    match url.scheme() {
-        "http" | "https" => Ok((url, login)),
-        other => Err(bad(format!("addresses begin with http or https, not {other}"))),
-    }
-}
-
-fn folder(mut url: Url) -> Url {
-    if !url.path().ends_with('/') {
-        url.set_path(&format!("{}/", url.path()));
-    }
-    url
-}
-
-/// The address of a file below an archive's.
-pub(super) fn below(url: &Url, path: &str) -> Url {
-    let mut file = url.clone();
-    file.set_path(&format!("{}{path}", url.path()));
-    file
 }

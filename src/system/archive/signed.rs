@@ -5,8 +5,9 @@ use debian_archive::{Checked, Release, SignatureError, Signer, in_release, verif
 use jiff::Timestamp;
 use url::Url;
 
+use super::address::below;
 use super::ask::{Answer, ask};
-use super::{Error, Place, below};
+use super::{Error, Place};
 use crate::digest::Sha256;
 use crate::index::Cache;
 use crate::index::cache::Kept;

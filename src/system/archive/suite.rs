@@ -3,7 +3,8 @@
 use debian_archive::{Freshness, Refusal, Release, Replay, Signer, freshness, in_release, replay};
 use jiff::Timestamp;
 
-use super::places::{Certainty, Place, Places, below};
+use super::address::below;
+use super::places::{Certainty, Place, Places};
 use super::signed::{Signed, signed};
 use super::{Error, Warning};
 use crate::digest::Sha256;
