@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use deb_layers::effects::{EffectError, Scripts, Settings, apply, check};
-use deb_layers::{Deb, Kind, Node, Package, Tree};
+use deb_layers::{Deb, Kind, Package, Tree, unpack};
 
 /// What may differ, by the beginning of its path or by a part of it, and why.
 const MAY_DIFFER: &[(&str, &str)] = &[
@@ -55,15 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         })
         .collect();
     let debs = Deb::read_all(&packages, &std::env::temp_dir())?;
-    let mut tree = Tree::merged_usr();
-    for deb in &debs {
-        for (path, node) in &deb.entries {
-            let there = tree.follow(path)?.and_then(|place| tree.get(&place).cloned());
-            if !(node.is_directory() && there.is_some_and(|there| there.is_directory())) {
-                tree.put(path, with_links(&tree, node)?)?;
-            }
-        }
-    }
+    let mut tree = unpack(Tree::merged_usr(), &debs)?;
     let unpacked = tree.clone();
     let scripts = debs.iter().map(|deb| Scripts::of(&deb.control, "amd64"));
     let scripts = scripts.collect::<Result<Vec<_>, _>>()?;
@@ -101,15 +93,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         applied.omitted.len()
     );
     compare(&root, &made(&unpacked)?, &tree)
-}
-
-fn with_links(tree: &Tree, node: &Node) -> Result<Node, Box<dyn Error>> {
-    Ok(match &node.kind {
-        Kind::HardLink { to } => {
-            Node { kind: Kind::HardLink { to: tree.resolve(to)? }, ..node.clone() }
-        }
-        _ => node.clone(),
-    })
 }
 
 fn today() -> Result<u32, Box<dyn Error>> {
