@@ -67,7 +67,7 @@ pub struct Settings {
 pub struct Applied {
     /// Scripts that were recognised.
     pub scripts: usize,
-    /// What a program would have computed and that is not there: the package, and what.
+    /// What a program would have computed and that is not there: the package, or the folder of the files, and what.
     pub omitted: Vec<(String, String)>,
 }
 
@@ -120,6 +120,7 @@ pub fn apply(
             perform(tree, effect, &system).map_err(flawed)?;
         }
     }
+    applied.omitted.extend(not_computed(tree));
     triggers(tree).map_err(|source| {
         let last = packages.last();
         EffectError::Effect {
@@ -130,6 +131,27 @@ pub fn apply(
         }
     })?;
     Ok(applied)
+}
+
+/// Folders whose files a program makes a database of: the folder, how the files end, and what is left out.
+const DATABASES: [(&str, &str, &str); 3] = [
+    (
+        "usr/share/glib-2.0/schemas/",
+        ".xml",
+        "compiled settings, without which programs that ask GSettings stop: `glib-compile-schemas` makes them",
+    ),
+    ("usr/share/icons/", "/index.theme", "the cache of icons"),
+    ("usr/share/mime/packages/", ".xml", "the database of MIME types"),
+];
+
+/// What triggers would compute of files that came. Whose files they are is not known here.
+fn not_computed(tree: &Tree) -> Vec<(String, String)> {
+    let came = |(folder, end, _): &&(&str, &str, &str)| {
+        let is_one = |path: &str| path.starts_with(folder) && path.ends_with(end);
+        tree.changes().any(|(path, node)| node.is_some() && is_one(path))
+    };
+    let of = |(folder, _, what): &(&str, &str, &str)| (format!("/{folder}"), (*what).to_owned());
+    DATABASES.iter().filter(came).map(of).collect()
 }
 
 /// What a package does that is there already when another one brings a file it waits for: debianutils and login shells.

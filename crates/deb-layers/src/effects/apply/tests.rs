@@ -132,6 +132,16 @@ fn a_shell_that_comes_to_a_base_is_listed() {
 }
 
 #[test]
+fn a_database_that_nobody_made_is_told() {
+    let mut tree = Tree::default();
+    tree.put("usr/share/glib-2.0/schemas/org.x.gschema.xml", Node::file(0o644, "")).unwrap();
+    let applied = apply(&mut tree, &[], &settings()).unwrap();
+    let [(folder, what)] = &applied.omitted[..] else { panic!("{applied:?}") };
+    assert_eq!(folder, "/usr/share/glib-2.0/schemas/");
+    assert!(what.contains("glib-compile-schemas"));
+}
+
+#[test]
 fn diversions_are_known_before_anything_is_unpacked() {
     let preinst = "#!/bin/sh\nset -e\n\nif [ \"$1\" = \"install\" ]; then\n\tdpkg-divert --package parallel --add --rename \\\n\t\t--divert /usr/bin/parallel.moreutils \\\n\t\t/usr/bin/parallel\n\tdpkg-divert --package parallel --add --rename \\\n\t\t--divert /usr/share/man/man1/parallel.moreutils.1.gz \\\n\t\t/usr/share/man/man1/parallel.1.gz\nfi\n\nexit 0\n";
     let parallel = Scripts { preinst: Some(preinst), postinst: None, ..scripts("parallel", "") };
