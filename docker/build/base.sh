@@ -24,7 +24,7 @@ if [ -f /etc/passwd ]; then
         fi
     done </etc/passwd
 fi
-# Written as they are: what useradd makes of the same options differs from one distribution to the next.
+# Written as they are: what useradd makes of the same wish differs from one distribution to the next.
 {
     without /etc/passwd '^ray:|^[^:]*:[^:]*:1000:'
     echo 'ray:x:1000:1000::/home/ray:/bin/bash'
