@@ -8,11 +8,15 @@ use crate::error::Error;
 use crate::node::{Kind, Node};
 use crate::tree::{ReadError, Tree};
 
+/// What dpkg notes of a conffile that the package lists and does not have.
+const NONE: &str = "newconffile";
+
 /// The MD5 of each conffile of a package, in the order of its list: what dpkg notes in its status.
 pub(crate) fn hashes(deb: &Deb) -> Result<Vec<(String, String)>, Error> {
     let mut all = Vec::new();
     for conffile in &deb.control.conffiles {
         if conffile.remove_on_upgrade {
+            all.push((conffile.path.clone(), format!("{NONE} remove-on-upgrade")));
             continue;
         }
         let entry = deb.entries.iter().find(|(path, _)| *path == conffile.path);
@@ -21,8 +25,7 @@ pub(crate) fn hashes(deb: &Deb) -> Result<Vec<(String, String)>, Error> {
                 let read = content.read();
                 hash(&read.map_err(|source| Error::Spool { package: deb.file.clone(), source })?)
             }
-            // As dpkg notes a conffile that the package lists and does not have.
-            _ => "newconffile".to_owned(),
+            _ => NONE.to_owned(),
         };
         all.push((conffile.path.clone(), hash));
     }

@@ -134,7 +134,7 @@ fn the_database_is_as_dpkg_leaves_it() {
             "zz",
             "Multi-Arch: same\nDepends: aa(>=1)\n",
             &[
-                Entry::file("./conffiles", "/etc/zz.conf\n"),
+                Entry::file("./conffiles", "/etc/zz.conf\nremove-on-upgrade /etc/old.conf\n"),
                 Entry::file("./postinst", "#!/bin/sh\n").with_mode(0o755),
                 Entry::file(
                     "./triggers",
@@ -149,7 +149,10 @@ fn the_database_is_as_dpkg_leaves_it() {
     let status = text(&tree, "var/lib/dpkg/status");
     assert!(status.starts_with("Package: aa\nStatus: install ok installed\n"), "{status}");
     assert!(status.ends_with("for a test\n\n") && status.contains("test\n\nPackage: zz\n"));
-    assert!(status.contains("Conffiles:\n /etc/zz.conf 5d41402abc4b2a76b9719d911017c592\n"));
+    assert!(status.contains(
+        "Conffiles:\n /etc/zz.conf 5d41402abc4b2a76b9719d911017c592\n \
+         /etc/old.conf newconffile remove-on-upgrade\n"
+    ));
     assert_eq!(tree.get("var/lib/dpkg/info/zz:amd64.postinst").unwrap().mode, 0o755);
     assert_eq!(
         text(&tree, "var/lib/dpkg/triggers/File"),
