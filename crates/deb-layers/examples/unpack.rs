@@ -70,6 +70,8 @@ fn scripts<'a>(debs: &'a [Deb], configured: &str) -> Result<Vec<Scripts<'a>>, Bo
             } else {
                 &control.architecture
             },
+            config: control.script("config")?,
+            templates: control.script("templates")?,
             preinst: control.script("preinst")?,
             postinst: control.script("postinst")?,
         })

@@ -31,6 +31,8 @@ pub(crate) struct BasePackage {
     pub(crate) multi_arch_same: bool,
     /// Conffiles by path without the leading slash, with the MD5 that dpkg noted.
     pub(crate) conffiles: HashMap<String, String>,
+    /// Its files are there.
+    pub(crate) is_there: bool,
     /// Its stanza, with the last newline.
     pub(crate) text: String,
 }
@@ -61,8 +63,14 @@ pub(crate) fn read(tree: &Tree) -> Result<(Form, Vec<BasePackage>), Error> {
 /// The paths that dpkg says a package of the base has, `/usr/bin/x`.
 pub(crate) fn list(tree: &Tree, package: &BasePackage) -> Result<Vec<String>, Error> {
     let path = format!("{ADMIN}/info/{}.list", package.full_name());
-    let text = text(tree, &path)?.unwrap_or_default();
-    Ok(text.lines().map(str::to_owned).collect())
+    match text(tree, &path)? {
+        Some(text) => Ok(text.lines().map(str::to_owned).collect()),
+        None if !package.is_there => Ok(Vec::new()),
+        None => {
+            let detail = "it is missing: whose files are whose cannot be said".to_owned();
+            Err(Error::Database { path, detail })
+        }
+    }
 }
 
 /// A file of the database.
@@ -99,6 +107,10 @@ fn stanza(text: &str) -> Result<BasePackage, Error> {
         in_conffiles = field == "Conffiles";
         match field {
             "Package" => package.name = value,
+            "Status" => {
+                let state = value.rsplit(' ').next();
+                package.is_there = !matches!(state, Some("not-installed" | "config-files"));
+            }
             "Architecture" => package.architecture = value,
             "Version" => package.version = value,
             "Replaces" => package.replaces = value,
@@ -132,6 +144,9 @@ mod tests {
         assert_eq!(all[1].text, "Package: b\nVersion: 2\n");
         tree.put("var/lib/dpkg/info/a:amd64.list", Node::file(0o644, "/.\n/a\n")).unwrap();
         assert_eq!(list(&tree, &all[0]).unwrap(), ["/.", "/a"]);
+        tree.remove("var/lib/dpkg/info/a:amd64.list").unwrap();
+        assert!(list(&tree, &all[0]).unwrap_err().to_string().contains("a:amd64.list"));
+        assert!(list(&tree, &all[1]).unwrap().is_empty());
         tree.put(STATUS, Node::file(0o644, "Version: 1\n")).unwrap();
         assert!(read(&tree).unwrap_err().to_string().contains("names no package"));
     }

@@ -94,11 +94,12 @@ impl Deb {
         };
         let threads = thread::available_parallelism().map_or(1, usize::from).min(packages.len());
         let mut all: Vec<(usize, Result<Deb, Error>)> = thread::scope(|scope| {
-            let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            let joined = running.into_iter().map(|thread| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            });
-            joined.flatten().collect()
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let mut all = work();
+            for thread in others {
+                all.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            all
         });
         all.sort_by_key(|(at, _)| *at);
         all.into_iter().map(|(_, deb)| deb).collect()

@@ -1,7 +1,7 @@
 //! A file system as a value: what lies below, and what a set of packages changes of it.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::iter::Peekable;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub struct Tree {
     below: Arc<BTreeMap<String, Node>>,
     /// `None`: what the base has there is gone.
     own: BTreeMap<String, Option<Node>>,
+    /// Files that had another name at some time: only for these other names are looked for.
+    linked: BTreeSet<String>,
 }
 
 /// A file of a tree that could not be read.
@@ -47,12 +49,13 @@ pub enum ReadError {
 impl Tree {
     /// Nothing but `base`, which will not be in the layer.
     pub fn on(base: Tree) -> Self {
-        let below = if base.own.is_empty() { base.below } else { Arc::new(base.merged()) };
-        Tree { below, own: BTreeMap::new() }
+        let Tree { below, own, linked } = base;
+        let below = if own.is_empty() { below } else { Arc::new(merged(below, own)) };
+        Tree { below, own: BTreeMap::new(), linked }
     }
 
-    /// The links that a system with a merged /usr begins with, as debootstrap makes them for amd64 and arm64. Since Debian 13
-    /// base-files brings them along.
+    /// The links that a system with a merged /usr begins with, as debootstrap makes them for amd64 and arm64: changes, which will
+    /// be in the layer. Since Debian 13 base-files brings them along.
     pub fn merged_usr() -> Self {
         let links = ["bin", "lib", "lib64", "sbin"].into_iter().flat_map(|name| {
             let target = format!("usr/{name}");
@@ -62,18 +65,7 @@ impl Tree {
             ]
         });
         let usr = ("usr".to_owned(), Some(Node::directory(0o755)));
-        Tree { below: Arc::default(), own: links.chain([usr]).collect() }
-    }
-
-    fn merged(self) -> BTreeMap<String, Node> {
-        let mut all = Arc::unwrap_or_clone(self.below);
-        for (path, node) in self.own {
-            match node {
-                Some(node) => all.insert(path, node),
-                None => all.remove(&path),
-            };
-        }
-        all
+        Tree { own: links.chain([usr]).collect(), ..Tree::default() }
     }
 
     /// The node at this very path: links are not followed.
@@ -201,6 +193,9 @@ impl Tree {
         }
         self.promote(&path);
         self.make_parents(&path);
+        if let Kind::HardLink { to } = &node.kind {
+            self.linked.insert(to.clone());
+        }
         self.own.insert(path, Some(node));
         Ok(())
     }
@@ -235,6 +230,9 @@ impl Tree {
 
     /// A file about to go leaves its bytes to the first of its other names.
     fn promote(&mut self, path: &str) {
+        if !self.linked.contains(path) {
+            return;
+        }
         let Some(Node { kind: Kind::File(_), .. }) = self.get(path) else { return };
         let names = self
             .iter()
@@ -244,6 +242,7 @@ impl Tree {
         let Some(((heir, _), others)) = names.split_first() else { return };
         let file = self.get(path).cloned();
         self.own.insert(heir.clone(), file);
+        self.linked.insert(heir.clone());
         for (name, node) in others {
             let kind = Kind::HardLink { to: heir.clone() };
             self.own.insert(name.clone(), Some(Node { kind, ..node.clone() }));
@@ -289,6 +288,20 @@ impl Tree {
     pub fn changes(&self) -> impl Iterator<Item = (&str, Option<&Node>)> {
         self.own.iter().map(|(path, node)| (path.as_str(), node.as_ref()))
     }
+}
+
+fn merged(
+    below: Arc<BTreeMap<String, Node>>,
+    own: BTreeMap<String, Option<Node>>,
+) -> BTreeMap<String, Node> {
+    let mut all = Arc::unwrap_or_clone(below);
+    for (path, node) in own {
+        match node {
+            Some(node) => all.insert(path, node),
+            None => all.remove(&path),
+        };
+    }
+    all
 }
 
 /// Two maps in one order; where both have a path, the tree's own counts.

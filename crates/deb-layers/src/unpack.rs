@@ -15,15 +15,14 @@ use crate::path::PathError;
 use crate::relation;
 use crate::tree::Tree;
 
-/// Lays packages over `base`, in their order, and writes into dpkg's database what dpkg would: all but what their scripts do.
-/// Paths go where the base's links lead; what the base has stays out of the layer.
+/// Lays packages over what is in the tree, in their order, and writes into dpkg's database what dpkg would: all but what their
+/// scripts do. Paths go where the tree's links lead.
 ///
 /// # Errors
 ///
 /// [`Error::Conflict`] and [`Error::Shared`] for files that two packages have, [`Error::Path`] for files without a place,
 /// [`Error::Refused`] for a control file that dpkg would not take, [`Error::Database`] for a base that dpkg would not read.
-pub fn unpack(base: Tree, debs: &[Deb]) -> Result<Tree, Error> {
-    let mut tree = Tree::on(base);
+pub fn unpack(mut tree: Tree, debs: &[Deb]) -> Result<Tree, Error> {
     let (form, installed) = base::read(&tree)?;
     let mut work = Unpacking::on(&mut tree, &installed)?;
     for deb in debs {

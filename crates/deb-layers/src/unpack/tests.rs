@@ -41,7 +41,7 @@ fn files_go_where_links_lead_and_are_listed_as_the_package_has_them() {
             Entry::hard_link("./lib/c", "./lib/a"),
         ],
     )]);
-    let tree = unpack(Tree::merged_usr(), &debs).unwrap();
+    let tree = unpack(Tree::on(Tree::merged_usr()), &debs).unwrap();
     assert_eq!(text(&tree, "usr/lib/b"), "a");
     assert_eq!(text(&tree, "usr/lib/c"), "a");
     assert!(matches!(&tree.get("lib").unwrap().kind, Kind::Symlink { .. }));
@@ -183,7 +183,7 @@ fn base() -> Tree {
         ("xx", "", &conffiles, &files),
         ("yy", "", &[], &[Entry::file("./usr/lib/yy", "1")]),
     ]);
-    unpack(Tree::default(), &debs).unwrap()
+    Tree::on(unpack(Tree::default(), &debs).unwrap())
 }
 
 #[test]
