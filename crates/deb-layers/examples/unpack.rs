@@ -57,8 +57,8 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
 
 /// The packages' scripts, in the order of these names.
 fn scripts<'a>(debs: &'a [Deb], configured: &str) -> Result<Vec<Scripts<'a>>, Box<dyn Error>> {
-    let native = debs.iter().map(|deb| deb.control.architecture.as_str());
-    let native = native.filter(|architecture| *architecture != "all").next().unwrap_or("amd64");
+    let mut native = debs.iter().map(|deb| deb.control.architecture.as_str());
+    let native = native.find(|architecture| *architecture != "all").unwrap_or("amd64");
     let of = |name: &str| {
         let deb = debs.iter().find(|deb| deb.control.name == name);
         let control = &deb.ok_or_else(|| format!("{name} is not among the packages"))?.control;
