@@ -38,7 +38,7 @@ pub(crate) struct Clause<'a> {
     pub(crate) why: Cause<'a>,
     /// In the order in which they are tried.
     pub(crate) options: Vec<CandidateId>,
-    /// It is only wished (Recommends).
+    /// It need not be (Recommends).
     pub(crate) is_optional: bool,
 }
 

@@ -10,15 +10,17 @@ use thiserror::Error;
 use crate::relation::is_name;
 use crate::stanza::{Stanza, stanzas};
 
-/// An index over the text of a Packages file, which it borrows: some 20 bytes a package and 16 for each name in a Provides.
+/// An index over the text of a Packages file, which it borrows: 32 bytes a package and 16 for each name in a Provides.
 #[derive(Debug, Clone)]
 pub struct Packages<'t> {
     label: String,
     priority: i16,
     text: &'t str,
-    /// By name; of one name, in the order of the text.
+    /// In the order of the text.
     places: Vec<Place>,
-    /// Hashes of provided names and who provides them, an index into `places`.
+    /// Hashes of names and their places, sorted. Not sorted by name: these lie all over the text.
+    names: Vec<(u64, u32)>,
+    /// Hashes of provided names and the places of who provides them, sorted.
     provided: Vec<(u64, u32)>,
 }
 
@@ -65,29 +67,26 @@ impl<'t> Packages<'t> {
         if u32::try_from(text.len()).is_err() {
             return Err(BadPackages::TooLarge { label, size: text.len() });
         }
-        let mut found = Vec::with_capacity(text.len() / 800);
+        let (mut places, mut names, mut provided) = (Vec::new(), Vec::new(), Vec::new());
         let field = memmem::Finder::new("\nPackage:");
         let mut provides = memmem::find_iter(text.as_bytes(), "\nProvides:").peekable();
-        for stanza in stanzas(text) {
+        for (number, stanza) in (0..).zip(stanzas(text)) {
             let at = range_in(text, stanza.as_str());
             let name = name_of(&field, stanza.as_str())
                 .ok_or_else(|| BadPackages::NoName { label: label.clone(), offset: at.start })?;
-            let its_provides =
-                provides.next_if(|hit| *hit < at.end).map(|hit| hit + "\nProvides:".len());
+            places.push(Place { stanza: small(&at), name: small(&range_in(text, name)) });
+            names.push((hash(name), number));
+            if let Some(hit) = provides.next_if(|hit| *hit < at.end) {
+                let field = value_of(&text[hit + "\nProvides:".len()..at.end]);
+                provided.extend(
+                    field.split(',').map(|relation| (hash(name_before_bound(relation)), number)),
+                );
+            }
             while provides.next_if(|hit| *hit < at.end).is_some() {}
-            let place = Place { stanza: small(&at), name: small(&range_in(text, name)) };
-            found.push((place, its_provides.map(|start| &text[start..at.end])));
         }
-        found.sort_by_key(|(place, _)| part(text, place.name));
-        let mut provided = Vec::new();
-        for (number, (_, field)) in (0..).zip(&found) {
-            let names =
-                field.iter().flat_map(|field| value_of(field).split(',')).map(name_before_bound);
-            provided.extend(names.map(|name| (hash(name), number)));
-        }
+        names.sort_unstable();
         provided.sort_unstable();
-        let places = found.into_iter().map(|(place, _)| place).collect();
-        Ok(Self { label, priority: Self::PRIORITY, text, places, provided })
+        Ok(Self { label, priority: Self::PRIORITY, text, places, names, provided })
     }
 
     /// The same with another priority: what apt gives to a suite whose Release file says `NotAutomatic: yes` is 1, and
@@ -120,31 +119,23 @@ impl<'t> Packages<'t> {
 
     /// All stanzas of this name: several where there are several versions.
     pub fn named(&self, name: &str) -> impl Iterator<Item = Stanza<'t>> {
-        let first = self.places.partition_point(|place| part(self.text, place.name) < name);
-        let those = self.places[first..]
-            .iter()
-            .take_while(move |place| part(self.text, place.name) == name);
+        let those = with_hash(&self.names, hash(name)).map(|number| self.places[number as usize]);
+        let those = those.filter(move |place| part(self.text, place.name) == name);
         those.map(|place| Stanza::new(part(self.text, place.stanza)))
     }
 
     /// The names of packages that may provide a name: their Provides says for certain.
     pub(crate) fn providers(&self, name: &str) -> impl Iterator<Item = &'t str> {
-        let wanted = hash(name);
-        let first = self.provided.partition_point(|(hash, _)| *hash < wanted);
-        let those = self.provided[first..].iter().take_while(move |(hash, _)| *hash == wanted);
-        those.map(|(_, number)| part(self.text, self.places[*number as usize].name))
+        let those = with_hash(&self.provided, hash(name));
+        those.map(|number| part(self.text, self.places[number as usize].name))
     }
 
     /// Names that begin alike, for who mistyped one.
     pub(crate) fn similar(&self, name: &str) -> impl Iterator<Item = &'t str> {
         let begin = name.get(..name.len().div_ceil(2)).unwrap_or(name).to_owned();
-        let first =
-            self.places.partition_point(|place| part(self.text, place.name) < begin.as_str());
-        let those = self.places[first..].iter().map(|place| part(self.text, place.name));
+        let names = self.places.iter().map(|place| part(self.text, place.name));
         let wanted = name.len();
-        those
-            .take_while(move |found| found.starts_with(&begin))
-            .filter(move |found| found.len().abs_diff(wanted) <= 1)
+        names.filter(move |found| found.len().abs_diff(wanted) <= 1 && found.starts_with(&begin))
     }
 
     /// The stanzas with a line, such as `Essential: yes`, in the order of the text.
@@ -157,6 +148,12 @@ impl<'t> Packages<'t> {
             Stanza::new(&text[start..])
         })
     }
+}
+
+/// The places that a sorted list has for a hash, in the order of the text.
+fn with_hash(list: &[(u64, u32)], wanted: u64) -> impl Iterator<Item = u32> {
+    let first = list.partition_point(|(hash, _)| *hash < wanted);
+    list[first..].iter().take_while(move |(hash, _)| *hash == wanted).map(|(_, number)| *number)
 }
 
 /// What stands behind `Package:` at the beginning of the stanza, where archives write it, or of a later line.

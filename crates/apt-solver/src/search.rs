@@ -245,7 +245,7 @@ impl<'w, 'a> Search<'w, 'a> {
         None
     }
 
-    /// The next clause that needs a choice, and its first option: those that are only wished at last.
+    /// The next clause that needs a choice, and its first option: Recommends at last.
     fn choice(&mut self) -> Option<(ClauseId, CandidateId)> {
         let option = |clause: ClauseId| {
             let options = &self.clause(clause).options;

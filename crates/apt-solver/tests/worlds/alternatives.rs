@@ -100,6 +100,6 @@ fn a_system_from_nothing_has_its_set() {
 }
 
 #[test]
-fn an_empty_wish_on_a_base_is_nothing() {
+fn no_request_on_a_base_is_nothing() {
     assert_eq!(suite("a 1").on("b 1").choose("").unwrap(), [""; 0]);
 }
