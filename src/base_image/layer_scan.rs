@@ -31,8 +31,13 @@ pub(super) struct Contents {
     pub(super) files: base_cache::Layer,
 }
 
-/// Reads a layer: gzip, zstd or plain tar, recognized by its first bytes.
-pub(super) fn read(mut layer: impl Read, platform: Platform) -> std::io::Result<Contents> {
+/// Reads a layer: gzip, zstd or plain tar.
+pub(super) fn read(layer: impl Read, platform: Platform) -> std::io::Result<Contents> {
+    read_tar(decompressed(layer)?, platform)
+}
+
+/// The tar file of a layer: gzip, zstd or plain, as its first bytes say.
+pub(super) fn decompressed<'r>(mut layer: impl Read + 'r) -> std::io::Result<Box<dyn Read + 'r>> {
     let mut magic = [0; 4];
     let mut length = 0;
     while length < magic.len() {
@@ -41,12 +46,12 @@ pub(super) fn read(mut layer: impl Read, platform: Platform) -> std::io::Result<
             n => length += n,
         }
     }
-    let layer = (&magic[..length]).chain(layer);
-    match magic {
-        [0x1f, 0x8b, ..] => read_tar(flate2::read::MultiGzDecoder::new(layer), platform),
-        [0x28, 0xb5, 0x2f, 0xfd] => read_tar(zstd::Decoder::new(layer)?, platform),
-        _ => read_tar(layer, platform),
-    }
+    let layer = std::io::Cursor::new(magic).take(length as u64).chain(layer);
+    Ok(match magic {
+        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(layer)),
+        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::Decoder::new(layer)?),
+        _ => Box::new(layer),
+    })
 }
 
 fn read_tar(tar: impl Read, platform: Platform) -> std::io::Result<Contents> {

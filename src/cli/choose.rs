@@ -28,15 +28,18 @@ pub struct Resolve {
     /// Show what would change, write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Move these packages to their newest fitting versions (all, when none is named; `python` is the
-    /// standalone interpreter); without it, whatever is locked and still fits stays
-    #[arg(short = 'U', long, value_name = "PKG", num_args = 0..)]
-    pub upgrade: Option<Vec<PackageName>>,
+    /// Move these packages, system packages too, to their newest fitting versions (all but system packages, when none is
+    /// named; `python` is the standalone interpreter); without it, whatever is locked and still fits stays
+    #[arg(short = 'U', long, value_name = "PKG", num_args = 0.., value_parser = package_of_any_kind)]
+    pub upgrade: Option<Vec<String>>,
+    /// Move all system packages to the newest versions of their suite
+    #[arg(long)]
+    pub upgrade_system: bool,
     /// The NVIDIA driver the images will meet, 570 or 570.86.10; one that is too old for the CUDA tag is an error (exit 4)
     #[arg(long, value_name = "VERSION")]
     pub driver: Option<DriverVersion>,
     /// Only check whether the lock matches the spec (exit 3 when not); no network
-    #[arg(long, conflicts_with_all = ["dry_run", "upgrade"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "upgrade", "upgrade_system"])]
     pub check: bool,
     /// Send no request; use what the cache has, however old (exit 5 when something is missing)
     #[arg(long, conflicts_with_all = ["refresh", "check"])]
@@ -47,8 +50,34 @@ pub struct Resolve {
     /// Only show what the lock changes, with sizes, against another lock file or the one of a git
     /// revision (HEAD, when none is named); no network
     #[arg(long, value_name = "FILE|REVISION", num_args = 0..=1, default_missing_value = "HEAD",
-          conflicts_with_all = ["dry_run", "upgrade", "check"])]
+          conflicts_with_all = ["dry_run", "upgrade", "upgrade_system", "check"])]
     pub diff: Option<String>,
+}
+
+/// The name of a distribution of Python or of a system package.
+fn package_of_any_kind(text: &str) -> Result<String, String> {
+    let python = text.parse::<PackageName>();
+    let is_system = || text.parse::<apt_solver::Request>().is_ok_and(|r| r.to_string() == r.name());
+    match python {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) if is_system() => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl Resolve {
+    /// Whether all that is locked stays where it fits.
+    pub fn moves_nothing(&self) -> bool {
+        self.upgrade.is_none() && !self.upgrade_system
+    }
+
+    /// The distributions that are to move; empty: all. `None`: none.
+    pub fn upgraded(&self) -> Option<Vec<PackageName>> {
+        let names = self.upgrade.as_ref()?;
+        let python: Vec<PackageName> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        // Names of system packages alone move nothing else.
+        (names.is_empty() || !python.is_empty()).then_some(python)
+    }
 }
 
 /// `envlock export`

@@ -60,6 +60,13 @@ pub enum Error {
         "build with --engine layers, which needs none; or add packages = [\"pip\"] to [groups.python] and run `envlock resolve`"
     ))]
     NoPip,
+    /// Only the `layers` engine adds them.
+    #[error("the lock has system packages, which only the layers engine adds")]
+    #[diagnostic(help(
+        "build with --engine layers; or take them out of envlock.toml ([system], and `system` of groups and images), run \
+         `envlock resolve`, and install them in the base image or the Dockerfile"
+    ))]
+    SystemPackages,
     /// The Dockerfile has instructions that the `layers` engine cannot carry out.
     #[error("the stage `{image}` of {dockerfile} has instructions that the layers engine cannot carry out:{}", listed(.instructions))]
     #[diagnostic(help("build with --engine dockerfile, or put it into the base image"))]
@@ -150,6 +157,7 @@ impl Classified for Error {
             | Error::ManyLayers { .. }
             | Error::BigLayer { .. } => Exit::Build,
             Error::NoPip
+            | Error::SystemPackages
             | Error::NoImage { .. }
             | Error::NoStage { .. }
             | Error::NoStep { .. }

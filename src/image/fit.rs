@@ -11,13 +11,16 @@ use crate::spec::{ImageName, Spec};
 ///
 /// # Errors
 ///
-/// [`Error::NoPip`], and those of [`stages_fit`].
+/// [`Error::NoPip`], [`Error::SystemPackages`], and those of [`stages_fit`].
 pub fn dockerfile_fits(
     plan: &Plan,
     lock: &Lock,
     spec: &Spec,
     stages: &Stages,
 ) -> Result<(), Error> {
+    if !lock.system_packages.is_empty() {
+        return Err(Error::SystemPackages);
+    }
     let pip = "pip".parse().ok().and_then(|pip: PackageName| lock.package(&pip));
     if pip.is_none_or(|p| p.group.as_str() != "python") {
         return Err(Error::NoPip);

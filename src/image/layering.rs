@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep508_rs::PackageName;
 use serde::Serialize;
 
-use super::{Error, LayerSettings, Plan};
+use super::{Error, LayerSettings, PackageLayer, Plan};
 use crate::digest::Sha256;
 use crate::lock::{Lock, Package};
 use crate::spec::{GroupName, ImageName, Spec};
@@ -40,6 +40,8 @@ pub enum OwnLayer {
     System,
     /// The interpreter.
     Python,
+    /// Packages of the base's distribution.
+    SystemPackages(PackageLayer),
     /// Installed wheels.
     Wheels(WheelLayer),
 }
@@ -66,6 +68,7 @@ impl OwnLayer {
         match self {
             OwnLayer::System => "system",
             OwnLayer::Python => "python",
+            OwnLayer::SystemPackages(layer) => &layer.name,
             OwnLayer::Wheels(layer) => &layer.name,
         }
     }
@@ -89,18 +92,19 @@ pub fn layers_of_all(lock: &Lock, spec: &Spec) -> Result<Vec<ImageLayers>, Error
     all_layers(spec.images.iter().map(|image| &image.name), lock, spec)
 }
 
-/// The keys of all layers of wheels that the spec's images can have; none where [`layering`] fails.
+/// The keys of all layers of wheels and system packages that the spec's images can have; none where [`layering`] fails.
 pub fn layer_keys(lock: &Lock, spec: &Spec) -> BTreeSet<Sha256> {
     let images = layers_of_all(lock, spec);
     let settings = LayerSettings::of(lock, spec.build);
-    let wheels = |layer: &OwnLayer| match layer {
+    let key = |layer: &OwnLayer| match layer {
+        OwnLayer::SystemPackages(layer) => layer.key(lock, spec.build.compression),
         OwnLayer::Wheels(layer) => {
             let packages = layer.packages.iter().filter_map(|name| lock.package(name));
             Some(settings.key(packages.map(|package| package.sha256)))
         }
         OwnLayer::System | OwnLayer::Python => None,
     };
-    images.unwrap_or_default().iter().flat_map(|i| &i.layers).filter_map(wheels).collect()
+    images.unwrap_or_default().iter().flat_map(|i| &i.layers).filter_map(key).collect()
 }
 
 fn all_layers<'a>(
@@ -119,7 +123,8 @@ fn all_layers<'a>(
     let mut layers = of_group(&alone);
     for (image, groups) in &images {
         let count = |layers: &BTreeMap<&GroupName, Vec<WheelLayer>>| {
-            2 + groups.iter().map(|group| layers[group].len()).sum::<usize>()
+            let packages = PackageLayer::of_image(image, lock, spec).len();
+            2 + packages + groups.iter().map(|group| layers[group].len()).sum::<usize>()
         };
         while count(&layers) > MOST_OWN {
             let candidates = lock.packages.iter().filter(|p| alone.contains(&p.name));
@@ -138,11 +143,21 @@ fn all_layers<'a>(
         return Err(Error::BigLayer { name, size, most: BIGGEST_LAYER });
     }
     let own = |image: &ImageName| {
-        let wheels = groups(image, spec).into_iter().flat_map(|group| &layers[group]);
-        let wheels = wheels.cloned().map(OwnLayer::Wheels);
-        [OwnLayer::System, OwnLayer::Python].into_iter().chain(wheels).collect()
+        let mut packages = PackageLayer::of_image(image, lock, spec).into_iter().peekable();
+        let mut own = vec![OwnLayer::System, OwnLayer::Python];
+        let mut chain: Vec<_> = spec.chain(image).collect();
+        chain.reverse();
+        own.extend(packages.next_if(|layer| layer.image.is_none()).map(OwnLayer::SystemPackages));
+        let mut seen = BTreeSet::new();
+        for image in chain {
+            let is_its = |layer: &PackageLayer| layer.image.as_ref() == Some(&image.name);
+            own.extend(packages.next_if(is_its).map(OwnLayer::SystemPackages));
+            let new = image.groups.iter().filter(|group| seen.insert(*group));
+            own.extend(new.flat_map(|group| &layers[group]).cloned().map(OwnLayer::Wheels));
+        }
+        own
     };
-    Ok(requested.map(|i| ImageLayers { image: i.clone(), layers: own(i) }).collect())
+    Ok(requested.map(|image| ImageLayers { image: image.clone(), layers: own(image) }).collect())
 }
 
 impl ImageLayers {

@@ -10,6 +10,7 @@ mod error;
 mod fit;
 mod layer_key;
 mod layering;
+mod package_layer;
 mod pinned;
 mod plan;
 mod planning;
@@ -30,6 +31,7 @@ pub use layer_key::LayerSettings;
 pub use layering::{
     ImageLayers, OwnLayer, WheelLayer, groups, layer_keys, layering, layers_of_all,
 };
+pub use package_layer::{PackageLayer, deb_settings};
 pub use pinned::packages_of;
 pub use plan::{ContextFile, GroupContext, ImagePlan, LayerPlan, PackagePlan, Plan};
 pub use planning::{PlanRequest, plan};

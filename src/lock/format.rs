@@ -154,6 +154,8 @@ pub(crate) mod tests {
             version: FORMAT,
             spec_sha256: Sha256::of("spec"),
             profile: None,
+            system: None,
+            system_packages: Vec::new(),
             layers: Vec::new(),
             target: Target {
                 platform: Platform::LINUX_AMD64,

@@ -5,15 +5,14 @@ use pep440_rs::Version;
 use pep508_rs::{ExtraName, PackageName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
 
+use super::{Location, SystemPackage, SystemPin};
 use crate::cuda::{CudaLine, CudaTag};
 use crate::digest::{Digest, Sha256};
 use crate::gpu::Arch;
 use crate::platform::Platform;
 use crate::python::GlibcVersion;
-use crate::spec::{GroupName, ProfileName, PythonSource, SourceName};
+use crate::spec::{GroupName, ImageName, ProfileName, PythonSource};
 
 /// Everything a build needs, pinned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
@@ -36,6 +35,12 @@ pub struct Lock {
     /// Every distribution, sorted by name.
     #[serde(rename = "package", default)]
     pub packages: Vec<Package>,
+    /// The archives of the system packages; absent: there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<SystemPin>,
+    /// Every system package; what one needs comes before it.
+    #[serde(rename = "system-package", default, skip_serializing_if = "Vec::is_empty")]
+    pub system_packages: Vec<SystemPackage>,
     /// Layers that were made of these wheels, sorted; written by `build`.
     #[serde(rename = "layer", default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerPin>,
@@ -223,52 +228,6 @@ pub enum UploadedFrom {
     LastModified,
 }
 
-/// `SOURCE:/PATH`: a source's name and the URL path of the file there. Never a host, so that a
-/// mirror does not make a lock stale.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct Location {
-    /// A source of the spec.
-    pub source: SourceName,
-    /// An absolute URL path, percent-encoded as the index gave it.
-    pub path: String,
-}
-
-/// Text that is not `SOURCE:/PATH`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a location (SOURCE:/PATH)")]
-pub struct BadLocation(String);
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.source, self.path)
-    }
-}
-
-impl FromStr for Location {
-    type Err = BadLocation;
-    fn from_str(text: &str) -> Result<Self, BadLocation> {
-        let bad = || BadLocation(text.to_owned());
-        let (source, path) = text.split_once(':').ok_or_else(bad)?;
-        if !path.starts_with('/') || path.starts_with("//") {
-            return Err(bad());
-        }
-        Ok(Location { source: source.parse().map_err(|_| bad())?, path: path.to_owned() })
-    }
-}
-
-impl From<Location> for String {
-    fn from(value: Location) -> String {
-        value.to_string()
-    }
-}
-impl TryFrom<String> for Location {
-    type Error = BadLocation;
-    fn try_from(text: String) -> Result<Self, BadLocation> {
-        text.parse()
-    }
-}
-
 impl Lock {
     /// The lock as `resolve` wrote it: what was chosen, without what was made of it.
     pub fn choice(&self) -> Lock {
@@ -278,6 +237,14 @@ impl Lock {
     /// The distribution of this name.
     pub fn package(&self, name: &PackageName) -> Option<&Package> {
         self.packages.binary_search_by(|p| p.name.cmp(name)).ok().map(|i| &self.packages[i])
+    }
+
+    /// The system packages that are added for every image (`None`) or in this image: what one needs comes before it.
+    pub fn system_packages<'a>(
+        &'a self,
+        image: Option<&'a ImageName>,
+    ) -> impl Iterator<Item = &'a SystemPackage> {
+        self.system_packages.iter().filter(move |package| package.image.as_ref() == image)
     }
 
     /// What is still missing before a build can be reproducible, a sentence each; empty: nothing.

@@ -39,6 +39,16 @@ fn image_of(image: ImageLayers, lock: &Lock, spec: &Spec, grounds: Grounds) -> I
     let own = image.layers.into_iter().map(|layer| match layer {
         OwnLayer::System => made_later("system", LayerKind::System),
         OwnLayer::Python => made_later("python", LayerKind::Python),
+        OwnLayer::SystemPackages(packages) => {
+            let key = packages.key(lock, spec.build.compression);
+            let pin = lock.layers.iter().find(|pin| Some(pin.key) == key);
+            LayerSize {
+                digest: pin.map(|pin| pin.digest),
+                compressed: Some(pin.map_or(packages.size, |pin| pin.size)),
+                unpacked: Some(pin.map_or(packages.unpacked_size, |pin| pin.unpacked_size)),
+                ..made_later(&packages.name, LayerKind::System)
+            }
+        }
         OwnLayer::Wheels(wheels) => {
             let packages = wheels.packages.iter().filter_map(|name| lock.package(name));
             let packages: Vec<&Package> = packages.collect();

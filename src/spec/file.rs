@@ -19,12 +19,13 @@ use super::place::Place;
 use super::requirement::RequirementReader;
 use super::rule_tables::rules;
 use super::source_tables::{mirrors, sources};
-use super::tables::{BuildTable, File, RegistryTable, SignTable, TargetPlaceTable};
+use super::system_tables::archives;
+use super::tables::{BuildTable, File, RegistryTable, ReleaseTable, SignTable, TargetPlaceTable};
 use super::time::length;
 use super::{
     BaseSpec, BuildSpec, ConfigSpec, CutOff, Error, GroupSpec, ImageName, ImageSpec, NetworkSpec,
-    ProfileName, PythonSpec, RegistrySpec, ReleaseSpec, SignSpec, SignWith, Spec, TargetPlace,
-    TargetSpec, cut_off,
+    ProfileName, PythonSpec, RegistrySpec, ReleaseSpec, SignSpec, SignWith, Spec, SystemSpec,
+    TargetPlace, TargetSpec, cut_off,
 };
 use crate::login::{self, Login};
 use crate::platform::Platform;
@@ -107,6 +108,7 @@ fn build(mut file: File, place: &Place, files: &dyn Files) -> Result<Spec, Error
         place.at(platform.span(), unknown.to_string(), format!("use {}", offered.join(" or ")))
     })?;
     let mut logins = Vec::new();
+    let archives = archives(&mut file.sources, &mut logins, place)?;
     let sources = sources(file.sources, cuda, &mut logins, place)?;
     let mirror = python_mirror(file.python.mirror, &mut logins, place)?;
     mirrors(&file.registry.mirrors, place)?;
@@ -162,7 +164,9 @@ fn build(mut file: File, place: &Place, files: &dyn Files) -> Result<Spec, Error
         rules,
         imports: found.imports,
         sources,
+        archives,
         images,
+        system: SystemSpec::read(file.system, place)?,
         build: build_spec(&file.build),
         registry: registry_spec(file.registry),
         network: NetworkSpec { patience },
@@ -171,11 +175,7 @@ fn build(mut file: File, place: &Place, files: &dyn Files) -> Result<Spec, Error
             roles: file.config.roles,
             targets,
         },
-        release: ReleaseSpec {
-            after: file.release.after,
-            keep: file.release.keep.unwrap_or_else(|| ReleaseSpec::default().keep),
-            records: file.release.records.unwrap_or_default(),
-        },
+        release: release_spec(file.release),
         sign: file.sign.map(|table| sign(table, place)).transpose()?,
     })
 }
@@ -244,6 +244,14 @@ fn build_spec(table: &BuildTable) -> BuildSpec {
         bytecode: table.bytecode.unwrap_or_default(),
         compiler: table.compiler.unwrap_or_default(),
         verify: table.verify.unwrap_or(false),
+    }
+}
+
+fn release_spec(table: ReleaseTable) -> ReleaseSpec {
+    ReleaseSpec {
+        after: table.after,
+        keep: table.keep.unwrap_or_else(|| ReleaseSpec::default().keep),
+        records: table.records.unwrap_or_default(),
     }
 }
 

@@ -7,6 +7,7 @@ use super::imports::{Found, Importer};
 use super::place::Place;
 use super::requirement::{RequirementReader, Text};
 use super::source_tables::PYPI;
+use super::system_tables::requests;
 use super::tables::{GroupTable, ImageTable, Ordered};
 use super::{Error, GroupSpec, ImageSpec};
 
@@ -34,6 +35,7 @@ pub(super) fn groups(
             name: place.name(["groups", &name], "group")?,
             requirements,
             sources: default,
+            system: requests(table.system.as_deref().unwrap_or_default(), place)?,
         })
     };
     tables.0.into_iter().map(group).collect()
@@ -66,6 +68,7 @@ pub(super) fn images(
             name: place.name(["images", &name], "image")?,
             from: table.from.map(Spanned::into_inner),
             groups: table.groups.into_iter().map(Spanned::into_inner).collect(),
+            system: requests(table.system.as_deref().unwrap_or_default(), place)?,
             max_size: table.max_size,
         });
     }

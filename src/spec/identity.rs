@@ -7,10 +7,10 @@ use pep508_rs::PackageName;
 use serde::Serialize;
 
 use super::{
-    BaseSpec, CutOff, GroupName, PackageSpec, PythonSpec, RequirementSpec, SourceName, Spec,
-    TargetSpec,
+    BaseSpec, CutOff, GroupName, ImageName, PackageSpec, PythonSpec, RequirementSpec, SourceName,
+    Spec, TargetSpec,
 };
-use crate::digest::Sha256;
+use crate::digest::{Digest, Sha256};
 
 impl Spec {
     /// What a lock repeats of a spec about one distribution: the requirements of other files, and rules.
@@ -45,6 +45,9 @@ impl Spec {
             rules: Vec<String>,
             #[serde(skip_serializing_if = "Vec::is_empty")]
             preferred: Vec<String>,
+            // Locks made before there were system packages keep their hash.
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            system: Vec<String>,
         }
         let requirement = |r: &RequirementSpec| {
             let sources: Vec<_> = r.sources.iter().map(SourceName::as_str).collect();
@@ -81,8 +84,34 @@ impl Spec {
                 .into_iter()
                 .map(|(n, p)| format!("{n}=={}", p.version.version))
                 .collect(),
+            system: self.system_identity(),
             rules: self.rules.names().iter().flat_map(|name| self.rules.of(name, None)).collect(),
         };
         Sha256::of(serde_json::to_vec(&identity).expect("names and versions always serialize"))
+    }
+
+    /// The hash of what is asked for of system packages, on a base image of this digest.
+    pub fn system_sha256(&self, base: Option<Digest>) -> Sha256 {
+        let base = base.map(|digest| digest.to_string()).unwrap_or_default();
+        let question = (self.system_identity(), base);
+        Sha256::of(serde_json::to_vec(&question).expect("names and versions always serialize"))
+    }
+
+    /// What is asked for of system packages, and how they are chosen.
+    fn system_identity(&self) -> Vec<String> {
+        let requests = self.system_requests().into_iter().flat_map(|(image, requests)| {
+            let image = image.map_or("every image", ImageName::as_str);
+            requests.into_iter().map(move |request| format!("{request} in {image}"))
+        });
+        let mut all: Vec<String> = requests.collect();
+        if !all.is_empty() && self.system.recommends {
+            all.push("with what they recommend".to_owned());
+        }
+        if !all.is_empty() {
+            all.extend(
+                self.system.skipped_scripts.iter().map(|name| format!("{name}: scripts skipped")),
+            );
+        }
+        all
     }
 }

@@ -5,7 +5,7 @@ use toml::Spanned;
 use super::SourceName;
 use super::tables::{
     BaseTable, BuildTable, ConfigTable, CudaTable, File, ImportTable, NetworkTable, Ordered,
-    PackageTable, PythonTable, RegistryTable, ReleaseTable, TargetTable,
+    PackageTable, PythonTable, RegistryTable, ReleaseTable, SystemTable, TargetTable,
 };
 
 /// Of two tables, key by key, the first one's value, else the second one's.
@@ -103,6 +103,7 @@ impl File {
                 parallel: self.registry.parallel.or(defaults.registry.parallel),
                 mirrors,
             },
+            system: self.system.over(defaults.system),
             network: NetworkTable { patience: self.network.patience.or(defaults.network.patience) },
             config: ConfigTable {
                 path: self.config.path.or(defaults.config.path),
@@ -122,6 +123,18 @@ impl File {
             // The signing settings of two files are not merged.
             sign: self.sign.or(defaults.sign),
             profiles,
+        }
+    }
+}
+
+impl SystemTable {
+    fn over(self, other: Self) -> Self {
+        let mut scripts = other.scripts;
+        scripts.extend(self.scripts);
+        SystemTable {
+            packages: self.packages.or(other.packages),
+            recommends: self.recommends.or(other.recommends),
+            scripts,
         }
     }
 }

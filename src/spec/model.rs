@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::time::Duration;
 
+use apt_solver::Request;
 use camino::{Utf8Path, Utf8PathBuf};
 use pep508_rs::{MarkerEnvironment, PackageName, Requirement, VerbatimUrl};
 use schemars::JsonSchema;
@@ -12,8 +13,8 @@ use url::Url;
 use yaml_scalar_edit::YamlPath;
 
 use super::{
-    BuildSpec, ByteSize, CutOff, GroupName, ImageName, Imports, Origin, Preferred, ProfileName,
-    PythonRequest, ReleaseSpec, Rules, SignSpec, SourceName,
+    ArchiveSpec, BuildSpec, ByteSize, CutOff, GroupName, ImageName, Imports, Origin, Preferred,
+    ProfileName, PythonRequest, ReleaseSpec, Rules, SignSpec, SourceName, SystemSpec,
 };
 
 use crate::cuda::CudaTag;
@@ -46,8 +47,12 @@ pub struct Spec {
     pub packages: BTreeMap<PackageName, PackageSpec>,
     /// Where distributions come from, by name. `pypi`, `pytorch` and `pyg` always exist.
     pub sources: BTreeMap<SourceName, SourceSpec>,
+    /// Archives of system packages, by the name of their distribution.
+    pub archives: BTreeMap<SourceName, ArchiveSpec>,
     /// The build targets, each after the one it is `FROM`.
     pub images: Vec<ImageSpec>,
+    /// Packages of the base image's distribution that every image gets.
+    pub system: SystemSpec,
     /// Where images go.
     pub registry: RegistrySpec,
     /// Settings of requests.
@@ -132,6 +137,8 @@ pub struct GroupSpec {
     pub requirements: Vec<RequirementSpec>,
     /// Where its packages come from, unless they say otherwise.
     pub sources: Vec<SourceName>,
+    /// The system packages that it needs beside them.
+    pub system: Vec<Request>,
 }
 
 /// What the spec asks for: a distribution, and where it may come from.
@@ -247,6 +254,9 @@ pub struct ImageSpec {
     pub from: Option<ImageName>,
     /// The groups it adds.
     pub groups: Vec<GroupName>,
+    /// The system packages it adds.
+    #[serde(skip)]
+    pub system: Vec<Request>,
     /// The limit of its size on a disk, with everything below it.
     pub max_size: Option<ByteSize>,
 }
@@ -334,6 +344,24 @@ impl Spec {
     /// The names that are asked for.
     pub fn asked_for(&self) -> BTreeSet<PackageName> {
         self.requirements().map(|(_, r)| r.pep508.name.clone()).collect()
+    }
+
+    /// The system packages that are asked for, by the image that gets them: those for every image, under `None`, then
+    /// what each image and its groups add to the images below it.
+    pub fn system_requests(&self) -> BTreeMap<Option<&ImageName>, Vec<&Request>> {
+        let mut all = BTreeMap::new();
+        if !self.system.packages.is_empty() {
+            all.insert(None, self.system.packages.iter().collect());
+        }
+        for image in &self.images {
+            let groups = self.groups.iter().filter(|group| image.groups.contains(&group.name));
+            let own = groups.flat_map(|group| &group.system).chain(&image.system);
+            let own: Vec<&Request> = own.collect();
+            if !own.is_empty() {
+                all.insert(Some(&image.name), own);
+            }
+        }
+        all
     }
 
     /// The image of this name.

@@ -6,7 +6,7 @@ use toml::Spanned;
 use url::Url;
 
 use super::place::{Place, SCHEMES};
-use super::tables::SourceTable;
+use super::tables::{KindWord, SourceTable};
 use super::{DIRECT, Error, SourceKind, SourceName, SourceSpec};
 use crate::cuda::CudaTag;
 use crate::login::{self, Login};
@@ -28,6 +28,17 @@ pub(super) fn sources(
             let message = format!("`{DIRECT}` is what a lock calls an address in the spec itself");
             return Err(place.at(place.key(&["sources", DIRECT]), message, "rename this source"));
         }
+        let kind = match table.kind.as_ref().map(|kind| *kind.get_ref()) {
+            None | Some(KindWord::Simple) => SourceKind::Simple,
+            Some(KindWord::FindLinks) => SourceKind::FindLinks,
+            Some(KindWord::Pyg) => SourceKind::Pyg,
+            Some(KindWord::Deb) => unreachable!("`archives` took these out"),
+        };
+        if let Some(span) = table.keys_of_archives() {
+            let message =
+                format!("the source `{name}` is an index of wheels, which has no such key");
+            return Err(place.at(span, message, "write it under a source with kind = \"deb\""));
+        }
         let mut template = None;
         let url = match table.url {
             None if name.as_str() == PYPI => None,
@@ -46,7 +57,6 @@ pub(super) fn sources(
                 Some(url)
             }
         };
-        let kind = table.kind.unwrap_or(SourceKind::Simple);
         let codes = table.ignore_error_codes;
         let ignore_error_codes = codes.map(|codes| error_codes(codes, place)).transpose()?;
         let template = template.map(|(url, _login)| url);

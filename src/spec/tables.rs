@@ -11,8 +11,7 @@ use url::Url;
 
 use super::{
     ByteSize, Bytecode, CompilerNeed, Compression, EngineChoice, GroupName, ImageName,
-    KeyringProvider, Prereleases, ProfileName, PythonRequest, PythonSource, Records, SourceKind,
-    SourceName,
+    KeyringProvider, Prereleases, ProfileName, PythonRequest, PythonSource, Records, SourceName,
 };
 use crate::cuda::CudaTag;
 use crate::gpu::ComputeCapability;
@@ -49,6 +48,8 @@ pub(super) struct File {
     pub(super) images: Option<Ordered<ImageTable>>,
     #[serde(default)]
     pub(super) build: BuildTable,
+    #[serde(default)]
+    pub(super) system: SystemTable,
     #[serde(default)]
     pub(super) registry: RegistryTable,
     #[serde(default)]
@@ -98,6 +99,24 @@ pub(super) struct BaseTable {
 pub(super) struct GroupTable {
     pub(super) packages: Vec<Spanned<String>>,
     pub(super) index: Option<Vec<Spanned<SourceName>>>,
+    pub(super) system: Option<Vec<Spanned<String>>>,
+}
+
+/// What is done about a package's maintainer scripts; the only word so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ScriptRule {
+    /// They are left out.
+    Skip,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SystemTable {
+    pub(super) packages: Option<Vec<Spanned<String>>>,
+    pub(super) recommends: Option<bool>,
+    #[serde(default)]
+    pub(super) scripts: BTreeMap<String, ScriptRule>,
 }
 
 #[derive(Deserialize, Default)]
@@ -156,10 +175,24 @@ pub(super) struct MetadataTable {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct SourceTable {
-    pub(super) kind: Option<SourceKind>,
+    pub(super) kind: Option<Spanned<KindWord>>,
     pub(super) url: Option<Spanned<String>>,
     pub(super) ignore_error_codes: Option<Vec<Spanned<u16>>>,
     pub(super) exclude_newer: Option<Spanned<toml::Value>>,
+    /// Of archives of system packages.
+    pub(super) keyring: Option<Spanned<String>>,
+    pub(super) snapshots: Option<Spanned<String>>,
+    pub(super) components: Option<Spanned<Vec<String>>>,
+}
+
+/// How a source is laid out, as it is written.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum KindWord {
+    Simple,
+    FindLinks,
+    Pyg,
+    Deb,
 }
 
 #[derive(Deserialize)]
@@ -167,6 +200,7 @@ pub(super) struct SourceTable {
 pub(super) struct ImageTable {
     pub(super) from: Option<Spanned<ImageName>>,
     pub(super) groups: Vec<Spanned<GroupName>>,
+    pub(super) system: Option<Vec<Spanned<String>>>,
     pub(super) max_size: Option<ByteSize>,
 }
 

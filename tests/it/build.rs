@@ -87,6 +87,8 @@ fn locked(envlock: &Envlock) -> Lock {
     Lock {
         version: lock::FORMAT,
         profile: None,
+        system: None,
+        system_packages: Vec::new(),
         layers: Vec::new(),
         spec_sha256: envlock::spec::parse("envlock.toml", SPEC).unwrap().sha256(),
         target: Target {

@@ -70,6 +70,7 @@ mod store;
 mod support;
 mod surprises;
 mod system_archive;
+mod system_packages;
 mod targets;
 mod torn;
 mod transport;

@@ -279,6 +279,7 @@ fn the_schema_of_envlock_toml_has_the_keys_that_are_read() {
         ("[sources.x]", "/$defs/source"),
         ("[images.x]", "/$defs/image"),
         ("[build]", "/$defs/build"),
+        ("[system]", "/$defs/system"),
         ("[registry]", "/$defs/registry"),
         ("[network]", "/$defs/network"),
         ("[config]", "/$defs/config"),

@@ -29,7 +29,7 @@ impl Workshop {
     pub fn new(bytes: usize) -> Self {
         let registry = Registry::start();
         let proxy = Faulty::before(registry.host(), Sessions::Passed);
-        push_base(&registry, 0);
+        push_base(&registry, &[]);
         let index = FakeIndex::start();
         let wheels = ["marimo", "numpy", "pip", "polars", "pyzmq", "ray"];
         let wheels = wheels.iter().zip(1..).map(|(name, seed)| {
@@ -57,7 +57,21 @@ impl Workshop {
 
     /// The base has a file of so many bytes that no compression shortens, for projects that are begun from now on.
     pub fn big_base(&self, bytes: usize) {
-        push_base(&self.registry, bytes);
+        push_base(&self.registry, &[("usr/share/big", &noise(99, bytes))]);
+    }
+
+    /// The base is one of Debian 13, with libc6 as dpkg knows it, for projects that are begun from now on.
+    pub fn debian_base(&self) {
+        let release = b"ID=debian\nVERSION_CODENAME=trixie\n";
+        let status = b"Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.41-12\n\n";
+        push_base(
+            &self.registry,
+            &[
+                ("etc/os-release", release),
+                ("var/lib/dpkg/status", status),
+                ("var/lib/dpkg/info/libc6.list", b"/.\n/usr\n/usr/lib\n"),
+            ],
+        );
     }
 
     /// More lines of envlock.toml, for projects that are begun from now on.
@@ -304,20 +318,18 @@ impl Pulled {
 }
 
 /// As much of a distribution as the engine looks at: accounts, and something called python3.14.
-fn push_base(registry: &Registry, more: usize) {
+fn push_base(registry: &Registry, more: &[(&str, &[u8])]) {
     let mut builder = tar::Builder::new(Vec::new());
-    let big = noise(99, more);
-    let files: [(_, _, &[u8]); 7] = [
+    let files: [(&str, _, &[u8]); 6] = [
         ("etc/", 0o755, b""),
         ("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\n"),
         ("etc/group", 0o644, b"root:x:0:\n"),
         ("etc/skel/", 0o755, b""),
         ("etc/skel/.profile", 0o644, b"umask 022\n"),
         ("usr/bin/python3.14", 0o755, b"an interpreter\n"),
-        ("usr/share/big", 0o644, &big),
     ];
-    let files = files.into_iter().filter(|(path, ..)| more > 0 || *path != "usr/share/big");
-    for (path, mode, text) in files {
+    let more = more.iter().map(|(path, bytes)| (*path, 0o644, *bytes));
+    for (path, mode, text) in files.into_iter().chain(more) {
         let mut header = tar::Header::new_gnu();
         header.set_mode(mode);
         header.set_uid(0);

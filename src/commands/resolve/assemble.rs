@@ -41,6 +41,8 @@ pub fn assemble(spec: &Spec, pins: Pins, chosen: Vec<(Chosen, WheelFacts)>) -> L
         python: pins.python,
         base: pins.base,
         packages,
+        system: None,
+        system_packages: Vec::new(),
         layers: Vec::new(),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::assemble::assemble;
 use super::earlier::{Kept, hints, locked};
 use super::elsewhere::try_elsewhere;
+use super::system::{Upgrade, system};
 use super::{gpus, imports, target};
 use crate::blocking::blocking;
 use crate::catalog::Target;
@@ -13,7 +14,7 @@ use crate::commands::{Context, embedded, query_index};
 use crate::exit::Failure;
 use crate::image;
 use crate::index::{Cache, CachePolicy, Fetcher, LiveCatalog, Sources, Surroundings};
-use crate::lock::Lock;
+use crate::lock::{LayerPin, Lock};
 use crate::python::marker_environment;
 use crate::solve::{self, Solution, solve};
 use crate::spec::Spec;
@@ -29,13 +30,12 @@ pub(super) struct Remarks {
 
 /// An upgrade of everything, or one that names it, takes a newer interpreter.
 fn moves_python(args: &Resolve) -> bool {
-    let names = args.upgrade.as_ref();
-    names.is_some_and(|n| n.is_empty() || n.iter().any(|name| name.as_ref() == "python"))
+    args.upgrade.as_ref().is_some_and(|n| n.is_empty() || n.iter().any(|name| name == "python"))
 }
 
 fn cache_policy(args: &Resolve) -> CachePolicy {
     // `--upgrade` asks for the newest: what was the newest ten minutes ago may not be.
-    match (args.offline, args.refresh || args.upgrade.is_some()) {
+    match (args.offline, args.refresh || !args.moves_nothing()) {
         (true, _) => CachePolicy::Offline,
         (_, true) => CachePolicy::Refresh,
         _ => CachePolicy::Fresh,
@@ -84,6 +84,7 @@ pub(super) async fn choose(
     let servers =
         target::Servers { client: &client, store: &store, cache: &cache, ui: &context.ui };
     let pins = target::pins(&servers, spec, old, moves_python(args)).await?;
+    let system = system(&servers, spec, &pins.base.runtime, old, Upgrade::of(args)).await?;
     let environment = marker_environment(spec.target.platform, &pins.python.version);
     let target = Target::new(
         spec.target.platform,
@@ -127,11 +128,16 @@ pub(super) async fn choose(
     std::thread::spawn(move || drop(catalog));
     let mut lock = assemble(spec, pins, chosen.into_iter().zip(facts).collect());
     lock.target.arch_list = arch_list;
+    (lock.system, lock.system_packages) = system;
     imports::have_hashes(spec, &lock, &environment)?;
     imports::not_taken(spec, &lock).iter().for_each(|sentence| context.ui.note(sentence));
-    // Layers whose wheels are all still chosen have not changed.
-    let keys = image::layer_keys(&lock, spec);
-    let layers = old.into_iter().flat_map(|old| &old.layers);
-    lock.layers = layers.filter(|layer| keys.contains(&layer.key)).cloned().collect();
+    lock.layers = kept_layers(&lock, spec, old);
     Ok((lock, Remarks { held_back, surprises }))
+}
+
+/// Layers whose packages are all still chosen have not changed.
+fn kept_layers(lock: &Lock, spec: &Spec, old: Option<&Lock>) -> Vec<LayerPin> {
+    let keys = image::layer_keys(lock, spec);
+    let layers = old.into_iter().flat_map(|old| &old.layers);
+    layers.filter(|layer| keys.contains(&layer.key)).cloned().collect()
 }

@@ -38,7 +38,7 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
     if args.check {
         return check(&name, &spec, old, context);
     }
-    if let (Some(old), None) = (&old, &args.upgrade)
+    if let (Some(old), true) = (&old, args.moves_nothing())
         && lock::stale(old, &spec).is_empty()
     {
         // The lock is for this spec: no request is needed.
@@ -48,7 +48,7 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
     // The images may run elsewhere: only a stated driver that is too old is an error.
     let driver =
         args.driver.is_none().then(|| tokio::spawn(driver::too_old(None, spec.target.cuda)));
-    let mut kept = kept(old.as_ref(), args.upgrade.as_deref());
+    let mut kept = kept(old.as_ref(), args.upgraded().as_deref());
     kept.extend(spec.preferred().into_iter().map(|(name, p)| (name, p.version.version.clone())));
     let resolved = choose(&args, &spec, old.as_ref(), kept, context).await;
     if let Some(driver) = driver
@@ -57,9 +57,8 @@ pub async fn run(args: Resolve, context: &Context) -> CommandResult {
         context.ui.warn(why);
     }
     let (lock, remarks) = resolved?;
-    let may_change = |name: &PackageName| {
-        args.upgrade.as_ref().is_some_and(|u| u.is_empty() || u.contains(name))
-    };
+    let may_change =
+        |name: &PackageName| args.upgraded().is_some_and(|u| u.is_empty() || u.contains(name));
     if let Some(replaced) = old.as_ref().and_then(|o| lock::replaced(o, &lock, may_change)) {
         return Err(replaced.into());
     }

@@ -8,6 +8,7 @@ mod elsewhere;
 mod gpus;
 mod imports;
 mod report;
+mod system;
 mod target;
 
 pub use command::run;

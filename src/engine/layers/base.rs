@@ -15,6 +15,9 @@ use crate::ui::{Ui, Unit};
 #[derive(Debug)]
 pub(super) struct Base {
     pub(super) image: BaseImage,
+    /// As the lock names it.
+    pub(super) text: String,
+    pub(super) digests: BaseDigests,
     pub(super) system: Arc<BaseSystem>,
 }
 
@@ -37,7 +40,12 @@ impl Base {
         let bar = ui.bar("base image", None, Unit::Bytes);
         let facts = base_image::inspect(registry, store, text, digests, &ask, &bar).await?;
         bar.finish();
-        Ok(Base { image, system: Arc::new(facts.system.expect("it was asked for")) })
+        Ok(Base {
+            image,
+            text: text.to_owned(),
+            digests,
+            system: Arc::new(facts.system.expect("it was asked for")),
+        })
     }
 }
 

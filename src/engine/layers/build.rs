@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use super::base::Base;
 use super::layer_builder::LayerBuilder;
 use super::lazy_blob::NotMade;
+use super::packages::PackageLayers;
 use super::path_check::check_paths;
 use super::place::{Place, PlacedLayer};
 use super::preflight::check;
@@ -133,7 +134,7 @@ impl Engine {
         let plan = order.plan;
         let all = ui.bar("layers", None, Unit::Bytes);
         let timings = Arc::new(Timings::default());
-        let builders = self.builders(order, net, &timings, ui)?;
+        let builders = self.builders(order, (net, registry), &timings, ui)?;
         let layers = self.layers_to_place(plan)?;
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let making = Semaphore::new(cores);
@@ -181,7 +182,7 @@ impl Engine {
     fn builders(
         &self,
         order: &Order<'_>,
-        net: &net::Client,
+        (net, registry): (&net::Client, &registry::Client),
         timings: &Arc<Timings>,
         ui: &Ui,
     ) -> Result<BTreeMap<&PinnedReference, Arc<LayerBuilder>>, Failure> {
@@ -189,6 +190,18 @@ impl Engine {
         let lock = Arc::new(lock.clone());
         let gatherer = Gatherer::new(Store::open()?, Arc::clone(&lock), spec, net, project);
         let gatherer = Arc::new(gatherer);
+        let archive = lock.system.as_ref().and_then(|pin| spec.archives.get(&pin.source));
+        let packages = |base: &Base| PackageLayers {
+            net: net.clone(),
+            registry: registry.clone(),
+            store: gatherer.store().clone(),
+            lock: Arc::clone(&lock),
+            compression: spec.build.compression,
+            base: base.text.clone(),
+            digests: base.digests,
+            system: Arc::clone(&base.system),
+            archive: archive.cloned().unwrap_or_default(),
+        };
         let builder = |base: &Base| LayerBuilder {
             gatherer: Arc::clone(&gatherer),
             lock: Arc::clone(&lock),
@@ -196,6 +209,7 @@ impl Engine {
             base: Arc::clone(&base.system),
             ui: ui.clone(),
             timings: Arc::clone(timings),
+            packages: Arc::new(packages(base)),
             unkept: Mutex::default(),
         };
         Ok(self.bases.iter().map(|(name, base)| (name, Arc::new(builder(base)))).collect())

@@ -1,5 +1,6 @@
 //! Errors of the `layers` engine beside those of wheels: base images and archives that it cannot build on, and files.
 
+use deb_layers::effects::EffectError;
 use miette::Diagnostic;
 use wheel_layers::tree::Taken;
 
@@ -23,7 +24,7 @@ pub enum Error {
     /// Triton compiles at run time, and a layer installs no compiler.
     #[error("the base image has no {missing}, which Triton needs at run time")]
     #[diagnostic(help(
-        "use a base image that has it (Debian and Ubuntu: gcc, libc6-dev, and libpython3-dev for the base's own Python); \
+        "add packages = [\"g++\", \"libc6-dev\"] under [system] (and the libpython3.N-dev of a base's own Python), or use a base image that has them; \
          without torch.compile, `compiler = \"none\"` under [build] does without"
     ))]
     Compiler {
@@ -59,6 +60,24 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// System packages that are no packages, or do not go together.
+    #[error("the system packages cannot be laid out: {0}")]
+    #[diagnostic(help(
+        "ask for other packages in [system] packages, or for other versions of them"
+    ))]
+    Packages(String),
+    /// A maintainer script whose effects are not known.
+    #[error("{message}")]
+    #[diagnostic(help(
+        "nothing of a package is run by this engine. Look at the script, and if the image does without what it does, write \
+         `{package} = \"skip\"` under [system.scripts] in envlock.toml; else leave the package out"
+    ))]
+    Script {
+        /// Which script, and what of it is not known.
+        message: String,
+        /// The package.
+        package: String,
+    },
     /// Two things at one path.
     #[error(transparent)]
     #[diagnostic(help("this is a bug of envlock, or an archive with two files of one name"))]
@@ -76,6 +95,26 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Of an error of `deb-layers`, with its causes.
+    pub(super) fn packages(error: &dyn std::error::Error) -> Self {
+        Error::Packages(with_causes(error))
+    }
+
+    /// Of a script.
+    pub(super) fn script(error: &EffectError) -> Self {
+        let (EffectError::UnknownScript { package, .. }
+        | EffectError::Condition { package, .. }
+        | EffectError::Effect { package, .. }) = error;
+        Error::Script { message: with_causes(error), package: package.clone() }
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 impl Classified for Error {
     fn exit(&self) -> Exit {
         match self {
@@ -84,6 +123,8 @@ impl Classified for Error {
             Error::Path { .. }
             | Error::Compiler { .. }
             | Error::NoPython { .. }
+            | Error::Packages(_)
+            | Error::Script { .. }
             | Error::Taken(_) => Exit::Build,
         }
     }

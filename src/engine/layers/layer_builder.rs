@@ -15,6 +15,7 @@ use wheel_layers::{
 use super::bytecode::{self, Compiler};
 use super::error::Error;
 use super::lazy_blob::LayerBytes;
+use super::packages::PackageLayers;
 use super::python::{self, ENVIRONMENT};
 use super::standalone;
 use super::system::{self, RAY};
@@ -43,6 +44,8 @@ pub(super) struct LayerBuilder {
     pub(super) base: Arc<BaseSystem>,
     pub(super) ui: Ui,
     pub(super) timings: Arc<Timings>,
+    /// Makes the layers of system packages.
+    pub(super) packages: Arc<PackageLayers>,
     /// What layers bring where the store could not keep it: the comparison of paths needs it all the same.
     pub(super) unkept: Mutex<BTreeMap<Sha256, Brought>>,
 }
@@ -61,14 +64,23 @@ impl LayerBuilder {
         self.settings.key(self.files(layer).into_iter().map(|file| file.sha256))
     }
 
-    /// The layer as segments of local files: missing wheels are fetched. `bar` is the layer's.
-    pub(super) async fn segments(
+    /// Makes a layer: its digests, and its bytes as they are to be stored. What it is made of is fetched where it is missing.
+    pub(super) async fn made(
         self: &Arc<Self>,
         layer: &OwnLayer,
         bar: &Bar,
-    ) -> Result<Segments, Failure> {
+    ) -> Result<(Measured, LayerBytes), Failure> {
+        if let OwnLayer::SystemPackages(packages) = layer {
+            return self.packages.make(packages, &self.timings, bar).await;
+        }
+        let segments = self.segments(layer, bar).await?;
+        self.measured(segments, bar).await
+    }
+
+    /// The layer as segments of local files: missing wheels are fetched. `bar` is the layer's.
+    async fn segments(self: &Arc<Self>, layer: &OwnLayer, bar: &Bar) -> Result<Segments, Failure> {
         let files = match layer {
-            OwnLayer::System => vec![],
+            OwnLayer::System | OwnLayer::SystemPackages(_) => vec![],
             OwnLayer::Python => self.archive().into_iter().collect(),
             OwnLayer::Wheels(layer) if self.settings.bytecode.is_none() => self.files(layer),
             OwnLayer::Wheels(layer) => {
@@ -84,6 +96,7 @@ impl LayerBuilder {
                 OwnLayer::System => (system::system(&builder.base, builder.epoch())?, vec![]),
                 OwnLayer::Python => builder.python(&paths)?,
                 OwnLayer::Wheels(layer) => builder.wheels(layer, &builder.files(layer), &paths)?,
+                OwnLayer::SystemPackages(_) => unreachable!("`made` makes these"),
             };
             let mtime = u64::try_from(builder.epoch()).unwrap_or(0);
             Ok(splice(&tree, sources, mtime)?)
@@ -92,7 +105,7 @@ impl LayerBuilder {
     }
 
     /// The digests of a layer, and its bytes as they are to be stored.
-    pub(super) async fn measured(
+    async fn measured(
         self: &Arc<Self>,
         segments: Segments,
         bar: &Bar,

@@ -5,6 +5,7 @@ mod bytecode;
 mod error;
 mod layer_builder;
 mod lazy_blob;
+mod packages;
 mod path_check;
 mod place;
 mod preflight;

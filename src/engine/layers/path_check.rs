@@ -32,7 +32,8 @@ pub(super) fn check_paths(
     }
     let mut owners = PathOwners::default();
     let mut unknown = Vec::new();
-    for layer in layers {
+    // dpkg's rules hold for system packages, and nothing of them lies where wheels do.
+    for layer in layers.iter().filter(|layer| layer.has_wheels) {
         let Some(key) = layer.key else { continue };
         match builder.brought(&key) {
             Some(brought) => {

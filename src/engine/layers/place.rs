@@ -25,6 +25,7 @@ pub(super) struct PlacedLayer {
     pub(super) name: String,
     /// Its key; `None`: it has no wheels.
     pub(super) key: Option<Sha256>,
+    pub(super) has_wheels: bool,
     pub(super) measured: Measured,
     pub(super) media_type: &'static str,
     pub(super) source: registry::Source,
@@ -54,6 +55,9 @@ impl Place<'_> {
     ) -> Result<(PlacedLayer, Option<u64>), Failure> {
         let key = match layer {
             OwnLayer::Wheels(wheels) => Some(builder.key(wheels)),
+            OwnLayer::SystemPackages(packages) => {
+                packages.key(&builder.lock, builder.settings.compression)
+            }
             OwnLayer::System | OwnLayer::Python => None,
         };
         let (measured, bytes) = measured(builder, layer, key, making, bar).await?;
@@ -82,7 +86,8 @@ impl Place<'_> {
             _ => None,
         };
         let (name, media_type) = (layer.name().to_owned(), builder.media_type());
-        Ok((PlacedLayer { name, key, measured, media_type, source }, sent))
+        let has_wheels = matches!(layer, OwnLayer::Wheels(_));
+        Ok((PlacedLayer { name, key, has_wheels, measured, media_type, source }, sent))
     }
 
     /// The layer, copied from the first repository of earlier releases that has it.
@@ -122,8 +127,7 @@ async fn measured(
         return Ok((known, None));
     }
     let turn = making.acquire().await.expect("the semaphore is never closed");
-    let segments = builder.segments(layer, bar).await?;
-    let (measured, bytes) = builder.measured(segments, bar).await?;
+    let (measured, bytes) = builder.made(layer, bar).await?;
     drop(turn);
     if let Some(key) = key {
         store.remember(MEASURED, &key, &measured);
@@ -143,10 +147,7 @@ fn lazy_blob(
     let (builder, layer, runtime) = (Arc::clone(builder), layer.clone(), Handle::current());
     let bar = bar.clone();
     let make = move || {
-        let again = async {
-            let segments = builder.segments(&layer, &bar).await?;
-            builder.measured(segments, &bar).await
-        };
+        let again = builder.made(&layer, &bar);
         let failed = |failure| std::io::Error::other(NotMade(failure));
         let (again, bytes) = runtime.block_on(again).map_err(failed)?;
         if again != measured {

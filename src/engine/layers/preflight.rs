@@ -33,10 +33,15 @@ fn compiler(base: &BaseSystem, lock: &Lock) -> Result<(), Error> {
     }
     let minor = python::minor(lock);
     let mut missing = Vec::new();
-    if !base.has_compiler() {
+    let is_locked = |name: &str| lock.system_packages.iter().any(|package| package.name == name);
+    if !base.has_compiler() && !["gcc", "g++", "clang"].into_iter().any(is_locked) {
         missing.push("C compiler (gcc)".to_owned());
     }
-    if lock.python.source == PythonSource::Base && !base.has_python_header(&minor) {
+    let header = format!("libpython{minor}-dev");
+    if lock.python.source == PythonSource::Base
+        && !base.has_python_header(&minor)
+        && !is_locked(&header)
+    {
         missing.push(format!("header of its Python (python{minor}/Python.h)"));
     }
     if missing.is_empty() {

@@ -24,6 +24,14 @@ const PAM: &str = "# envlock: ray may become ray without a password\n\
     auth [success=ignore default=1] pam_succeed_if.so quiet user = ray\n\
     auth sufficient pam_succeed_if.so quiet use_uid user = ray\n";
 
+/// The files that say who may become another user.
+pub(super) const PAM_FILES: [&str; 2] = ["etc/pam.d/su", "etc/pam.d/su-l"];
+
+/// Such a file, in which ray may become ray; `None`: it says so already.
+pub(super) fn with_pam(text: &str) -> Option<String> {
+    (!text.contains("envlock")).then(|| format!("{PAM}{text}"))
+}
+
 /// The layer between `base` and the interpreter; `epoch` is the lock's time, seconds since 1970-01-01 UTC.
 ///
 /// # Errors
@@ -39,11 +47,11 @@ pub fn system(base: &BaseSystem, epoch: i64) -> Result<Tree, Error> {
     for (path, mode, bytes) in FILES {
         layer.file(path, Node { mode, owner: ROOT, kind: content(Bytes::from_static(bytes)) })?;
     }
-    for path in ["etc/pam.d/su", "etc/pam.d/su-l"] {
+    for path in PAM_FILES {
         if let Some((text, node)) = layer.text(path)?
-            && !text.contains("envlock")
+            && let Some(text) = with_pam(&text)
         {
-            layer.file(path, Node { kind: content(format!("{PAM}{text}")), ..node })?;
+            layer.file(path, Node { kind: content(text), ..node })?;
         }
     }
     Ok(layer.tree)

@@ -20,6 +20,10 @@ mod text;
 mod tmpfiles;
 mod units;
 
+/// The rules by which effects change a tree. A new number when one of them, or a reviewed entry that was used before, changes
+/// a byte: it belongs in the key of a layer ([`LayerSettings::key`](crate::LayerSettings::key)).
+pub const RULES: &str = "deb-layers effects 1";
+
 pub use apply::{Applied, Scripts, Settings, apply, check, diversions};
 pub use error::{EffectError, Flaw};
 pub use operation::Operation;
