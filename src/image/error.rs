@@ -67,6 +67,18 @@ pub enum Error {
          `envlock resolve`, and install them in the base image or the Dockerfile"
     ))]
     SystemPackages,
+    /// They were chosen for what the runtime base has.
+    #[error(
+        "{image} is not on the runtime base image, for which the lock's system packages were chosen"
+    )]
+    #[diagnostic(help(
+        "set the same image as `runtime` and `devel` under [base]; or take the system packages out of envlock.toml and install them in \
+         the base images"
+    ))]
+    OtherBase {
+        /// The image.
+        image: ImageName,
+    },
     /// The Dockerfile has instructions that the `layers` engine cannot carry out.
     #[error("the stage `{image}` of {dockerfile} has instructions that the layers engine cannot carry out:{}", listed(.instructions))]
     #[diagnostic(help("build with --engine dockerfile, or put it into the base image"))]
@@ -158,6 +170,7 @@ impl Classified for Error {
             | Error::BigLayer { .. } => Exit::Build,
             Error::NoPip
             | Error::SystemPackages
+            | Error::OtherBase { .. }
             | Error::NoImage { .. }
             | Error::NoStage { .. }
             | Error::NoStep { .. }

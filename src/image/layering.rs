@@ -161,6 +161,11 @@ fn all_layers<'a>(
 }
 
 impl ImageLayers {
+    /// Whether a layer of it has system packages.
+    pub fn has_system_packages(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, OwnLayer::SystemPackages(_)))
+    }
+
     /// Fails when the image, on a base with this many layers, has more than overlay file systems support.
     pub fn fits_on(&self, base_layers: usize) -> Result<(), Error> {
         let count = base_layers + self.layers.len();

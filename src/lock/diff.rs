@@ -4,6 +4,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::Lock;
@@ -17,7 +18,7 @@ pub struct Diff {
     pub removed: Vec<Entry>,
     /// Another version or another file of the same version.
     pub changed: Vec<Change>,
-    /// Python, base images, target: a sentence each.
+    /// Python, base images, target, system packages: a sentence each.
     pub environment: Vec<String>,
 }
 
@@ -52,6 +53,40 @@ pub struct Change {
     pub to_size: u64,
 }
 
+/// Of system packages: one sentence where there were none, else one for each that changed.
+fn system_changes(old: Option<&Lock>, new: &Lock) -> Vec<String> {
+    let versions = |lock: &Lock| -> BTreeMap<(String, String), String> {
+        let each = lock.system_packages.iter().map(|package| {
+            let image = package.image.as_ref().map(|image| format!(" in {image}"));
+            let name = (package.name.clone(), image.unwrap_or_default());
+            (name, package.version.clone())
+        });
+        each.collect()
+    };
+    let before = old.map(versions).unwrap_or_default();
+    let after = versions(new);
+    if before.is_empty() || after.is_empty() {
+        let count = |all: &BTreeMap<_, _>| match all.len() {
+            0 => "none".to_owned(),
+            count => count.to_string(),
+        };
+        let (from, to) = (count(&before), count(&after));
+        return (from != to)
+            .then(|| format!("system packages: {from} → {to}"))
+            .into_iter()
+            .collect();
+    }
+    let names: BTreeSet<&(String, String)> = before.keys().chain(after.keys()).collect();
+    let changed = names.into_iter().filter_map(|name| {
+        let (from, to) = (before.get(name), after.get(name));
+        let word = |version: Option<&String>| version.map_or("none", String::as_str).to_owned();
+        let (package, image) = name;
+        (from != to)
+            .then(|| format!("system package {package}{image}: {} → {}", word(from), word(to)))
+    });
+    changed.collect()
+}
+
 impl Diff {
     /// The changes from `old` to `new`.
     pub fn between(old: Option<&Lock>, new: &Lock) -> Self {
@@ -70,6 +105,7 @@ impl Diff {
                 Some(_) => {}
             }
         }
+        diff.environment.extend(system_changes(old, new));
         let Some(old) = old else { return diff };
         diff.removed
             .extend(old.packages.iter().filter(|p| new.package(&p.name).is_none()).map(entry));
@@ -154,7 +190,26 @@ impl fmt::Display for Diff {
 mod tests {
     use super::*;
     use crate::digest::Sha256;
+    use crate::lock::SystemPackage;
     use crate::lock::format::tests::sample;
+
+    fn system_package(name: &str, version: &str) -> SystemPackage {
+        SystemPackage {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            architecture: "amd64".to_owned(),
+            image: None,
+            requested: vec![name.to_owned()],
+            required_by: vec![],
+            replaces: None,
+            file: format!("{name}.deb"),
+            size: 1,
+            installed_size: 1,
+            sha256: Sha256::of(name),
+            archive: "trixie".to_owned(),
+            location: format!("debian:/pool/{name}.deb").parse().unwrap(),
+        }
+    }
 
     #[test]
     fn a_diff_names_what_came_went_and_changed() {
@@ -174,6 +229,21 @@ mod tests {
             "~ Python: 3.14.2 → 3.14.3\n~ marimo 0.25.2 → 0.26.0\n+ numpy 2.60.0\n- pip 26.0\n"
         );
         assert_eq!(Diff::between(None, &new).added.len(), 4);
+        let before = new.clone();
+        new.system_packages =
+            vec![system_package("curl", "8.22.0-1"), system_package("git", "1:2.53.0-1")];
+        let shown = Diff::between(Some(&before), &new).to_string();
+        assert_eq!(shown, "~ system packages: none → 2\n");
+        let before = new.clone();
+        new.system_packages =
+            vec![system_package("curl", "8.22.0-2"), system_package("jq", "1.8.1-4")];
+        let shown = Diff::between(Some(&before), &new).to_string();
+        assert_eq!(
+            shown,
+            "~ system package curl: 8.22.0-1 → 8.22.0-2\n~ system package git: 1:2.53.0-1 → none\n\
+             ~ system package jq: none → 1.8.1-4\n"
+        );
+        new.system_packages.clear();
         new.packages[0].size = 1_250_000;
         let shown = Diff::between(Some(&old), &new).with_sizes();
         assert!(shown.contains("~ marimo 0.25.2 → 0.26.0  0.0 MB → 1.3 MB\n"), "{shown}");

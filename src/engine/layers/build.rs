@@ -106,7 +106,11 @@ impl Engine {
                 bases.insert(image.base.clone(), base);
             }
         }
+        let runtime = image::base_image(&lock.base.runtime);
         for (image, layers) in plan.images.iter().zip(&layers) {
+            if layers.has_system_packages() && runtime.as_ref() != Some(&image.base) {
+                return Err(image::Error::OtherBase { image: image.name.clone() }.into());
+            }
             layers.fits_on(bases[&image.base].image.manifest.layers.len())?;
         }
         let base_of = |name: &ImageName| {

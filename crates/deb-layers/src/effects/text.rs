@@ -32,7 +32,7 @@ impl Text {
     /// quotes over several lines, every byte remains. A version that is compared with `"$2"`, which is empty on a fresh
     /// install, is `*`: whatever it is, the comparison says the same (deb-version(7): `lt` holds for no version at all,
     /// `lt-nl` does not). The triplet and the architecture of the package's own machine are `{triplet}` and `{arch}`, and
-    /// what `{n}` stands for in the name of the package (see [`minor`]) is `{n}` here.
+    /// what `{n}` stands for in the name of the package (the `minor` version) is `{n}` here.
     pub fn of(script: &str, architecture: &str, package: &str) -> Text {
         let mut reader = Reader::new(script);
         let (mut own, mut sections) = (String::new(), Vec::new());

@@ -82,7 +82,7 @@ fn remember(tree: &mut Tree, instance: Instance, name: &str, link: &Link) -> Res
     }
 }
 
-/// systemd.unit(5), [Install]: WantedBy, RequiredBy, Alias, Also, DefaultInstance.
+/// systemd.unit(5), section Install: WantedBy, RequiredBy, Alias, Also, DefaultInstance.
 fn links(
     tree: &Tree,
     instance: Instance,
