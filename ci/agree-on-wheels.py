@@ -29,7 +29,7 @@ FILE = "x-1-py3-none-any.whl"
 RECORD = "x-1.dist-info/RECORD"
 MODULE = b"a = 1\n" * 40
 UTF8, STREAMED = 1 << 11, 1 << 3
-# What installers write themselves. A signature of the RECORD that was replaced, and modules compiled by whoever made the
+# What installers write themselves. A signature of the RECORD that was replaced, and modules compiled by the maker of the
 # wheel, are not installed by envlock.
 OWN = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json", "RECORD.jws", "a.cpython-399.pyc")
 

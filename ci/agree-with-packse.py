@@ -29,7 +29,7 @@ NOT_OURS = {
 
 SDIST = "needs a source distribution to be built, and envlock compiles nothing"
 EXTRA = "a requirement for an extra that is not there is refused, not met without it; the way out is advised"
-PRERELEASE = "what names a pre-release allows it, whoever it is, as for pip; it is told"
+PRERELEASE = "any requirement that names a pre-release allows it, as for pip; a warning says so"
 # SCENARIO → why envlock rightly differs from what uv is to do. docs/agreement.md says more.
 EXPLAINED = {
     "missing-extra": EXTRA,

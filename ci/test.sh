@@ -14,7 +14,7 @@ cd "$ROOT"
 tools() {
   need_toolchain
   # What tests run. Of where PyPI is they know no setting of the user's, so pip says it; Jinja2 is what our templates
-  # are held against.
+  # are compared with.
   need shellcheck faketime podman skopeo kill=procps setfacl=acl setfattr=attr gpgv gpg gpg-agent
   need_module pip jinja2
   local commands

@@ -55,7 +55,7 @@ wheel() {
   WHEEL=$(echo "$SCRATCH"/wheel/*.whl)
 }
 
-# The same archive for the same commit, whoever makes it and when.
+# The same archive for the same commit, on every machine and at any time.
 archive() {
   local name=envlock-$VERSION-$MUSL at=$SCRATCH/archive
   ARCHIVE=$SCRATCH/$name.tar.gz

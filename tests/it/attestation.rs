@@ -13,7 +13,7 @@ use super::schema::result;
 use crate::support::workshop::{Workshop, images, pull};
 use crate::support::{Embedded, Envlock, Harm, Run, left_out};
 
-/// A tool of others; `None`, told, where it is not installed.
+/// A tool of others; `None`, reported, where it is not installed.
 pub fn tool(name: &str) -> Option<PathBuf> {
     let own = std::env::var_os("ENVLOCK_TEST_TOOLS").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();

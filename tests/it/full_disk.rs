@@ -1,4 +1,4 @@
-//! Disks that take no more, at every place that a build writes to: told once, with the place and the room, without
+//! Disks that take no more, at every place that a build writes to: reported once, with the place and the room, without
 //! colours in a file, and nothing is tried again.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::support::{Embedded, Envlock, Faulty, Run, Sessions, left_out};
 /// Bytes of each of the six wheels.
 const WHEEL: usize = 300_000;
 
-/// A disk of this size for the store of a project; `None`, told: nothing can be mounted here.
+/// A disk of this size for the store of a project; `None`, reported: nothing can be mounted here.
 fn with_small_store(envlock: Envlock, size: &str) -> Option<(Envlock, Mount)> {
     let store = envlock.path("small");
     fs_err::create_dir_all(&store).unwrap();

@@ -358,7 +358,7 @@ fn the_versions_of_another_lock_are_taken_first_where_they_fit() {
         envlock.run(["resolve", "--check"]).exits(3).stdout().contains("stale: the spec changed")
     );
     assert_eq!(envlock.run(["resolve"]).exits(0).stdout(), "~ c 1.0 → 2.0\n");
-    // What does not fit is left, and told.
+    // What does not fit is left, and reported.
     let run = project.spec("\"a>=1\"", import).run(["resolve"]).exits(0);
     assert_eq!(run.stdout(), "~ a 0.9 → 1.0\n");
     assert!(

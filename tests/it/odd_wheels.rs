@@ -1,5 +1,5 @@
 //! Wheels that are not as they should be, through the program: what a build would refuse is known when it is locked, and
-//! what pip and uv install in spite of it is installed and told.
+//! what pip and uv install in spite of it is installed, with a warning.
 
 use envlock::lock::Lock;
 

@@ -81,7 +81,7 @@ impl Way {
         }
     }
 
-    /// What must be told about it.
+    /// What must be reported about it.
     fn loss(self) -> Option<&'static str> {
         match self {
             Way::Referrers | Way::List => None,
@@ -365,7 +365,7 @@ fn a_name_that_the_registry_has_no_place_for_is_refused_and_named() {
     assert!(said.contains("hub-team/project/ray-runtime"), "{said}");
 }
 
-/// What is told of a push that cannot be; nothing was written, and nobody is sent away until later.
+/// The report of a push that cannot be; nothing was written, and nobody is sent away until later.
 fn refusal(personality: Personality) -> String {
     let stock = Stock::shared();
     let prefix = personality.prefix;

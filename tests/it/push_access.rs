@@ -82,7 +82,7 @@ fn a_bearer_token_is_fetched_with_every_kind_of_login_and_again_when_it_has_run_
         ("identity token", json!({"auths": {"HOST": token}}), Admits::Identity("s/cret")),
         ("anonymous", json!({}), Admits::Anyone),
         ("the registry's own scope, others refused", json!({}), artifactory(true)),
-        ("the registry's own scope, others in vain", json!({}), artifactory(false)),
+        ("the registry's own scope, after others failed", json!({}), artifactory(false)),
     ];
     for (place, config, admits) in cases.into_iter().chain(others) {
         let registry = Registry::start();

@@ -1,4 +1,4 @@
-//! `ci/release.sh`: clones of one repository on disk, a real registry, the layers engine. And what a CI system is told.
+//! `ci/release.sh`: clones of one repository on disk, a real registry, the layers engine. And what is reported to a CI system.
 
 use std::process::{Command, Output};
 

@@ -105,7 +105,7 @@ fn a_file_or_folder_that_the_kernel_keeps_as_it_is_is_found_before_the_push() {
                 return;
             }
             let told = match (name, flag) {
-                // Nobody may write there: that is told as for any other folder.
+                // Nobody may write there: that is reported as for any other folder.
                 ("deploy", "i") => "deploy cannot be written to".to_owned(),
                 _ => format!("{name} cannot be replaced: it has the attribute {flag}"),
             };

@@ -207,7 +207,7 @@ fn the_cache_answers_alone_and_a_damaged_one_is_as_good_as_none() {
     let spec = spec(&index, &base, "[\"torch\", \"torchvision\"]", "[\"pyg_lib\"]");
     envlock.write("envlock.toml", &spec);
     envlock.run(["resolve"]).exits(0);
-    // The one file without a hash in its index is always held against its server.
+    // The one file without a hash in its index is always compared with its server's.
     let others = || index.requests("") - index.requests("pyg_lib");
     let (lock, asked) = (envlock.read("env.lock"), others());
     fs_err::remove_file(envlock.path("env.lock")).unwrap();

@@ -229,7 +229,7 @@ fn files_that_are_there_twice_are_found_in_the_layers() {
     assert!(text.contains("libcudart.so.13: "), "{text}");
 }
 
-/// A browser; `None`, told, where there is none.
+/// A browser; `None`, reported, where there is none.
 fn chromium() -> Option<&'static str> {
     let found = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
         .into_iter()

@@ -600,7 +600,7 @@ fn sources_on_this_machine_are_read_in_every_form() {
         assert_eq!(envlock.read("env.lock"), lock);
         fs_err::remove_dir_all(envlock.path(".store")).unwrap();
         envlock.run(["build", "--prepare"]).exits(0);
-        // What is not there is told with its place; a source that is away is not passed over.
+        // What is not there is reported with its place; a source that is away is not passed over.
         envlock.run(["resolve", "--upgrade", "--index", "pypi=file:///nowhere/at/all/"]).exits(5);
     }
     assert_eq!(index.requests(""), 0);

@@ -51,7 +51,7 @@ fn a_file_that_was_withdrawn_since_it_was_locked_is_told_and_another_of_its_vers
         "{}",
         text(&run)
     );
-    // Whoever upgrades gets another.
+    // An upgrade gets another.
     envlock.run(["resolve", "--upgrade", "a"]).exits(0);
     assert!(envlock.read("env.lock").contains("a-1.0-py3-none-any.whl"));
 }

@@ -1,4 +1,4 @@
-//! Waits that servers ask for: kept to, told at once, and bounded by the patience of a run.
+//! Waits that servers ask for: kept to, reported at once, and bounded by the patience of a run.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};

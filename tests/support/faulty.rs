@@ -453,7 +453,7 @@ impl State {
         if let Some(Harm::CutAnswer(after)) = harm {
             bytes.truncate(usize::try_from(after).unwrap());
         }
-        // Whoever has the answer may send the next part.
+        // A client that has the answer may send the next part.
         drop(on_its_way);
         client.write_all(&bytes)?;
         client.flush()?;

@@ -137,7 +137,7 @@ pub fn replace(text: &str, before: &Value, place: &Place, new: &Scalar) -> Outco
     let blank = *new == Scalar::Null && text[..place.range.start].ends_with(' ');
     let start = place.range.start - usize::from(blank);
     let (mut old, added) = difference(text, &after);
-    // What is only taken away may be told in several ways: `a [b ]c` is `a[ b] c`.
+    // What is only taken away may be reported in several ways: `a [b ]c` is `a[ b] c`.
     let bytes = text.as_bytes();
     while added.is_empty() && start < old.start && bytes[old.start - 1] == bytes[old.end - 1] {
         old = old.start - 1..old.end - 1;

@@ -1,4 +1,4 @@
-//! From a question to its answer: what is asked for becomes clauses, the search satisfies them, and what it took is told.
+//! From a question to its answer: what is asked for becomes clauses, the search satisfies them, and what it took is reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -38,7 +38,7 @@ impl Failure {
         }
     }
 
-    /// The lines, two spaces deeper for each level; what is told twice stands once.
+    /// The lines, two spaces deeper for each level; what is reported twice stands once.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines: Vec<String> = self
             .said

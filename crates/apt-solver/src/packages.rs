@@ -179,7 +179,7 @@ fn name_before_bound(relation: &str) -> &str {
         .unwrap_or(relation.len())]
 }
 
-/// The keys are fixed. Who makes names collide is only read in vain.
+/// The keys are fixed: names that were made to collide cost reading, and no more.
 fn hash(name: &str) -> u64 {
     let mut state = DefaultHasher::new();
     name.hash(&mut state);

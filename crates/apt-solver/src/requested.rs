@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::world::World;
 
-/// How many similar names are told where there is none.
+/// How many similar names an error lists.
 const SIMILAR: usize = 3;
 
 /// Finds out what each request means, tells the world, and makes the clauses, by name.

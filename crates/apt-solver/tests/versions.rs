@@ -156,7 +156,7 @@ fn dpkgs(script: &str) -> Option<String> {
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
-/// Says it, and writes it into the file that ci/test.sh tells of at its end.
+/// Says it, and writes it into the file that ci/test.sh reports at its end.
 fn left_out(why: &str) {
     eprintln!("left out: {why}");
     if let Some(path) = std::env::var_os("ENVLOCK_TEST_LEFT_OUT") {

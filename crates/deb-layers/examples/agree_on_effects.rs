@@ -40,7 +40,7 @@ const MAY_DIFFER: &[(&str, &str)] = &[
     ("etc/ssh/ssh_host_", "keys, which no image may hold"),
     ("var/lib/dpkg/", "dpkg's database, but for its alternatives, which is compared elsewhere"),
     ("/loaders.cache", "a list of image formats that are modules"),
-    ("__pycache__", "compiled modules are a decision of whoever makes the image"),
+    ("__pycache__", "compiled modules are a decision of the image's maker"),
     ("etc/gitconfig", "git-lfs writes its settings in any order"),
     ("etc/.pwd.lock", "a lock"),
     ("var/lib/ucf/", "backups of what ucf remembers"),

@@ -1,4 +1,4 @@
-//! What the table of reviewed maintainer scripts does not know of packages, for whoever reviews the next one:
+//! What the table of reviewed maintainer scripts does not know of packages, for the review of the next one:
 //!
 //! ```sh
 //! dpkg-deb --control curl_8.14.1-2_amd64.deb control/curl

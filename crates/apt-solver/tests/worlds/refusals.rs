@@ -1,4 +1,4 @@
-//! What cannot be had is told.
+//! What cannot be had is reported.
 
 use crate::world::suite;
 

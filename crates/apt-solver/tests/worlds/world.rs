@@ -78,7 +78,7 @@ impl World {
         Ok(choice.packages.iter().map(told).collect())
     }
 
-    /// The refusal as it is told.
+    /// The refusal as it is reported.
     pub fn refusal(&self, requests: &str) -> String {
         self.choose(requests).unwrap_err().to_string()
     }

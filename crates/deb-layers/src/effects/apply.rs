@@ -165,7 +165,7 @@ fn triggers(tree: &mut Tree) -> Result<(), Flaw> {
 }
 
 /// The diversions that the scripts of these packages note before anything of them is unpacked: which path, where it goes, and
-/// whose own files stay. Whoever unpacks the packages must know them.
+/// whose own files stay. They must be known where the packages are unpacked.
 ///
 /// # Errors
 ///
