@@ -105,7 +105,7 @@ fn a_project_that_no_index_has_is_left_out_by_an_override() {
 fn a_mistake_in_a_rule_is_shown_in_its_line() {
     let project = Project::new(WHEELS);
     for (rule, line, told) in [
-        ("[constraints]\nc = \"2.0\"\n", 2, "`2.0` says no versions of c"),
+        ("[constraints]\nc = \"2.0\"\n", 2, "`2.0` names no versions of c"),
         ("[constraints]\nc = \"<=>2\"\n", 2, "`c<=>2` is not a requirement"),
         ("[constraints]\nc = \"[x]<2\"\n", 2, "names an extra"),
         ("[constraints]\n\nc = 2\n", 3, "c has no text as its value"),
@@ -114,7 +114,7 @@ fn a_mistake_in_a_rule_is_shown_in_its_line() {
         (
             "[overrides]\nc = \"@ https://h.example/c-1-py3-none-any.whl\"\n",
             2,
-            "says no versions of c",
+            "names no versions of c",
         ),
         (
             "[overrides]\na = false\n",
@@ -128,7 +128,7 @@ fn a_mistake_in_a_rule_is_shown_in_its_line() {
             "more than a name and versions",
         ),
         ("[metadata.c]\nrequires-dist = [\n\"d\",\n\"d=>1\"]\n", 4, "`d=>1` is not a requirement"),
-        ("[metadata.c]\n", 1, "nothing is said of c"),
+        ("[metadata.c]\n", 1, "nothing is set for c"),
         ("[packages]\nc = { prereleases = \"sometimes\" }\n", 2, "unknown variant `sometimes`"),
     ] {
         let error = project.spec("\"a\"", rule).run(["resolve"]).exits(2).stderr();
