@@ -156,8 +156,12 @@ fn apply(tree: &mut Tree, entry: Recorded) -> Result<(), PathError> {
         What::Folder => Node::directory(mode),
         What::File { size } => Node::file(mode, Content::Elsewhere { size }),
         What::Kept(text) => {
-            let bytes = STANDARD.decode(text).unwrap_or_default();
-            Node::file(mode, Content::Bytes(bytes.into()))
+            // What was not remembered whole cannot be read: that is an error where it is needed.
+            let lost = Content::Elsewhere { size: 0 };
+            Node::file(
+                mode,
+                STANDARD.decode(text).map_or(lost, |bytes| Content::Bytes(bytes.into())),
+            )
         }
         What::Link(target) => Node::symlink(target),
         What::HardLink(to) => {
